@@ -1,0 +1,46 @@
+"""Add or update contacts on the iVvy platform: none lost, none doubled, and told so for each.
+
+Start with `ContactClient`, `Credentials` and `Contact`; what can go wrong is below `ContactError`.
+"""
+
+from contactsdk.bulk import BulkReport, Outcome, OutcomeStream
+from contactsdk.client import ContactClient
+from contactsdk.errors import (
+    AuthenticationError,
+    ContactError,
+    InvalidContactError,
+    RateLimitedError,
+    RejectedError,
+    SetupError,
+    UnavailableError,
+    UncertainError,
+)
+from contactsdk.models import Contact, CustomField, EmailStatus, ExternalUrl, SmsStatus
+from contactsdk.retry import RetryPolicy
+from contactsdk.signing import Credentials
+from contactsdk.wire import contacts_from
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AuthenticationError",
+    "BulkReport",
+    "Contact",
+    "ContactClient",
+    "ContactError",
+    "Credentials",
+    "CustomField",
+    "EmailStatus",
+    "ExternalUrl",
+    "InvalidContactError",
+    "Outcome",
+    "OutcomeStream",
+    "RateLimitedError",
+    "RejectedError",
+    "RetryPolicy",
+    "SetupError",
+    "SmsStatus",
+    "UnavailableError",
+    "UncertainError",
+    "contacts_from",
+]

@@ -1,0 +1,408 @@
+"""One call: encode, sign, send, read the answer, perhaps again."""
+
+import asyncio
+import contextlib
+import datetime
+import ipaddress
+import os
+import time
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Final, Generic, Self, TypeVar, cast
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from attrs import frozen
+from yarl import URL
+
+from contactsdk import wire
+from contactsdk.bulk import BulkReport, Item, OutcomeStream, collect
+from contactsdk.errors import (
+    AuthenticationError,
+    ContactError,
+    SetupError,
+    UnavailableError,
+    UncertainError,
+)
+from contactsdk.models import Contact
+from contactsdk.retry import (
+    Call,
+    RetryBudget,
+    RetryPolicy,
+    check_count,
+    check_seconds,
+    logger,
+    repeat_safe,
+    resend_while_allowed,
+)
+from contactsdk.signing import API_VERSION, CONTENT_TYPE, Credentials, sign
+
+_T = TypeVar("_T")
+
+_Answer = tuple[int, Mapping[str, str], bytes]
+
+# What aiohttp raises before it has a connection: with these, an unasked-for body was never sent.
+_WHILE_CONNECTING: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ServerFingerprintMismatch,
+)
+
+
+@frozen
+class _Request(Generic[_T]):
+    """What one call asks, encoded once, and how its answer is read."""
+
+    url: URL
+    body: bytes
+    read: Callable[[int, Mapping[str, str], bytes], _T]
+
+
+class ContactClient:
+    """Adds and updates contacts on one account of the platform.
+
+    Make one for each account and event loop, share it among any number of tasks, and close it:
+    `async with`, or `await client.aclose()`. Its session is made at first use.
+
+    Args:
+        base_url: The platform's address, such as `https://api.ap-southeast-2.ivvy.com`. Plain http
+            only to this machine.
+        credentials: The account's key and secret; `None` sends unsigned, for a gateway that signs.
+        session: A session of your own, with its proxy, TLS and tracing; it is used as it is and
+            never closed. `max_connections` and `keepalive_s` are then its connector's business.
+        retry: How often and how patiently each call tries.
+        timeout_s: One attempt, in seconds, from having its connection to the whole answer.
+        connect_timeout_s: Making a connection (DNS, TCP, TLS, proxy), in seconds.
+        max_connections: How many connections there may be at a time; further attempts wait.
+        keepalive_s: How long an idle connection is kept, in seconds. Keep it below the server's own
+            limit: a connection that closes just as an add is sent makes that add uncertain.
+        trace_configs: aiohttp's, for the session that this client makes.
+
+    Raises:
+        ValueError: An argument is wrong; the message says what is expected.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials | None = None,
+        *,
+        session: aiohttp.ClientSession | None = None,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen
+        timeout_s: float = 30.0,
+        connect_timeout_s: float = 5.0,
+        max_connections: int = 100,
+        keepalive_s: float = 4.0,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+    ) -> None:
+        check_seconds("timeout_s", timeout_s)
+        check_seconds("connect_timeout_s", connect_timeout_s)
+        check_seconds("keepalive_s", keepalive_s)
+        check_count("max_connections", max_connections)
+        if session is not None and trace_configs:
+            raise ValueError("trace_configs belong to the session: give them to the one you made")
+
+        base = _checked_base_url(base_url)
+        self._contact_url = _action_url(base, "contact", "addOrUpdateContact")
+        self._ping_url = _action_url(base, "test", "ping")
+        self._credentials = credentials
+        self._retry = retry
+        self._budget = RetryBudget()
+        self._timeout_s = timeout_s
+        # The wait for the pool is not aiohttp's to time: _slots lets no more in than it takes.
+        self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout_s)
+        self._clock_offset_s = 0.0
+
+        self._session = session
+        self._owns_session = session is None
+        self._trace_configs = list(trace_configs)
+        self._keepalive_s = keepalive_s
+        self._max_connections = (
+            max_connections if session is None else _connection_limit(session.connector)
+        )
+        self._slots: contextlib.AbstractAsyncContextManager[None] = (
+            contextlib.nullcontext()
+            if self._max_connections is None
+            else asyncio.Semaphore(self._max_connections)
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """A client for `CONTACTSDK_URL`, `CONTACTSDK_KEY` and `CONTACTSDK_SECRET`.
+
+        Raises:
+            ValueError: One of them is missing or wrong.
+        """
+        names = ("CONTACTSDK_URL", "CONTACTSDK_KEY", "CONTACTSDK_SECRET")
+        if missing := [name for name in names if not os.environ.get(name)]:
+            raise ValueError(f"not set in the environment: {', '.join(missing)}")
+        url, key, secret = (os.environ[name] for name in names)
+        return cls(url, Credentials(key, secret))
+
+    async def add_or_update(self, contact: Contact, *, deadline_s: float | None = None) -> int:
+        """Add the contact, or update the one with its `id`, and return the platform's id for it.
+
+        `deadline_s` bounds this call, all attempts and waits included, instead of the policy's. It
+        is better than `asyncio.timeout` around the call, which cannot say whether the contact was
+        applied.
+
+        Raises:
+            RejectedError: The platform refused this contact.
+            SetupError: Every call will fail; an `AuthenticationError` where key, secret or clock
+                is wrong.
+            RateLimitedError: Not applied; too many requests.
+            UnavailableError: Not applied; never sent, or declined.
+            UncertainError: It may have been applied; look before sending it again.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
+        return await self._run(
+            self._prepare(contact),
+            repeat_safe=repeat_safe(contact, self._retry),
+            deadline_s=deadline_s,
+        )
+
+    async def ping(self, *, deadline_s: float | None = None) -> datetime.datetime:
+        """The platform's time, in UTC: proves that address, key and secret work.
+
+        Raises:
+            ContactError: They do not, or the platform cannot be reached.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
+        request = _Request(self._ping_url, b"", wire.read_ack)
+        return await self._run(
+            lambda call: self._attempt(request, call), repeat_safe=True, deadline_s=deadline_s
+        )
+
+    def stream(
+        self, contacts: Iterable[Item] | AsyncIterable[Item], *, concurrency: int = 32
+    ) -> OutcomeStream:
+        """Add or update many contacts: the outcome of each as it comes, in constant memory.
+
+        Use it as `async with client.stream(contacts) as outcomes: async for outcome in outcomes`.
+        Exactly one outcome comes for each item read, in no order; its `index` is its place in the
+        input. An `InvalidContactError` in the input becomes its own outcome, unsent.
+
+        Args:
+            contacts: An iterable or async iterable of contacts, and of errors where there was no
+                valid one (`contacts_from` makes both). A blocking iterator blocks the event loop.
+            concurrency: How many contacts are in flight at a time, at most.
+
+        Raises:
+            ValueError: `concurrency` is less than 1, or more than the connections of this client.
+            TypeError: `contacts` is no iterable of contacts.
+        """
+        if self._max_connections is not None and concurrency > self._max_connections:
+            raise ValueError(
+                f"concurrency {concurrency} is more than the {self._max_connections} connections "
+                "of this client: raise max_connections or lower it"
+            )
+        return OutcomeStream(contacts, self._prepare, self._retry, concurrency=concurrency)
+
+    async def add_or_update_many(
+        self, contacts: Iterable[Item] | AsyncIterable[Item], *, concurrency: int = 32
+    ) -> BulkReport:
+        """Add or update many contacts and report on every one of them, in input order.
+
+        Takes what `stream` takes, and keeps all outcomes in memory. It raises for no contact: see
+        the report's `failures` and `uncertain`, and `stopped_by` for a run that ended early.
+
+        Raises:
+            ValueError: `concurrency` is less than 1, or more than the connections of this client.
+            TypeError: `contacts` is no iterable of contacts.
+        """
+        return await collect(self.stream(contacts, concurrency=concurrency))
+
+    async def aclose(self) -> None:
+        """Close the session, if this client made it. Calls in flight end with an error."""
+        self._closed = True
+        if self._owns_session and self._session is not None:
+            self._check_loop()
+            await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def _prepare(self, contact: Contact) -> Callable[[Call], Awaitable[int]]:
+        request = _Request(self._contact_url, wire.encode(contact), wire.read_id)
+        return lambda call: self._attempt(request, call)
+
+    async def _run(
+        self,
+        attempt: Callable[[Call], Awaitable[_T]],
+        *,
+        repeat_safe: bool,
+        deadline_s: float | None,
+    ) -> _T:
+        if deadline_s is None:
+            deadline_s = self._retry.deadline_s
+        else:
+            check_seconds("deadline_s", deadline_s)
+        clock = asyncio.get_running_loop().time
+        call = Call(
+            repeat_safe=repeat_safe,
+            deadline=None if deadline_s is None else clock() + deadline_s,
+        )
+        return await resend_while_allowed(
+            attempt, call, policy=self._retry, budget=self._budget, clock=clock
+        )
+
+    async def _attempt(self, request: _Request[_T], call: Call) -> _T:
+        """One attempt; after a stale-date refusal, a second request by the platform's clock."""
+        status, headers, content = await self._exchange(request, call)
+        try:
+            return request.read(status, headers, content)
+        except AuthenticationError as error:
+            platform_now = wire.server_time(headers)
+            is_stale = error.specific_code == wire.STALE_DATE
+            if not is_stale or platform_now is None or call.clock_corrected:
+                raise
+            call.clock_corrected = True
+            self._clock_offset_s = platform_now - time.time()
+        logger.info("sent again at once: the clocks are %.0f s apart", self._clock_offset_s)
+        return await self._attempt(request, call)
+
+    async def _exchange(self, request: _Request[_T], call: Call) -> _Answer:
+        """Send one request and read its answer, whatever that says.
+
+        Raises:
+            ContactError: There was no whole answer.
+        """
+        session = self._open()
+        body: _Body | None = None
+        scope = asyncio.timeout_at(call.deadline)
+
+        def start_timeout() -> None:
+            end = asyncio.get_running_loop().time() + self._timeout_s
+            scope.reschedule(end if call.deadline is None else min(end, call.deadline))
+
+        try:
+            async with scope, self._slots:
+                body = _Body(request.body, start_timeout)
+                async with session.post(
+                    request.url,
+                    data=body,
+                    headers=self._sign(request),
+                    timeout=self._connect_timeout,
+                    # A session that was handed in may have other defaults, each of which would
+                    # lose an answer, hide one, or send the contact twice.
+                    allow_redirects=False,
+                    raise_for_status=False,
+                    auto_decompress=True,
+                    middlewares=(),
+                ) as response:
+                    return response.status, response.headers, await response.read()
+        except asyncio.CancelledError:
+            call.in_doubt = call.in_doubt or bool(body and body.sent)
+            raise
+        except Exception as exc:
+            raise _transport_error(exc, body, expired=scope.expired()) from exc
+
+    def _sign(self, request: _Request[_T]) -> dict[str, str]:
+        now = time.time() + self._clock_offset_s
+        target = request.url.raw_path_qs
+        return sign(self._credentials, request.body, target=target, now=now)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self._check_loop()
+        if self._closed:
+            raise RuntimeError("this client is closed")
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=self._max_connections or 0, keepalive_timeout=self._keepalive_s
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=self._trace_configs,
+            )
+        if self._session.closed:
+            raise RuntimeError("the session that this client was given is closed")
+        return self._session
+
+    def _check_loop(self) -> None:
+        if self._loop is not asyncio.get_running_loop():
+            raise RuntimeError(
+                "this client was first used in another event loop: make one client for each loop"
+            )
+
+
+class _Body(aiohttp.BytesPayload):
+    """A request body that knows whether its bytes were handed to an open connection.
+
+    aiohttp holds the headers back until the first bytes of the body, and without its body nothing
+    can be applied, so `sent` is proof: `None`, never asked for; `False`, asked for when the
+    connection was gone; `True`, on its way.
+    """
+
+    def __init__(self, value: bytes, on_write: Callable[[], None]) -> None:
+        super().__init__(value, content_type=CONTENT_TYPE)
+        self.sent: bool | None = None
+        self._on_write = on_write
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        self._on_write()  # first: it raises where the attempt is over, and then nothing is sent
+        transport = cast("aiohttp.http.StreamWriter", writer).transport
+        self.sent = transport is not None and not transport.is_closing()
+        await super().write_with_length(writer, content_length)
+
+
+def _transport_error(exc: Exception, body: _Body | None, *, expired: bool) -> ContactError:
+    """Ours for what came instead of an answer; `expired` if our own timeout ended the attempt."""
+    what = "timed out" if expired else getattr(exc, "strerror", None) or type(exc).__name__
+    match exc:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():
+            return SetupError(f"the platform's certificate is not accepted: {what}")
+        case aiohttp.ClientHttpProxyError() if exc.status < 500:
+            return SetupError(f"the proxy refused to connect: HTTP {exc.status}")
+    unasked = body is None or body.sent is None
+    if unasked and (expired or isinstance(exc, _WHILE_CONNECTING)):
+        return UnavailableError(f"never sent: {what}")
+    if body is not None and body.sent is False:
+        return UnavailableError("never sent: the connection was gone")
+    return UncertainError(f"sent, but no answer came: {what}")
+
+
+def _checked_base_url(base_url: str) -> URL:
+    expected = "base_url must look like https://api.ap-southeast-2.ivvy.com"
+    try:
+        url = URL(base_url)
+    except (TypeError, ValueError) as exc:
+        raise ValueError(f"{expected}: {exc}") from exc
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"{expected}: it needs https:// and a host")
+    if url.query_string or url.fragment or url.user is not None or url.password is not None:
+        raise ValueError(f"{expected}: without a query, a fragment or credentials")
+    if url.scheme == "http" and not _is_loopback(url.host):
+        raise ValueError(f"{expected}: plain http is for this machine alone")
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _action_url(base: URL, namespace: str, action: str) -> URL:
+    path = f"{base.raw_path.rstrip('/')}/api/{API_VERSION}/{namespace}"
+    return base.join(URL(f"{path}?action={action}", encoded=True))
+
+
+def _connection_limit(connector: aiohttp.BaseConnector | None) -> int | None:
+    limits = () if connector is None else (connector.limit, connector.limit_per_host)
+    return min((limit for limit in limits if limit), default=None)

@@ -1,0 +1,98 @@
+"""What can go wrong, divided by what the caller can do next.
+
+```
+ContactError
+├── InvalidContactError (also ValueError)   fix the contact; nothing was sent
+├── RejectedError                           refused by the platform; sending it again cannot help
+├── SetupError                              fix address, TLS or proxy; every call will fail
+│   └── AuthenticationError                 fix key, secret or clock
+├── RateLimitedError                        wait; nothing was applied
+├── UnavailableError                        not applied, and may work later
+└── UncertainError                          it MAY have been applied; look before resending
+```
+
+Errors are plain data: they survive `pickle` and `copy` with everything that was set on them, and
+hold no secret, no response object and no contact. What aiohttp raised is the `__cause__`.
+"""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Where in a contact something is wrong, such as `("custom_fields", 1, "field_id")`."""
+
+
+class ContactError(Exception):
+    """A contact was not, or may not have been, added or updated.
+
+    `message` is the platform's own where it sent one, which may repeat what it was sent: show it to
+    the contact's owner, do not log it. `http_status`, `error_code` and `specific_code` are `None`
+    where there was no answer or it had none. `additional_messages` is empty where there were none.
+    `retry_after_s` is how many seconds the platform asked to wait, `None` where it did not say.
+    `attempts` counts the requests made for this call, 0 where nothing was tried.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        http_status: int | None = None,
+        error_code: int | str | None = None,
+        specific_code: int | None = None,
+        additional_messages: Iterable[str] = (),
+        retry_after_s: float | None = None,
+        attempts: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.http_status = http_status
+        self.error_code = error_code
+        self.specific_code = specific_code
+        self.additional_messages = tuple(additional_messages)
+        self.retry_after_s = retry_after_s
+        self.attempts = attempts
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidContactError(ContactError, ValueError):
+    """A contact that the platform could only refuse; nothing was sent.
+
+    `errors` holds all that is wrong, as (path, message) in the order of the fields; neither repeats
+    a value of the contact.
+    """
+
+    def __init__(self, errors: Iterable[tuple[Path, str]]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("; ".join(_sentence(path, what) for path, what in self.errors))
+        # BaseException.__reduce__ calls the class with `args`, so they are what __init__ takes.
+        self.args = (self.errors,)
+
+
+class RejectedError(ContactError):
+    """The platform refused this contact; sending it again cannot help."""
+
+
+class SetupError(ContactError):
+    """The set-up is wrong (address, TLS, proxy), so every call will fail."""
+
+
+class AuthenticationError(SetupError):
+    """The platform does not accept the key, the signature or the clock."""
+
+
+class RateLimitedError(ContactError):
+    """Too many requests; nothing was applied. Wait, `retry_after_s` where the platform said."""
+
+
+class UnavailableError(ContactError):
+    """Not applied (never sent, or declined by a platform that is not ready); may work later."""
+
+
+class UncertainError(ContactError):
+    """No trustworthy answer came, so the contact MAY have been applied; look before resending."""
+
+
+def _sentence(path: Path, what: str) -> str:
+    return f"{'.'.join(map(str, path))} {what}".lstrip()

@@ -1,0 +1,252 @@
+"""What may be sent again, when, and how often.
+
+Whether an attempt was applied is told by its error: a `RateLimitedError` or `UnavailableError` was
+not, an `UncertainError` may have been, and every other one will not change by asking again.
+"""
+
+import asyncio
+import logging
+import math
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from attrs import define, field, frozen
+from tenacity import AsyncRetrying, RetryCallState
+
+from contactsdk.errors import ContactError, RateLimitedError, UnavailableError, UncertainError
+from contactsdk.models import Contact
+
+logger: Final = logging.getLogger("contactsdk")
+
+_T = TypeVar("_T")
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """How often and how patiently one call tries.
+
+    `attempts` counts the first one too. Waits are exponential with full jitter: a random part of
+    `base_s` doubled each time, `max_wait_s` at most. A `Retry-After` of the platform is waited for
+    instead; one longer than `max_wait_s` ends the call. `deadline_s` bounds the whole call, waits
+    included; `None` for no bound. `replay_adds=True` sends an uncertain add again as if it were
+    safe, for those who prefer a possible duplicate to an uncertain contact.
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+
+    attempts: int = 5
+    base_s: float = 0.5
+    max_wait_s: float = 30.0
+    deadline_s: float | None = 120.0
+    replay_adds: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        check_count("attempts", self.attempts)
+        check_seconds("base_s", self.base_s)
+        check_seconds("max_wait_s", self.max_wait_s)
+        if self.deadline_s is not None:
+            check_seconds("deadline_s", self.deadline_s)
+
+    def backoff_s(self, attempt: int) -> float:
+        """How long to wait after this failed attempt (the first is 1), in seconds."""
+        doubled = self.base_s * 2.0 ** min(attempt - 1, 100)
+        return random.random() * min(doubled, self.max_wait_s)  # noqa: S311  # no secret
+
+
+def check_count(name: str, value: int) -> None:
+    """Refuse what is no whole number from 1.
+
+    Raises:
+        ValueError: It names the argument and what is expected.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a whole number from 1, not {value!r}")
+
+
+def check_seconds(name: str, value: float) -> None:
+    """Refuse what is no positive, finite number of seconds.
+
+    Raises:
+        ValueError: It names the argument and what is expected.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value <= 0:
+        raise ValueError(f"{name} must be a positive number of seconds, not {value!r}")
+
+
+@define
+class RetryBudget:
+    """Ends retry storms: each retry takes one, each success gives one back, up to the capacity.
+
+    While an outage lasts, a client whose every call retries would multiply the load that keeps the
+    platform down.
+    """
+
+    capacity: int = 500
+    _left: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._left = self.capacity
+
+    def take(self) -> bool:
+        """Whether one more retry is allowed."""
+        if self._left == 0:
+            return False
+        self._left -= 1
+        return True
+
+    def give_back(self) -> None:
+        """A call succeeded."""
+        if self._left < self.capacity:
+            self._left += 1
+
+
+@define(kw_only=True)
+class Call:
+    """What is known of one call so far.
+
+    `deadline` is by the clock of the event loop, `None` for no end. `in_doubt` says that a request
+    may have been applied without an answer that tells; nothing that comes later takes it back.
+    """
+
+    repeat_safe: bool
+    deadline: float | None = None
+    attempts: int = 0
+    in_doubt: bool = False
+    clock_corrected: bool = False
+
+
+def repeat_safe(contact: Contact, policy: RetryPolicy) -> bool:
+    """Whether applying this contact twice does no more than applying it once."""
+    return contact.id is not None or bool(contact.update_if_exists) or policy.replay_adds
+
+
+def may_resend(error: ContactError, call: Call) -> bool:
+    """Whether an attempt of `call` that ended with `error` may be followed by another."""
+    match error:
+        case RateLimitedError() | UnavailableError():
+            return True
+        case UncertainError():
+            return call.repeat_safe
+        case _:
+            return False
+
+
+async def resend_while_allowed(
+    attempt: Callable[[Call], Awaitable[_T]],
+    call: Call,
+    *,
+    policy: RetryPolicy,
+    budget: RetryBudget | None,
+    clock: Callable[[], float],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> _T:
+    """Await `attempt` until it succeeds, or must not or may not be made again.
+
+    `budget` bounds the retries of many calls together, `None` for no such bound.
+
+    Raises:
+        ContactError: That of the last attempt; but once the call is in doubt, an `UncertainError`,
+            since no later answer tells what became of the earlier request.
+    """
+    call.attempts += 1
+    try:
+        result = await attempt(call)
+    except ContactError as error:
+        result = await _resend(attempt, error, call, policy, budget, clock, sleep)
+    if budget is not None:
+        budget.give_back()
+    return result
+
+
+async def _resend(
+    attempt: Callable[[Call], Awaitable[_T]],
+    first: ContactError | None,
+    call: Call,
+    policy: RetryPolicy,
+    budget: RetryBudget | None,
+    clock: Callable[[], float],
+    sleep: Callable[[float], Awaitable[None]],
+) -> _T:
+    async def once_more() -> _T:
+        # tenacity gets the failed first attempt as its own; else the second would come at once.
+        nonlocal first
+        if first is not None:
+            error, first = first, None
+            raise error
+        call.attempts += 1
+        return await attempt(call)
+
+    def is_allowed(state: RetryCallState) -> bool:
+        error = _error(state)
+        if error is None:
+            return False
+        error.attempts = call.attempts
+        call.in_doubt = call.in_doubt or isinstance(error, UncertainError)
+        return may_resend(error, call)
+
+    def wait_s(state: RetryCallState) -> float:
+        asked_s = _asked_s(state)
+        return policy.backoff_s(call.attempts) if asked_s is None else asked_s
+
+    def is_enough(state: RetryCallState) -> bool:
+        # Waiting as told is no storm.
+        drawn_on = None if isinstance(_error(state), RateLimitedError) else budget
+        return (
+            call.attempts >= policy.attempts
+            or (_asked_s(state) or 0.0) > policy.max_wait_s
+            or (call.deadline is not None and clock() + state.upcoming_sleep >= call.deadline)
+            or (drawn_on is not None and not drawn_on.take())
+        )
+
+    def log(state: RetryCallState) -> None:
+        logger.info(
+            "attempt %d of %d follows in %.2f s: %s",
+            call.attempts + 1,
+            policy.attempts,
+            state.upcoming_sleep,
+            reason(_error(state)),
+        )
+
+    retrying = AsyncRetrying(
+        retry=is_allowed,
+        wait=wait_s,
+        stop=is_enough,
+        before_sleep=log,
+        sleep=sleep,
+        reraise=True,
+    )
+    try:
+        return await retrying(once_more)
+    except ContactError as last:
+        if not call.in_doubt or isinstance(last, UncertainError):
+            raise
+        raise UncertainError(
+            f"an earlier attempt may have been applied; the last one was not: {last.message}",
+            http_status=last.http_status,
+            error_code=last.error_code,
+            specific_code=last.specific_code,
+            attempts=call.attempts,
+        ) from last
+
+
+def reason(error: ContactError | None) -> str:
+    """Why an attempt failed, in words of our own: nothing of a contact, nothing of the platform."""
+    parts = [type(error).__name__]
+    if error is not None and error.http_status is not None:
+        parts.append(f"HTTP {error.http_status}")
+    if error is not None and isinstance(error.error_code, int):
+        parts.append(f"errorCode {error.error_code}")
+    return ", ".join(parts)
+
+
+def _asked_s(state: RetryCallState) -> float | None:
+    error = _error(state)
+    return None if error is None else error.retry_after_s
+
+
+def _error(state: RetryCallState) -> ContactError | None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    return error if isinstance(error, ContactError) else None

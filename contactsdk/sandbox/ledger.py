@@ -1,0 +1,81 @@
+"""What the platform was asked, and what it wrote."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from contactsdk.sandbox.faults import Fault
+
+
+class Answer(StrEnum):
+    """How a request was answered."""
+
+    PENDING = "pending"
+    """Not yet."""
+    SENT = "sent"
+    """With a complete HTTP answer; see the request's `status` and `error_code`."""
+    CUT_SHORT = "cut short"
+    """With a part of one."""
+    CLOSED = "closed"
+    """Not at all: the sandbox closed the connection."""
+    RESET = "reset"
+    """Not at all: the sandbox reset the connection."""
+    HUNG = "hung"
+    """Not at all: the sandbox keeps the connection open and silent."""
+    GONE = "gone"
+    """Not at all: the client left first, or the sandbox was stopped."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class Request:
+    """One request that arrived, good or bad."""
+
+    number: int
+    """Counts from 1 in order of arrival."""
+    action: str
+    """Such as `contact?action=addOrUpdateContact`; the whole target outside of `/api/1.0/`."""
+    method: str
+    headers: Mapping[str, str]
+    """Case-insensitive."""
+    body: bytes = b""
+    """Empty if it was not read."""
+    fault: Fault | None = None
+    answer: Answer = Answer.PENDING
+    status: int | None = None
+    """The HTTP status; `None` if none was sent."""
+    error_code: int | None = None
+    """The answer's `errorCode`."""
+    contact_id: int | None = None
+    """The contact that this request wrote, whether or not the answer said so."""
+
+
+@attrs.frozen(kw_only=True)
+class Write:
+    """One contact that was added or updated."""
+
+    number: int
+    """Counts from 1 in order of commit."""
+    contact_id: int
+    body: Mapping[str, Any]
+    """The JSON object as it was sent."""
+    request: int
+    """The number of the request."""
+    added: bool
+    """Whether the contact is new."""
+
+
+@attrs.define
+class Ledger:
+    """All that happened to a sandbox since it was made or cleared."""
+
+    requests: list[Request] = attrs.field(factory=list)
+    """In order of arrival, the refused ones too."""
+    writes: list[Write] = attrs.field(factory=list)
+    """In order of commit."""
+
+    def clear(self) -> None:
+        """Forget everything; the numbers start again at 1."""
+        self.requests.clear()
+        self.writes.clear()

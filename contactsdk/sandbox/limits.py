@@ -1,0 +1,57 @@
+"""How many requests a second the platform takes."""
+
+import math
+import time
+from collections.abc import Callable
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class RateLimit:
+    """At most `per_s` requests a second; the others are answered with 429.
+
+    A token bucket that holds `per_s * depth_s` requests (at least one), or with `window=True` a
+    count that starts anew with every whole second. With `retry_after=True` a refusal says in whole
+    seconds (at least 1) when to come again.
+    """
+
+    per_s: float = attrs.field(default=50.0, validator=attrs.validators.gt(0))
+    depth_s: float = attrs.field(default=0.2, validator=attrs.validators.ge(0))
+    retry_after: bool = False
+    window: bool = False
+
+
+class Limiter:
+    """Counts requests against a `RateLimit`; `clock` gives seconds and never goes back."""
+
+    def __init__(self, limit: RateLimit, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limit = limit
+        self._clock = clock
+        self._at = clock()
+        self._depth = max(1.0, limit.per_s * limit.depth_s)
+        self._tokens = self._depth
+        self._taken = 0
+
+    def take(self) -> float:
+        """Let one request in and return 0.0, or return the seconds until one would be let in."""
+        return self._take_of_window() if self.limit.window else self._take_token()
+
+    def _take_token(self) -> float:
+        now, per_s = self._clock(), self.limit.per_s
+        self._tokens = min(self._depth, self._tokens + (now - self._at) * per_s)
+        self._at = now
+        if self._tokens < 1:
+            return (1 - self._tokens) / per_s
+        self._tokens -= 1
+        return 0.0
+
+    def _take_of_window(self) -> float:
+        now = self._clock()
+        if math.floor(now) != math.floor(self._at):
+            self._taken = 0
+        self._at = now
+        if self._taken >= self.limit.per_s:
+            return math.floor(now) + 1 - now
+        self._taken += 1
+        return 0.0

@@ -1,0 +1,77 @@
+"""Is this request from the holder of the key, and is it fresh?"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from contactsdk.sandbox.replies import Refused
+
+API_VERSION = "1.0"
+FRESH_S = 300.0
+
+
+def string_to_sign(target: str, headers: Mapping[str, str], content_md5: str) -> str:
+    """What a client signs for a POST on `target` (path and query as on the request line).
+
+    `headers` must be a case-insensitive mapping. The Date header counts only where there is no
+    IVVY-Date.
+    """
+    ivvy = sorted(
+        (name.lower().replace("-", "").replace("_", ""), value)
+        for name, value in headers.items()
+        if name.lower().startswith("ivvy")
+    )
+    parts = (
+        "POST",
+        content_md5,
+        headers.get("Content-Type", ""),
+        "" if "IVVY-Date" in headers else headers.get("Date", ""),
+        target,
+        API_VERSION,
+        "&".join(f"{name}={value}" for name, value in ivvy),
+    )
+    return "".join(parts).lower()
+
+
+def signature(secret: str, text: str) -> str:
+    """The hex HMAC-SHA1 of a string to sign."""
+    # aiohttp hands over header bytes that are not UTF-8 as lone surrogates.
+    data = text.encode("utf-8", "surrogateescape")
+    return hmac.new(secret.encode(), data, hashlib.sha1).hexdigest()
+
+
+def verify(
+    target: str, headers: Mapping[str, str], body: bytes, *, key: str, secret: str, now: float
+) -> None:
+    """Accept a request that is signed with this key and secret within five minutes of `now`.
+
+    Raises:
+        Refused: 401 if Content-MD5, X-Api-Version or the signature is wrong; 400 with
+            specificCode 23005 if its date is stale, missing or cannot be read.
+    """
+    content_md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    if headers.get("Content-MD5") != content_md5:
+        raise Refused(401, "Content-MD5 is not the MD5 of the body")
+    if headers.get("X-Api-Version") != API_VERSION:
+        raise Refused(401, f"X-Api-Version must be {API_VERSION}")
+    signed = signature(secret, string_to_sign(target, headers, content_md5))
+    given = headers.get("X-Api-Authorization", "").encode("utf-8", "surrogateescape")
+    if not hmac.compare_digest(given, f"IWS {key}:{signed}".encode()):
+        raise Refused(401, "Invalid API key or signature")
+    sent_at = _sent_at(headers)
+    if sent_at is None or abs(now - sent_at) > FRESH_S:
+        raise Refused(400, "Request is stale", 23005)
+
+
+def _sent_at(headers: Mapping[str, str]) -> float | None:
+    try:
+        if "IVVY-Date" in headers:
+            text = headers["IVVY-Date"].removesuffix(" UTC")
+            sent_at = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        else:
+            sent_at = parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return None
+    return sent_at.timestamp()

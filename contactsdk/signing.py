@@ -1,0 +1,78 @@
+"""How a request proves who sent it (platform documentation, "Signing").
+
+A signature holds for five minutes around the platform's clock: sign each attempt anew, and last.
+"""
+
+import hashlib
+import hmac
+import time
+from typing import Final
+
+from attrs import field, frozen
+
+API_VERSION: Final = "1.0"
+CONTENT_TYPE: Final = "application/json"
+
+
+@frozen
+class Credentials:
+    """The key and secret of an account; neither ever shows, not even in `repr`.
+
+    Raises:
+        ValueError: One is empty, the key holds what a header cannot carry, or the secret is not
+            UTF-8 text.
+        TypeError: One is not a string.
+    """
+
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Not attrs' instance_of, whose error repeats the value.
+        if not isinstance(self.key, str) or not isinstance(self.secret, str):
+            raise TypeError("credentials: key and secret must be strings")
+        if not self.key or not self.secret:
+            raise ValueError("credentials: key and secret must not be empty")
+        if not (self.key.isascii() and self.key.isprintable()) or set(self.key) & set(" :"):
+            raise ValueError("credentials: a key is printable ASCII without spaces or colons")
+        # Bytes of the environment that are no UTF-8 come as lone surrogates.
+        if any("\ud800" <= char <= "\udfff" for char in self.secret):
+            raise ValueError("credentials: the secret is not UTF-8 text")
+
+
+def sign(
+    credentials: Credentials | None, body: bytes, *, target: str, now: float
+) -> dict[str, str]:
+    """All headers that the platform asks for, with a signature made at `now`.
+
+    `target` is the path with its query as it goes out; `now` is in seconds since the epoch, by the
+    platform's clock. With `None` for credentials (a gateway signs), the rest is still there.
+    """
+    content_md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    ivvy_date = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
+    headers = {
+        "Content-Type": CONTENT_TYPE,
+        "Content-MD5": content_md5,
+        "IVVY-Date": ivvy_date,
+        "X-Api-Version": API_VERSION,
+    }
+    if credentials is not None:
+        text = string_to_sign(content_md5, ivvy_date, target)
+        headers["X-Api-Authorization"] = (
+            f"IWS {credentials.key}:{signature(credentials.secret, text)}"
+        )
+    return headers
+
+
+def string_to_sign(content_md5: str, ivvy_date: str, target: str) -> str:
+    """The parts of a request that its signature covers, lower-cased as a whole.
+
+    The place of the Date header stays empty, since IVVY-Date is sent in its stead.
+    """
+    ivvy_headers = f"ivvydate={ivvy_date}"
+    return f"POST{content_md5}{CONTENT_TYPE}{target}{API_VERSION}{ivvy_headers}".lower()
+
+
+def signature(secret: str, text: str) -> str:
+    """Hex HMAC-SHA1 of `text` under `secret`."""
+    return hmac.digest(secret.encode(), text.encode(), "sha1").hex()

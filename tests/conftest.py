@@ -1,0 +1,34 @@
+"""What many tests start from: a sandbox, and a client that does not wait long."""
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from contactsdk import ContactClient, Credentials, RetryPolicy
+from contactsdk.sandbox import Sandbox
+
+# How fast the machine is decides nothing, and CI looks at the same examples each time.
+settings.register_profile(
+    "any machine",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("any machine")
+
+QUICK = RetryPolicy(base_s=0.001, max_wait_s=0.01)
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(groups=[10, 11]) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(sandbox: Sandbox) -> AsyncIterator[ContactClient]:
+    credentials = Credentials(sandbox.key, sandbox.secret)
+    async with ContactClient(sandbox.url, credentials, retry=QUICK, timeout_s=0.05) as connected:
+        yield connected

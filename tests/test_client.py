@@ -1,0 +1,393 @@
+"""The client: its arguments, its session, its deadlines, and what it says in the log."""
+
+import asyncio
+import logging
+import pickle
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import aiohttp
+import pytest
+from mocked import Answers, answers
+
+from contactsdk import (
+    AuthenticationError,
+    Contact,
+    ContactClient,
+    ContactError,
+    Credentials,
+    RateLimitedError,
+    RejectedError,
+    RetryPolicy,
+    SetupError,
+    UnavailableError,
+    UncertainError,
+)
+from contactsdk.sandbox import Fault, FaultKind, Sandbox
+
+URL = "https://api.example.com"
+ADD = Contact(first_name="Ada", last_name="Quist", email="ada@example.test")
+UPDATE = Contact(id=7, first_name="Ada")
+CREDENTIALS = Credentials("some-key", "some-secret")
+
+
+@pytest.fixture
+def platform() -> Iterator[Answers]:
+    with answers(f"{URL}/api/1.0/contact?action=addOrUpdateContact") as mocked:
+        yield mocked
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("base_url", "expected"),
+        [
+            ("api.example.com", "https:// and a host"),
+            ("", "https:// and a host"),
+            ("https://", "https:// and a host"),
+            ("ftp://api.example.com", "https:// and a host"),
+            ("https://api.example.com?x=1", "without a query"),
+            ("https://api.example.com#x", "without a query, a fragment"),
+            ("https://me:word@api.example.com", "without a query, a fragment or credentials"),
+            ("http://api.example.com", "plain http is for this machine alone"),
+            ("http://localhost.example.com", "plain http is for this machine alone"),
+            ("https://[::1", "base_url must look like"),
+            (None, "base_url must look like"),
+        ],
+    )
+    def test_wrong_base_url_is_refused(self, base_url: str, expected: str) -> None:
+        with pytest.raises(ValueError, match=re.escape(expected)):
+            ContactClient(base_url)
+
+    @pytest.mark.parametrize(
+        "base_url",
+        [
+            URL,
+            f"{URL}/",
+            f"{URL}/behind/a/gateway",
+            "http://localhost:8080",
+            "http://127.0.0.2:1",
+            "http://[::1]:1",
+        ],
+    )
+    def test_good_base_url_is_taken(self, base_url: str) -> None:
+        ContactClient(base_url)
+
+    @pytest.mark.parametrize(
+        "name", ["timeout_s", "connect_timeout_s", "keepalive_s", "max_connections"]
+    )
+    @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), True, "1", None])
+    def test_wrong_number_is_refused_by_name(self, name: str, value: object) -> None:
+        with pytest.raises(ValueError, match=name):
+            ContactClient(URL, **{name: value})  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("value", [0, -1.0, float("nan"), True])
+    async def test_wrong_deadline_of_a_call_is_refused(self, value: float) -> None:
+        async with ContactClient(URL) as client:
+            with pytest.raises(ValueError, match="deadline_s"):
+                await client.add_or_update(ADD, deadline_s=value)
+
+    async def test_trace_configs_are_refused_beside_a_session(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(ValueError, match="trace_configs"):
+                ContactClient(URL, session=session, trace_configs=[aiohttp.TraceConfig()])
+
+    async def test_concurrency_above_the_connections_names_both(self) -> None:
+        async with ContactClient(URL, max_connections=8) as client:
+            with pytest.raises(ValueError, match="9 is more than the 8 connections"):
+                client.stream([], concurrency=9)
+
+    def test_secret_and_key_show_nowhere(self) -> None:
+        client = ContactClient(URL, CREDENTIALS)
+
+        assert "some-" not in repr(client) + repr(vars(client))
+
+
+class TestFromEnv:
+    def test_reads_address_key_and_secret(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in {"URL": URL, "KEY": "k", "SECRET": "s"}.items():
+            monkeypatch.setenv(f"CONTACTSDK_{name}", value)
+
+        assert isinstance(ContactClient.from_env(), ContactClient)
+
+    def test_names_what_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CONTACTSDK_URL", URL)
+        monkeypatch.setenv("CONTACTSDK_KEY", "")
+        monkeypatch.delenv("CONTACTSDK_SECRET", raising=False)
+
+        with pytest.raises(ValueError, match="CONTACTSDK_KEY, CONTACTSDK_SECRET"):
+            ContactClient.from_env()
+
+
+class TestAnswers:
+    async def test_id_of_the_answer_is_returned(self, platform: Answers) -> None:
+        platform.add(body=b'{"success": true, "id": 33884}')
+
+        async with ContactClient(URL, CREDENTIALS) as client:
+            assert await client.add_or_update(ADD) == 33884
+
+    @pytest.mark.parametrize(
+        ("status", "body", "error"),
+        [
+            (200, '{"errorCode": 400, "message": "no"}', RejectedError),
+            (200, '{"success": false, "message": "no"}', RejectedError),
+            (401, "", AuthenticationError),
+            (302, "", SetupError),
+            (429, "", RateLimitedError),
+            (503, "", UnavailableError),
+            (500, "", UncertainError),
+            (200, "", UncertainError),
+        ],
+    )
+    async def test_each_kind_of_answer_becomes_its_error(
+        self, status: int, body: str, error: type[ContactError], platform: Answers
+    ) -> None:
+        platform.add(status=status, body=body)
+
+        async with ContactClient(URL, CREDENTIALS, retry=RetryPolicy(attempts=1)) as client:
+            with pytest.raises(ContactError) as raised:
+                await client.add_or_update(ADD)
+
+        assert type(raised.value) is error
+        assert raised.value.http_status == status
+
+    async def test_unsigned_without_credentials(self, platform: Answers) -> None:
+        platform.add()
+
+        async with ContactClient(URL) as client:
+            await client.add_or_update(ADD)
+
+        assert "X-Api-Authorization" not in platform.headers[0]
+        assert "Content-MD5" in platform.headers[0]
+
+    async def test_error_that_no_connection_explains_counts_as_sent(
+        self, platform: Answers
+    ) -> None:
+        platform.fail(aiohttp.ServerDisconnectedError())
+
+        async with ContactClient(URL) as client:
+            with pytest.raises(UncertainError) as raised:
+                await client.add_or_update(ADD)
+
+        assert isinstance(raised.value.__cause__, aiohttp.ServerDisconnectedError)
+
+    async def test_stale_date_without_a_date_to_learn_from_is_raised(
+        self, platform: Answers
+    ) -> None:
+        platform.add(body='{"errorCode": 400, "specificCode": 23005, "message": "stale"}')
+
+        async with ContactClient(URL, CREDENTIALS) as client:
+            with pytest.raises(AuthenticationError, match="stale"):
+                await client.add_or_update(ADD)
+
+    async def test_errors_of_a_call_can_be_pickled(self, platform: Answers) -> None:
+        platform.fail(aiohttp.ServerDisconnectedError())
+
+        async with ContactClient(URL) as client:
+            with pytest.raises(UncertainError) as raised:
+                await client.add_or_update(ADD)
+
+        assert pickle.loads(pickle.dumps(raised.value)).message == raised.value.message
+
+
+class TestPing:
+    async def test_returns_the_time_of_the_platform(
+        self, sandbox: Sandbox, client: ContactClient
+    ) -> None:
+        sandbox.clock = lambda: 1_700_000_000.0
+
+        assert await client.ping() == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+
+    async def test_wrong_secret_is_an_authentication_error(self, sandbox: Sandbox) -> None:
+        async with ContactClient(sandbox.url, Credentials(sandbox.key, "wrong")) as client:
+            with pytest.raises(AuthenticationError):
+                await client.ping()
+
+    async def test_is_sent_again_after_an_answer_that_says_nothing(
+        self, sandbox: Sandbox, client: ContactClient
+    ) -> None:
+        sandbox.script(Fault(FaultKind.ERROR_BEFORE_WRITE))
+
+        await client.ping(deadline_s=10)
+
+        assert len(sandbox.ledger.requests) == 2
+
+
+class TestLifetime:
+    async def test_session_is_made_at_first_use_and_closed_by_its_maker(
+        self, sandbox: Sandbox
+    ) -> None:
+        client = ContactClient(sandbox.url, Credentials(sandbox.key, sandbox.secret))
+        await client.add_or_update(ADD)
+
+        await client.aclose()
+        await client.aclose()
+
+        with pytest.raises(RuntimeError, match="this client is closed"):
+            await client.add_or_update(ADD)
+
+    async def test_closing_an_unused_client_is_no_error(self) -> None:
+        await ContactClient(URL).aclose()
+
+    async def test_session_that_was_handed_in_stays_open(self, sandbox: Sandbox) -> None:
+        async with aiohttp.ClientSession() as session:
+            credentials = Credentials(sandbox.key, sandbox.secret)
+            async with ContactClient(sandbox.url, credentials, session=session) as client:
+                await client.add_or_update(ADD)
+
+            assert not session.closed
+
+    async def test_closed_session_is_named(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            client = ContactClient(URL, session=session)
+        with pytest.raises(RuntimeError, match="session that this client was given is closed"):
+            await client.add_or_update(ADD)
+
+    @pytest.mark.parametrize(
+        ("limit", "limit_per_host", "concurrency"), [(5, 0, 5), (0, 7, 7), (9, 7, 7), (0, 0, 1000)]
+    )
+    async def test_connections_of_a_session_bound_the_concurrency(
+        self, limit: int, limit_per_host: int, concurrency: int
+    ) -> None:
+        connector = aiohttp.TCPConnector(limit=limit, limit_per_host=limit_per_host)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            client = ContactClient(URL, session=session)
+            client.stream([], concurrency=concurrency)
+            if concurrency < 1000:
+                with pytest.raises(ValueError, match="connections"):
+                    client.stream([], concurrency=concurrency + 1)
+
+    def test_another_event_loop_is_a_clear_error(self, sandbox_url: str) -> None:
+        client = ContactClient(sandbox_url, retry=RetryPolicy(attempts=1))
+
+        async def use() -> None:
+            with pytest.raises(UnavailableError):
+                await client.add_or_update(ADD)
+
+        async def use_again() -> None:
+            with pytest.raises(RuntimeError, match="one client for each loop"):
+                await client.add_or_update(ADD)
+            with pytest.raises(RuntimeError, match="one client for each loop"):
+                await client.aclose()
+
+        async def close() -> None:
+            await client._session.close()  # type: ignore[union-attr]
+
+        with asyncio.Runner() as runner:
+            runner.run(use())
+            asyncio.run(use_again())
+            runner.run(close())
+
+    @pytest.fixture
+    def sandbox_url(self) -> str:
+        return "http://127.0.0.1:9"
+
+
+class TestDeadlines:
+    async def test_hanging_attempt_ends_after_its_timeout(
+        self, sandbox: Sandbox, client: ContactClient
+    ) -> None:
+        sandbox.script(Fault(FaultKind.HANG_BEFORE_WRITE))
+
+        with pytest.raises(UncertainError, match="timed out"):
+            await client.add_or_update(ADD)
+
+    async def test_deadline_of_the_call_clips_an_attempt(self, sandbox: Sandbox) -> None:
+        sandbox.script(*[Fault(FaultKind.HANG_BEFORE_WRITE)] * 3)
+        credentials = Credentials(sandbox.key, sandbox.secret)
+
+        async with ContactClient(sandbox.url, credentials, timeout_s=60) as client:
+            with pytest.raises(UncertainError, match="timed out"):
+                await client.add_or_update(UPDATE, deadline_s=0.02)
+
+        assert len(sandbox.ledger.requests) == 1
+
+    async def test_deadline_of_the_policy_holds_where_the_call_has_none(
+        self, sandbox: Sandbox
+    ) -> None:
+        sandbox.script(Fault(FaultKind.HANG_BEFORE_WRITE))
+        credentials = Credentials(sandbox.key, sandbox.secret)
+        policy = RetryPolicy(deadline_s=0.02)
+
+        async with ContactClient(sandbox.url, credentials, retry=policy, timeout_s=60) as client:
+            with pytest.raises(UncertainError, match="timed out"):
+                await client.add_or_update(ADD)
+
+    async def test_no_deadline_at_all(self, sandbox: Sandbox) -> None:
+        credentials = Credentials(sandbox.key, sandbox.secret)
+        policy = RetryPolicy(deadline_s=None)
+
+        async with ContactClient(sandbox.url, credentials, retry=policy) as client:
+            assert await client.add_or_update(ADD)
+
+    async def test_waiting_for_the_pool_is_never_sent(self, sandbox: Sandbox) -> None:
+        sandbox.script(Fault(FaultKind.HANG_BEFORE_WRITE))
+        credentials = Credentials(sandbox.key, sandbox.secret)
+
+        async with ContactClient(sandbox.url, credentials, max_connections=1) as client:
+            first = asyncio.create_task(client.add_or_update(ADD))
+            while not sandbox.ledger.requests:
+                await asyncio.sleep(0)
+            with pytest.raises(UnavailableError, match="timed out"):
+                await client.add_or_update(ADD, deadline_s=0.02)
+            first.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await first
+
+        assert len(sandbox.ledger.requests) == 1
+
+    async def test_waiting_for_the_pool_does_not_count_as_the_attempt(
+        self, sandbox: Sandbox
+    ) -> None:
+        sandbox.latency_s = 0.06
+        credentials = Credentials(sandbox.key, sandbox.secret)
+
+        async with ContactClient(
+            sandbox.url, credentials, max_connections=1, timeout_s=0.2, connect_timeout_s=0.05
+        ) as client:
+            await asyncio.gather(*(client.add_or_update(ADD) for _ in range(5)))
+
+        assert len(sandbox.ledger.writes) == 5
+
+    async def test_cancellation_from_outside_comes_through(
+        self, sandbox: Sandbox, client: ContactClient
+    ) -> None:
+        sandbox.script(Fault(FaultKind.HANG_BEFORE_WRITE))
+        call = asyncio.create_task(client.add_or_update(UPDATE))
+        while not sandbox.ledger.requests:
+            await asyncio.sleep(0)
+
+        call.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+
+class TestLog:
+    async def test_each_retry_is_one_line_without_contact_data(
+        self, sandbox: Sandbox, client: ContactClient, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG, logger="contactsdk")
+        sandbox.script(Fault(FaultKind.UNAVAILABLE), Fault(FaultKind.THROTTLED))
+
+        await client.add_or_update(ADD)
+
+        lines = [record.getMessage() for record in caplog.records]
+        assert [re.sub(r"\d\.\d\d s", "_ s", line) for line in lines] == [
+            "attempt 2 of 5 follows in _ s: UnavailableError, HTTP 503",
+            "attempt 3 of 5 follows in _ s: RateLimitedError, HTTP 429, errorCode 429",
+        ]
+        assert {record.levelno for record in caplog.records} == {logging.INFO}
+
+    async def test_learning_the_clock_is_one_line(
+        self, sandbox: Sandbox, client: ContactClient, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG, logger="contactsdk")
+        real = sandbox.clock
+        sandbox.clock = lambda: real() + 3600.0
+
+        await client.add_or_update(ADD)
+
+        assert re.fullmatch(
+            r"sent again at once: the clocks are 3\d{3} s apart", caplog.records[0].getMessage()
+        )

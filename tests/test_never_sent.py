@@ -1,0 +1,240 @@
+"""Proof of never sent: what fails before the bytes of a contact leave, over real sockets."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+import trustme
+from aiohttp.abc import AbstractResolver, ResolveResult
+from conftest import QUICK
+
+from contactsdk import (
+    Contact,
+    ContactClient,
+    Credentials,
+    SetupError,
+    UnavailableError,
+    UncertainError,
+)
+from contactsdk.client import _Body, _transport_error
+from contactsdk.sandbox import Sandbox
+
+ADD = Contact(first_name="Ada", last_name="Quist", email="ada@example.test")
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def listening(handler: Handler) -> AsyncIterator[int]:
+    """A TCP server on this machine that treats each connection so; gives its port."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handler(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+async def tls_sandbox(authority: trustme.CA) -> AsyncIterator[Sandbox]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    async with Sandbox(ssl_context=context) as sandbox:
+        yield sandbox
+
+
+def client_of(sandbox: Sandbox, **options: Any) -> ContactClient:
+    credentials = Credentials(sandbox.key, sandbox.secret)
+    return ContactClient(sandbox.url, credentials, **{"retry": QUICK, **options})
+
+
+async def test_unknown_certificate_is_a_setup_error_and_not_tried_again(
+    tls_sandbox: Sandbox,
+) -> None:
+    async with client_of(tls_sandbox) as client:
+        with pytest.raises(SetupError, match="certificate") as raised:
+            await client.add_or_update(ADD)
+
+    assert raised.value.attempts == 1
+    assert not tls_sandbox.ledger.requests
+
+
+async def test_wrong_fingerprint_is_a_setup_error(tls_sandbox: Sandbox) -> None:
+    connector = aiohttp.TCPConnector(ssl=aiohttp.Fingerprint(b"\0" * 32))
+    async with aiohttp.ClientSession(connector=connector) as session:
+        with pytest.raises(SetupError, match="certificate"):
+            await client_of(tls_sandbox, session=session).add_or_update(ADD)
+
+    assert not tls_sandbox.ledger.requests
+
+
+async def test_known_certificate_goes_through(tls_sandbox: Sandbox, authority: trustme.CA) -> None:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    connector = aiohttp.TCPConnector(ssl=context)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        contact_id = await client_of(tls_sandbox, session=session).add_or_update(ADD)
+
+    assert [write.contact_id for write in tls_sandbox.ledger.writes] == [contact_id]
+
+
+async def test_host_without_an_address_is_unavailable() -> None:
+    class NoSuchHost(AbstractResolver):
+        async def resolve(self, *args: object, **kwargs: object) -> list[ResolveResult]:
+            raise OSError(None, "no such host")
+
+        async def close(self) -> None:
+            pass
+
+    connector = aiohttp.TCPConnector(resolver=NoSuchHost())
+    async with aiohttp.ClientSession(connector=connector) as session:
+        client = ContactClient("https://api.example.com", session=session, retry=QUICK)
+        with pytest.raises(UnavailableError, match="never sent") as raised:
+            await client.add_or_update(ADD)
+
+    assert raised.value.attempts == 5
+
+
+async def test_silence_while_connecting_is_unavailable() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with (
+        listening(say_nothing) as port,
+        ContactClient(f"https://127.0.0.1:{port}", retry=QUICK, connect_timeout_s=0.01) as client,
+    ):
+        with pytest.raises(UnavailableError, match="never sent") as raised:
+            await client.add_or_update(ADD)
+
+    assert raised.value.attempts == 5
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "attempts"),
+    [
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", SetupError, 1),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", SetupError, 1),
+        (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", UnavailableError, 5),
+    ],
+)
+async def test_refusal_of_a_proxy_is_never_sent(
+    answer: bytes, error: type[Exception], attempts: int
+) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+
+    async with (
+        listening(refuse) as port,
+        aiohttp.ClientSession(proxy=f"http://127.0.0.1:{port}") as session,
+    ):
+        client = ContactClient("https://api.example.com", session=session, retry=QUICK)
+        with pytest.raises(error) as raised:
+            await client.add_or_update(ADD)
+
+    assert raised.value.attempts == attempts  # type: ignore[attr-defined]
+
+
+async def test_silent_proxy_is_never_sent() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with (
+        listening(say_nothing) as port,
+        aiohttp.ClientSession(proxy=f"http://127.0.0.1:{port}") as session,
+    ):
+        client = ContactClient(
+            "https://api.example.com", session=session, retry=QUICK, connect_timeout_s=0.01
+        )
+        with pytest.raises(UnavailableError, match="never sent"):
+            await client.add_or_update(ADD)
+
+
+async def test_connection_closed_while_idle_is_replaced() -> None:
+    async with (
+        Sandbox(keepalive_timeout_s=0.001) as sandbox,
+        client_of(sandbox, keepalive_s=60) as client,
+    ):
+        await client.add_or_update(ADD)
+        await asyncio.sleep(0.02)  # the server closes; its clock cannot be handed in
+        await client.add_or_update(ADD)
+
+    assert len(sandbox.ledger.writes) == 2
+
+
+class _Writer:
+    """As much of aiohttp's writer as a body sees."""
+
+    def __init__(self, transport: object) -> None:
+        self.transport = transport
+        self.written = b""
+
+    async def write(self, chunk: bytes) -> None:
+        self.written += chunk
+
+
+class _Transport:
+    def __init__(self, closing: bool) -> None:
+        self._closing = closing
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+
+class TestBody:
+    @pytest.mark.parametrize(
+        ("transport", "sent"), [(_Transport(False), True), (_Transport(True), False), (None, False)]
+    )
+    async def test_is_sent_only_to_an_open_connection(self, transport: object, sent: bool) -> None:
+        body = _Body(b"{}", lambda: None)
+
+        await body.write_with_length(_Writer(transport), None)  # type: ignore[arg-type]
+
+        assert body.sent is sent
+
+    async def test_is_not_sent_where_the_attempt_is_over(self) -> None:
+        def is_over() -> None:
+            raise RuntimeError("Cannot change state of expiring Timeout")
+
+        body = _Body(b"{}", is_over)
+        writer = _Writer(_Transport(False))
+
+        with pytest.raises(RuntimeError):
+            await body.write_with_length(writer, None)  # type: ignore[arg-type]
+
+        assert body.sent is None
+        assert not writer.written
+
+    @pytest.mark.parametrize(
+        ("sent", "expired", "error"),
+        [
+            (None, True, UnavailableError),
+            (False, True, UnavailableError),
+            (False, False, UnavailableError),
+            (True, True, UncertainError),
+            (True, False, UncertainError),
+            (None, False, UncertainError),
+        ],
+    )
+    def test_what_it_proves(self, sent: bool | None, expired: bool, error: type[Exception]) -> None:
+        body = _Body(b"{}", lambda: None)
+        body.sent = sent
+
+        told = _transport_error(aiohttp.ServerDisconnectedError(), body, expired=expired)
+
+        assert type(told) is error
