@@ -3,7 +3,7 @@
 Start with `ContactClient`, `Credentials` and `Contact`; what can go wrong is below `ContactError`.
 """
 
-from contactsdk.bulk import BulkReport, Outcome, OutcomeStream
+from contactsdk.bulk import BulkReport, Outcome, OutcomeStream, Progress
 from contactsdk.client import ContactClient
 from contactsdk.errors import (
     AuthenticationError,
@@ -35,6 +35,7 @@ __all__ = [
     "InvalidContactError",
     "Outcome",
     "OutcomeStream",
+    "Progress",
     "RateLimitedError",
     "RejectedError",
     "RetryPolicy",

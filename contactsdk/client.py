@@ -16,7 +16,7 @@ from attrs import frozen
 from yarl import URL
 
 from contactsdk import wire
-from contactsdk.bulk import BulkReport, Item, OutcomeStream, collect
+from contactsdk.bulk import BulkReport, Item, OnProgress, OutcomeStream, collect
 from contactsdk.errors import (
     AuthenticationError,
     ContactError,
@@ -177,21 +177,37 @@ class ContactClient:
         )
 
     def stream(
-        self, contacts: Iterable[Item] | AsyncIterable[Item], *, concurrency: int = 32
+        self,
+        contacts: Iterable[Item] | AsyncIterable[Item],
+        *,
+        concurrency: int = 32,
+        rate_per_s: float | None = None,
+        give_up_s: float = 300.0,
+        on_progress: OnProgress | None = None,
     ) -> OutcomeStream:
         """Add or update many contacts: the outcome of each as it comes, in constant memory.
 
         Use it as `async with client.stream(contacts) as outcomes: async for outcome in outcomes`.
         Exactly one outcome comes for each item read, in no order; its `index` is its place in the
-        input. An `InvalidContactError` in the input becomes its own outcome, unsent.
+        input. An `InvalidContactError` in the input becomes its own outcome, unsent. Contacts with
+        the same id, or without one the same names and email, are sent one after another in input
+        order; but an uncertain earlier one may still be applied after a later one.
+
+        The run finds the rate that the platform allows, and pauses as a whole when it throttles or
+        does not answer; that costs no contact an attempt.
 
         Args:
             contacts: An iterable or async iterable of contacts, and of errors where there was no
                 valid one (`contacts_from` makes both). A blocking iterator blocks the event loop.
             concurrency: How many contacts are in flight at a time, at most.
+            rate_per_s: How many requests may leave in any second, at most; `None` for no cap.
+            give_up_s: For how many seconds a platform that does not answer is tried, and the
+                longest wait that it may ask for, before the run stops.
+            on_progress: Called with a `Progress`, ten times a second at most and once at the end.
 
         Raises:
-            ValueError: `concurrency` is less than 1, or more than the connections of this client.
+            ValueError: A number is out of its range, or `concurrency` is more than the connections
+                of this client.
             TypeError: `contacts` is no iterable of contacts.
         """
         if self._max_connections is not None and concurrency > self._max_connections:
@@ -199,10 +215,24 @@ class ContactClient:
                 f"concurrency {concurrency} is more than the {self._max_connections} connections "
                 "of this client: raise max_connections or lower it"
             )
-        return OutcomeStream(contacts, self._prepare, self._retry, concurrency=concurrency)
+        return OutcomeStream(
+            contacts,
+            self._prepare,
+            self._retry,
+            concurrency=concurrency,
+            rate_per_s=rate_per_s,
+            give_up_s=give_up_s,
+            on_progress=on_progress,
+        )
 
     async def add_or_update_many(
-        self, contacts: Iterable[Item] | AsyncIterable[Item], *, concurrency: int = 32
+        self,
+        contacts: Iterable[Item] | AsyncIterable[Item],
+        *,
+        concurrency: int = 32,
+        rate_per_s: float | None = None,
+        give_up_s: float = 300.0,
+        on_progress: OnProgress | None = None,
     ) -> BulkReport:
         """Add or update many contacts and report on every one of them, in input order.
 
@@ -210,10 +240,18 @@ class ContactClient:
         the report's `failures` and `uncertain`, and `stopped_by` for a run that ended early.
 
         Raises:
-            ValueError: `concurrency` is less than 1, or more than the connections of this client.
-            TypeError: `contacts` is no iterable of contacts.
+            ValueError: As of `stream`.
+            TypeError: As of `stream`.
         """
-        return await collect(self.stream(contacts, concurrency=concurrency))
+        return await collect(
+            self.stream(
+                contacts,
+                concurrency=concurrency,
+                rate_per_s=rate_per_s,
+                give_up_s=give_up_s,
+                on_progress=on_progress,
+            )
+        )
 
     async def aclose(self) -> None:
         """Close the session, if this client made it. Calls in flight end with an error."""

@@ -109,6 +109,9 @@ class Call:
 
     `deadline` is by the clock of the event loop, `None` for no end. `in_doubt` says that a request
     may have been applied without an answer that tells; nothing that comes later takes it back.
+    `is_held_up` says that the last attempt failed for what holds up a whole bulk run: it costs the
+    contact no attempt, and whoever makes the next one waits for all. `throttles` counts those in a
+    row.
     """
 
     repeat_safe: bool
@@ -116,6 +119,9 @@ class Call:
     attempts: int = 0
     in_doubt: bool = False
     clock_corrected: bool = False
+    is_held_up: bool = False
+    holdups: int = 0
+    throttles: int = 0
 
 
 def repeat_safe(contact: Contact, policy: RetryPolicy) -> bool:
@@ -185,18 +191,21 @@ async def _resend(
             return False
         error.attempts = call.attempts
         call.in_doubt = call.in_doubt or isinstance(error, UncertainError)
+        call.holdups += call.is_held_up
         return may_resend(error, call)
 
     def wait_s(state: RetryCallState) -> float:
+        if call.is_held_up:
+            return 0.0
         asked_s = _asked_s(state)
-        return policy.backoff_s(call.attempts) if asked_s is None else asked_s
+        return policy.backoff_s(call.attempts - call.holdups) if asked_s is None else asked_s
 
     def is_enough(state: RetryCallState) -> bool:
         # Waiting as told is no storm.
         drawn_on = None if isinstance(_error(state), RateLimitedError) else budget
         return (
-            call.attempts >= policy.attempts
-            or (_asked_s(state) or 0.0) > policy.max_wait_s
+            call.attempts - call.holdups >= policy.attempts
+            or (not call.is_held_up and (_asked_s(state) or 0.0) > policy.max_wait_s)
             or (call.deadline is not None and clock() + state.upcoming_sleep >= call.deadline)
             or (drawn_on is not None and not drawn_on.take())
         )
@@ -204,7 +213,7 @@ async def _resend(
     def log(state: RetryCallState) -> None:
         logger.info(
             "attempt %d of %d follows in %.2f s: %s",
-            call.attempts + 1,
+            call.attempts - call.holdups + 1,
             policy.attempts,
             state.upcoming_sleep,
             reason(_error(state)),

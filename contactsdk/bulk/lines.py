@@ -1,0 +1,57 @@
+"""Order where it matters: of contacts with the same key, one at a time, in input order."""
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable
+
+from contactsdk.models import Contact
+
+
+def key_of(contact: Contact) -> Hashable:
+    """What says that two contacts are the same one: the id, or else names and email."""
+    if contact.id is not None:
+        return contact.id
+    # What is required of a contact without an id is there.
+    return tuple(
+        str(part).casefold() for part in (contact.first_name, contact.last_name, contact.email)
+    )
+
+
+class Lines:
+    """A line for each key in flight: its head is being sent, the others wait behind it.
+
+    `room` bounds how many wait in all lines together: one long run of equal keys in the input is
+    read ahead that far, to find others to send meanwhile, and no further.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._lines: dict[Hashable, deque[int]] = {}
+        self._left = room
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+
+    async def room(self) -> None:
+        """Wait until one more could wait in line."""
+        await self._has_room.wait()
+
+    def join(self, key: Hashable, index: int) -> bool:
+        """Whether this item is the head of its line; if not, it waits for `leave` to name it."""
+        line = self._lines.get(key)
+        if line is None:
+            self._lines[key] = deque()
+            return True
+        line.append(index)
+        self._left -= 1
+        if self._left <= 0:
+            self._has_room.clear()
+        return False
+
+    def leave(self, key: Hashable) -> int | None:
+        """The head has been dealt with: the item that is the head now, `None` for no more."""
+        line = self._lines[key]
+        if not line:
+            del self._lines[key]
+            return None
+        self._left += 1
+        self._has_room.set()
+        return line.popleft()

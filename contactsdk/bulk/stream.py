@@ -1,0 +1,359 @@
+"""The fan-out: bounded workers over one shared input, and exactly one outcome for each item.
+
+Nothing here knows HTTP: what makes one attempt to send one contact comes in as a function.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from types import TracebackType
+from typing import Final, Self, TypeAlias
+
+from contactsdk.bulk.lines import Lines, key_of
+from contactsdk.bulk.outcomes import BulkReport, Outcome, Progress
+from contactsdk.bulk.reading import Input, Item
+from contactsdk.errors import (
+    ContactError,
+    InvalidContactError,
+    RateLimitedError,
+    SetupError,
+    UnavailableError,
+    UncertainError,
+)
+from contactsdk.models import Contact
+from contactsdk.pacing import NoMoreTurnsError, Pacer
+from contactsdk.retry import (
+    Call,
+    RetryPolicy,
+    check_count,
+    check_seconds,
+    logger,
+    repeat_safe,
+    resend_while_allowed,
+)
+
+Prepare: TypeAlias = Callable[[Contact], Callable[[Call], Awaitable[int]]]
+"""Encodes a contact; what it returns makes one attempt, which returns an id or raises."""
+
+OnProgress: TypeAlias = Callable[[Progress], object]
+
+_WAITING_PER_PLACE: Final = 4  # how far a long run of equal keys is read ahead
+_TICK_S: Final = 0.1
+_LATELY_TICKS: Final = 50
+
+
+class OutcomeStream:
+    """The outcomes of a run, each as it comes: `async with`, then `async for`.
+
+    After the last outcome, the iteration raises what stopped the run before its input ended: a
+    `SetupError`, the error of a platform that did not answer for too long, or what the input itself
+    raised. Outcomes that wait for the consumer are bounded, so a slow consumer slows the run.
+    Leaving the `async with` early cancels what is in flight and waits for it; then `undelivered`
+    holds the outcomes of all that was read and not handed out.
+    """
+
+    def __init__(
+        self,
+        contacts: Iterable[Item] | AsyncIterable[Item],
+        prepare: Prepare,
+        policy: RetryPolicy,
+        *,
+        concurrency: int,
+        rate_per_s: float | None,
+        give_up_s: float,
+        on_progress: OnProgress | None,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        check_count("concurrency", concurrency)
+        check_seconds("give_up_s", give_up_s)
+        if rate_per_s is not None:
+            check_seconds("rate_per_s", rate_per_s)
+        self._input = Input(contacts)
+        self._prepare = prepare
+        self._policy = policy
+        self._concurrency = concurrency
+        self._give_up_s = give_up_s
+        self._on_progress = on_progress
+        self._clock = asyncio.get_running_loop().time if clock is None else clock
+        self._sleep = sleep
+        self._pacer = Pacer(
+            policy, rate_per_s=rate_per_s, give_up_s=give_up_s, clock=self._clock, sleep=sleep
+        )
+        self._lines = Lines(room=_WAITING_PER_PLACE * concurrency)
+        self._places = asyncio.Semaphore(concurrency)
+        self._workers = 0
+        self._aside = 0
+        self._in_flight = 0
+        self._succeeded = self._failed = self._uncertain = 0
+        self._settled: dict[int, Outcome] = {}
+        self._ready: asyncio.Queue[Outcome | None] = asyncio.Queue(concurrency)
+        self._started_at = self._clock()
+        self._lately = deque([(self._started_at, 0)], maxlen=_LATELY_TICKS)
+        self._tasks = asyncio.TaskGroup()
+        self._ticker: asyncio.Task[None] | None = None
+        self._runner: asyncio.Task[None] | None = None
+
+    @property
+    def stopped_by(self) -> Exception | None:
+        """Why no more input was read before its end; `None` where nothing stopped the run."""
+        return self._input.stopped_by
+
+    @property
+    def undelivered(self) -> tuple[Outcome, ...]:
+        """Outcomes of what was read and not handed out, in input order; whole after leaving."""
+        return tuple(self._settled[index] for index in sorted(self._settled))
+
+    async def __aenter__(self) -> Self:
+        if self._runner is not None:
+            raise RuntimeError("a stream runs once: make another")
+        self._runner = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._runner is not None  # noqa: S101  # entered before it is left
+        self._runner.cancel()
+        await _wait_out(self._runner)
+        if not self._runner.cancelled():
+            self._runner.result()
+
+    def __aiter__(self) -> AsyncIterator[Outcome]:
+        return self
+
+    async def __anext__(self) -> Outcome:
+        outcome = await self.next()
+        if outcome is not None:
+            return outcome
+        if self.stopped_by is not None:
+            raise self.stopped_by
+        raise StopAsyncIteration
+
+    async def next(self) -> Outcome | None:
+        """The next outcome; `None` after the last one, whatever stopped the run."""
+        if self._runner is None:
+            raise RuntimeError("a stream is read inside its `async with`")
+        outcome = await self._ready.get()
+        if outcome is None:
+            self._ready.put_nowait(None)  # for whoever asks again
+        else:
+            del self._settled[outcome.index]
+        return outcome
+
+    async def _run(self) -> None:
+        try:
+            async with self._tasks as tasks:
+                self._input.start(tasks)
+                if self._on_progress is not None:
+                    self._ticker = tasks.create_task(self._tick())
+                for _ in range(self._concurrency):
+                    self._add_worker()
+        finally:
+            unsent = [self._settle(index, _unsent()) for index in sorted(self._input.taken)]
+            self._report_progress()
+        for outcome in unsent:
+            await self._ready.put(outcome)
+        await self._ready.put(None)
+
+    def _stop(self, reason: Exception) -> None:
+        self._input.stop(reason)
+        self._pacer.stop()
+
+    def _add_worker(self) -> None:
+        self._workers += 1
+        self._tasks.create_task(self._work())
+
+    async def _work(self) -> None:
+        while self._workers <= self._concurrency + self._aside:
+            await self._lines.room()
+            index = await self._input.next()
+            if index is None:
+                break
+            await self._work_on(index)
+        self._workers -= 1
+        if self._workers == 0 and self._ticker is not None:
+            self._ticker.cancel()
+
+    async def _work_on(self, index: int) -> None:
+        item = self._input.taken[index]
+        if isinstance(item, InvalidContactError):
+            await self._ready.put(self._settle(index, item))
+            return
+        key = key_of(item)
+        head = index if self._lines.join(key, index) else None
+        while head is not None:
+            await self._ready.put(await self._outcome_of(head))
+            head = self._lines.leave(key)
+
+    async def _outcome_of(self, index: int) -> Outcome:
+        item = self._input.taken[index]
+        assert isinstance(item, Contact)  # noqa: S101  # errors stand in no line
+        started_at = self._clock()
+        deadline_s = self._policy.deadline_s
+        call = Call(
+            repeat_safe=repeat_safe(item, self._policy),
+            deadline=None if deadline_s is None else started_at + deadline_s,
+        )
+        result: int | ContactError
+        await self._places.acquire()
+        try:
+            result = await self._send(item, call, started_at)
+        except ContactError as error:
+            if isinstance(error, SetupError):
+                self._stop(error)
+            result = error
+        except NoMoreTurnsError:
+            if self._pacer.given_up_for is not None:
+                self._stop(self._pacer.given_up_for)
+            result = _interrupted(call)
+        except asyncio.CancelledError:
+            self._settle(index, _interrupted(call), call.attempts, self._clock() - started_at)
+            raise
+        except Exception as exc:
+            # Such as a client that was closed meanwhile: no contact's fault, and none is lost.
+            self._stop(exc)
+            result = _interrupted(call)
+            result.__cause__ = exc
+        finally:
+            self._places.release()
+        return self._settle(index, result, call.attempts, self._clock() - started_at)
+
+    async def _send(self, contact: Contact, call: Call, started_at: float) -> int:
+        attempt = self._prepare(contact)
+
+        async def attempt_in_turn(call: Call) -> int:
+            asked_at = self._clock()
+            left_at = await self._pacer.turn()
+            if call.deadline is not None:
+                call.deadline += left_at - asked_at
+            self._in_flight += 1
+            try:
+                contact_id = await attempt(call)
+            except ContactError as error:
+                call.throttles = call.throttles + 1 if isinstance(error, RateLimitedError) else 0
+                holds_up = self._pacer.told(left_at, error, in_a_row=call.throttles)
+                # One contact that is declined while others get through must end some day.
+                call.is_held_up = holds_up and left_at - started_at < self._give_up_s
+                raise
+            except BaseException:
+                self._pacer.forget(left_at)
+                raise
+            finally:
+                self._in_flight -= 1
+            self._pacer.told(left_at, None)
+            return contact_id
+
+        return await resend_while_allowed(
+            attempt_in_turn,
+            call,
+            policy=self._policy,
+            budget=None,
+            clock=self._clock,
+            sleep=self._stand_aside,
+        )
+
+    async def _stand_aside(self, wait_s: float) -> None:
+        """Wait without holding a place: another contact is sent meanwhile."""
+        if wait_s <= 0:
+            return
+        self._places.release()
+        self._aside += 1
+        if self._aside <= self._concurrency:
+            self._add_worker()
+        try:
+            await self._sleep(wait_s)
+        finally:
+            self._aside -= 1
+        await self._places.acquire()
+
+    def _settle(
+        self,
+        index: int,
+        result: int | ContactError,
+        attempts: int = 0,
+        elapsed_s: float = 0.0,
+    ) -> Outcome:
+        item = self._input.taken.pop(index)
+        outcome = self._settled[index] = Outcome(
+            index=index,
+            contact=item if isinstance(item, Contact) else None,
+            id=result if isinstance(result, int) else None,
+            error=result if isinstance(result, ContactError) else None,
+            attempts=attempts,
+            elapsed_s=elapsed_s,
+        )
+        self._succeeded += outcome.ok
+        self._uncertain += outcome.uncertain
+        self._failed += not outcome.ok and not outcome.uncertain
+        return outcome
+
+    async def _tick(self) -> None:
+        while True:
+            self._report_progress()
+            await self._sleep(_TICK_S)
+
+    def _report_progress(self) -> None:
+        if self._on_progress is None:
+            return
+        now = self._clock()
+        settled = self._succeeded + self._failed + self._uncertain
+        before, settled_before = self._lately[0]
+        self._lately.append((now, settled))
+        progress = Progress(
+            read=self._input.count,
+            succeeded=self._succeeded,
+            failed=self._failed,
+            uncertain=self._uncertain,
+            in_flight=self._in_flight,
+            paused_s=self._pacer.paused_s,
+            rate_per_s=(settled - settled_before) / (now - before) if now > before else 0.0,
+            elapsed_s=now - self._started_at,
+        )
+        try:
+            self._on_progress(progress)
+        except Exception:
+            self._on_progress = None
+            logger.exception("on_progress raised, and is not called again")
+
+
+async def collect(stream: OutcomeStream) -> BulkReport:
+    """Run a stream to its end and report on all of it."""
+    clock = asyncio.get_running_loop().time
+    started_at = clock()
+    outcomes = []
+    async with stream:
+        while (outcome := await stream.next()) is not None:
+            outcomes.append(outcome)
+    return BulkReport(
+        outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.index)),
+        stopped_by=stream.stopped_by,
+        elapsed_s=clock() - started_at,
+    )
+
+
+def _unsent() -> ContactError:
+    return UnavailableError("never sent: the run was stopped before")
+
+
+def _interrupted(call: Call) -> ContactError:
+    if call.in_doubt:
+        return UncertainError(
+            "sent, but the run was stopped before an answer came", attempts=call.attempts
+        )
+    return UnavailableError("not applied: the run was stopped before", attempts=call.attempts)
+
+
+async def _wait_out(task: asyncio.Task[None]) -> None:
+    """Wait until a cancelled task has ended, even if cancelled meanwhile, and then tell of that."""
+    interruption: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as exc:
+            interruption = exc
+    if interruption is not None:
+        raise interruption

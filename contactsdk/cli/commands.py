@@ -1,0 +1,328 @@
+"""The commands, their options and their exit codes."""
+
+import asyncio
+import math
+import os
+import sys
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+
+from contactsdk import __version__
+from contactsdk.cli.demo import CONTACTS, import_samples
+from contactsdk.cli.interruption import GRACE_S, Interruption
+from contactsdk.cli.report import Tally, bar, printable, summary
+from contactsdk.cli.run import Ending, check_rows, import_rows
+from contactsdk.client import ContactClient
+from contactsdk.errors import ContactError
+from contactsdk.files import (
+    STANDARD,
+    FileError,
+    Format,
+    Input,
+    Result,
+    Row,
+    State,
+    format_of,
+    open_input,
+    open_outputs,
+    standard_input,
+)
+from contactsdk.sandbox import Sandbox
+from contactsdk.signing import Credentials
+
+_PING_S: Final = 20.0
+_STOPPING: Final = (
+    f"stopping: what is in flight has {GRACE_S:.0f} s to finish; interrupt again to leave at once"
+)
+
+app = typer.Typer(
+    name="contactsdk",
+    help="Add or update contacts on the iVvy platform.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Their local variables would show contacts and the secret.
+    pretty_exceptions_enable=False,
+)
+
+
+class Exit(IntEnum):
+    """What the exit code of a command says."""
+
+    OK = 0
+    SOME_FAILED = 1
+    WRONG_USE = 2
+    STOPPED = 3
+    INTERRUPTED = 130
+
+
+_Url = Annotated[
+    str, typer.Option(envvar="CONTACTSDK_URL", help="The platform's address.", show_default=False)
+]
+_Key = Annotated[
+    str, typer.Option(envvar="CONTACTSDK_KEY", help="The account's key.", show_default=False)
+]
+_SecretFile = Annotated[
+    Path | None,
+    typer.Option(help="A file that holds the account's secret; else CONTACTSDK_SECRET is used."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A .csv or .jsonl file; - for standard input.")
+    ],
+    url: _Url = "",
+    key: _Key = "",
+    secret_file: _SecretFile = None,
+    format: Annotated[
+        Format | None, typer.Option(help="The input's format, where its name does not tell.")
+    ] = None,
+    ignore_columns: Annotated[
+        list[str] | None,
+        typer.Option(help="Columns to let pass, separated by commas; may be given repeatedly."),
+    ] = None,
+    results: Annotated[
+        str | None,
+        typer.Option(help="Write what became of each row here: CSV, or .jsonl; - for output."),
+    ] = None,
+    rejects: Annotated[
+        str | None, typer.Option(help="Write the rows here that are known not to be applied.")
+    ] = None,
+    uncertain: Annotated[
+        str | None, typer.Option(help="Write the rows here that may have been applied.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Contacts in flight at a time.")] = 32,
+    rate: Annotated[
+        float | None, typer.Option(help="Requests per second, at most.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Validate; send nothing.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress and no summary; errors still.")
+    ] = False,
+) -> None:
+    """Add or update the contacts of a CSV or JSON Lines file.
+
+    Exit code: 0 all succeeded, 1 some did not, 2 wrong use or unreadable input, 3 the run was
+    stopped, 130 interrupted.
+    """
+    names = ",".join(ignore_columns or ()).split(",")
+    ignored = [name.strip() for name in names if name.strip()]
+    if rate is not None and not 0 < rate < math.inf:
+        raise typer.BadParameter("must be more than 0", param_hint="--rate")
+    if file == STANDARD and format is None:
+        _fail("standard input has no name that tells its format: use --format csv or jsonl")
+    ending = Ending()
+    with _errors_as_exits():
+        format = format or format_of(file)
+        client = None if dry_run else _client(url, key, secret_file, concurrency)
+        with (
+            _opened(file, format, ignored) as (source, total),
+            open_outputs(
+                source, file, results=results, rejects=rejects, uncertain=uncertain
+            ) as outputs,
+            # Made last: what went before is no part of the time that the run took.
+            bar(tally := Tally(), total, hidden=quiet or dry_run) as show,
+        ):
+
+            def record(row: Row, result: Result) -> None:
+                outputs.write(row, result)
+                tally.add(result)
+                show()
+
+            if client is None:
+                check_rows(source, outputs, tally)
+            else:
+                ending = asyncio.run(
+                    import_rows(
+                        client,
+                        source,
+                        record,
+                        piped=total is None,
+                        # A pipe may never end: its rest is read only for a file that needs it.
+                        record_rest=total is not None or bool(results or rejects),
+                        concurrency=concurrency,
+                        rate_per_s=rate,
+                        on_interrupt=lambda: None if quiet else _complain(_STOPPING),
+                    )
+                )
+        if not quiet:
+            text = summary(tally, stopped=ending.reason, checked=dry_run)
+            typer.echo(text, err=STANDARD in (results, rejects, uncertain))
+        elif ending.reason is not None:
+            _complain(f"stopped: {ending.reason}")
+    raise typer.Exit(_exit_code(ending, tally, checked=dry_run))
+
+
+@app.command()
+def ping(url: _Url = "", key: _Key = "", secret_file: _SecretFile = None) -> None:
+    """Say whether address, key and secret work, and how far the clocks are apart."""
+
+    async def measure(client: ContactClient) -> float:
+        async with client:
+            before = time.time()
+            platform_now = await client.ping(deadline_s=_PING_S)
+            middle = (before + time.time()) / 2
+        # The platform cuts its time to whole seconds, so on average it is half a second later.
+        return platform_now.timestamp() + 0.5 - middle
+
+    with _errors_as_exits():
+        client = _client(url, key, secret_file)
+        try:
+            ahead_s = asyncio.run(measure(client))
+        except ContactError as exc:
+            _fail(exc.message, Exit.STOPPED)
+    typer.echo("Address, key and secret work.")
+    typer.echo(f"The platform's clock is {_apart(ahead_s)} this machine's.")
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+) -> None:
+    """Play the platform on this machine until Ctrl-C.
+
+    Key and secret come from CONTACTSDK_KEY and CONTACTSDK_SECRET; without them, new ones are made.
+    """
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        platform = Sandbox(
+            host=host,
+            port=port,
+            key=os.environ.get("CONTACTSDK_KEY") or None,
+            secret=os.environ.get("CONTACTSDK_SECRET") or None,
+        )
+        with Interruption(stop.set):
+            async with platform:
+                lines = (
+                    f"CONTACTSDK_URL={platform.url}",
+                    f"CONTACTSDK_KEY={platform.key}",
+                    f"CONTACTSDK_SECRET={platform.secret}",
+                )
+                print(*lines, sep="\n", flush=True)
+                await stop.wait()
+
+    with _errors_as_exits():
+        try:
+            asyncio.run(run())
+        except OSError as exc:
+            # asyncio's own text repeats the address; a name that is not found has no such number.
+            why = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror
+            _fail(f"cannot listen on {host} port {port}: {why}")
+
+
+@app.command()
+def demo() -> None:
+    """Import a thousand invented contacts into a sandbox in this process, over real HTTP."""
+    tally = Tally()
+    with _errors_as_exits(), bar(tally, CONTACTS, hidden=False) as show:
+
+        def record(result: Result) -> None:
+            tally.add(result)
+            show()
+
+        ending = asyncio.run(import_samples(record))
+    typer.echo(summary(tally, stopped=ending.reason))
+    # What failed is part of the show.
+    raise typer.Exit(_exit_code(ending, Tally(), checked=False))
+
+
+def _client(url: str, key: str, secret_file: Path | None, concurrency: int = 1) -> ContactClient:
+    secret = _secret(secret_file)
+    needed = {
+        "CONTACTSDK_URL (or --url)": url,
+        "CONTACTSDK_KEY (or --key)": key,
+        "CONTACTSDK_SECRET (or --secret-file)": secret,
+    }
+    if missing := [name for name, value in needed.items() if not value]:
+        _fail(f"missing: {', '.join(missing)}")
+    try:
+        credentials = Credentials(key, secret)
+        return ContactClient(url, credentials, max_connections=max(100, concurrency))
+    except ValueError as exc:
+        _fail(str(exc))
+
+
+def _secret(file: Path | None) -> str:
+    if file is None:
+        return os.environ.get("CONTACTSDK_SECRET", "")
+    try:
+        return file.read_text("utf-8").removesuffix("\n")
+    except OSError as exc:
+        _fail(f"{file}: {exc.strerror}")
+    except UnicodeDecodeError:
+        _fail(f"{file}: the secret is not UTF-8 text")  # the error's own text shows a byte of it
+
+
+@contextmanager
+def _opened(
+    file: str, format: Format, ignored: Collection[str]
+) -> Iterator[tuple[Input, int | None]]:
+    """The input, and how many rows it has; `None` where that is not known, as of a pipe."""
+    if file == STANDARD:
+        yield standard_input(format, ignored), None
+        return
+    # The whole file is read once before anything is sent: it may be broken at its end.
+    with open_input(file, format, ignored) as source:
+        total = sum(1 for _ in source)
+    with open_input(file, format, ignored) as source:
+        yield source, total
+
+
+def _exit_code(ending: Ending, tally: Tally, *, checked: bool) -> Exit:
+    if ending.interrupted:
+        return Exit.INTERRUPTED
+    if isinstance(ending.stopped_by, FileError):
+        return Exit.WRONG_USE
+    if ending.stopped_by is not None:
+        return Exit.STOPPED
+    good = State.NOT_STARTED if checked else State.SUCCEEDED
+    return Exit.OK if tally.states.total() == tally.states[good] else Exit.SOME_FAILED
+
+
+def _apart(ahead_s: float) -> str:
+    if abs(ahead_s) < 1.0:
+        return "less than a second from"
+    return f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'}"
+
+
+@contextmanager
+def _errors_as_exits() -> Iterator[None]:
+    try:
+        yield
+    except FileError as exc:
+        _fail(str(exc))
+    except BrokenPipeError:
+        # Else the interpreter complains when it flushes what nobody reads any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _fail("nobody reads the output any more", Exit.STOPPED)
+    except OSError as exc:
+        _fail(f"stopped: {exc.strerror or exc}", Exit.STOPPED)
+    except KeyboardInterrupt:
+        raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+def _fail(message: str, code: Exit = Exit.WRONG_USE) -> NoReturn:
+    _complain(message)
+    raise typer.Exit(code)
+
+
+def _complain(message: str) -> None:
+    typer.echo(f"contactsdk: {printable(message)}", err=True)

@@ -1,0 +1,69 @@
+"""Ctrl-C, and a service manager's request to stop: first gently, then at once."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Final, Self
+
+GRACE_S: Final = 10.0
+"""How long what is in flight may still take after a first signal."""
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption:
+    """Within it, SIGINT and SIGTERM raise nothing: `happened` says that one came.
+
+    `wake` is called on the first one, to end a wait that only input would end.
+    """
+
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+        self.happened = False
+        self._wake = wake
+        self._leave_at: float | None = None
+        self._guarded: asyncio.Timeout | None = None
+        self._handlers: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            # Not loop.add_signal_handler, which Windows lacks.
+            self._handlers[number] = signal.signal(
+                number, lambda *_: loop.call_soon_threadsafe(self._on_signal)
+            )
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    async def guard(self, work: Awaitable[None], *, least_s: float = 0.0) -> None:
+        """Await `work`; leave it ten seconds after the first signal, at once after the second.
+
+        `least_s` is how long it may take even if both came before it began.
+        """
+        soonest = asyncio.get_running_loop().time() + least_s
+        leave_at = None if self._leave_at is None else max(self._leave_at, soonest)
+        try:
+            async with asyncio.timeout_at(leave_at) as self._guarded:
+                await work
+        except TimeoutError:
+            if self._guarded is None or not self._guarded.expired():
+                raise
+        finally:
+            self._guarded = None
+
+    def _on_signal(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._leave_at = now if self.happened else now + GRACE_S
+        if self._guarded is not None:
+            self._guarded.reschedule(self._leave_at)
+        if not self.happened:
+            self.happened = True
+            self._wake()

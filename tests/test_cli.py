@@ -1,0 +1,722 @@
+import asyncio
+import contextlib
+import csv
+import io
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from contactsdk import ContactClient, Credentials
+from contactsdk.cli import app
+from contactsdk.cli.feed import PipeFeed
+from contactsdk.cli.interruption import Interruption
+from contactsdk.cli.report import Tally, printable, summary
+from contactsdk.cli.run import import_rows
+from contactsdk.files import CsvInput, FileError, Result, State
+from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
+
+NAMES = "firstName,lastName,email"
+ROOT = Path(__file__).parent.parent
+
+
+class Background:
+    """A sandbox that runs in a thread of its own."""
+
+    def __init__(self, **options):
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+        self.sandbox = self.run(self.make(options))
+
+    async def make(self, options):
+        sandbox = Sandbox(**options)
+        await sandbox.start()
+        return sandbox
+
+    def run(self, work):
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
+
+    def stop(self):
+        self.run(self.sandbox.stop())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+
+@pytest.fixture
+def sandbox():
+    background = Background(groups=[10, 11])
+    yield background.sandbox
+    background.stop()
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch, request):
+    for name in ("URL", "KEY", "SECRET"):
+        monkeypatch.delenv(f"CONTACTSDK_{name}", raising=False)
+    if "sandbox" in request.fixturenames:
+        sandbox = request.getfixturevalue("sandbox")
+        for name, value in environment_of(sandbox).items():
+            monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def environment_of(sandbox):
+    return {
+        "CONTACTSDK_URL": sandbox.url,
+        "CONTACTSDK_KEY": sandbox.key,
+        "CONTACTSDK_SECRET": sandbox.secret,
+    }
+
+
+def call(*arguments, code=0):
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    assert os.environ.get("CONTACTSDK_SECRET", "no secret") not in result.output
+    return result
+
+
+def sample(count):
+    rows = [f"Ada,Archer,ada{number}@example.com" for number in range(count)]
+    return "\n".join([NAMES, *rows, ""])
+
+
+def emails(sandbox):
+    return sorted(write.body["email"] for write in sandbox.ledger.writes)
+
+
+def states(path):
+    with open(path, newline="") as file:
+        return {int(row["line"]): row["state"] for row in csv.DictReader(file)}
+
+
+@contextlib.contextmanager
+def standard_input(text):
+    read, write = os.pipe()
+    os.write(write, text.encode())
+    os.close(write)
+    before = os.dup(0)
+    os.dup2(read, 0)
+    os.close(read)
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+
+
+@contextlib.contextmanager
+def started(*arguments, **options):
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "contactsdk", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_import_of_a_spreadsheets_file_succeeds(sandbox, folder):
+    text = (
+        "\ufeffFirst_Name;lastName;email;groups;customFields.5;status;phone\r\n"
+        'Ada;"Ar\ncher";ada@example.com;"10;11";No;no marketing;\r\n'
+        "Ben;Baker;ben@example.test;;;;1\r\n"
+    )
+    (folder / "in.csv").write_bytes(text.encode())
+    result = call("import", "in.csv", "--concurrency", "1", "--results", "out.csv")
+    assert [dict(write.body) for write in sandbox.ledger.writes] == [
+        {
+            "firstName": "Ada",
+            "lastName": "Ar\ncher",
+            "email": "ada@example.com",
+            "groups": [{"groupId": 10}, {"groupId": 11}],
+            "customFields": [{"fieldId": 5, "value": "No"}],
+            "status": 5,
+        },
+        {"firstName": "Ben", "lastName": "Baker", "email": "ben@example.test", "phone": "1"},
+    ]
+    assert (folder / "out.csv").read_text() == (
+        "line,id,state,message,attempts\n2,1001,succeeded,,1\n4,1002,succeeded,,1\n"
+    )
+    assert re.match(r"2 read\n2 succeeded\n0 failed\n0 uncertain\nin ", result.stdout)
+    assert result.stderr == ""
+
+
+def test_import_tells_what_became_of_each_row(sandbox, folder):
+    rows = ["A,A,a@example.com,10", "B,B,b@example", "C,C,c@example.com,12", "D,D,d@example.com"]
+    (folder / "in.csv").write_text("\n".join([f"{NAMES},groups", *rows]))
+    sandbox.script(None, None, Fault(FaultKind.CLOSE_AFTER_WRITE))
+    files = ("--results", "r.jsonl", "--rejects", "bad.csv", "--uncertain", "unsure.csv")
+    result = call("import", "in.csv", "--concurrency", "1", *files, code=1)
+    told = [json.loads(line) for line in (folder / "r.jsonl").read_text().splitlines()]
+    assert [(row["line"], row["id"], row["state"], row["attempts"]) for row in told] == [
+        (2, 1001, "succeeded", 1),
+        (3, None, "failed", 0),
+        (4, None, "failed", 1),
+        (5, None, "uncertain", 1),
+    ]
+    assert (folder / "bad.csv").read_text().splitlines() == [
+        f"{NAMES},groups,message",
+        "B,B,b@example,,email must be a valid email address",
+        f"C,C,c@example.com,12,{told[2]['message']}",
+    ]
+    assert (folder / "unsure.csv").read_text().splitlines() == [
+        f"{NAMES},groups,message",
+        f'D,D,d@example.com,,"{told[3]["message"]}"',
+    ]
+    assert f"Failed:\n  1 x {told[1]['message']}\n  1 x {told[2]['message']}\n" in result.stdout
+    assert f"Uncertain:\n  1 x {told[3]['message']}\n" in result.stdout
+    assert "look each of them up" in result.stdout
+
+
+def test_corrected_rejects_can_be_imported(sandbox, folder):
+    (folder / "in.csv").write_text(f"{NAMES}\nA,A,a@example\n")
+    call("import", "in.csv", "--rejects", "bad.csv", code=1)
+    corrected = (folder / "bad.csv").read_text().replace("a@example,", "a@example.com,")
+    (folder / "bad.csv").write_text(corrected)
+    call("import", "bad.csv")
+    assert emails(sandbox) == ["a@example.com"]
+
+
+def test_import_of_json_lines_succeeds(sandbox, folder):
+    (folder / "in.jsonl").write_text(
+        '{"firstName": "A", "lastName": "A", "email": "a@example.com", "note": 1}\n'
+    )
+    call("import", "in.jsonl", "--ignore-columns", "other, Note")
+    assert emails(sandbox) == ["a@example.com"]
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_import_reads_standard_input(count, sandbox, folder):
+    with standard_input(sample(count)):
+        call("import", "-", "--format", "csv", "--results", "out.csv")
+    assert len(sandbox.ledger.writes) == count
+    assert set(states("out.csv").values()) == {"succeeded"}
+
+
+def test_broken_standard_input_ends_the_run(sandbox, folder):
+    with standard_input(sample(2) + 'C,"C,c@example.com'):
+        result = call("import", "-", "--format", "csv", "--results", "out.csv", code=2)
+    assert len(sandbox.ledger.writes) == 2
+    assert len(states("out.csv")) == 2
+    assert "Stopped: standard input, line 4: " in result.stdout
+
+
+def test_results_on_standard_output_leave_the_summary_to_standard_error(sandbox, folder):
+    (folder / "in.csv").write_text(sample(1))
+    result = call("import", "in.csv", "--results", "-")
+    assert result.stdout == "line,id,state,message,attempts\n2,1001,succeeded,,1\n"
+    assert result.stderr.startswith("1 read\n")
+
+
+def test_quiet_import_prints_nothing(sandbox, folder):
+    (folder / "in.csv").write_text(f"{NAMES}\nA,A,a@example\n")
+    assert call("import", "in.csv", "--quiet", code=1).output == ""
+
+
+def test_wrong_secret_stops_the_run(sandbox, folder, monkeypatch):
+    monkeypatch.setenv("CONTACTSDK_SECRET", "wrong-secret")
+    (folder / "in.csv").write_text(sample(100))
+    files = ("--results", "out.csv", "--rejects", "bad.csv", "--uncertain", "unsure.csv")
+    result = call("import", "in.csv", "--concurrency", "2", *files, code=3)
+    assert "Stopped: Invalid API key or signature" in result.stdout
+    assert sandbox.ledger.writes == []
+    assert sorted(states("out.csv")) == list(range(2, 102))
+    assert set(states("out.csv").values()) == {"failed", "not_started"}
+    assert len((folder / "bad.csv").read_text().splitlines()) == 101
+    assert len((folder / "unsure.csv").read_text().splitlines()) == 1
+    assert "wrong-secret" not in result.output
+
+
+def test_quiet_import_still_says_what_stopped_it(sandbox, folder, monkeypatch):
+    monkeypatch.setenv("CONTACTSDK_SECRET", "wrong-secret")
+    (folder / "in.csv").write_text(sample(2))
+    result = call("import", "in.csv", "--quiet", code=3)
+    assert result.output == "contactsdk: stopped: Invalid API key or signature\n"
+
+
+def test_rest_of_standard_input_is_told_up_to_where_it_breaks(sandbox, folder, monkeypatch):
+    monkeypatch.setenv("CONTACTSDK_SECRET", "wrong-secret")
+    with standard_input(sample(200) + 'C,"C'):
+        result = call("import", "-", "--format", "csv", "--results", "out.csv", code=3)
+    assert "Stopped: Invalid API key or signature" in result.stdout
+    assert len(states("out.csv")) == 200
+
+
+def test_rest_of_standard_input_is_not_read_where_no_file_needs_it(sandbox, monkeypatch):
+    monkeypatch.setenv("CONTACTSDK_SECRET", "wrong-secret")
+    with standard_input(sample(200)):
+        result = call("import", "-", "--format", "csv", "--concurrency", "1", code=3)
+    assert re.search("^0 succeeded\n1 failed$", result.stdout, re.MULTILINE)
+
+
+def test_dry_run_needs_no_credentials(folder):
+    (folder / "in.csv").write_text(sample(3))
+    result = call("import", "in.csv", "--dry-run")
+    assert result.stdout.startswith("3 read\n3 valid\n0 invalid\nin ")
+
+
+def test_dry_run_sends_nothing(sandbox, folder):
+    (folder / "in.csv").write_text(f"{sample(1)}B,B,b@example\n")
+    files = ("--results", "out.csv", "--rejects", "bad.csv")
+    result = call("import", "in.csv", "--dry-run", *files, code=1)
+    assert sandbox.ledger.requests == []
+    assert states("out.csv") == {2: "not_started", 3: "failed"}
+    assert (folder / "bad.csv").read_text().splitlines()[1:] == [
+        "B,B,b@example,email must be a valid email address"
+    ]
+    assert "Invalid:\n  1 x email must be" in result.stdout
+
+
+def test_dry_run_without_results_only_counts(folder):
+    (folder / "in.csv").write_text(f"{sample(2)}B,B,b@example\n")
+    assert call("import", "in.csv", "--dry-run", code=1).stdout.startswith("3 read\n2 valid\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("fristName,email\nA,b@example.com\n", "unknown column 'fristName'"),
+        (f'{sample(50)}A,"B,c@example.com\n', "line 52: "),
+        ("", "no header"),
+    ],
+)
+def test_unreadable_file_is_found_before_anything_is_sent(text, what, sandbox, folder):
+    (folder / "in.csv").write_text(text)
+    result = call("import", "in.csv", "--rejects", "bad.csv", code=2)
+    assert what in result.stderr
+    assert result.stdout == ""
+    assert sandbox.ledger.requests == []
+    assert not (folder / "bad.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["import", "none.csv"], "none.csv: there is no such file"),
+        (["import", "none.txt"], "csv or jsonl"),
+        (["import", "-"], "--format"),
+        (["import", "in.csv", "--rate", "0"], "--rate"),
+        (["import", "in.csv", "--concurrency", "0"], "--concurrency"),
+        (["import", "in.csv", "--rejects", "in.csv"], "different files"),
+        (["import", "in.csv", "--url", "http://example.com"], "plain http"),
+        (["import", "in.csv", "--key", "a b"], "key"),
+        (["import", "in.csv", "--secret-file", "none"], "none: No such file"),
+        (["import", "in.csv", "--secret-file", "odd"], "odd: the secret is not UTF-8 text"),
+        (["ping", "--url", "here"], "base_url"),
+    ],
+)
+def test_wrong_use_is_told(arguments, what, sandbox, folder):
+    (folder / "in.csv").write_text(sample(1))
+    (folder / "odd").write_bytes(b"\xff")
+    result = call(*arguments, code=2)
+    assert what in result.stderr
+    assert result.stdout == ""
+    assert sandbox.ledger.requests == []
+    assert sandbox.secret not in result.output
+
+
+def test_missing_settings_are_named(folder):
+    (folder / "in.csv").write_text(sample(1))
+    for arguments in (["import", "in.csv"], ["ping"]):
+        stderr = call(*arguments, code=2).stderr
+        assert all(f"CONTACTSDK_{name}" in stderr for name in ("URL", "KEY", "SECRET"))
+
+
+def test_more_in_flight_than_usual_connections_is_fine(sandbox, folder):
+    (folder / "in.csv").write_text(sample(300))
+    call("import", "in.csv", "--concurrency", "200")
+    assert len(sandbox.ledger.writes) == 300
+
+
+def test_full_disk_stops_the_run(sandbox, folder):
+    (folder / "in.csv").write_text(sample(5))
+    result = call("import", "in.csv", "--results", "/dev/full", code=3)
+    assert result.stderr == "contactsdk: stopped: No space left on device\n"
+
+
+def test_ctrl_c_while_the_file_is_checked_is_an_interruption(folder, sandbox, monkeypatch):
+    def interrupt(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("contactsdk.cli.commands.open_input", interrupt)
+    assert call("import", "in.csv", code=130).output == ""
+
+
+def test_output_that_nobody_reads_stops_the_run(sandbox, folder):
+    (folder / "in.csv").write_text(sample(2000))
+    with started("import", "in.csv", "--results", "-") as process:
+        process.stdout.close()
+        assert process.stderr.read() == "contactsdk: nobody reads the output any more\n"
+        assert process.wait() == 3
+
+
+def test_ctrl_c_finishes_what_is_in_flight(sandbox, folder):
+    sandbox.latency_s = 1.0
+    (folder / "in.csv").write_text(sample(200))
+    files = ("--results", "out.csv", "--rejects", "bad.csv", "--uncertain", "unsure.csv")
+    with started("import", "in.csv", "--concurrency", "2", *files) as process:
+        wait_until(lambda: len(sandbox.ledger.writes) >= 2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+        assert process.returncode == 130, err
+    told = states("out.csv")
+    written = len(sandbox.ledger.writes)
+    assert sorted(told) == list(range(2, 202))
+    assert list(told.values()).count("succeeded") == written
+    assert list(told.values()).count("not_started") == 200 - written > 0
+    assert len((folder / "bad.csv").read_text().splitlines()) == 1 + 200 - written
+    assert len((folder / "unsure.csv").read_text().splitlines()) == 1
+    assert out.endswith("Stopped: interrupted\n")
+    assert err.startswith("contactsdk: stopping: ")
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_second_ctrl_c_leaves_at_once(first, sandbox, folder):
+    sandbox.script(*[Fault(FaultKind.HANG_AFTER_WRITE)] * 3)
+    (folder / "in.csv").write_text(sample(9))
+    files = ("--results", "out.csv", "--rejects", "bad.csv", "--uncertain", "unsure.csv")
+    with started("import", "in.csv", "--concurrency", "3", *files) as process:
+        wait_until(lambda: len(sandbox.ledger.writes) == 3)
+        process.send_signal(first)
+        assert process.stderr.readline().startswith("contactsdk: stopping: ")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+        assert process.returncode == 130, err
+    told = states("out.csv")
+    assert [told[line] for line in range(2, 11)] == ["uncertain"] * 3 + ["not_started"] * 6
+    unsure = (folder / "unsure.csv").read_text().splitlines()
+    assert sorted(row.split(",")[2] for row in unsure[1:]) == emails(sandbox)
+    assert len((folder / "bad.csv").read_text().splitlines()) == 7
+    assert "3 uncertain\n6 not started\n" in out
+    assert sandbox.secret not in out + err
+
+
+def test_ctrl_c_does_not_wait_for_a_silent_pipe(sandbox):
+    with started("import", "-", "--format", "csv", stdin=subprocess.PIPE) as process:
+        process.stdin.write(sample(1))
+        process.stdin.flush()
+        wait_until(lambda: [r.answer for r in sandbox.ledger.requests] == [Answer.SENT])
+        process.send_signal(signal.SIGINT)
+        err = process.stderr.read()
+        assert process.wait() == 130, err
+        out = process.stdout.read()
+    assert out.startswith("1 read\n1 succeeded\n")
+    assert out.endswith("Stopped: interrupted (the rest of the input was not read)\n")
+
+
+def test_second_ctrl_c_leaves_a_silent_pipe_whose_rest_is_wanted(sandbox, folder):
+    arguments = ("import", "-", "--format", "csv", "--results", "out.csv")
+    with started(*arguments, stdin=subprocess.PIPE) as process:
+        process.stdin.write(sample(1))
+        process.stdin.flush()
+        wait_until(lambda: [r.answer for r in sandbox.ledger.requests] == [Answer.SENT])
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline().startswith("contactsdk: stopping: ")
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+    assert states("out.csv") == {2: "succeeded"}
+
+
+def test_progress_is_shown_on_a_terminal(sandbox, folder):
+    (folder / "in.csv").write_text(sample(20))
+    ours, its = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "contactsdk", "import", "in.csv", "--results", "-"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"},
+        stdout=subprocess.PIPE,
+        stderr=its,
+    )
+    os.close(its)
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO, once nobody has the other end
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    with process:
+        assert process.stdout.read().startswith(b"line,id,")
+    assert process.returncode == 0
+    assert b"20/20" in shown
+    assert b"20 succeeded" in shown
+
+
+def test_ping_says_that_all_works(sandbox):
+    result = call("ping")
+    assert result.stdout.splitlines() == [
+        "Address, key and secret work.",
+        "The platform's clock is less than a second from this machine's.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("off_s", "what"), [(60, "60 s ahead of"), (-60, "60 s behind"), (3600, "3600 s ahead of")]
+)
+def test_ping_says_how_far_the_clocks_are_apart(off_s, what, sandbox, monkeypatch):
+    # Both clocks stand still, so that nothing depends on the speed of the machine.
+    now = 1_800_000_000.5
+    monkeypatch.setattr(time, "time", lambda: now)
+    sandbox.clock = lambda: now + off_s
+    assert f"clock is {what} this machine's" in call("ping").stdout
+
+
+def test_ping_with_a_wrong_secret_fails(sandbox, folder):
+    (folder / "secret").write_text("wrong-secret\n")
+    result = call("ping", "--secret-file", "secret", code=3)
+    assert result.output == "contactsdk: Invalid API key or signature\n"
+
+
+def test_secret_file_goes_before_the_environment(sandbox, folder, monkeypatch):
+    (folder / "secret").write_text(f"{sandbox.secret}\n")
+    monkeypatch.setenv("CONTACTSDK_SECRET", "wrong-secret")
+    call("ping", "--secret-file", "secret")
+
+
+def test_options_go_before_the_environment(sandbox, monkeypatch):
+    monkeypatch.setenv("CONTACTSDK_URL", "https://example.test")
+    monkeypatch.setenv("CONTACTSDK_KEY", "wrong")
+    call("ping", "--url", sandbox.url, "--key", sandbox.key)
+
+
+def test_sandbox_prints_what_a_client_needs(monkeypatch, folder):
+    monkeypatch.setenv("CONTACTSDK_KEY", "a-key")
+    with started("sandbox", "--port", "0") as process:
+        lines = [process.stdout.readline().strip() for _ in range(3)]
+        settings = dict(line.split("=", 1) for line in lines)
+        assert list(settings) == ["CONTACTSDK_URL", "CONTACTSDK_KEY", "CONTACTSDK_SECRET"]
+        assert settings["CONTACTSDK_KEY"] == "a-key"
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        call("ping")
+        (folder / "in.csv").write_text(sample(3))
+        call("import", "in.csv")
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate() == ("", "")
+        assert process.returncode == 0
+
+
+def test_sandbox_takes_its_secret_from_the_environment(monkeypatch):
+    monkeypatch.setenv("CONTACTSDK_SECRET", "a-secret")
+    with started("sandbox", "--port", "0") as process:
+        assert "CONTACTSDK_SECRET=a-secret\n" in [process.stdout.readline() for _ in range(3)]
+
+
+def test_interrupted_sandbox_exits_well(monkeypatch):
+    class Interrupting(Sandbox):
+        async def start(self):
+            await super().start()
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("contactsdk.cli.commands.Sandbox", Interrupting)
+    result = CliRunner().invoke(app, ["sandbox", "--port", "0"])
+    assert result.exit_code == 0
+    assert result.stdout.count("\n") == 3
+
+
+def test_port_that_is_taken_is_an_error():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        result = CliRunner().invoke(app, ["sandbox", "--port", port])
+    assert result.exit_code == 2
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in result.stderr
+
+
+def test_host_that_cannot_be_listened_on_is_an_error(monkeypatch):
+    async def fail(_sandbox):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(Sandbox, "start", fail)
+    result = CliRunner().invoke(app, ["sandbox", "--host", "nowhere.example"])
+    assert result.exit_code == 2
+    assert "nowhere.example port 8080: Name or service not known" in result.stderr
+
+
+def test_demo_shows_the_same_every_time():
+    one, two = (re.sub(r"in .*\n", "", CliRunner().invoke(app, ["demo"]).stdout) for _ in "12")
+    assert one == two
+    assert one.startswith("1,000 read\n  979 succeeded\n   21 failed\n    0 uncertain\n")
+    assert len(re.findall(r"^  \d+ x ", one, re.MULTILINE)) == 4
+
+
+def test_demo_succeeds_whatever_failed():
+    assert CliRunner().invoke(app, ["demo"]).exit_code == 0
+
+
+def test_demo_can_be_interrupted(monkeypatch):
+    class Interrupted(Interruption):
+        def __enter__(self):
+            self.happened = True
+            return super().__enter__()
+
+    monkeypatch.setattr("contactsdk.cli.demo.Interruption", Interrupted)
+    result = CliRunner().invoke(app, ["demo"])
+    assert result.exit_code == 130
+    assert result.stdout.startswith("0 read\n")
+
+
+def test_no_command_shows_the_help():
+    assert "import" in CliRunner().invoke(app, []).output
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_interrupted_run_tells_of_every_row(piped, sandbox):
+    sandbox.script(None, Fault(FaultKind.HANG_AFTER_WRITE))
+    source = CsvInput(io.BytesIO(sample(100).encode()), "x.csv")
+    told = {}
+    notices = []
+
+    def record(row, result):
+        told[row.line] = result.state
+        if result.state is State.SUCCEEDED:
+            wait_until_written.set()
+
+    async def run():
+        client = ContactClient(sandbox.url, Credentials(sandbox.key, sandbox.secret))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(interrupt_twice())
+            return await import_rows(
+                client,
+                source,
+                record,
+                piped=piped,
+                record_rest=True,
+                concurrency=1,
+                rate_per_s=None,
+                on_interrupt=lambda: notices.append(1),
+            )
+
+    async def interrupt_twice():
+        await wait_until_written.wait()
+        while len(sandbox.ledger.writes) < 2:
+            await asyncio.sleep(0.01)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    wait_until_written = asyncio.Event()
+    ending = asyncio.run(run())
+    assert ending.interrupted
+    assert ending.reason == "interrupted"
+    assert notices == [1]
+    assert [told[line] for line in range(2, 102)] == [
+        State.SUCCEEDED,
+        State.UNCERTAIN,
+        *[State.NOT_STARTED] * 98,
+    ]
+
+
+async def test_signal_while_nothing_is_awaited_is_kept_for_later():
+    with Interruption() as interruption:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(0.01)
+        await interruption.guard(asyncio.Event().wait())
+    assert interruption.happened
+
+
+async def test_first_signal_leaves_time_and_second_does_not(monkeypatch):
+    woken = []
+    forever = asyncio.Event()
+    with Interruption(lambda: woken.append(1)) as interruption:
+        assert not interruption.happened
+        task = asyncio.create_task(interruption.guard(forever.wait()))
+        await asyncio.sleep(0)
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(0.05)
+        assert interruption.happened
+        assert not task.done()
+        signal.raise_signal(signal.SIGTERM)
+        await task
+    assert woken == [1]
+
+
+async def test_grace_ends_by_itself(monkeypatch):
+    monkeypatch.setattr("contactsdk.cli.interruption.GRACE_S", 0.01)
+    with Interruption() as interruption:
+        signal.raise_signal(signal.SIGINT)
+        await interruption.guard(asyncio.Event().wait())
+    assert interruption.happened
+
+
+async def test_timeout_of_the_work_itself_is_not_swallowed():
+    async def work():
+        raise TimeoutError("its own")
+
+    with Interruption() as interruption, pytest.raises(TimeoutError, match="its own"):
+        await interruption.guard(work())
+
+
+async def test_signal_handlers_are_put_back():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with Interruption():
+        assert signal.getsignal(signal.SIGINT) != before[0]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+async def test_error_of_a_piped_input_comes_after_its_rows():
+    def rows():
+        raise FileError("broken")
+        yield
+
+    feed = PipeFeed(rows())
+    with pytest.raises(FileError, match="broken"):
+        await feed.next()
+    assert feed.exhausted
+
+
+def a_tally(state, messages):
+    tally = Tally()
+    for message in messages:
+        tally.add(Result(line=1, state=state, message=message))
+    return tally
+
+
+def test_most_frequent_message_comes_first():
+    text = summary(a_tally(State.FAILED, ["a", "b", "c", "b"] + ["c"] * 10))
+    assert "Failed:\n  11 x c\n   2 x b\n   1 x a" in text
+
+
+def test_many_messages_are_cut_short():
+    text = summary(a_tally(State.FAILED, [f"no {number}" for number in range(2000)]))
+    assert "  1,000 x other messages\n" in text
+    assert text.count(" x no ") == 24
+    assert text.endswith("  and 976 with 976 other messages")
+
+
+def test_message_cannot_steer_the_terminal():
+    assert printable("a\x1b[31m [red]b\r\nc") == "a?[31m [red]b c"
+
+
+def test_long_run_is_told_in_minutes(monkeypatch):
+    tally = a_tally(State.SUCCEEDED, [""] * 2)
+    monkeypatch.setattr(time, "monotonic", lambda: tally._started + 125)
+    assert "in 2 min 5 s, 0 contacts per second" in summary(tally)

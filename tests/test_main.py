@@ -1,0 +1,42 @@
+import builtins
+import runpy
+import sys
+
+import pytest
+
+from contactsdk import __main__, __version__
+
+
+def without(monkeypatch, missing):
+    real = builtins.__import__
+
+    def refuse(name, *args, **options):
+        if name == "contactsdk.cli":
+            raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+        return real(name, *args, **options)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_without_the_extra_it_says_what_to_install(missing, monkeypatch, capsys):
+    without(monkeypatch, missing)
+    with pytest.raises(SystemExit) as caught:
+        __main__.main()
+    assert caught.value.code == 2
+    assert capsys.readouterr() == ("", f"{missing} is missing: pip install 'contactsdk[cli]'\n")
+
+
+def test_another_missing_module_is_no_matter_of_the_extra(monkeypatch):
+    without(monkeypatch, "orjson")
+    with pytest.raises(ModuleNotFoundError, match="orjson"):
+        __main__.main()
+
+
+def test_module_runs_as_the_command_does(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["contactsdk", "--version"])
+    monkeypatch.delitem(sys.modules, "contactsdk.__main__")
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("contactsdk", run_name="__main__")
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
