@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime
+import functools
 import ipaddress
 import os
 import time
@@ -105,6 +106,7 @@ class ContactClient:
 
         base = _checked_base_url(base_url)
         self._contact_url = _action_url(base, "contact", "addOrUpdateContact")
+        self._list_url = _action_url(base, "contact", "getContactList")
         self._ping_url = _action_url(base, "test", "ping")
         self._credentials = credentials
         self._retry = retry
@@ -168,13 +170,36 @@ class ContactClient:
         """The platform's time, in UTC: proves that address, key and secret work.
 
         Raises:
-            ContactError: They do not, or the platform cannot be reached.
+            SetupError: They do not; an `AuthenticationError` where key, secret or clock is wrong.
+            RateLimitedError: Too many requests.
+            UnavailableError: The platform cannot be reached, or its answer cannot be read.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
-        request = _Request(self._ping_url, b"", wire.read_ack)
-        return await self._run(
-            lambda call: self._attempt(request, call), repeat_safe=True, deadline_s=deadline_s
-        )
+        return await self._look(_Request(self._ping_url, b"", wire.read_ack), deadline_s)
+
+    async def find(self, *, external_id: str, deadline_s: float | None = None) -> tuple[int, ...]:
+        """The ids of all contacts with this external id, in the platform's order; empty for none.
+
+        This is how an `UncertainError` is resolved: look before sending the contact again.
+        `deadline_s` bounds each page of the list.
+
+        Raises:
+            RejectedError: The platform refused the search.
+            SetupError: Every call will fail; an `AuthenticationError` where key, secret or clock
+                is wrong.
+            RateLimitedError: Too many requests.
+            UnavailableError: The platform cannot be reached, or its answer cannot be read.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
+        read = functools.partial(wire.read_found, external_id)
+        found: dict[int, bool] = {}
+        while True:
+            body = wire.encode_search(external_id, start=len(found))
+            page = await self._look(_Request(self._list_url, body, read), deadline_s)
+            # No page says how long one may be, so only one that brings nothing new is the last.
+            if page.keys() <= found.keys():
+                return tuple(id_ for id_, is_it in found.items() if is_it)
+            found |= page
 
     def stream(
         self,
@@ -294,6 +319,21 @@ class ContactClient:
         return await resend_while_allowed(
             attempt, call, policy=self._retry, budget=self._budget, clock=clock
         )
+
+    async def _look(self, request: _Request[_T], deadline_s: float | None) -> _T:
+        try:
+            return await self._run(
+                lambda call: self._attempt(request, call), repeat_safe=True, deadline_s=deadline_s
+            )
+        except UncertainError as error:
+            # Nothing is in doubt where nothing was to be changed.
+            raise UnavailableError(
+                error.message,
+                http_status=error.http_status,
+                error_code=error.error_code,
+                specific_code=error.specific_code,
+                attempts=error.attempts,
+            ) from error
 
     async def _attempt(self, request: _Request[_T], call: Call) -> _T:
         """One attempt; after a stale-date refusal, a second request by the platform's clock."""

@@ -196,6 +196,35 @@ def read_id(status: int, headers: Mapping[str, str], body: bytes) -> int:
     raise UncertainError("the answer names no contact id", http_status=status)
 
 
+def encode_search(external_id: str, start: int) -> bytes:
+    """The body that lists contacts with this external id, from the `start`-th on.
+
+    Source: the platform's page "Get Contact List".
+    """
+    return orjson.dumps({"filter": {"externalId": external_id}, "perPage": 100, "start": start})
+
+
+def read_found(
+    external_id: str, status: int, headers: Mapping[str, str], body: bytes
+) -> dict[int, bool]:
+    """The ids on a page of the list, in its order, and whether each has this external id.
+
+    Raises:
+        ContactError: The answer is no such page; which subclass says what is known.
+    """
+    results = _read_object(status, headers, body).get("results")
+    if not isinstance(results, list):
+        raise UncertainError("the answer holds no list of contacts", http_status=status)
+    found: dict[int, bool] = {}
+    for result in results:
+        number = _int(result.get("id")) if isinstance(result, dict) else None
+        if number is None or number < 1:
+            raise UncertainError("the list holds a contact without an id", http_status=status)
+        # No page says that the filter is exact.
+        found[number] = str(result.get("externalId", external_id)) == external_id
+    return found
+
+
 def read_ack(status: int, headers: Mapping[str, str], body: bytes) -> datetime.datetime:
     """The platform's time, in UTC, that an answer to a ping names (platform page, "Ping").
 

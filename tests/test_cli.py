@@ -612,6 +612,7 @@ def test_interrupted_run_tells_of_every_row(piped, sandbox):
                 record_rest=True,
                 concurrency=1,
                 rate_per_s=None,
+                on_progress=lambda progress: None,
                 on_interrupt=lambda: notices.append(1),
             )
 

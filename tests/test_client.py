@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 import pytest
+from attrs import evolve
 from mocked import Answers, answers
 
 from contactsdk import (
@@ -391,3 +392,57 @@ class TestLog:
         assert re.fullmatch(
             r"sent again at once: the clocks are 3\d{3} s apart", caplog.records[0].getMessage()
         )
+
+
+class TestFind:
+    async def test_finds_all_with_the_external_id(
+        self, sandbox: Sandbox, client: ContactClient
+    ) -> None:
+        twice = [await client.add_or_update(evolve(ADD, external_id="x 1")) for _ in range(2)]
+        await client.add_or_update(evolve(ADD, external_id="x 10"))
+
+        assert await client.find(external_id="x 1") == tuple(twice)
+        assert await client.find(external_id="y") == ()
+
+    async def test_goes_through_all_pages(self, sandbox: Sandbox, client: ContactClient) -> None:
+        added = [await client.add_or_update(evolve(ADD, external_id="x")) for _ in range(230)]
+
+        assert await client.find(external_id="x") == tuple(added)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"{}",
+            b'{"results": 1}',
+            b'{"results": [5]}',
+            b'{"results": [{"id": 0}]}',
+            b'{"results": [{"id": "x"}]}',
+        ],
+    )
+    async def test_answer_without_ids_is_unavailable(self, body: bytes) -> None:
+        policy = RetryPolicy(attempts=1)
+        with answers(f"{URL}/api/1.0/contact?action=getContactList") as platform:
+            platform.add(body=body)
+            async with ContactClient(URL, CREDENTIALS, retry=policy) as client:
+                with pytest.raises(UnavailableError):
+                    await client.find(external_id="x")
+
+    async def test_contact_with_another_external_id_is_passed_over(self) -> None:
+        page = b'{"results": [{"id": 1, "externalId": "xy"}, {"id": "2", "externalId": "x"}]}'
+        with answers(f"{URL}/api/1.0/contact?action=getContactList") as platform:
+            platform.add(body=page)
+            platform.add(body=b'{"results": []}')
+            async with ContactClient(URL, CREDENTIALS) as client:
+                assert await client.find(external_id="x") == (2,)
+
+    async def test_is_sent_again_after_any_fault_that_may_pass(
+        self, sandbox: Sandbox, client: ContactClient
+    ) -> None:
+        sandbox.script(
+            Fault(FaultKind.CLOSE_BEFORE_READ),
+            Fault(FaultKind.HTML),
+            Fault(FaultKind.HANG_BEFORE_WRITE),
+            Fault(FaultKind.CUT_SHORT),
+        )
+
+        assert await client.find(external_id="x") == ()

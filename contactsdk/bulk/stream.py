@@ -59,9 +59,9 @@ class OutcomeStream:
         policy: RetryPolicy,
         *,
         concurrency: int,
-        rate_per_s: float | None,
-        give_up_s: float,
-        on_progress: OnProgress | None,
+        rate_per_s: float | None = None,
+        give_up_s: float = 300.0,
+        on_progress: OnProgress | None = None,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:

@@ -143,7 +143,6 @@ def import_(
             def record(row: Row, result: Result) -> None:
                 outputs.write(row, result)
                 tally.add(result)
-                show()
 
             if client is None:
                 check_rows(source, outputs, tally)
@@ -158,6 +157,7 @@ def import_(
                         record_rest=total is not None or bool(results or rejects),
                         concurrency=concurrency,
                         rate_per_s=rate,
+                        on_progress=show,
                         on_interrupt=lambda: None if quiet else _complain(_STOPPING),
                     )
                 )
@@ -233,12 +233,7 @@ def demo() -> None:
     """Import a thousand invented contacts into a sandbox in this process, over real HTTP."""
     tally = Tally()
     with _errors_as_exits(), bar(tally, CONTACTS, hidden=False) as show:
-
-        def record(result: Result) -> None:
-            tally.add(result)
-            show()
-
-        ending = asyncio.run(import_samples(record))
+        ending = asyncio.run(import_samples(tally.add, show))
     typer.echo(summary(tally, stopped=ending.reason))
     # What failed is part of the show.
     raise typer.Exit(_exit_code(ending, Tally(), checked=False))

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from contactsdk.bulk import Item, Outcome
+from contactsdk.bulk import Item, OnProgress, Outcome
 from contactsdk.cli.interruption import Interruption
 from contactsdk.cli.run import Ending, send
 from contactsdk.client import ContactClient
@@ -25,8 +25,8 @@ _FIRST_NAMES: Final = ("Ada", "Ben", "Chloe", "Dev", "Esme", "Farid", "Grace", "
 _LAST_NAMES: Final = ("Archer", "Baker", "Cooper", "Dyer", "Fisher", "Mason", "Potter", "Weaver")
 
 
-async def import_samples(record: Callable[[Result], None]) -> Ending:
-    """Import the sample contacts over real HTTP and `record` what became of each.
+async def import_samples(record: Callable[[Result], None], show: OnProgress) -> Ending:
+    """Import the sample contacts over real HTTP, `record` what became of each, `show` how it goes.
 
     The same ones every time: first new ones, then updates of what was just added, a few of both
     wrong in different ways.
@@ -48,13 +48,17 @@ async def import_samples(record: Callable[[Result], None]) -> Ending:
             ContactClient(sandbox.url, Credentials(sandbox.key, sandbox.secret)) as client,
         ):
             new = _until(interruption, _new_contacts(chance))
-            stopped_by = await send(client, new, take_new, interruption, concurrency=32)
+            stopped_by = await send(
+                client, new, take_new, interruption, concurrency=32, on_progress=show
+            )
             if stopped_by is not None or interruption.happened:
                 return Ending(stopped_by, interruption.happened)
             # In input order, since that of the answers differs from run to run.
             added = [ids[index] for index in sorted(ids)]
             updates = _until(interruption, _updates(chance, added))
-            stopped_by = await send(client, updates, take_update, interruption, concurrency=32)
+            stopped_by = await send(
+                client, updates, take_update, interruption, concurrency=32, on_progress=show
+            )
             return Ending(stopped_by, interruption.happened)
 
 

@@ -3,14 +3,16 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
 from attrs import Factory, define
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
+from contactsdk.bulk import OnProgress, Progress
 from contactsdk.files import Result, State
 
 _SHOWN_MESSAGES: Final = 25
@@ -80,28 +82,38 @@ def summary(tally: Tally, *, stopped: str | None = None, checked: bool = False) 
 
 
 @contextmanager
-def bar(tally: Tally, total: int | None, *, hidden: bool) -> Iterator[Callable[[], None]]:
-    """A progress bar on standard error, if that is a terminal; what it gives shows the tally anew.
+def bar(tally: Tally, total: int | None, *, hidden: bool) -> Iterator[OnProgress]:
+    """A progress bar on standard error, if that is a terminal; what it gives shows how a run goes.
 
-    `total` is how many rows there are, where that is known.
+    What is done is the tally's, over several runs. `total` is how many rows there are, where that
+    is known.
     """
-    progress = Progress(
+    shown = Bar(
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]:,.0f}/s  {task.fields[failed]:,} failed"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),
         disable=hidden or not sys.stderr.isatty(),
         transient=True,
     )
-    task = progress.add_task("", total=total, rate=0.0, failed=0)
+    task = shown.add_task("", total=total, rate=0.0, failed=0, note="")
+    paused_s = 0.0
 
-    def show() -> None:
+    def show(progress: Progress) -> None:
+        nonlocal paused_s
         done = tally.states.total()
-        failed = done - tally.states[State.SUCCEEDED]
-        progress.update(task, completed=done, rate=tally.rate_per_s, failed=failed)
+        shown.update(
+            task,
+            completed=done,
+            rate=progress.rate_per_s,
+            failed=done - tally.states[State.SUCCEEDED],
+            note="paused by the platform" if progress.paused_s > paused_s else "",
+        )
+        paused_s = progress.paused_s
 
-    with progress:
+    with shown:
         yield show
 
 

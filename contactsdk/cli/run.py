@@ -1,11 +1,11 @@
 """Contacts through a client, and what became of each to whoever keeps count of it."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from attrs import frozen
 
-from contactsdk.bulk import Item, Outcome
+from contactsdk.bulk import Item, OnProgress, Outcome
 from contactsdk.cli.feed import Feed, FileFeed, PipeFeed
 from contactsdk.cli.interruption import Interruption
 from contactsdk.cli.report import Tally
@@ -54,6 +54,7 @@ async def send(
     *,
     concurrency: int,
     rate_per_s: float | None = None,
+    on_progress: OnProgress,
 ) -> Exception | None:
     """Give `take` the outcome of every item that is read, interrupted or not.
 
@@ -62,13 +63,14 @@ async def send(
     Raises:
         ValueError: `concurrency` or `rate_per_s` is out of its range.
     """
-    options: dict[str, Any] = {} if rate_per_s is None else {"rate_per_s": rate_per_s}
 
     async def take_all() -> None:
         while (outcome := await outcomes.next()) is not None:
             take(outcome)
 
-    async with client.stream(items, concurrency=concurrency, **options) as outcomes:
+    async with client.stream(
+        items, concurrency=concurrency, rate_per_s=rate_per_s, on_progress=on_progress
+    ) as outcomes:
         await interruption.guard(take_all())
     for outcome in outcomes.undelivered:
         take(outcome)
@@ -84,6 +86,7 @@ async def import_rows(
     record_rest: bool,
     concurrency: int,
     rate_per_s: float | None,
+    on_progress: OnProgress,
     on_interrupt: Callable[[], None],
 ) -> Ending:
     """Send every row of `source`, `record` what became of it, and close the client.
@@ -120,7 +123,13 @@ async def import_rows(
     with Interruption(stop_reading) as interruption:
         async with client:
             stopped_by = await send(
-                client, items(), take, interruption, concurrency=concurrency, rate_per_s=rate_per_s
+                client,
+                items(),
+                take,
+                interruption,
+                concurrency=concurrency,
+                rate_per_s=rate_per_s,
+                on_progress=on_progress,
             )
         if record_rest:
             try:

@@ -100,7 +100,8 @@ class Sandbox:
         """
         if not self._port:
             raise RuntimeError("The sandbox has no address before it is started")
-        return f"{'https' if self._ssl_context else 'http'}://{self._host}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{'https' if self._ssl_context else 'http'}://{host}:{self._port}"
 
     @property
     def contacts(self) -> Mapping[int, Mapping[str, Any]]:

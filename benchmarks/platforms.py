@@ -1,0 +1,120 @@
+"""Platforms in a process of their own, so that they do not share the client's core."""
+
+import asyncio
+import contextlib
+import multiprocessing
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+
+from attrs import define, field, frozen
+
+from contactsdk.sandbox import Fault, RateLimit, Sandbox
+
+
+@frozen
+class Setting:
+    """What a sandbox is set to, from `at_s` after its first request on."""
+
+    at_s: float = 0.0
+    rate_limit: RateLimit | None = None
+    latency_s: float = 0.0
+    mix: tuple[float, tuple[Fault, ...]] | None = None
+    is_up: bool = True
+
+
+@define
+class Platform:
+    """A sandbox in another process; `answers` has the time and error code of each, once stopped."""
+
+    url: str
+    key: str
+    secret: str
+    _pipe: Connection
+    answers: list[tuple[float, int | None]] = field(factory=list)
+
+    def stop(self) -> None:
+        """Fetch the answers and end the process."""
+        self._pipe.send(None)
+        self.answers = self._pipe.recv()
+
+
+@contextlib.contextmanager
+def sandbox(*settings: Setting) -> Iterator[Platform]:
+    """A sandbox that goes through `settings`, the first at once."""
+    here, there = multiprocessing.Pipe()
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_serve, args=(there, settings), daemon=True)
+    process.start()
+    platform = Platform(*here.recv(), here)
+    try:
+        yield platform
+        if not platform.answers:
+            platform.stop()
+    finally:
+        process.join(10)
+        process.kill()
+
+
+def _serve(pipe: Connection, settings: tuple[Setting, ...]) -> None:
+    asyncio.run(_serve_until_told(pipe, settings))
+
+
+async def _serve_until_told(pipe: Connection, settings: tuple[Setting, ...]) -> None:
+    platform = Sandbox()
+    answers: list[tuple[float, int | None]] = []
+    platform.ledger.requests = _Counting(answers)  # keeps no bodies
+    platform.ledger.writes = _Nothing()
+    await platform.start()
+    await _set(platform, settings[0])
+    pipe.send((platform.url, platform.key, platform.secret))
+    changes = asyncio.create_task(_go_through(platform, settings[1:], answers))
+    while not pipe.poll():
+        await asyncio.sleep(0.05)
+    pipe.recv()
+    changes.cancel()
+    pipe.send([(at, entry.error_code) for at, entry in answers])
+    await platform.stop()
+
+
+async def _go_through(
+    platform: Sandbox, settings: tuple[Setting, ...], answers: list[tuple[float, object]]
+) -> None:
+    while not answers:
+        await asyncio.sleep(0.001)
+    started = answers[0][0]
+    for setting in settings:
+        await asyncio.sleep(max(0.0, started + setting.at_s - time.time()))
+        await _set(platform, setting)
+
+
+async def _set(platform: Sandbox, setting: Setting) -> None:
+    platform.rate_limit = setting.rate_limit
+    platform.latency_s = setting.latency_s
+    share, faults = setting.mix or (0.0, ())
+    platform.mix(1, share, faults)
+    if setting.is_up is not _is_up(platform):
+        await (platform.start() if setting.is_up else platform.stop())
+
+
+def _is_up(platform: Sandbox) -> bool:
+    return platform._runner is not None
+
+
+class _Counting(list):
+    """In place of the ledger's requests: their times, and no bodies."""
+
+    def __init__(self, answers: list[tuple[float, object]]) -> None:
+        self._answers = answers
+
+    def append(self, entry: object) -> None:
+        self._answers.append((time.time(), entry))
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+
+class _Nothing(list):
+    def append(self, entry: object) -> None:
+        pass
+

@@ -1,0 +1,69 @@
+"""A server in a process of its own that answers everything with the same bytes, at once or later."""
+
+import asyncio
+import contextlib
+import multiprocessing
+import re
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+
+_BODY = b'{"success":true,"id":33884}'
+_ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+    + str(len(_BODY)).encode()
+    + b"\r\n\r\n"
+    + _BODY
+)
+_LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
+
+
+@contextlib.contextmanager
+def stub(latency_s: float = 0.0) -> Iterator[str]:
+    """The address of one; with uvloop where that is installed."""
+    here, there = multiprocessing.Pipe()
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_serve, args=(there, latency_s), daemon=True)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{here.recv()}"
+    finally:
+        process.kill()
+        process.join()
+
+
+def _serve(pipe: Connection, latency_s: float) -> None:
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    asyncio.run(_listen(pipe, latency_s))
+
+
+async def _listen(pipe: Connection, latency_s: float) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Stub(latency_s), "127.0.0.1", 0, backlog=2048)
+    pipe.send(server.sockets[0].getsockname()[1])
+    await server.serve_forever()
+
+
+class _Stub(asyncio.Protocol):
+    def __init__(self, latency_s: float) -> None:
+        self._latency_s = latency_s
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        if not found or len(body) < int(length[1] if length else 0):
+            return
+        self._received = b""
+        if self._latency_s:
+            self._loop.call_later(self._latency_s, self._transport.write, _ANSWER)
+        else:
+            self._transport.write(_ANSWER)
