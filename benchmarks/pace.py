@@ -58,9 +58,7 @@ async def run(platform: Platform, seconds: float, *, concurrency: int = 32) -> R
 
     items = (
         Contact(first_name="Ada", last_name=f"No {n}", email=f"a{n}@example.com")
-        for n in itertools.takewhile(
-            lambda _: time.time() < started + seconds, itertools.count()
-        )
+        for n in itertools.takewhile(lambda _: time.time() < started + seconds, itertools.count())
     )
     async with (
         ContactClient(platform.url, Credentials(platform.key, platform.secret)) as client,
@@ -139,7 +137,11 @@ def main() -> None:
         steady((200,) if arguments.quick else (50, 200, 1000), 9 if arguments.quick else 30)
     if arguments.only in (None, "changes"):
         quick = ((400, 200, 5),)
-        changes(quick if arguments.quick else ((200, 400, 20), (400, 200, 5), (500, 1000, 20), (1000, 500, 5)))
+        changes(
+            quick
+            if arguments.quick
+            else ((200, 400, 20), (400, 200, 5), (500, 1000, 20), (1000, 500, 5))
+        )
     if arguments.only in (None, "noise"):
         noise(6 if arguments.quick else 20)
 

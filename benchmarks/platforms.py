@@ -117,4 +117,3 @@ class _Counting(list):
 class _Nothing(list):
     def append(self, entry: object) -> None:
         pass
-

@@ -9,12 +9,14 @@ from contactsdk.errors import (
     AuthenticationError,
     ContactError,
     InvalidContactError,
+    JournalError,
     RateLimitedError,
     RejectedError,
     SetupError,
     UnavailableError,
     UncertainError,
 )
+from contactsdk.journal import SqliteJournal
 from contactsdk.models import Contact, CustomField, EmailStatus, ExternalUrl, SmsStatus
 from contactsdk.retry import RetryPolicy
 from contactsdk.signing import Credentials
@@ -33,6 +35,7 @@ __all__ = [
     "EmailStatus",
     "ExternalUrl",
     "InvalidContactError",
+    "JournalError",
     "Outcome",
     "OutcomeStream",
     "Progress",
@@ -41,6 +44,7 @@ __all__ = [
     "RetryPolicy",
     "SetupError",
     "SmsStatus",
+    "SqliteJournal",
     "UnavailableError",
     "UncertainError",
     "contacts_from",

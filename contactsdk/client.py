@@ -17,7 +17,7 @@ from attrs import frozen
 from yarl import URL
 
 from contactsdk import wire
-from contactsdk.bulk import BulkReport, Item, OnProgress, OutcomeStream, collect
+from contactsdk.bulk import BulkReport, OnProgress, OutcomeStream, collect
 from contactsdk.errors import (
     AuthenticationError,
     ContactError,
@@ -25,7 +25,8 @@ from contactsdk.errors import (
     UnavailableError,
     UncertainError,
 )
-from contactsdk.models import Contact
+from contactsdk.journal import Account, JournalRun, SqliteJournal
+from contactsdk.models import Contact, Item
 from contactsdk.retry import (
     Call,
     RetryBudget,
@@ -109,6 +110,8 @@ class ContactClient:
         self._list_url = _action_url(base, "contact", "getContactList")
         self._ping_url = _action_url(base, "test", "ping")
         self._credentials = credentials
+        key, secret = ("", "") if credentials is None else (credentials.key, credentials.secret)
+        self._account = Account(url=str(base), key=key, secret=secret)
         self._retry = retry
         self._budget = RetryBudget()
         self._timeout_s = timeout_s
@@ -208,6 +211,7 @@ class ContactClient:
         concurrency: int = 32,
         rate_per_s: float | None = None,
         give_up_s: float = 300.0,
+        journal: SqliteJournal | None = None,
         on_progress: OnProgress | None = None,
     ) -> OutcomeStream:
         """Add or update many contacts: the outcome of each as it comes, in constant memory.
@@ -228,6 +232,9 @@ class ContactClient:
             rate_per_s: How many requests may leave in any second, at most; `None` for no cap.
             give_up_s: For how many seconds a platform that does not answer is tried, and the
                 longest wait that it may ask for, before the run stops.
+            journal: Where the run is recorded, so that it can go on after the process has died;
+                `None` for no record. Entering the stream raises a `JournalError` where it cannot
+                be used.
             on_progress: Called with a `Progress`, ten times a second at most and once at the end.
 
         Raises:
@@ -247,6 +254,9 @@ class ContactClient:
             concurrency=concurrency,
             rate_per_s=rate_per_s,
             give_up_s=give_up_s,
+            journal=None
+            if journal is None
+            else functools.partial(JournalRun, journal, self._account),
             on_progress=on_progress,
         )
 
@@ -257,6 +267,7 @@ class ContactClient:
         concurrency: int = 32,
         rate_per_s: float | None = None,
         give_up_s: float = 300.0,
+        journal: SqliteJournal | None = None,
         on_progress: OnProgress | None = None,
     ) -> BulkReport:
         """Add or update many contacts and report on every one of them, in input order.
@@ -267,6 +278,7 @@ class ContactClient:
         Raises:
             ValueError: As of `stream`.
             TypeError: As of `stream`.
+            JournalError: The journal cannot be used.
         """
         return await collect(
             self.stream(
@@ -274,9 +286,23 @@ class ContactClient:
                 concurrency=concurrency,
                 rate_per_s=rate_per_s,
                 give_up_s=give_up_s,
+                journal=journal,
                 on_progress=on_progress,
             )
         )
+
+    def check_journal(self, journal: SqliteJournal, contacts: Iterable[Item]) -> None:
+        """See, before anything is sent, that this whole input is the one that was recorded.
+
+        Rows may have been appended since. A run with the journal looks at each item as it comes,
+        and sends nothing from the first one that differs on.
+
+        Raises:
+            JournalError: It is not, and `number` names the first item that differs; or the journal
+                cannot be used.
+        """
+        with contextlib.closing(JournalRun(journal, self._account)) as run:
+            run.check(contacts)
 
     async def aclose(self) -> None:
         """Close the session, if this client made it. Calls in flight end with an error."""

@@ -94,5 +94,16 @@ class UncertainError(ContactError):
     """No trustworthy answer came, so the contact MAY have been applied; look before resending."""
 
 
+class JournalError(Exception):
+    """A journal cannot be used, or is not one of this input; it is the run's error, no contact's.
+
+    `number` names the first item of the input that differs from the recorded one, `None` otherwise.
+    """
+
+    def __init__(self, message: str, *, number: int | None = None) -> None:
+        super().__init__(message)
+        self.number = number
+
+
 def _sentence(path: Path, what: str) -> str:
     return f"{'.'.join(map(str, path))} {what}".lstrip()

@@ -21,10 +21,12 @@ from typing import Any, BinaryIO, Final, Protocol, TextIO
 
 from attrs import asdict, frozen
 
-from contactsdk.bulk import Item, Outcome
+from contactsdk.bulk import Outcome
 from contactsdk.errors import InvalidContactError, UnavailableError
 from contactsdk.errors import Path as FieldPath
-from contactsdk.models import EmailStatus, SmsStatus
+from contactsdk.journal import JournalRow
+from contactsdk.journal import State as JournalState
+from contactsdk.models import EmailStatus, Item, SmsStatus
 from contactsdk.wire import FIELD_NAMES, contact_from
 
 MESSAGE: Final = "message"
@@ -111,6 +113,30 @@ def result_of(line: int, outcome: Outcome) -> Result:
 def not_started(line: int) -> Result:
     """What is told of a row that the run did not come to."""
     return Result(line=line, state=State.NOT_STARTED, message="not sent: the run ended before")
+
+
+def result_of_record(recorded: JournalRow) -> Result:
+    """What is told of a row from a run's journal alone."""
+    message = "" if recorded.error is None else recorded.error.message
+    if recorded.state is JournalState.SENT:
+        message = "in flight when the run ended"
+    return Result(
+        line=recorded.number + 1 if recorded.line is None else recorded.line,
+        id=recorded.id,
+        state=_STATE_OF_RECORD[recorded.state],
+        message=" ".join(message.split()),
+        attempts=recorded.attempts,
+    )
+
+
+_STATE_OF_RECORD: Final = {
+    JournalState.SENT: State.UNCERTAIN,
+    JournalState.SUCCEEDED: State.SUCCEEDED,
+    JournalState.REJECTED: State.FAILED,
+    JournalState.INVALID: State.FAILED,
+    JournalState.UNCERTAIN: State.UNCERTAIN,
+    JournalState.NOT_APPLIED: State.FAILED,
+}
 
 
 def _state(outcome: Outcome) -> State:
@@ -378,7 +404,7 @@ class Outputs:
 
 @contextmanager
 def open_outputs(
-    source: Input,
+    source: Input | None,
     source_name: str,
     *,
     results: str | None = None,
@@ -388,8 +414,10 @@ def open_outputs(
     """Open the files of these names, `-` for standard output; all are complete when it is left.
 
     Raises:
-        FileError: One cannot be written, or is the input or another of them.
+        FileError: One cannot be written, is the input or another of them, or needs an input.
     """
+    if source is None and (rejects or uncertain):
+        raise FileError("rejects and uncertain rows are written from their input: name it")
     names = [name for name in (results, rejects, uncertain) if name is not None]
     files = [_identity(name) for name in names]
     if source_name != STANDARD:
@@ -400,8 +428,8 @@ def open_outputs(
         streams = {name: stack.enter_context(_opened(name)) for name in names}
         yield Outputs(
             results=ResultsWriter(streams[results], _results_format(results)) if results else None,
-            rejects=RowsWriter(streams[rejects], source) if rejects else None,
-            uncertain=RowsWriter(streams[uncertain], source) if uncertain else None,
+            rejects=RowsWriter(streams[rejects], source) if rejects and source else None,
+            uncertain=RowsWriter(streams[uncertain], source) if uncertain and source else None,
         )
 
 

@@ -8,7 +8,7 @@ converter makes the wide input narrow and hands on what it cannot take; then eve
 
 import datetime
 import math
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Any, Final, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
@@ -330,6 +330,18 @@ class Contact:
             if name != "id" and getattr(self, name) is not None:
                 shown.append(f"{name}=...")
         return f"Contact({', '.join(shown)})"
+
+
+Item: TypeAlias = Contact | InvalidContactError
+"""What a bulk run reads: a contact, or what was wrong with one (as `contacts_from` gives)."""
+
+
+def key_of(contact: Contact) -> Hashable:
+    """What says that two contacts are the same: the id, or else names and email, case-folded."""
+    if contact.id is not None:
+        return contact.id
+    parts = (contact.first_name, contact.last_name, contact.email)
+    return tuple(part.casefold() for part in parts if part is not None)
 
 
 _CUSTOM_FIELD_CHECKS: Final[_Checks] = {"field_id": _id_problems, "value": _json_problems}

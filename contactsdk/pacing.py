@@ -9,13 +9,15 @@ from typing import Final
 from contactsdk.errors import ContactError, RateLimitedError, UnavailableError, UncertainError
 from contactsdk.retry import RetryPolicy
 
+RACES: Final = 2
+"""How many throttles in a row of one contact are bad luck; more are the rate or that contact."""
+
 _CATCH_UP_S: Final = 0.01  # what a late wake-up may make good at once: timers are that coarse
 _LEVEL_S: Final = 5.0  # from a cut to the level below the last throttle, and again from there up
 _LEVEL_REQUESTS: Final = 250  # at least, so that a slow platform throttles no larger a share
 _GROWTH_PER_S: Final = 1.1  # once well past that level without a throttle: the platform gives more
 _FORGOTTEN_S: Final = 60.0  # of such growth is over 300 times the level: no limit any more
 _SILENT: Final = 5  # attempts in a row without any answer are an outage, fewer are bad luck
-_RACES: Final = 2  # races in a row on one record are bad luck, more are a rate
 _LOOK_UP_S: Final = 0.25  # how soon a stopped run is noticed in the middle of a wait
 
 
@@ -53,6 +55,11 @@ class AdaptiveRate:
             self._cut_per_s = None
             return None
         return level * 1.05 * math.pow(_GROWTH_PER_S, beyond_s)
+
+    @property
+    def lets_through(self) -> bool:
+        """Whether a request was let through since the last throttle."""
+        return self._succeeded > 0
 
     def succeeded(self) -> None:
         """A request was let through."""
@@ -173,10 +180,12 @@ class Pacer:
         self.forget(left_at)
         if isinstance(error, RateLimitedError):
             # "At once" is said of a race on one record; of a rate only if it is said on and on.
-            holds_up = error.retry_after_s != 0 or in_a_row > _RACES
+            holds_up = error.retry_after_s != 0 or in_a_row > RACES
+            # Throttled again and again while others get through is one contact, and no rate.
+            slows_all = holds_up and not (in_a_row > RACES and self._rate.lets_through)
         elif isinstance(error, UnavailableError | UncertainError):
-            self._silent += 1
-            holds_up = self._silent >= _SILENT or bool(error.retry_after_s)
+            self._silent += left_at > self._paused_at  # an outage noticed is not noticed again
+            slows_all = holds_up = self._silent >= _SILENT or bool(error.retry_after_s)
         else:
             self._silent = 0
             self._failing_since = None
@@ -189,7 +198,7 @@ class Pacer:
             self.given_up_for = self.given_up_for or error
             self.stop()
         # What left before a pause began knows nothing of it.
-        if holds_up and left_at > self._paused_at:
+        if slows_all and left_at > self._paused_at:
             self._pause(now, self._pause_s(now, error, asked_s))
         return holds_up
 

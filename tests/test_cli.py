@@ -10,55 +10,33 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from background import environment_of, sandbox_in_thread
 from typer.testing import CliRunner
 
-from contactsdk import ContactClient, Credentials
+from contactsdk import Contact, ContactClient, Credentials, SqliteJournal
 from contactsdk.cli import app
 from contactsdk.cli.feed import PipeFeed
 from contactsdk.cli.interruption import Interruption
 from contactsdk.cli.report import Tally, printable, summary
 from contactsdk.cli.run import import_rows
 from contactsdk.files import CsvInput, FileError, Result, State
+from contactsdk.journal import Account, JournalRun
+from contactsdk.journal import State as JournalState
 from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
 
 NAMES = "firstName,lastName,email"
 ROOT = Path(__file__).parent.parent
 
 
-class Background:
-    """A sandbox that runs in a thread of its own."""
-
-    def __init__(self, **options):
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-        self.sandbox = self.run(self.make(options))
-
-    async def make(self, options):
-        sandbox = Sandbox(**options)
-        await sandbox.start()
-        return sandbox
-
-    def run(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
-
-    def stop(self):
-        self.run(self.sandbox.stop())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-
-
 @pytest.fixture
 def sandbox():
-    background = Background(groups=[10, 11])
-    yield background.sandbox
-    background.stop()
+    with sandbox_in_thread(groups=[10, 11]) as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)
@@ -75,14 +53,6 @@ def environment(monkeypatch, request):
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def environment_of(sandbox):
-    return {
-        "CONTACTSDK_URL": sandbox.url,
-        "CONTACTSDK_KEY": sandbox.key,
-        "CONTACTSDK_SECRET": sandbox.secret,
-    }
 
 
 def call(*arguments, code=0):
@@ -612,6 +582,7 @@ def test_interrupted_run_tells_of_every_row(piped, sandbox):
                 record_rest=True,
                 concurrency=1,
                 rate_per_s=None,
+                journal=None,
                 on_progress=lambda progress: None,
                 on_interrupt=lambda: notices.append(1),
             )
@@ -721,3 +692,130 @@ def test_long_run_is_told_in_minutes(monkeypatch):
     tally = a_tally(State.SUCCEEDED, [""] * 2)
     monkeypatch.setattr(time, "monotonic", lambda: tally._started + 125)
     assert "in 2 min 5 s, 0 contacts per second" in summary(tally)
+
+
+class TestJournal:
+    def test_same_command_again_hands_back_what_is_final(self, sandbox, folder):
+        rows = [f"Ada,Archer,a{n}@example.com,10" for n in range(5)]
+        wrong = ["Ada,,b@example.com,10", "Ada,Archer,c@example.com,99"]
+        (folder / "in.csv").write_text("\n".join([f"{NAMES},groups", *rows, *wrong, ""]))
+        sandbox.script(Fault(FaultKind.CLOSE_AFTER_WRITE))
+        arguments = ("import", "in.csv", "--journal", "run.sqlite", "--results", "out.csv")
+
+        call(*arguments, "--concurrency", "1", code=1)
+        first, requests = states("out.csv"), len(sandbox.ledger.requests)
+        call(*arguments, code=1)
+
+        assert Counter(first.values()) == {"succeeded": 4, "uncertain": 1, "failed": 2}
+        assert states("out.csv") == first
+        assert len(sandbox.ledger.requests) == requests
+
+    def test_appended_rows_are_sent_and_changed_ones_are_named(self, sandbox, folder):
+        (folder / "in.csv").write_text(sample(3))
+        call("import", "in.csv", "--journal", "run.sqlite")
+        (folder / "in.csv").write_text(sample(5))
+        call("import", "in.csv", "--journal", "run.sqlite")
+        assert emails(sandbox) == [f"ada{n}@example.com" for n in range(5)]
+
+        (folder / "in.csv").write_text(sample(5).replace("ada3@", "eda3@"))
+        changed = call("import", "in.csv", "--journal", "run.sqlite", code=2)
+        (folder / "in.csv").write_text(sample(4))
+        shorter = call("import", "in.csv", "--journal", "run.sqlite", code=2)
+
+        assert "in.csv, line 5: from here on it is not the input" in changed.stderr
+        assert "in.csv, line 6: from here on it is not the input" in shorter.stderr
+        assert len(sandbox.ledger.writes) == 5
+
+    def test_piped_input_that_changed_stops_where_it_differs(self, sandbox, folder):
+        arguments = ("import", "-", "--format", "csv", "--journal", "run.sqlite")
+        with standard_input(sample(3)):
+            call(*arguments)
+        with standard_input(sample(5).replace("ada1@", "eda1@")):
+            call(*arguments, code=3)
+
+        assert len(sandbox.ledger.requests) == 3
+
+    def test_uncertain_rows_are_sent_again_on_request(self, sandbox, folder):
+        (folder / "in.csv").write_text(sample(2))
+        sandbox.script(Fault(FaultKind.CLOSE_BEFORE_READ))
+        call("import", "in.csv", "--journal", "run.sqlite", "--concurrency", "1", code=1)
+
+        call("import", "in.csv", "--journal", "run.sqlite", "--resend-uncertain")
+
+        assert emails(sandbox) == ["ada0@example.com", "ada1@example.com"]
+
+    def test_resending_needs_a_journal(self, sandbox, folder):
+        (folder / "in.csv").write_text(sample(1))
+
+        assert "--journal" in call("import", "in.csv", "--resend-uncertain", code=2).stderr
+
+    def test_journal_of_another_account_is_refused(self, sandbox, folder, monkeypatch):
+        (folder / "in.csv").write_text(sample(1))
+        call("import", "in.csv", "--journal", "run.sqlite")
+        monkeypatch.setenv("CONTACTSDK_SECRET", "not-the-same")
+
+        refused = call("import", "in.csv", "--journal", "run.sqlite", code=2)
+
+        assert "another account" in refused.stderr
+
+    def test_stopped_run_prints_how_to_go_on(self, sandbox, folder, monkeypatch):
+        (folder / "in.csv").write_text(sample(1))
+        monkeypatch.setattr(sys, "argv", ["contactsdk", "import", "in.csv"])
+        sandbox.script(Fault(FaultKind.REDIRECT))
+
+        stopped = call("import", "in.csv", "--journal", "run.sqlite", code=3)
+
+        assert "To go on where it stopped: contactsdk import in.csv\n" in stopped.stderr
+
+    @pytest.fixture
+    def recorded(self, sandbox, folder):
+        """A journal with a row of each kind, of which two were never started."""
+        (folder / "in.csv").write_text(sample(7).replace("ada2@example.com", "nobody"))
+        sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE), Fault(FaultKind.REDIRECT))
+        call("import", "in.csv", "--journal", "run.sqlite", "--concurrency", "1", code=3)
+        return "run.sqlite"
+
+    def test_shows_counts_failures_and_uncertain_rows(self, recorded):
+        shown = call("journal", recorded).stdout
+
+        assert "1 succeeded" in shown
+        assert "1 x email must be a valid email address" in shown
+        assert "line 3: sent, but no answer came" in shown
+        assert "per second" not in shown
+
+    def test_results_are_written_from_it_alone(self, recorded):
+        call("journal", recorded, "--results", "out.csv")
+
+        assert states("out.csv") == {2: "succeeded", 3: "uncertain", 4: "failed", 5: "failed"}
+
+    def test_rejects_and_uncertain_rows_are_written_from_it_and_its_input(self, recorded):
+        files = ("--rejects", "bad.csv", "--uncertain", "unsure.csv")
+        call("journal", recorded, "--input", "in.csv", *files)
+
+        bad = Path("bad.csv").read_text().splitlines()
+        assert [row.split(",")[2] for row in bad[1:]] == [
+            "nobody", "ada3@example.com", "ada4@example.com", "ada5@example.com",
+            "ada6@example.com",
+        ]  # fmt: skip
+        assert "ada1@example.com" in Path("unsure.csv").read_text()
+
+    def test_rejects_without_the_input_are_refused(self, recorded):
+        assert "name it" in call("journal", recorded, "--rejects", "bad.csv", code=2).stderr
+
+    def test_input_with_other_lines_is_refused(self, recorded):
+        Path("in.csv").write_text("\n" + sample(7))
+
+        refused = call("journal", recorded, "--input", "in.csv", "--rejects", "bad.csv", code=2)
+
+        assert "in.csv, line 3: not the input that was recorded" in refused.stderr
+
+    def test_what_was_in_flight_is_shown_as_uncertain(self, folder):
+        run = JournalRun(SqliteJournal("run.sqlite"), Account(url="u", key="k", secret="s"))
+        contact = Contact(first_name="Ada", last_name="Archer", email="ada@example.com")
+        run._add(run._row(0, contact, JournalState.SENT))
+        run.close()
+
+        assert "line 1: in flight when the run ended" in call("journal", "run.sqlite").stdout
+
+    def test_file_that_is_no_journal_is_refused(self, folder):
+        assert "unable to open" in call("journal", "run.sqlite", code=2).stderr

@@ -4,18 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import Hashable
 
-from contactsdk.models import Contact
-
-
-def key_of(contact: Contact) -> Hashable:
-    """What says that two contacts are the same one: the id, or else names and email."""
-    if contact.id is not None:
-        return contact.id
-    # What is required of a contact without an id is there.
-    return tuple(
-        str(part).casefold() for part in (contact.first_name, contact.last_name, contact.email)
-    )
-
 
 class Lines:
     """A line for each key in flight: its head is being sent, the others wait behind it.

@@ -1,21 +1,26 @@
 """The input of a run: items, numbered, from an iterable or an async one."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping
-from typing import TypeAlias
+import contextlib
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 
 from contactsdk.errors import InvalidContactError
-from contactsdk.models import Contact
-
-Item: TypeAlias = Contact | InvalidContactError
-"""What a bulk run reads: a contact, or what was wrong with one (as `contacts_from` gives)."""
+from contactsdk.models import Contact, Item
 
 
 class Input:
     """The input, numbered, read by whichever worker is free; `taken` is read and not settled."""
 
     def __init__(self, contacts: Iterable[Item] | AsyncIterable[Item]) -> None:
-        self._async = contacts if isinstance(contacts, AsyncIterable) else None
+        self._async = aiter(contacts) if isinstance(contacts, AsyncIterable) else None
         self._sync: Iterator[Item] = iter(())
         if self._async is None:
             if isinstance(contacts, str | Mapping) or not isinstance(contacts, Iterable):
@@ -33,10 +38,11 @@ class Input:
             self._reader = tasks.create_task(self._read_all(self._async))
 
     def stop(self, reason: Exception) -> None:
-        """Read no more; the first reason stays."""
-        self.stopped_by = self.stopped_by or reason
-        if self._reader is not None:
-            self._reader.cancel()
+        """Read no more; the first reason stays, and later ones do not disturb the closing."""
+        if self.stopped_by is None:
+            self.stopped_by = reason
+            if self._reader is not None:
+                self._reader.cancel()
 
     async def next(self) -> int | None:
         """The number of the next item, which is then in `taken`; `None` when there are no more."""
@@ -55,34 +61,39 @@ class Input:
             return self._take(next(self._sync))
         except StopIteration:
             return None
-        except Exception as exc:
-            self.stop(exc)
-            return None
-
-    async def _read_all(self, contacts: AsyncIterable[Item]) -> None:
-        # One task reads and closes it: an async generator may hold what belongs to its task.
-        iterator = aiter(contacts)
-        try:
-            while await self._wanted.acquire():
-                self._inbox.put_nowait(self._take(await anext(iterator)))
-        except StopAsyncIteration:
-            pass
         except asyncio.CancelledError as exc:
-            reader = asyncio.current_task()
-            if reader is None or reader.cancelling():
-                raise
-            # Not us: the input awaits something of its own that was cancelled.
-            reason = RuntimeError("the input was cancelled")
-            reason.__cause__ = exc
-            self.stop(reason)
+            # Not us, who wait for nothing here: the input looked at something that was cancelled.
+            self.stop(was_cancelled("the input", exc))
         except Exception as exc:
             self.stop(exc)
+        return None
+
+    async def _read_all(self, iterator: AsyncIterator[Item]) -> None:
+        # One task reads and closes it: an async generator may hold what belongs to its task.
+        try:
+            await self._noting(self._read_from(iterator))
         finally:
             try:
                 if isinstance(iterator, AsyncGenerator):
-                    await iterator.aclose()
+                    await self._noting(iterator.aclose())
             finally:
                 self._inbox.put_nowait(None)
+
+    async def _read_from(self, iterator: AsyncIterator[Item]) -> None:
+        with contextlib.suppress(StopAsyncIteration):
+            while await self._wanted.acquire():
+                self._inbox.put_nowait(self._take(await anext(iterator)))
+
+    async def _noting(self, step: Awaitable[None]) -> None:
+        # Not `stop`, which would cancel the very task that is still to close the input.
+        try:
+            await step
+        except asyncio.CancelledError as exc:
+            if is_being_cancelled():
+                raise
+            self.stopped_by = self.stopped_by or was_cancelled("the input", exc)
+        except Exception as exc:
+            self.stopped_by = self.stopped_by or exc
 
     def _take(self, item: Item) -> int:
         index = self.count
@@ -91,6 +102,19 @@ class Input:
         self.count += 1
         self.taken[index] = item
         return index
+
+
+def is_being_cancelled() -> bool:
+    """Whether a `CancelledError` is meant for this very task, and not for what it awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def was_cancelled(what: str, cause: asyncio.CancelledError) -> Exception:
+    """Says it as an error of the run: a `CancelledError` would be taken for that of a task."""
+    error = RuntimeError(f"{what} was cancelled")
+    error.__cause__ = cause
+    return error
 
 
 def _kind(value: object) -> str:

@@ -4,24 +4,35 @@ Nothing here knows HTTP: what makes one attempt to send one contact comes in as 
 """
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+)
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
-from contactsdk.bulk.lines import Lines, key_of
+from contactsdk.bulk.lines import Lines
 from contactsdk.bulk.outcomes import BulkReport, Outcome, Progress
-from contactsdk.bulk.reading import Input, Item
+from contactsdk.bulk.reading import Input, is_being_cancelled, was_cancelled
 from contactsdk.errors import (
     ContactError,
     InvalidContactError,
+    JournalError,
     RateLimitedError,
     SetupError,
     UnavailableError,
     UncertainError,
 )
-from contactsdk.models import Contact
-from contactsdk.pacing import NoMoreTurnsError, Pacer
+from contactsdk.journal import JournalRun, NoJournal
+from contactsdk.models import Contact, Item, key_of
+from contactsdk.pacing import RACES, NoMoreTurnsError, Pacer
 from contactsdk.retry import (
     Call,
     RetryPolicy,
@@ -61,6 +72,7 @@ class OutcomeStream:
         concurrency: int,
         rate_per_s: float | None = None,
         give_up_s: float = 300.0,
+        journal: Callable[[], JournalRun] | None = None,
         on_progress: OnProgress | None = None,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -74,6 +86,8 @@ class OutcomeStream:
         self._policy = policy
         self._concurrency = concurrency
         self._give_up_s = give_up_s
+        self._open_journal = NoJournal if journal is None else journal
+        self._journal: JournalRun | NoJournal = NoJournal()
         self._on_progress = on_progress
         self._clock = asyncio.get_running_loop().time if clock is None else clock
         self._sleep = sleep
@@ -91,8 +105,9 @@ class OutcomeStream:
         self._started_at = self._clock()
         self._lately = deque([(self._started_at, 0)], maxlen=_LATELY_TICKS)
         self._tasks = asyncio.TaskGroup()
-        self._ticker: asyncio.Task[None] | None = None
+        self._helpers: list[asyncio.Task[None]] = []
         self._runner: asyncio.Task[None] | None = None
+        self._is_open = False
 
     @property
     def stopped_by(self) -> Exception | None:
@@ -107,7 +122,9 @@ class OutcomeStream:
     async def __aenter__(self) -> Self:
         if self._runner is not None:
             raise RuntimeError("a stream runs once: make another")
+        self._journal = self._open_journal()
         self._runner = asyncio.create_task(self._run())
+        self._is_open = True
         return self
 
     async def __aexit__(
@@ -118,7 +135,14 @@ class OutcomeStream:
     ) -> None:
         assert self._runner is not None  # noqa: S101  # entered before it is left
         self._runner.cancel()
-        await _wait_out(self._runner)
+        self._is_open = False
+        try:
+            await _wait_out(self._runner)
+        finally:
+            self._journal.close()
+            while not self._ready.empty():
+                self._ready.get_nowait()
+            self._ready.put_nowait(None)  # for another task that still waits for an outcome
         if not self._runner.cancelled():
             self._runner.result()
 
@@ -135,7 +159,7 @@ class OutcomeStream:
 
     async def next(self) -> Outcome | None:
         """The next outcome; `None` after the last one, whatever stopped the run."""
-        if self._runner is None:
+        if not self._is_open:
             raise RuntimeError("a stream is read inside its `async with`")
         outcome = await self._ready.get()
         if outcome is None:
@@ -148,12 +172,13 @@ class OutcomeStream:
         try:
             async with self._tasks as tasks:
                 self._input.start(tasks)
+                self._helpers.append(tasks.create_task(self._journal.write_on()))
                 if self._on_progress is not None:
-                    self._ticker = tasks.create_task(self._tick())
+                    self._helpers.append(tasks.create_task(self._tick()))
                 for _ in range(self._concurrency):
                     self._add_worker()
         finally:
-            unsent = [self._settle(index, _unsent()) for index in sorted(self._input.taken)]
+            unsent = [self._settle_unsent(index) for index in sorted(self._input.taken)]
             self._report_progress()
         for outcome in unsent:
             await self._ready.put(outcome)
@@ -171,23 +196,48 @@ class OutcomeStream:
         while self._workers <= self._concurrency + self._aside:
             await self._lines.room()
             index = await self._input.next()
-            if index is None:
+            if index is None or not await self._work_on(index):
                 break
-            await self._work_on(index)
         self._workers -= 1
-        if self._workers == 0 and self._ticker is not None:
-            self._ticker.cancel()
+        if self._workers == 0:
+            for helper in self._helpers:
+                helper.cancel()
 
-    async def _work_on(self, index: int) -> None:
+    async def _work_on(self, index: int) -> bool:
+        """Whether there may be more to work on."""
         item = self._input.taken[index]
-        if isinstance(item, InvalidContactError):
-            await self._ready.put(self._settle(index, item))
-            return
-        key = key_of(item)
+        is_safe = isinstance(item, Contact) and repeat_safe(item, self._policy)
+        try:
+            # Nothing is awaited since the item was taken, so items are recalled in input order.
+            recorded = self._journal.recall(index, item, repeat_safe=is_safe)
+        except JournalError as error:
+            self._stop(error)
+            return False
+        if recorded is not None:
+            result = recorded.id if recorded.error is None else recorded.error
+            assert result is not None  # noqa: S101  # what is final has one of them
+            await self._deliver(self._settle(index, result, recorded.attempts), item)
+        elif isinstance(item, InvalidContactError):
+            await self._deliver(self._settle(index, item), item)
+        else:
+            await self._work_on_line(key_of(item), index)
+        return True
+
+    async def _work_on_line(self, key: Hashable, index: int) -> None:
         head = index if self._lines.join(key, index) else None
         while head is not None:
-            await self._ready.put(await self._outcome_of(head))
+            item = self._input.taken[head]
+            await self._deliver(await self._outcome_of(head), item)
             head = self._lines.leave(key)
+
+    async def _deliver(self, outcome: Outcome, item: Item) -> None:
+        try:
+            await self._journal.settle(
+                outcome.index, item, outcome.id, outcome.error, outcome.attempts
+            )
+        except JournalError as error:
+            self._stop(error)
+        await self._ready.put(outcome)
 
     async def _outcome_of(self, index: int) -> Outcome:
         item = self._input.taken[index]
@@ -199,20 +249,26 @@ class OutcomeStream:
             deadline=None if deadline_s is None else started_at + deadline_s,
         )
         result: int | ContactError
-        await self._places.acquire()
+        with self._uncounted(call):
+            await self._places.acquire()
         try:
-            result = await self._send(item, call, started_at)
+            result = await self._send(index, item, call, started_at)
         except ContactError as error:
             if isinstance(error, SetupError):
                 self._stop(error)
             result = error
         except NoMoreTurnsError:
-            if self._pacer.given_up_for is not None:
-                self._stop(self._pacer.given_up_for)
             result = _interrupted(call)
-        except asyncio.CancelledError:
-            self._settle(index, _interrupted(call), call.attempts, self._clock() - started_at)
-            raise
+        except asyncio.CancelledError as exc:
+            result = _interrupted(call)
+            if is_being_cancelled():
+                if not call.in_doubt:
+                    self._journal.withdraw(index, item)
+                self._settle(index, result, call.attempts, self._clock() - started_at)
+                raise
+            # Such as a session of the caller's that was closed: it cancels who waits for its pool.
+            self._stop(was_cancelled("a request", exc))
+            result.__cause__ = exc
         except Exception as exc:
             # Such as a client that was closed meanwhile: no contact's fault, and none is lost.
             self._stop(exc)
@@ -222,22 +278,35 @@ class OutcomeStream:
             self._places.release()
         return self._settle(index, result, call.attempts, self._clock() - started_at)
 
-    async def _send(self, contact: Contact, call: Call, started_at: float) -> int:
+    async def _send(self, index: int, contact: Contact, call: Call, started_at: float) -> int:
         attempt = self._prepare(contact)
+        aside_s = 0.0
 
         async def attempt_in_turn(call: Call) -> int:
-            asked_at = self._clock()
-            left_at = await self._pacer.turn()
-            if call.deadline is not None:
-                call.deadline += left_at - asked_at
+            nonlocal aside_s
+            try:
+                with self._uncounted(call):
+                    left_at = await self._turn(index, contact)
+            except BaseException:
+                call.attempts -= 1  # it was not made
+                raise
             self._in_flight += 1
             try:
                 contact_id = await attempt(call)
             except ContactError as error:
+                if isinstance(error, RateLimitedError | UnavailableError) and not call.in_doubt:
+                    self._journal.withdraw(index, contact)
                 call.throttles = call.throttles + 1 if isinstance(error, RateLimitedError) else 0
                 holds_up = self._pacer.told(left_at, error, in_a_row=call.throttles)
+                if self._pacer.given_up_for is not None:
+                    self._stop(self._pacer.given_up_for)
                 # One contact that is declined while others get through must end some day.
                 call.is_held_up = holds_up and left_at - started_at < self._give_up_s
+                aside_s = 0.0
+                if call.is_held_up and call.throttles > RACES:
+                    # It may be this contact alone: the others need not wait behind it.
+                    backoff_s = self._policy.backoff_s(call.throttles - RACES)
+                    aside_s = max(error.retry_after_s or 0.0, backoff_s)
                 raise
             except BaseException:
                 self._pacer.forget(left_at)
@@ -253,13 +322,32 @@ class OutcomeStream:
             policy=self._policy,
             budget=None,
             clock=self._clock,
-            sleep=self._stand_aside,
+            sleep=lambda wait_s: self._stand_aside(max(wait_s, aside_s), call),
         )
 
-    async def _stand_aside(self, wait_s: float) -> None:
+    async def _turn(self, index: int, contact: Contact) -> float:
+        left_at = await self._pacer.turn()
+        try:
+            # Last, so that of a run that dies while it waits for the platform nothing is in doubt.
+            await self._journal.intend(index, contact)
+        except BaseException:
+            self._pacer.forget(left_at)
+            raise
+        return left_at
+
+    @contextlib.contextmanager
+    def _uncounted(self, call: Call) -> Iterator[None]:
+        """What a contact waits for on account of others does not count against its deadline."""
+        began_at = self._clock()
+        yield
+        if call.deadline is not None:
+            call.deadline += self._clock() - began_at
+
+    async def _stand_aside(self, wait_s: float, call: Call) -> None:
         """Wait without holding a place: another contact is sent meanwhile."""
         if wait_s <= 0:
             return
+        began_at = self._clock()
         self._places.release()
         self._aside += 1
         if self._aside <= self._concurrency:
@@ -269,6 +357,13 @@ class OutcomeStream:
         finally:
             self._aside -= 1
         await self._places.acquire()
+        if call.deadline is not None:
+            own_s = 0.0 if call.is_held_up else wait_s
+            call.deadline += self._clock() - began_at - own_s
+
+    def _settle_unsent(self, index: int) -> Outcome:
+        item = self._input.taken[index]
+        return self._settle(index, item if isinstance(item, InvalidContactError) else _unsent())
 
     def _settle(
         self,

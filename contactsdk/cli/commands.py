@@ -3,10 +3,11 @@
 import asyncio
 import math
 import os
+import shlex
 import sys
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
@@ -16,10 +17,11 @@ import typer
 from contactsdk import __version__
 from contactsdk.cli.demo import CONTACTS, import_samples
 from contactsdk.cli.interruption import GRACE_S, Interruption
+from contactsdk.cli.record import check_input, tell, tell_rows
 from contactsdk.cli.report import Tally, bar, printable, summary
 from contactsdk.cli.run import Ending, check_rows, import_rows
 from contactsdk.client import ContactClient
-from contactsdk.errors import ContactError
+from contactsdk.errors import ContactError, JournalError
 from contactsdk.files import (
     STANDARD,
     FileError,
@@ -33,6 +35,7 @@ from contactsdk.files import (
     open_outputs,
     standard_input,
 )
+from contactsdk.journal import SqliteJournal
 from contactsdk.sandbox import Sandbox
 from contactsdk.signing import Credentials
 
@@ -111,6 +114,14 @@ def import_(
     rate: Annotated[
         float | None, typer.Option(help="Requests per second, at most.", show_default=False)
     ] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(help="Record the run here; the same command then goes on where it stopped."),
+    ] = None,
+    resend_uncertain: Annotated[
+        bool,
+        typer.Option("--resend-uncertain", help="Send what the journal calls uncertain again."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Validate; send nothing.")] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="No progress and no summary; errors still.")
@@ -127,10 +138,18 @@ def import_(
         raise typer.BadParameter("must be more than 0", param_hint="--rate")
     if file == STANDARD and format is None:
         _fail("standard input has no name that tells its format: use --format csv or jsonl")
+    if resend_uncertain and journal is None:
+        _fail("--resend-uncertain is about what a journal recorded: use --journal")
     ending = Ending()
+    record_of_run = None
+    if journal is not None and not dry_run:
+        record_of_run = SqliteJournal(journal, resend_uncertain=resend_uncertain)
     with _errors_as_exits():
         format = format or format_of(file)
         client = None if dry_run else _client(url, key, secret_file, concurrency)
+        if client is not None and record_of_run is not None and file != STANDARD:
+            with open_input(file, format, ignored) as source:
+                check_input(client, record_of_run, source, file)
         with (
             _opened(file, format, ignored) as (source, total),
             open_outputs(
@@ -157,6 +176,7 @@ def import_(
                         record_rest=total is not None or bool(results or rejects),
                         concurrency=concurrency,
                         rate_per_s=rate,
+                        journal=record_of_run,
                         on_progress=show,
                         on_interrupt=lambda: None if quiet else _complain(_STOPPING),
                     )
@@ -166,7 +186,54 @@ def import_(
             typer.echo(text, err=STANDARD in (results, rejects, uncertain))
         elif ending.reason is not None:
             _complain(f"stopped: {ending.reason}")
+        if ending.reason is not None and record_of_run is not None:
+            again = shlex.join(["contactsdk", *sys.argv[1:]])
+            typer.echo(f"To go on where it stopped: {again}", err=True)
     raise typer.Exit(_exit_code(ending, tally, checked=dry_run))
+
+
+@app.command()
+def journal(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A journal of `contactsdk import`.")],
+    input: Annotated[
+        str | None,
+        typer.Option(help="The file that was imported, for --rejects and --uncertain."),
+    ] = None,
+    format: Annotated[
+        Format | None, typer.Option(help="The input's format, where its name does not tell.")
+    ] = None,
+    ignore_columns: Annotated[
+        list[str] | None, typer.Option(help="Columns of the input to let pass.")
+    ] = None,
+    results: Annotated[
+        str | None, typer.Option(help="Write what became of each recorded row here.")
+    ] = None,
+    rejects: Annotated[
+        str | None, typer.Option(help="Write the rows here that are known not to be applied.")
+    ] = None,
+    uncertain: Annotated[
+        str | None, typer.Option(help="Write the rows here that may have been applied.")
+    ] = None,
+) -> None:
+    """Tell what a journal recorded: counts, failures by message, and the uncertain rows."""
+    recorded = SqliteJournal(file)
+    tally = Tally()
+    with _errors_as_exits(), ExitStack() as stack:
+        source = None
+        if input is not None:
+            found = format or format_of(input)
+            ignored = ",".join(ignore_columns or ()).split(",")
+            source = stack.enter_context(open_input(input, found, ignored))
+        outputs = stack.enter_context(
+            open_outputs(
+                source, input or STANDARD, results=results, rejects=rejects, uncertain=uncertain
+            )
+        )
+        unsure = tell(recorded, outputs, tally)
+        if source is not None:
+            tell_rows(recorded, source, outputs, str(input))
+        lines = [summary(tally, timed=False), *(f"  {printable(line)}" for line in unsure)]
+        typer.echo("\n".join(lines), err=STANDARD in (results, rejects, uncertain))
 
 
 @app.command()
@@ -302,7 +369,7 @@ def _apart(ahead_s: float) -> str:
 def _errors_as_exits() -> Iterator[None]:
     try:
         yield
-    except FileError as exc:
+    except (FileError, JournalError) as exc:
         _fail(str(exc))
     except BrokenPipeError:
         # Else the interpreter complains when it flushes what nobody reads any more.

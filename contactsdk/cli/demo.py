@@ -4,12 +4,12 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from contactsdk.bulk import Item, OnProgress, Outcome
+from contactsdk.bulk import OnProgress, Outcome
 from contactsdk.cli.interruption import Interruption
 from contactsdk.cli.run import Ending, send
 from contactsdk.client import ContactClient
 from contactsdk.files import Result, result_of
-from contactsdk.models import Contact, EmailStatus
+from contactsdk.models import Contact, EmailStatus, Item
 from contactsdk.sandbox import Sandbox
 from contactsdk.signing import Credentials
 from contactsdk.wire import contacts_from

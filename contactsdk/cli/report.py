@@ -53,10 +53,12 @@ class Tally:
             self.messages[key if is_kept else (result.state, _OTHER)] += 1
 
 
-def summary(tally: Tally, *, stopped: str | None = None, checked: bool = False) -> str:
+def summary(
+    tally: Tally, *, stopped: str | None = None, checked: bool = False, timed: bool = True
+) -> str:
     """What became of a run, in lines for a reader; nothing of its contacts.
 
-    `stopped` says why it ended early, `checked` that it was a dry run.
+    `stopped` says why it ended early, `checked` that it was a dry run, `timed` that it ran now.
     """
     states = dict(_CHECKED if checked else _SENT)
     if tally.states[State.NOT_STARTED]:
@@ -65,8 +67,9 @@ def summary(tally: Tally, *, stopped: str | None = None, checked: bool = False) 
     counts.update((label, tally.states[state]) for state, label in states.items())
     width = max(len(f"{count:,}") for count in counts.values())
     lines = [f"{count:>{width},} {label}" for label, count in counts.items()]
-    lines.append(f"in {_duration(tally.elapsed_s)}")
-    if not checked:
+    if timed:
+        lines.append(f"in {_duration(tally.elapsed_s)}")
+    if timed and not checked:
         lines[-1] += f", {tally.rate_per_s:,.0f} contacts per second"
     for state in (State.FAILED, State.UNCERTAIN):
         lines += _grouped(tally, state, states.get(state, ""))

@@ -5,7 +5,7 @@ from typing import Final
 
 from attrs import frozen
 
-from contactsdk.bulk import Item, OnProgress, Outcome
+from contactsdk.bulk import OnProgress, Outcome
 from contactsdk.cli.feed import Feed, FileFeed, PipeFeed
 from contactsdk.cli.interruption import Interruption
 from contactsdk.cli.report import Tally
@@ -21,6 +21,8 @@ from contactsdk.files import (
     not_started,
     result_of,
 )
+from contactsdk.journal import SqliteJournal
+from contactsdk.models import Item
 
 # What a pipe still holds is there at once; a silent one is not waited for after a second Ctrl-C.
 _REST_S: Final = 1.0
@@ -54,6 +56,7 @@ async def send(
     *,
     concurrency: int,
     rate_per_s: float | None = None,
+    journal: SqliteJournal | None = None,
     on_progress: OnProgress,
 ) -> Exception | None:
     """Give `take` the outcome of every item that is read, interrupted or not.
@@ -62,6 +65,7 @@ async def send(
 
     Raises:
         ValueError: `concurrency` or `rate_per_s` is out of its range.
+        JournalError: The journal cannot be used.
     """
 
     async def take_all() -> None:
@@ -69,7 +73,11 @@ async def send(
             take(outcome)
 
     async with client.stream(
-        items, concurrency=concurrency, rate_per_s=rate_per_s, on_progress=on_progress
+        items,
+        concurrency=concurrency,
+        rate_per_s=rate_per_s,
+        journal=journal,
+        on_progress=on_progress,
     ) as outcomes:
         await interruption.guard(take_all())
     for outcome in outcomes.undelivered:
@@ -86,6 +94,7 @@ async def import_rows(
     record_rest: bool,
     concurrency: int,
     rate_per_s: float | None,
+    journal: SqliteJournal | None,
     on_progress: OnProgress,
     on_interrupt: Callable[[], None],
 ) -> Ending:
@@ -96,7 +105,9 @@ async def import_rows(
 
     Raises:
         ValueError: `concurrency` or `rate_per_s` is out of its range.
+        JournalError: The journal cannot be used.
     """
+    lines = {} if journal is None else journal.lines
     feed: Feed = PipeFeed(source) if piped else FileFeed(source)
     held: dict[int, Row] = {}
 
@@ -104,11 +115,13 @@ async def import_rows(
         index = 0
         while not interruption.happened and (row := await feed.next()) is not None:
             held[index] = row
+            lines[index] = row.line
             yield source.item(row)
             index += 1
 
     def take(outcome: Outcome) -> None:
         row = held.pop(outcome.index)
+        del lines[outcome.index]
         record(row, result_of(row.line, outcome))
 
     async def leave_out_rest() -> None:
@@ -129,6 +142,7 @@ async def import_rows(
                 interruption,
                 concurrency=concurrency,
                 rate_per_s=rate_per_s,
+                journal=journal,
                 on_progress=on_progress,
             )
         if record_rest:

@@ -1,0 +1,79 @@
+"""A journal on the command line: the input held against it, and what it tells by itself."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from contactsdk.cli.report import Tally
+from contactsdk.client import ContactClient
+from contactsdk.errors import JournalError
+from contactsdk.files import FileError, Input, Outputs, State, not_started, result_of_record
+from contactsdk.journal import SqliteJournal
+from contactsdk.models import Item
+
+_SHOWN: Final = 25
+
+
+def check_input(client: ContactClient, journal: SqliteJournal, source: Input, name: str) -> None:
+    """See that a whole file is the one that the journal recorded, before any of it is sent.
+
+    Raises:
+        FileError: It is not; the message names the first line that differs.
+        JournalError: The journal cannot be used.
+    """
+    line = 0
+
+    def items() -> Iterator[Item]:
+        nonlocal line
+        for row in source:
+            line = row.line
+            yield source.item(row)
+        line += 1
+
+    try:
+        client.check_journal(journal, items())
+    except JournalError as error:
+        if error.number is None:
+            raise
+        raise FileError(
+            f"{name}, line {line}: from here on it is not the input that {journal.path} recorded; "
+            "nothing was sent"
+        ) from error
+
+
+def tell(journal: SqliteJournal, outputs: Outputs, tally: Tally) -> list[str]:
+    """Tell of each recorded row; the uncertain ones come back, a line each, at most 25.
+
+    Raises:
+        JournalError: The journal cannot be read.
+    """
+    uncertain: list[str] = []
+    for recorded in journal.rows():
+        result = result_of_record(recorded)
+        tally.add(result)
+        if outputs.results is not None:
+            outputs.results.write(result)
+        if result.state is State.UNCERTAIN and len(uncertain) < _SHOWN:
+            uncertain.append(f"line {result.line}: {result.message}")
+    return uncertain
+
+
+def tell_rows(journal: SqliteJournal, source: Input, outputs: Outputs, name: str) -> None:
+    """Write the rows of the input back that did not succeed, by what the journal tells of them.
+
+    Raises:
+        FileError: The input is not the recorded one.
+        JournalError: The journal cannot be read.
+    """
+    records = journal.rows()
+    recorded = next(records, None)
+    for number, row in enumerate(source):
+        if recorded is None or recorded.number != number:
+            result = not_started(row.line)
+        else:
+            result = result_of_record(recorded)
+            if recorded.line not in (None, row.line):
+                raise FileError(f"{name}, line {row.line}: not the input that was recorded")
+            recorded = next(records, None)
+        rows = outputs.uncertain if result.state is State.UNCERTAIN else outputs.rejects
+        if rows is not None and result.state is not State.SUCCEEDED:
+            rows.write(row, result.message)

@@ -1,0 +1,185 @@
+"""Order where it matters: one key, one at a time, in input order."""
+
+import asyncio
+import itertools
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from attrs import evolve
+from bulk.held import Counted, HeldPlatform, in_held_time, indexes, many, now, stream_of, updates
+from examples import a_contact
+
+from contactsdk import Contact, RateLimitedError, UnavailableError
+from contactsdk.bulk import collect
+from contactsdk.bulk.lines import Lines
+from contactsdk.models import key_of
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Contact(id=7), Contact(id=7, first_name="Eda")),
+        (a_contact(id=7), Contact(id=7)),
+        (a_contact(), a_contact(phone="1", update_if_exists=True, external_id="x")),
+        (a_contact(first_name="ADA"), a_contact(first_name="ada")),
+        (a_contact(last_name="Groß"), a_contact(last_name="GROSS")),
+        (a_contact(email="Ada@Example.com"), a_contact(email="ada@example.com")),
+    ],
+)
+def test_same_key(one: Contact, other: Contact) -> None:
+    assert key_of(one) == key_of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Contact(id=7), Contact(id=8)),
+        (a_contact(id=7), a_contact()),
+        (a_contact(first_name="Eda"), a_contact()),
+        (a_contact(last_name="Brook"), a_contact()),
+        (a_contact(email="eda@example.com"), a_contact()),
+        (a_contact(first_name="A", last_name="BC"), a_contact(first_name="AB", last_name="C")),
+    ],
+)
+def test_different_keys(one: Contact, other: Contact) -> None:
+    assert key_of(one) != key_of(other)
+
+
+def test_line_hands_on_in_the_order_of_joining_and_is_forgotten_when_empty() -> None:
+    lines = Lines(room=10)
+    joined = [lines.join("a", index) for index in (0, 1, 2)]
+
+    assert joined == [True, False, False]
+    assert [lines.leave("a") for _ in range(3)] == [1, 2, None]
+    assert lines.join("a", 3)
+
+
+async def test_full_lines_have_room_again_when_one_leaves() -> None:
+    lines = Lines(room=2)
+    for index in range(3):
+        lines.join("a", index)
+    waiting = asyncio.create_task(lines.room())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    lines.leave("a")
+
+    await waiting
+
+
+class Watching(HeldPlatform):
+    """Fails where two of one key are in flight together."""
+
+    def prepare(self, contact: Contact) -> Any:
+        attempt = super().prepare(contact)
+
+        async def watched(call: Any) -> int:
+            assert key_of(contact) not in map(key_of, self.in_flight)
+            return await attempt(call)
+
+        return watched
+
+
+def numbers_by_key(sent: list[Contact]) -> dict[Any, list[int]]:
+    numbers = defaultdict(list)
+    for contact in sent:
+        numbers[key_of(contact)].append(int(contact.external_id or ""))
+    return numbers
+
+
+@in_held_time
+async def test_one_key_goes_one_at_a_time_in_input_order() -> None:
+    platform = Watching()
+    contacts = updates(1 + n * n % 7 for n in range(300))
+
+    report = await collect(stream_of(contacts, platform, concurrency=16))
+
+    assert report.stopped_by is None
+    assert len(report.ids) == 300
+    assert all(numbers == sorted(numbers) for numbers in numbers_by_key(platform.sent).values())
+
+
+@in_held_time
+async def test_failing_attempts_do_not_let_the_next_of_the_key_past() -> None:
+    race = RateLimitedError("race", retry_after_s=0.0)
+    answers = itertools.cycle([UnavailableError("away"), race, 1, race, 1])
+    platform = Watching(lambda contact: next(answers))
+    contacts = updates(n % 3 + 1 for n in range(30))
+
+    report = await collect(stream_of(contacts, platform, concurrency=8))
+
+    assert report.stopped_by is None
+    for numbers in numbers_by_key(platform.sent).values():
+        assert numbers == sorted(numbers)
+
+
+@in_held_time
+async def test_different_keys_run_side_by_side() -> None:
+    platform = HeldPlatform(latency_s=1.0)
+
+    report = await collect(stream_of(many(32), platform, concurrency=8))
+
+    assert max(platform.abreast) == 8
+    assert report.elapsed_s == pytest.approx(4.0)
+
+
+@in_held_time
+async def test_ids_and_names_are_kept_apart() -> None:
+    platform = HeldPlatform(latency_s=1.0)
+    contacts = [a_contact(), a_contact(id=7), Contact(id=8)]
+
+    report = await collect(stream_of(contacts, platform))
+
+    assert report.elapsed_s == pytest.approx(1.0)
+
+
+@in_held_time
+async def test_line_of_equal_keys_does_not_stop_others_within_the_read_ahead() -> None:
+    platform = HeldPlatform(latency_s=1.0)
+    contacts = [*updates([7] * 12), *many(9)]
+
+    async with stream_of(contacts, platform, concurrency=4) as stream:
+        done_at = {(await anext(stream)).index: now() for _ in contacts}
+
+    assert max(done_at[index] for index in range(12, 21)) < 4.5
+    assert max(done_at.values()) == pytest.approx(12.0)
+
+
+@in_held_time
+async def test_long_line_of_equal_keys_is_read_ahead_within_bounds() -> None:
+    source = Counted(updates([7] * 5000))
+
+    async with stream_of(source, HeldPlatform(latency_s=100), concurrency=4) as stream:
+        await asyncio.sleep(50)
+        read = source.taken
+
+    assert 8 < read <= 6 * 4
+    assert indexes(stream.undelivered) == list(range(read))
+
+
+@in_held_time
+async def test_memory_of_keys_ends_with_the_run() -> None:
+    stream = stream_of(updates(n % 5 + 1 for n in range(50)), HeldPlatform())
+
+    await collect(stream)
+
+    assert not stream._lines._lines
+
+
+@in_held_time
+async def test_one_place_and_equal_keys_in_backoff_do_not_deadlock() -> None:
+    failed: set[str | None] = set()
+
+    def judge(contact: Contact) -> int | Exception:
+        if contact.external_id in failed:
+            return 1
+        failed.add(contact.external_id)
+        return UnavailableError("away")
+
+    contacts = [evolve(contact, id=7) for contact in many(40)]
+
+    report = await collect(stream_of(contacts, Watching(judge), concurrency=1))
+
+    assert len(report.ids) == 40
+    assert [outcome.attempts for outcome in report.outcomes] == [2] * 40

@@ -1,0 +1,810 @@
+"""The fan-out in held time: places, bounds, endings, progress, outages."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from bulk.held import (
+    Counted,
+    HeldPlatform,
+    endless,
+    errors,
+    in_held_time,
+    indexes,
+    many,
+    now,
+    read_all,
+    stream_of,
+    updates,
+)
+
+from contactsdk import (
+    Contact,
+    OutcomeStream,
+    Progress,
+    RateLimitedError,
+    RejectedError,
+    RetryPolicy,
+    SetupError,
+    UnavailableError,
+    UncertainError,
+)
+from contactsdk.bulk import collect
+
+PATIENT = RetryPolicy(base_s=1000.0, max_wait_s=1000.0, deadline_s=None)
+RACE = RateLimitedError("race", retry_after_s=0.0)
+
+
+def number(contact: Contact) -> int:
+    return int(contact.external_id or "")
+
+
+# ruff: noqa: PT012  # a stream is entered and left around what raises
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"concurrency": 0},
+        {"concurrency": -1},
+        {"concurrency": 2.5},
+        {"concurrency": True},
+        {"rate_per_s": 0},
+        {"rate_per_s": -1.0},
+        {"rate_per_s": float("nan")},
+        {"give_up_s": 0},
+        {"give_up_s": -1.0},
+        {"give_up_s": float("inf")},
+    ],
+)
+@in_held_time
+async def test_number_out_of_range_is_refused_and_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must be"):
+        stream_of(many(1), HeldPlatform(), **wrong)
+
+
+@in_held_time
+async def test_clock_and_sleep_can_be_handed_in() -> None:
+    slept: list[float] = []
+    time = itertools.count(5.0, 0.001)
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await asyncio.sleep(0)
+
+    platform = HeldPlatform(lambda _: 1 if len(platform.sent) > 3 else UnavailableError("away"))
+    stream = OutcomeStream(
+        many(1),
+        platform.prepare,
+        RetryPolicy(deadline_s=None),
+        concurrency=1,
+        rate_per_s=None,
+        give_up_s=10.0,
+        on_progress=None,
+        clock=lambda: next(time),
+        sleep=sleep,
+    )
+
+    outcomes, _ = await read_all(stream)
+
+    assert [outcome.attempts for outcome in outcomes] == [4]
+    assert len(slept) == 3
+    assert 0 < outcomes[0].elapsed_s < 1
+
+
+@in_held_time
+async def test_stream_runs_once() -> None:
+    stream = stream_of(many(1), HeldPlatform())
+    await read_all(stream)
+
+    with pytest.raises(RuntimeError, match="make another"):
+        async with stream:
+            pass
+
+
+@in_held_time
+async def test_stream_is_not_read_before_it_is_entered() -> None:
+    stream = stream_of(many(1), HeldPlatform())
+
+    with pytest.raises(RuntimeError, match="inside its `async with`"):
+        await anext(stream)
+
+
+@in_held_time
+async def test_stream_is_not_read_after_it_is_left() -> None:
+    async with stream_of(many(9), HeldPlatform()) as stream:
+        await anext(stream)
+
+    with pytest.raises(RuntimeError, match="inside its `async with`"):
+        await anext(stream)
+
+
+@in_held_time
+async def test_stream_that_was_read_to_its_end_stays_at_its_end() -> None:
+    async with stream_of(many(3), HeldPlatform()) as stream:
+        assert len([outcome async for outcome in stream]) == 3
+        assert [outcome async for outcome in stream] == []
+    assert stream.undelivered == ()
+
+
+@in_held_time
+async def test_several_consumers_share_the_outcomes() -> None:
+    async def consume(stream: OutcomeStream) -> list[int]:
+        return [outcome.index async for outcome in stream]
+
+    async with stream_of(many(40), HeldPlatform()) as stream:
+        shares = await asyncio.gather(*[consume(stream) for _ in range(3)])
+
+    assert sorted(itertools.chain(*shares)) == list(range(40))
+
+
+@in_held_time
+async def test_another_task_that_waits_for_an_outcome_is_let_go_when_the_stream_is_left() -> None:
+    async with stream_of(many(1), HeldPlatform(latency_s=100)) as stream:
+        waiting = asyncio.create_task(stream.next())
+        await asyncio.sleep(1)
+
+    assert await waiting is None
+    assert indexes(stream.undelivered) == [0]
+
+
+@in_held_time
+async def test_stream_left_before_it_did_anything_read_nothing() -> None:
+    source = Counted(many(9))
+
+    async with stream_of(source, HeldPlatform()) as stream:
+        pass
+
+    assert source.taken == 0
+    assert stream.undelivered == ()
+
+
+@in_held_time
+async def test_consumer_that_never_reads_bounds_what_is_read() -> None:
+    source = Counted(endless())
+
+    async with stream_of(source, HeldPlatform(), concurrency=8) as stream:
+        await asyncio.sleep(100)
+        read = source.taken
+        await asyncio.sleep(100)
+
+    assert 8 < read == source.taken <= 3 * 8
+    assert indexes(stream.undelivered) == list(range(read))
+    assert errors(stream.undelivered) == [None] * read
+
+
+@in_held_time
+async def test_slow_consumer_slows_the_workers() -> None:
+    source = Counted(many(200))
+    ahead = []
+
+    async with stream_of(source, HeldPlatform(), concurrency=8) as stream:
+        async for _ in stream:
+            await asyncio.sleep(1)
+            ahead.append(source.taken - len(ahead))
+
+    assert len(ahead) == 200
+    assert max(ahead) <= 3 * 8
+
+
+@in_held_time
+async def test_async_input_is_read_no_further_than_it_is_used() -> None:
+    taken = 0
+
+    async def contacts() -> AsyncIterator[Contact]:
+        nonlocal taken
+        for contact in many(1000):
+            taken += 1
+            yield contact
+
+    async with stream_of(contacts(), HeldPlatform(), concurrency=8) as stream:
+        await asyncio.sleep(100)
+
+    assert taken <= 3 * 8
+    assert indexes(stream.undelivered) == list(range(taken))
+
+
+@in_held_time
+async def test_contacts_in_backoff_bound_what_is_read() -> None:
+    source = Counted(endless())
+    platform = HeldPlatform(lambda _: next(answers))
+    answers = itertools.cycle([RACE, UnavailableError("away"), 1])
+    policy = RetryPolicy(base_s=30.0, deadline_s=None)
+    ahead = []
+
+    async with stream_of(source, platform, concurrency=8, policy=policy) as stream:
+        for done in range(1, 400):
+            await anext(stream)
+            ahead.append(source.taken - done)
+
+    assert max(ahead) <= 5 * 8
+
+
+@in_held_time
+async def test_leaving_early_tells_what_was_sent_from_what_was_not() -> None:
+    source = Counted(many(100))
+    platform = HeldPlatform(latency_s=1.0)
+
+    async with stream_of(source, platform, rate_per_s=2.0) as stream:
+        delivered = [await anext(stream)]
+        await asyncio.sleep(0.1)
+
+    sent = {number(contact) for contact in platform.sent}
+    assert indexes([*delivered, *stream.undelivered]) == list(range(source.taken))
+    assert {o.index for o in stream.undelivered if o.uncertain} == sent - {delivered[0].index}
+    for outcome in stream.undelivered:
+        expected = UncertainError if outcome.index in sent else UnavailableError
+        assert type(outcome.error) is expected
+        assert outcome.attempts == outcome.error.attempts == (outcome.index in sent)
+    assert {type(o.error) for o in stream.undelivered} == {UncertainError, UnavailableError}
+
+
+@in_held_time
+async def test_contact_left_in_its_backoff_was_not_applied() -> None:
+    platform = HeldPlatform(lambda _: UnavailableError("away"))
+
+    async with stream_of(many(1), platform, policy=RetryPolicy(base_s=1e9)) as stream:
+        await asyncio.sleep(0.02)
+
+    (outcome,) = stream.undelivered
+    assert isinstance(outcome.error, UnavailableError)
+    assert outcome.attempts == 1
+
+
+@in_held_time
+async def test_contact_left_in_its_backoff_after_an_uncertain_attempt_is_uncertain() -> None:
+    platform = HeldPlatform(lambda _: UncertainError("no answer"))
+
+    async with stream_of(updates([7]), platform, policy=RetryPolicy(base_s=1e9)) as stream:
+        await asyncio.sleep(0.02)
+
+    (outcome,) = stream.undelivered
+    assert outcome.uncertain
+
+
+@in_held_time
+async def test_consumer_that_raises_gets_its_own_exception() -> None:
+    source = Counted(many(100))
+
+    with pytest.raises(ZeroDivisionError):
+        async with stream_of(source, HeldPlatform()) as stream:
+            async for outcome in stream:
+                outcome.index / 0
+
+    assert indexes(stream.undelivered) == sorted(set(range(source.taken)) - {outcome.index})
+
+
+@in_held_time
+async def test_cancelled_consumer_waits_for_the_end_of_what_is_in_flight() -> None:
+    source = Counted(many(100))
+    stream = stream_of(source, HeldPlatform(latency_s=10))
+    consumer = asyncio.create_task(read_all(stream))
+    await asyncio.sleep(5)
+
+    consumer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await consumer
+
+    assert errors(stream.undelivered) == [UncertainError] * source.taken
+    assert source.taken == 4
+
+
+@in_held_time
+async def test_consumer_cancelled_again_while_leaving_leaves_no_task_behind() -> None:
+    async def slow_to_close() -> AsyncIterator[Contact]:
+        try:
+            for contact in many(9):
+                yield contact
+        finally:
+            await asyncio.sleep(5)
+            closed_at.append(now())
+
+    closed_at: list[float] = []
+    stream = stream_of(slow_to_close(), HeldPlatform(latency_s=10))
+    consumer = asyncio.create_task(read_all(stream))
+    await asyncio.sleep(1)
+    consumer.cancel()
+    await asyncio.sleep(1)
+    consumer.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await consumer
+
+    assert closed_at == [pytest.approx(6.0)]
+    assert errors(stream.undelivered) == [UncertainError] * 4
+
+
+@in_held_time
+async def test_cancelled_report_leaves_no_task_behind() -> None:
+    platform = HeldPlatform(latency_s=10)
+    report = asyncio.create_task(collect(stream_of(many(100), platform)))
+    await asyncio.sleep(5)
+
+    report.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await report
+    assert not platform.in_flight
+
+
+@in_held_time
+async def test_wrong_setup_stops_the_run_and_what_is_in_flight_is_finished() -> None:
+    wrong = SetupError("wrong address")
+    source = Counted(many(100))
+    platform = HeldPlatform(lambda contact: wrong if number(contact) == 6 else 1, latency_s=0.1)
+
+    outcomes, raised = await read_all(stream_of(source, platform))
+
+    assert raised is wrong
+    assert indexes(outcomes) == list(range(source.taken))
+    assert errors(outcomes) == [None] * 6 + [SetupError] + [None] * (source.taken - 7)
+    assert len(platform.sent) == source.taken < 12
+
+
+@in_held_time
+async def test_contacts_that_wait_when_the_run_stops_were_never_sent() -> None:
+    wrong = SetupError("wrong address")
+    platform = HeldPlatform(lambda _: wrong, latency_s=0.5)
+
+    report = await collect(stream_of(many(100), platform, rate_per_s=1.0))
+
+    assert report.stopped_by is wrong
+    assert errors(report.outcomes) == [SetupError] + [UnavailableError] * 3
+    assert [outcome.attempts for outcome in report.outcomes] == [1, 0, 0, 0]
+
+
+@in_held_time
+async def test_first_reason_stays_where_several_stop_the_run() -> None:
+    answers = iter([SetupError("first"), SetupError("second")])
+    platform = HeldPlatform(lambda _: next(answers))
+
+    report = await collect(stream_of(many(2), platform))
+
+    assert str(report.stopped_by) == "first"
+    assert errors(report.outcomes) == [SetupError, SetupError]
+
+
+@in_held_time
+async def test_unexpected_exception_stops_the_run_and_loses_nothing() -> None:
+    closed = RuntimeError("this client is closed")
+    platform = HeldPlatform(lambda contact: closed if number(contact) >= 6 else 1)
+
+    report = await collect(stream_of(many(50), platform))
+
+    assert report.stopped_by is closed
+    assert len(report.ids) == 6
+    assert len(report.outcomes) < 15
+    assert {type(outcome.error) for outcome in report.failures} == {UnavailableError}
+    assert report.failures[0].error is not None
+    assert report.failures[0].error.__cause__ is closed
+
+
+@pytest.mark.parametrize("on_progress", [None, lambda progress: None])
+@in_held_time
+async def test_request_that_was_cancelled_by_another_stops_the_run_and_loses_nothing(
+    on_progress: Any,
+) -> None:
+    cancelled = asyncio.CancelledError("the pool was closed")
+    platform = HeldPlatform(lambda contact: cancelled if number(contact) == 2 else 1)
+
+    outcomes, raised = await read_all(stream_of(many(50), platform, on_progress=on_progress))
+
+    assert isinstance(raised, RuntimeError)
+    assert raised.__cause__ is cancelled
+    assert indexes(outcomes) == list(range(len(outcomes)))
+    assert errors(outcomes).count(UnavailableError) == 1
+
+
+@in_held_time
+async def test_contact_that_cannot_be_encoded_is_its_own_failure() -> None:
+    class Fussy(HeldPlatform):
+        def prepare(self, contact: Contact) -> Any:
+            if number(contact) == 1:
+                raise RejectedError("cannot be encoded")
+            return super().prepare(contact)
+
+    report = await collect(stream_of(many(3), Fussy()))
+
+    assert errors(report.outcomes) == [None, RejectedError, None]
+    assert report.stopped_by is None
+
+
+@in_held_time
+async def test_report_is_in_input_order_whatever_came_first() -> None:
+    platform = HeldPlatform()
+
+    def judge(contact: Contact) -> int:
+        platform.latency_s = 1.0 / len(platform.sent)
+        return number(contact) + 100
+
+    platform.judge = judge
+    async with stream_of(many(8), platform, concurrency=8) as stream:
+        arrived = [outcome.index async for outcome in stream]
+    platform.sent.clear()
+    report = await collect(stream_of(many(8), platform, concurrency=8))
+
+    assert arrived != sorted(arrived)
+    assert [outcome.index for outcome in report.outcomes] == list(range(8))
+    assert report.ids == tuple(range(100, 108))
+
+
+@in_held_time
+async def test_contact_in_its_backoff_gives_its_place_to_another() -> None:
+    def judge(contact: Contact) -> int | Exception:
+        return UnavailableError("away") if platform.sent.count(contact) == 1 and first else 1
+
+    first = True
+    platform = HeldPlatform(judge)
+    done = []
+    async with stream_of(many(10), platform, concurrency=1, policy=PATIENT) as stream:
+        await asyncio.sleep(0.005)
+        first = False
+        async for outcome in stream:
+            done.append(outcome.index)
+
+    assert done == [*range(1, 10), 0]
+    assert set(platform.abreast) == {1}
+
+
+@in_held_time
+async def test_never_more_in_flight_than_asked_for_whatever_stands_aside() -> None:
+    answers = itertools.cycle([UnavailableError("away"), 1, RACE, 1, 1])
+    platform = HeldPlatform(lambda _: next(answers))
+    policy = RetryPolicy(attempts=50)
+
+    report = await collect(stream_of(many(500), platform, concurrency=5, policy=policy))
+
+    assert len(report.ids) == 500
+    assert max(platform.abreast) == 5
+
+
+@in_held_time
+async def test_async_input_that_waits_for_an_outcome_is_not_kept_waiting_by_a_backoff() -> None:
+    fed: asyncio.Queue[Contact | None] = asyncio.Queue()
+
+    async def contacts() -> AsyncIterator[Contact]:
+        while (contact := await fed.get()) is not None:
+            yield contact
+
+    tries = itertools.cycle([UnavailableError("away"), UnavailableError("away"), 1])
+    left = iter(many(20))
+    fed.put_nowait(next(left))
+    done = []
+    async with stream_of(contacts(), HeldPlatform(lambda _: next(tries)), concurrency=1) as stream:
+        async for outcome in stream:
+            done.append(outcome.index)
+            fed.put_nowait(next(left, None))
+
+    assert done == list(range(20))
+
+
+@in_held_time
+async def test_exhausted_retries_end_one_contact_and_stop_nothing() -> None:
+    platform = HeldPlatform(lambda c: UnavailableError("busy") if number(c) == 3 else 1)
+
+    report = await collect(stream_of(many(200), platform, policy=RetryPolicy(attempts=3)))
+
+    assert [(o.index, o.attempts) for o in report.failures] == [(3, 3)]
+    assert len(report.ids) == 199
+    assert report.stopped_by is None
+
+
+@in_held_time
+async def test_uncertain_add_is_not_sent_again() -> None:
+    platform = HeldPlatform(lambda c: UncertainError("no answer") if number(c) == 3 else 1)
+
+    report = await collect(stream_of(many(20), platform))
+
+    assert [outcome.index for outcome in report.uncertain] == [3]
+    assert report.failures == ()
+    assert len(platform.sent) == 20
+
+
+@in_held_time
+async def test_progress_adds_up_and_comes_ten_times_a_second_and_once_at_the_end() -> None:
+    seen: list[tuple[float, Progress]] = []
+    verdicts: list[Any] = [1, RejectedError("no"), UncertainError("no answer")]
+    platform = HeldPlatform(lambda c: verdicts[number(c) % 3], latency_s=0.25)
+
+    report = await collect(
+        stream_of(many(30), platform, on_progress=lambda progress: seen.append((now(), progress)))
+    )
+
+    times = [at for at, _ in seen]
+    assert times[0] == 0.0
+    assert [later - at for at, later in itertools.pairwise(times[:-1])] == pytest.approx(
+        [0.1] * (len(times) - 2)
+    )
+    assert times[-1] == report.elapsed_s
+    for at, progress in seen:
+        settled = progress.succeeded + progress.failed + progress.uncertain
+        assert settled + progress.in_flight <= progress.read <= settled + progress.in_flight + 4
+        assert progress.elapsed_s == pytest.approx(at)
+        assert progress.paused_s == 0.0
+    last = seen[-1][1]
+    assert (last.read, last.succeeded, last.failed, last.uncertain) == (30, 10, 10, 10)
+    assert last.in_flight == 0
+    assert max(progress.in_flight for _, progress in seen) == 4
+
+
+@in_held_time
+async def test_progress_tells_the_rate_of_late() -> None:
+    seen: list[Progress] = []
+    platform = HeldPlatform(lambda c: speed_up() if number(c) == 200 else 1, latency_s=0.1)
+
+    def speed_up() -> int:
+        platform.latency_s = 0.02
+        return 1
+
+    await collect(stream_of(many(3000), platform, on_progress=seen.append))
+
+    assert seen[0].rate_per_s == 0.0
+    assert seen[40].rate_per_s == pytest.approx(40, rel=0.1)
+    assert seen[-1].rate_per_s == pytest.approx(200, rel=0.1)
+
+
+@in_held_time
+async def test_progress_tells_the_time_that_the_platform_had_all_wait() -> None:
+    seen: list[Progress] = []
+    verdicts = iter([RateLimitedError("slow down", retry_after_s=7.0)])
+    platform = HeldPlatform(lambda _: next(verdicts, 1), latency_s=0.5)
+
+    await collect(stream_of(many(5), platform, concurrency=1, on_progress=seen.append))
+
+    by_time = {round(progress.elapsed_s, 1): progress.paused_s for progress in seen}
+    assert by_time[0.4] == 0.0
+    assert by_time[4.5] == pytest.approx(4.0)
+    assert by_time[9.0] == pytest.approx(7.0)
+    assert seen[-1].paused_s == pytest.approx(7.0)
+
+
+@in_held_time
+async def test_progress_is_told_once_of_an_empty_run_at_its_end() -> None:
+    seen: list[Progress] = []
+
+    await collect(stream_of([], HeldPlatform(), on_progress=seen.append))
+
+    assert [progress.read for progress in seen] == [0, 0]
+
+
+@pytest.mark.parametrize("on_call", [1, 2])
+@in_held_time
+async def test_progress_that_raises_is_logged_once_and_switched_off(on_call: int) -> None:
+    calls = 0
+
+    def on_progress(progress: Progress) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == on_call:
+            raise ZeroDivisionError
+
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign]
+    logging.getLogger("contactsdk").addHandler(handler)
+    report = await collect(
+        stream_of(many(30), HeldPlatform(latency_s=0.3), on_progress=on_progress)
+    )
+    logging.getLogger("contactsdk").removeHandler(handler)
+
+    assert calls == on_call
+    assert [record.getMessage() for record in records] == [
+        "on_progress raised, and is not called again"
+    ]
+    assert len(report.ids) == 30
+
+
+class Outage:
+    """Refuses connections between two times."""
+
+    def __init__(self, begin: float, end: float, error: Exception | None = None) -> None:
+        self.begin, self.end = begin, end
+        self.error = error or UnavailableError("never sent: refused")
+
+    def __call__(self, contact: Contact) -> int | Exception:
+        return self.error if self.begin <= now() < self.end else 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 8, 64])
+@in_held_time
+async def test_outage_fails_no_contact_and_hammers_nothing(concurrency: int) -> None:
+    platform = HeldPlatform(Outage(5.0, 65.0))
+    platform.latency_s = 0.01 * concurrency
+    policy = RetryPolicy(deadline_s=20.0)
+
+    report = await collect(stream_of(many(1000), platform, concurrency=concurrency, policy=policy))
+
+    assert report.stopped_by is None
+    assert len(report.ids) == 1000
+    noticed = 5.0 + (5 if concurrency == 1 else 2) * platform.latency_s + (concurrency < 5) * 6
+    meanwhile = [
+        abreast
+        for at, abreast in zip(platform.sent_at, platform.abreast, strict=True)
+        if noticed < at < 65.0
+    ]
+    assert set(meanwhile) == {1}
+    assert len(meanwhile) < 60
+
+
+@in_held_time
+async def test_outage_that_ends_soon_is_over_soon() -> None:
+    platform = HeldPlatform(Outage(5.0, 7.0), latency_s=0.1)
+
+    report = await collect(stream_of(many(3200), platform, concurrency=32))
+
+    assert len(report.ids) == 3200
+    assert report.elapsed_s < 3200 / 320 + 2 + 8
+
+
+@in_held_time
+async def test_outage_in_which_requests_hang_past_the_deadline_fails_no_update() -> None:
+    platform = HeldPlatform(Outage(2.0, 200.0, UncertainError("no answer: timed out")))
+
+    def judge(contact: Contact) -> int | Exception:
+        verdict = Outage(2.0, 200.0, UncertainError("no answer: timed out"))(contact)
+        platform.latency_s = 0.1 if verdict == 1 else 15.0
+        return verdict
+
+    platform.judge = judge
+    report = await collect(
+        stream_of(updates(range(1, 100)), platform, policy=RetryPolicy(deadline_s=70.0))
+    )
+
+    assert errors(report.outcomes) == [None] * 99
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@in_held_time
+async def test_outage_longer_than_give_up_s_stops_the_run(concurrency: int) -> None:
+    away = UnavailableError("never sent: refused")
+    source = Counted(endless())
+    platform = HeldPlatform(Outage(5.0, 1e9, away))
+
+    outcomes, raised = await read_all(stream_of(source, platform, concurrency=concurrency))
+
+    assert raised is away
+    assert 305 <= now() < 345
+    assert indexes(outcomes) == list(range(source.taken))
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    assert 1 <= len(failed) <= 2 * concurrency
+    assert {type(outcome.error) for outcome in failed} == {UnavailableError}
+    sent_well = sum(at < 5.0 for at in platform.sent_at)
+    assert sum(outcome.ok for outcome in outcomes) == sent_well
+
+
+@in_held_time
+async def test_giving_up_is_told_where_the_last_error_ended_its_contact() -> None:
+    lost = UncertainError("no answer: timed out")
+    platform = HeldPlatform(lambda _: lost)
+    source = Counted(endless())
+
+    report = await collect(stream_of(source, platform, concurrency=1, give_up_s=60.0))
+
+    assert report.stopped_by is lost
+    assert errors(report.outcomes) == [UncertainError] * source.taken
+    assert len(platform.sent) == source.taken
+
+
+@in_held_time
+async def test_longer_wait_than_give_up_s_stops_the_run_at_once() -> None:
+    maintenance = UnavailableError("maintenance", retry_after_s=301.0)
+    platform = HeldPlatform(lambda c: maintenance if number(c) == 3 else 1)
+
+    report = await collect(stream_of(many(100), platform))
+
+    assert report.stopped_by is maintenance
+    assert report.elapsed_s < 1.0
+    assert [o.index for o in report.failures] == [3]
+
+
+@in_held_time
+async def test_pauses_do_not_count_against_deadline_or_attempts() -> None:
+    verdicts = iter([RateLimitedError("slow down", retry_after_s=100.0)] * 8)
+    platform = HeldPlatform(lambda _: next(verdicts, 1))
+    policy = RetryPolicy(attempts=2, deadline_s=5.0)
+
+    report = await collect(
+        stream_of(many(10), platform, concurrency=1, policy=policy, give_up_s=1000.0)
+    )
+
+    assert len(report.ids) == 10
+    assert sum(outcome.attempts for outcome in report.outcomes) == 18
+    assert max(outcome.attempts for outcome in report.outcomes) > 2
+
+
+@in_held_time
+async def test_wait_for_a_place_does_not_count_against_the_deadline() -> None:
+    def judge(contact: Contact) -> int | Exception:
+        again = platform.sent.count(contact) > 1
+        return 1 if again else verdicts[number(contact)]
+
+    verdicts: Any = {
+        0: UnavailableError("busy"),
+        1: RateLimitedError("slow down", retry_after_s=100.0),
+        2: 1,
+    }
+    platform = HeldPlatform(judge)
+    policy = RetryPolicy(base_s=5.0, deadline_s=20.0)
+
+    report = await collect(stream_of(many(3), platform, concurrency=1, policy=policy))
+
+    assert errors(report.outcomes) == [None] * 3
+
+
+@in_held_time
+async def test_own_backoff_and_attempts_count_against_the_deadline() -> None:
+    platform = HeldPlatform(
+        lambda c: UnavailableError("busy") if number(c) == 0 else 1, latency_s=1.0
+    )
+    policy = RetryPolicy(attempts=1000, base_s=1.0, max_wait_s=1.0, deadline_s=20.0)
+
+    report = await collect(stream_of(many(300), platform, policy=policy))
+
+    (failure,) = report.failures
+    assert failure.index == 0
+    assert 15 < failure.elapsed_s < 35
+
+
+@in_held_time
+async def test_throttling_uses_up_no_attempts() -> None:
+    platform = HeldPlatform(Outage(1.0, 200.0, RateLimitedError("slow down")))
+
+    report = await collect(stream_of(many(1000), platform, policy=RetryPolicy(attempts=2)))
+
+    assert report.stopped_by is None
+    assert len(report.ids) == 1000
+
+
+@pytest.mark.parametrize("asked_s", [None, 1.0])
+@in_held_time
+async def test_contact_that_is_throttled_for_ever_ends_and_others_get_through(
+    asked_s: float | None,
+) -> None:
+    throttled = RateLimitedError("too many for this one", retry_after_s=asked_s)
+    platform = HeldPlatform(lambda c: throttled if number(c) == 3 else 1, latency_s=0.5)
+    contacts = itertools.takewhile(lambda _: now() < 500, endless())
+
+    report = await collect(stream_of(contacts, platform))
+
+    assert report.stopped_by is None
+    (failure,) = report.failures
+    assert failure.index == 3
+    assert isinstance(failure.error, RateLimitedError)
+    assert 300 <= failure.elapsed_s < 400
+    assert failure.attempts < 50
+    assert len(report.ids) > 0.9 * 500 * 4 / 0.5
+
+
+@in_held_time
+async def test_run_finds_the_rate_of_a_platform_that_throttles() -> None:
+    tokens, filled_at = 10.0, 0.0
+
+    def judge(_: Contact) -> int | Exception:
+        nonlocal tokens, filled_at
+        tokens, filled_at = min(10.0, tokens + (now() - filled_at) * 50), now()
+        if tokens < 1:
+            return RateLimitedError("slow down")
+        tokens -= 1
+        return 1
+
+    platform = HeldPlatform(judge, latency_s=0.001)
+
+    report = await collect(stream_of(many(1500), platform, concurrency=32))
+
+    assert len(report.ids) == 1500
+    assert report.elapsed_s < 1500 / 45
+    assert len(platform.sent) < 1.1 * 1500
+
+
+@in_held_time
+async def test_rate_cap_holds_for_a_whole_run() -> None:
+    platform = HeldPlatform()
+
+    await collect(stream_of(many(40), platform, rate_per_s=10.0))
+
+    for first, eleventh in zip(platform.sent_at, platform.sent_at[10:], strict=False):
+        assert eleventh - first >= 1.0 - 1e-9
+    assert now() < 4.5
