@@ -1,4 +1,4 @@
-"""A server in a process of its own that answers everything with the same bytes, at once or later."""
+"""A server in its own process that answers everything with the same bytes, at once or later."""
 
 import asyncio
 import contextlib

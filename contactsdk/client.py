@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import functools
 import ipaddress
+import math
 import os
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -14,10 +15,12 @@ from typing import Final, Generic, Self, TypeVar, cast
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from attrs import frozen
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from contactsdk import wire
 from contactsdk.bulk import BulkReport, OnProgress, OutcomeStream, collect
+from contactsdk.deadlines import Deadline, Deadlines
 from contactsdk.errors import (
     AuthenticationError,
     ContactError,
@@ -42,6 +45,8 @@ from contactsdk.signing import API_VERSION, CONTENT_TYPE, Credentials, sign
 _T = TypeVar("_T")
 
 _Answer = tuple[int, Mapping[str, str], bytes]
+
+_NO_HEADERS: Final = CIMultiDictProxy[str](CIMultiDict())
 
 # What aiohttp raises before it has a connection: with these, an unasked-for body was never sent.
 _WHILE_CONNECTING: Final = (
@@ -118,6 +123,7 @@ class ContactClient:
         # The wait for the pool is not aiohttp's to time: _slots lets no more in than it takes.
         self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout_s)
         self._clock_offset_s = 0.0
+        self._deadlines = Deadlines()
 
         self._session = session
         self._owns_session = session is None
@@ -242,6 +248,7 @@ class ContactClient:
                 of this client.
             TypeError: `contacts` is no iterable of contacts.
         """
+        check_count("concurrency", concurrency)
         if self._max_connections is not None and concurrency > self._max_connections:
             raise ValueError(
                 f"concurrency {concurrency} is more than the {self._max_connections} connections "
@@ -384,33 +391,37 @@ class ContactClient:
         """
         session = self._open()
         body: _Body | None = None
-        scope = asyncio.timeout_at(call.deadline)
-
-        def start_timeout() -> None:
-            end = asyncio.get_running_loop().time() + self._timeout_s
-            scope.reschedule(end if call.deadline is None else min(end, call.deadline))
-
+        deadline = Deadline(self._deadlines, math.inf if call.deadline is None else call.deadline)
         try:
-            async with scope, self._slots:
-                body = _Body(request.body, start_timeout)
-                async with session.post(
-                    request.url,
-                    data=body,
-                    headers=self._sign(request),
-                    timeout=self._connect_timeout,
-                    # A session that was handed in may have other defaults, each of which would
-                    # lose an answer, hide one, or send the contact twice.
-                    allow_redirects=False,
-                    raise_for_status=False,
-                    auto_decompress=True,
-                    middlewares=(),
-                ) as response:
-                    return response.status, response.headers, await response.read()
+            with deadline:
+                async with self._slots:
+                    body = _Body(request.body, lambda: self._start_timeout(deadline))
+                    return await self._post(session, request, body)
         except asyncio.CancelledError:
             call.in_doubt = call.in_doubt or bool(body and body.sent)
             raise
         except Exception as exc:
-            raise _transport_error(exc, body, expired=scope.expired()) from exc
+            raise _transport_error(exc, body, expired=deadline.passed) from exc
+
+    def _start_timeout(self, deadline: Deadline) -> None:
+        deadline.shorten(asyncio.get_running_loop().time() + self._timeout_s)
+
+    async def _post(
+        self, session: aiohttp.ClientSession, request: _Request[_T], body: "_Body"
+    ) -> _Answer:
+        async with session.post(
+            request.url,
+            data=body,
+            headers=self._sign(request),
+            timeout=self._connect_timeout,
+            # A session that was handed in may have other defaults, each of which would lose an
+            # answer, hide one, or send the contact twice.
+            allow_redirects=False,
+            raise_for_status=False,
+            auto_decompress=True,
+            middlewares=(),
+        ) as response:
+            return response.status, response.headers, await response.read()
 
     def _sign(self, request: _Request[_T]) -> dict[str, str]:
         now = time.time() + self._clock_offset_s
@@ -466,6 +477,10 @@ class _Body(aiohttp.BytesPayload):
 
 def _transport_error(exc: Exception, body: _Body | None, *, expired: bool) -> ContactError:
     """Ours for what came instead of an answer; `expired` if our own timeout ended the attempt."""
+    if isinstance(exc, aiohttp.ClientResponseError):
+        # Its repr shows the headers that were sent, the account's key among them.
+        exc.request_info = exc.request_info._replace(headers=_NO_HEADERS)
+        exc.args = (exc.request_info, exc.history)
     what = "timed out" if expired else getattr(exc, "strerror", None) or type(exc).__name__
     match exc:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():

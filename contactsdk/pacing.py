@@ -10,7 +10,7 @@ from contactsdk.errors import ContactError, RateLimitedError, UnavailableError, 
 from contactsdk.retry import RetryPolicy
 
 RACES: Final = 2
-"""How many throttles in a row of one contact are bad luck; more are the rate or that contact."""
+"""So many waits in a row of one contact are bad luck; more are the rate, or that contact alone."""
 
 _CATCH_UP_S: Final = 0.01  # what a late wake-up may make good at once: timers are that coarse
 _LEVEL_S: Final = 5.0  # from a cut to the level below the last throttle, and again from there up
@@ -175,17 +175,20 @@ class Pacer:
         """Learn what became of the request that left then; whether it held up the whole run.
 
         What did counts against no contact's attempts. `in_a_row` says how often this contact was
-        throttled without anything else between, this time included.
+        asked to wait without anything else between, this time included.
         """
         self.forget(left_at)
+        # Asked to wait again and again while others get through is one contact, and no rate.
+        is_alone = in_a_row > RACES and self._rate.lets_through
         if isinstance(error, RateLimitedError):
             # "At once" is said of a race on one record; of a rate only if it is said on and on.
             holds_up = error.retry_after_s != 0 or in_a_row > RACES
-            # Throttled again and again while others get through is one contact, and no rate.
-            slows_all = holds_up and not (in_a_row > RACES and self._rate.lets_through)
+            slows_all = holds_up and not is_alone
         elif isinstance(error, UnavailableError | UncertainError):
             self._silent += left_at > self._paused_at  # an outage noticed is not noticed again
-            slows_all = holds_up = self._silent >= _SILENT or bool(error.retry_after_s)
+            is_outage = self._silent >= _SILENT
+            holds_up = is_outage or bool(error.retry_after_s)
+            slows_all = is_outage or (holds_up and not is_alone)
         else:
             self._silent = 0
             self._failing_since = None

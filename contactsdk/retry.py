@@ -71,9 +71,18 @@ def check_seconds(name: str, value: float) -> None:
     Raises:
         ValueError: It names the argument and what is expected.
     """
+    check_positive(name, value, "a positive number of seconds")
+
+
+def check_positive(name: str, value: float, expected: str = "a positive number") -> None:
+    """Refuse what is no positive, finite number.
+
+    Raises:
+        ValueError: It names the argument and what is expected.
+    """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or value <= 0:
-        raise ValueError(f"{name} must be a positive number of seconds, not {value!r}")
+        raise ValueError(f"{name} must be {expected}, not {value!r}")
 
 
 @define

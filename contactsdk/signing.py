@@ -3,6 +3,7 @@
 A signature holds for five minutes around the platform's clock: sign each attempt anew, and last.
 """
 
+import functools
 import hashlib
 import hmac
 import time
@@ -49,7 +50,7 @@ def sign(
     platform's clock. With `None` for credentials (a gateway signs), the rest is still there.
     """
     content_md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
-    ivvy_date = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
+    ivvy_date = _ivvy_date(int(now))
     headers = {
         "Content-Type": CONTENT_TYPE,
         "Content-MD5": content_md5,
@@ -62,6 +63,11 @@ def sign(
             f"IWS {credentials.key}:{signature(credentials.secret, text)}"
         )
     return headers
+
+
+@functools.lru_cache(maxsize=4)
+def _ivvy_date(second: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(second))
 
 
 def string_to_sign(content_md5: str, ivvy_date: str, target: str) -> str:

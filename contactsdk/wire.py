@@ -19,6 +19,7 @@ from contactsdk.errors import (
     AuthenticationError,
     ContactError,
     InvalidContactError,
+    Path,
     RateLimitedError,
     RejectedError,
     SetupError,
@@ -116,6 +117,19 @@ def contact_from(row: Mapping[str, Any]) -> Contact:
     if problems:
         raise InvalidContactError(problems)
     return contact
+
+
+def platform_path(path: Path) -> Path:
+    """Where in the platform's JSON that is which `InvalidContactError` calls `path`."""
+    match path:
+        case ("groups", int(position)):
+            return ("groups", position, "groupId")
+        case ("custom_fields", position, "field_id"):
+            return ("customFields", position, "fieldId")
+        case (str(name), *inside):
+            return (_RENAMED.get(name, name), *inside)
+        case _:
+            return path
 
 
 def contacts_from(
@@ -276,10 +290,10 @@ def _read_object(status: int, headers: Mapping[str, str], body: bytes) -> dict[s
     is_object = isinstance(parsed, dict)
     answer: dict[str, Any] = parsed if is_object else {}
 
-    code, specific = _error_code(answer), _int(answer.get("specificCode"))
+    code = _error_code(answer) if "errorCode" in answer else None
     kind: type[ContactError]
     if code is not None:
-        stale = specific == STALE_DATE
+        stale = _int(answer.get("specificCode")) == STALE_DATE
         kind = AuthenticationError if stale else _BY_ERROR_CODE.get(code, UncertainError)
     elif 300 <= status <= 399:
         kind = SetupError
@@ -297,7 +311,7 @@ def _read_object(status: int, headers: Mapping[str, str], body: bytes) -> dict[s
         _message(status, headers, answer, code),
         http_status=status,
         error_code=code,
-        specific_code=specific,
+        specific_code=_int(answer.get("specificCode")),
         additional_messages=map(str, additional) if isinstance(additional, list) else (),
         retry_after_s=_retry_after_s(headers),
     )

@@ -165,6 +165,21 @@ async def test_silent_proxy_is_never_sent() -> None:
             await client.add_or_update(ADD)
 
 
+async def test_cause_of_an_error_does_not_show_the_key() -> None:
+    async def answer_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 banana\r\n\r\n")
+
+    async with listening(answer_nonsense) as port:
+        credentials = Credentials("marked-key", "marked-secret")
+        async with ContactClient(f"http://127.0.0.1:{port}", credentials) as client:
+            with pytest.raises(UncertainError) as raised:
+                await client.add_or_update(ADD)
+
+    assert isinstance(raised.value.__cause__, aiohttp.ClientResponseError)
+    assert "marked" not in repr(raised.value.__cause__)
+
+
 async def test_connection_closed_while_idle_is_replaced() -> None:
     async with (
         Sandbox(keepalive_timeout_s=0.001) as sandbox,

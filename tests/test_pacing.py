@@ -276,6 +276,18 @@ def test_wait_that_the_platform_asks_for_is_kept() -> None:
     assert rate.throttled(9.0, 3.0) == 3.0
 
 
+def test_time_that_the_platform_asked_to_wait_does_not_lower_the_level() -> None:
+    rate = AdaptiveRate(0.0)
+    for _ in range(100):
+        rate.succeeded()
+    rate.throttled(2.0, 8.0)
+    for _ in range(400):
+        rate.succeeded()
+    rate.throttled(18.0, 0.0)
+
+    assert (rate.per_s(23.1) or 0.0) >= 50
+
+
 AWAY = UnavailableError("never sent: refused")
 THROTTLED = RateLimitedError("slow down")
 RACE = RateLimitedError("race", retry_after_s=0.0)
@@ -510,6 +522,24 @@ async def test_many_that_fail_together_are_one_outage(monkeypatch: pytest.Monkey
 
 
 @in_held_time
+async def test_late_answers_do_not_let_another_go_beside_the_probe() -> None:
+    pacer = a_pacer()
+    early = await pacer.turn()
+    await asyncio.sleep(1)
+    await outage(pacer)
+    await pacer.turn()
+    waiting = asyncio.create_task(pacer.turn())
+
+    pacer.told(early, AWAY)
+
+    await asyncio.sleep(100)
+    assert not waiting.done()
+    pacer.stop()
+    await asyncio.wait([waiting])
+    assert isinstance(waiting.exception(), NoMoreTurnsError)
+
+
+@in_held_time
 async def test_probe_that_tells_nothing_does_not_block_the_others() -> None:
     pacer = a_pacer()
     await outage(pacer)
@@ -552,7 +582,7 @@ async def test_given_up_after_so_long_without_an_answer() -> None:
 async def test_given_up_for_throttling_without_end() -> None:
     pacer = a_pacer(give_up_s=60.0)
 
-    with pytest.raises(NoMoreTurnsError):  # noqa: PT012  # it takes any number of rounds
+    with pytest.raises(NoMoreTurnsError):  # it takes any number of rounds
         while True:
             pacer.told(await pacer.turn(), THROTTLED)
 

@@ -37,6 +37,7 @@ from contactsdk.retry import (
     Call,
     RetryPolicy,
     check_count,
+    check_positive,
     check_seconds,
     logger,
     repeat_safe,
@@ -80,7 +81,7 @@ class OutcomeStream:
         check_count("concurrency", concurrency)
         check_seconds("give_up_s", give_up_s)
         if rate_per_s is not None:
-            check_seconds("rate_per_s", rate_per_s)
+            check_positive("rate_per_s", rate_per_s)
         self._input = Input(contacts)
         self._prepare = prepare
         self._policy = policy
@@ -296,7 +297,8 @@ class OutcomeStream:
             except ContactError as error:
                 if isinstance(error, RateLimitedError | UnavailableError) and not call.in_doubt:
                     self._journal.withdraw(index, contact)
-                call.throttles = call.throttles + 1 if isinstance(error, RateLimitedError) else 0
+                is_asked_to_wait = isinstance(error, RateLimitedError) or error.retry_after_s
+                call.throttles = call.throttles + 1 if is_asked_to_wait else 0
                 holds_up = self._pacer.told(left_at, error, in_a_row=call.throttles)
                 if self._pacer.given_up_for is not None:
                     self._stop(self._pacer.given_up_for)

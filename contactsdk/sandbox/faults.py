@@ -33,6 +33,11 @@ class FaultKind(Enum):
     """Written, and never answered."""
     WRITE_AFTER_GONE = "write after gone"
     """Written only once the client has given up and closed the connection."""
+    WRITE_LATE = "write late"
+    """Judged when it arrives, and written only once the client has gone and another request has
+    been answered, without looking again: what a platform does that does not check and write as
+    one step. Not in the default mix, since no client can tell.
+    """
     HTML = "html"
     """Written; a proxy's HTML page with status 502 comes back."""
     SUCCESS_WITHOUT_ID = "success without id"
@@ -56,6 +61,7 @@ _NOTHING_WRITTEN = frozenset(
         FaultKind.ERROR_BEFORE_WRITE,
         FaultKind.CLOSE_BEFORE_READ,
         FaultKind.HANG_BEFORE_WRITE,
+        FaultKind.WRITE_LATE,
         FaultKind.REDIRECT,
     }
 )
@@ -76,9 +82,11 @@ class Fault:
 
 
 DEFAULT_MIX: tuple[Fault, ...] = tuple(
-    Fault(kind, clock_off_s=3600.0 if kind is FaultKind.CLOCK_OFF else 0.0) for kind in FaultKind
+    Fault(kind, clock_off_s=3600.0 if kind is FaultKind.CLOCK_OFF else 0.0)
+    for kind in FaultKind
+    if kind is not FaultKind.WRITE_LATE
 )
-"""One fault of each kind, the clock an hour ahead."""
+"""One fault of each kind but WRITE_LATE, the clock an hour ahead."""
 
 
 class FaultPlan:

@@ -90,6 +90,7 @@ class Sandbox:
         )
         self._runner: web.ServerRunner | None = None
         self._handlers: set[asyncio.Task[Any]] = set()
+        self._late: list[Request] = []
 
     @property
     def url(self) -> str:
@@ -170,6 +171,9 @@ class Sandbox:
         """Drop all connections and stop listening; contacts, ledger and faults are kept."""
         runner, self._runner = self._runner, None
         if runner:
+            # aiohttp would wait for them, and log an error of its own for each that outlasts it.
+            for handler in self._handlers:
+                handler.cancel()
             await runner.cleanup()
             await asyncio.gather(*self._handlers, return_exceptions=True)
 
@@ -220,12 +224,15 @@ class Sandbox:
         now = self.clock() + (fault.clock_off_s if fault else 0.0)
         if kind is FaultKind.WRITE_AFTER_GONE:
             await self._write_after_gone(entry, now)
+        if kind is FaultKind.WRITE_LATE:
+            await self._hold_back(entry)
         if wait_s:
             reply = self._throttled(wait_s)
         elif fault:
             reply = self._spoilt(entry, fault, now)
         else:
             reply = self._judged(entry, now)
+            self._write_late_ones()
         if self.latency_s:
             await asyncio.sleep(self.latency_s)
         match kind:
@@ -250,6 +257,19 @@ class Sandbox:
             # The other reason for a cancellation is stop(), after which nothing may be written.
             if self._runner:
                 self._judged(entry, now)
+
+    async def _hold_back(self, entry: Request) -> None:
+        try:
+            await _until_cancelled()
+        finally:
+            self._late.append(entry)
+
+    def _write_late_ones(self) -> None:
+        late, self._late = self._late, []
+        for entry in late:
+            params = read_object(entry.body)
+            params.pop("updateIfExists", None)  # it has looked, when the request came
+            self._write(entry, params)
 
     def _spoilt(self, entry: Request, fault: Fault, now: float) -> Reply:
         """The answer that this fault puts in place of the true one, after the write if it writes.

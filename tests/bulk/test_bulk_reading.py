@@ -266,6 +266,7 @@ async def test_async_input_is_closed_where_the_stream_is_left_early() -> None:
         await anext(stream)
 
     assert source.closed_at == now()
+    assert stream.stopped_by is None
 
 
 @in_held_time
@@ -313,23 +314,25 @@ async def test_no_more_is_read_once_the_run_is_stopped() -> None:
     assert source.taken == len(report.outcomes) == 4
 
 
+@pytest.mark.parametrize("ticks", range(1, 12))
 @in_held_time
-async def test_what_was_read_and_never_taken_up_has_its_outcome() -> None:
+async def test_stream_left_at_any_moment_has_an_outcome_for_what_was_read(ticks: int) -> None:
+    taken: list[Any] = []
+
     async def contacts() -> AsyncIterator[Any]:
-        for item in (*many(1), MISSING, *many(1)):
+        for item in [*many(2), MISSING] * 3:
+            taken.append(item)
             yield item
-        await asyncio.sleep(1000)
 
-    stream = stream_of(contacts(), HeldPlatform(latency_s=100))
-    async with stream:
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+    async with stream_of(contacts(), HeldPlatform(latency_s=100)) as stream:
+        for _ in range(ticks):
+            await asyncio.sleep(0)
 
-    read = stream.undelivered
-    assert indexes(read) == list(range(len(read)))
-    for outcome in read:
-        if outcome.contact is None:
-            assert outcome.error is MISSING
+    assert stream.stopped_by is None
+    assert indexes(stream.undelivered) == list(range(len(taken)))
+    for item, outcome in zip(taken, stream.undelivered, strict=True):
+        if item is MISSING:
+            assert (outcome.contact, outcome.error) == (None, MISSING)
         else:
+            assert outcome.contact is item
             assert isinstance(outcome.error, UnavailableError | UncertainError)

@@ -23,6 +23,7 @@ from bulk.held import (
 
 from contactsdk import (
     Contact,
+    ContactError,
     OutcomeStream,
     Progress,
     RateLimitedError,
@@ -42,7 +43,7 @@ def number(contact: Contact) -> int:
     return int(contact.external_id or "")
 
 
-# ruff: noqa: PT012  # a stream is entered and left around what raises
+# a stream is entered and left around what raises
 
 
 @pytest.mark.parametrize(
@@ -735,6 +736,25 @@ async def test_wait_for_a_place_does_not_count_against_the_deadline() -> None:
 
 
 @in_held_time
+async def test_wait_for_the_first_place_does_not_count_against_the_deadline() -> None:
+    async def contacts() -> AsyncIterator[Contact]:
+        first, second = many(2)
+        yield first
+        while len(platform.sent) < 2:
+            await asyncio.sleep(0.1)
+        yield second
+
+    verdicts = iter([UnavailableError("busy"), RateLimitedError("slow down", retry_after_s=100.0)])
+    platform = HeldPlatform(lambda _: next(verdicts, 1), latency_s=1.0)
+    policy = RetryPolicy(base_s=5.0, deadline_s=20.0)
+
+    report = await collect(stream_of(contacts(), platform, concurrency=1, policy=policy))
+
+    assert errors(report.outcomes) == [None, None]
+    assert [outcome.attempts for outcome in report.outcomes] == [3, 1]
+
+
+@in_held_time
 async def test_own_backoff_and_attempts_count_against_the_deadline() -> None:
     platform = HeldPlatform(
         lambda c: UnavailableError("busy") if number(c) == 0 else 1, latency_s=1.0
@@ -758,23 +778,30 @@ async def test_throttling_uses_up_no_attempts() -> None:
     assert len(report.ids) == 1000
 
 
-@pytest.mark.parametrize("asked_s", [None, 1.0])
+@pytest.mark.parametrize("bad", [{3}, {0, 1, 2, 3}])
+@pytest.mark.parametrize(
+    "declined",
+    [
+        RateLimitedError("too many for this one"),
+        RateLimitedError("too many for this one", retry_after_s=1.0),
+        UnavailableError("not this one", retry_after_s=1.0),
+    ],
+)
 @in_held_time
-async def test_contact_that_is_throttled_for_ever_ends_and_others_get_through(
-    asked_s: float | None,
+async def test_contact_that_is_to_wait_for_ever_ends_and_others_get_through(
+    declined: ContactError, bad: set[int]
 ) -> None:
-    throttled = RateLimitedError("too many for this one", retry_after_s=asked_s)
-    platform = HeldPlatform(lambda c: throttled if number(c) == 3 else 1, latency_s=0.5)
+    platform = HeldPlatform(lambda c: declined if number(c) in bad else 1, latency_s=0.5)
     contacts = itertools.takewhile(lambda _: now() < 500, endless())
 
     report = await collect(stream_of(contacts, platform))
 
     assert report.stopped_by is None
-    (failure,) = report.failures
-    assert failure.index == 3
-    assert isinstance(failure.error, RateLimitedError)
-    assert 300 <= failure.elapsed_s < 400
-    assert failure.attempts < 50
+    assert {failure.index for failure in report.failures} == bad
+    for failure in report.failures:
+        assert failure.error is declined
+        assert 300 <= failure.elapsed_s < 400
+        assert failure.attempts < 50
     assert len(report.ids) > 0.9 * 500 * 4 / 0.5
 
 

@@ -1,0 +1,28 @@
+"""What `import contactsdk` loads; how long that takes is measured under benchmarks/."""
+
+import subprocess
+import sys
+
+import pytest
+
+FOREIGN = {"fastapi", "pydantic", "pytest", "rich", "starlette", "typer", "uvicorn"}
+
+
+@pytest.fixture(scope="module")
+def loaded() -> set[str]:
+    """The modules that `import contactsdk` leaves in a new interpreter."""
+    code = "import contactsdk, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+def test_no_framework_no_command_line_and_no_server_is_loaded(loaded: set[str]) -> None:
+    assert "aiohttp" in loaded
+    assert not loaded & {*FOREIGN, "aiohttp.web"}
+
+
+def test_of_its_own_only_the_core_is_loaded(loaded: set[str]) -> None:
+    ours = {name.split(".")[1] for name in loaded if name.startswith("contactsdk.")}
+
+    assert "client" in ours
+    assert not ours & {"cli", "files", "integrations", "pytest_plugin", "sandbox"}
