@@ -57,7 +57,7 @@ _WHILE_CONNECTING: Final = (
 )
 
 
-@frozen
+@frozen(eq=False)
 class _Request(Generic[_T]):
     """What one call asks, encoded once, and how its answer is read."""
 

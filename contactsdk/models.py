@@ -14,7 +14,6 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
-from email_validator import EmailNotValidError, validate_email
 
 from contactsdk.errors import InvalidContactError, Path
 
@@ -120,6 +119,9 @@ def _email_problems(value: Any) -> _Problems:
     if not isinstance(value, str):
         yield (), "must be a string"
         return
+    # Here, since a program's start should not pay for it: it compiles all of its patterns at once.
+    from email_validator import EmailNotValidError, validate_email
+
     try:
         # Reserved test domains are what users and their tests write to; no mail is sent from here.
         validate_email(value, check_deliverability=False, test_environment=True)

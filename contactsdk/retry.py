@@ -85,7 +85,7 @@ def check_positive(name: str, value: float, expected: str = "a positive number")
         raise ValueError(f"{name} must be {expected}, not {value!r}")
 
 
-@define
+@define(eq=False)
 class RetryBudget:
     """Ends retry storms: each retry takes one, each success gives one back, up to the capacity.
 
@@ -112,7 +112,7 @@ class RetryBudget:
             self._left += 1
 
 
-@define(kw_only=True)
+@define(kw_only=True, eq=False)
 class Call:
     """What is known of one call so far.
 

@@ -15,12 +15,14 @@ class Lines:
     def __init__(self, room: int) -> None:
         self._lines: dict[Hashable, deque[int]] = {}
         self._left = room
-        self._has_room = asyncio.Event()
-        self._has_room.set()
+        self._someone_left = asyncio.Event()
 
     async def room(self) -> None:
         """Wait until one more could wait in line."""
-        await self._has_room.wait()
+        # All who wait are woken for a single place, and only the first finds it.
+        while self._left <= 0:
+            self._someone_left.clear()
+            await self._someone_left.wait()
 
     def join(self, key: Hashable, index: int) -> bool:
         """Whether this item is the head of its line; if not, it waits for `leave` to name it."""
@@ -30,8 +32,6 @@ class Lines:
             return True
         line.append(index)
         self._left -= 1
-        if self._left <= 0:
-            self._has_room.clear()
         return False
 
     def leave(self, key: Hashable) -> int | None:
@@ -41,5 +41,5 @@ class Lines:
             del self._lines[key]
             return None
         self._left += 1
-        self._has_room.set()
+        self._someone_left.set()
         return line.popleft()

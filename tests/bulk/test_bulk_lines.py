@@ -183,3 +183,24 @@ async def test_one_place_and_equal_keys_in_backoff_do_not_deadlock() -> None:
 
     assert len(report.ids) == 40
     assert [outcome.attempts for outcome in report.outcomes] == [2] * 40
+
+
+async def test_one_place_in_line_is_for_one_of_all_who_wait_for_it() -> None:
+    lines = Lines(room=2)
+    lines.join("key", 0)
+    waiting: list[int] = []
+
+    async def wait_in_line(index: int) -> None:
+        await lines.room()
+        lines.join("key", index)
+        waiting.append(index)
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        for index in range(1, 9):
+            tasks.create_task(wait_in_line(index))
+        await asyncio.sleep(0)
+        for expected in range(2, 9):
+            assert len(waiting) == expected
+            lines.leave("key")
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)

@@ -65,9 +65,8 @@ async def test_single_calls_through_every_fault(errors_at_200: bool) -> None:
         await settled(sandbox)
         reconcile(sandbox, calls, ends, seed=SEED)
         assert {call.kind for call in calls} == set(Kind)
-        assert {r.fault.kind for r in sandbox.ledger.requests if r.fault} == {
-            fault.kind for fault in DEFAULT_MIX
-        }
+        faults = {request.fault.kind for request in sandbox.ledger.requests if request.fault}
+        assert faults == {fault.kind for fault in DEFAULT_MIX}
         assert counts(ends).keys() >= {
             "success",
             "RejectedError",

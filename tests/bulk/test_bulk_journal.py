@@ -1,0 +1,174 @@
+"""Bulk runs with a journal, held against the ledger of the platform and the rows of the journal."""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+from conftest import QUICK
+from examples import a_contact
+
+from contactsdk import (
+    Contact,
+    ContactClient,
+    Credentials,
+    InvalidContactError,
+    JournalError,
+    SqliteJournal,
+)
+from contactsdk import journal as journal_module
+from contactsdk.journal import State
+from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
+
+WRONG = InvalidContactError([(("email",), "must be a valid email address")])
+
+
+def contacts(count: int) -> Iterator[Contact]:
+    return (
+        a_contact(external_id=f"x-{number}", email=f"x{number}@example.com")
+        for number in range(count)
+    )
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> SqliteJournal:
+    return SqliteJournal(tmp_path / "run.sqlite")
+
+
+async def test_second_run_hands_back_what_is_final_without_sending(
+    sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
+) -> None:
+    items = [*contacts(3), a_contact(groups=[99]), WRONG]
+    sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE))
+    first = await client.add_or_update_many(items, journal=journal, concurrency=1)
+    requests = len(sandbox.ledger.requests)
+
+    second = await client.add_or_update_many(items, journal=journal)
+
+    assert len(sandbox.ledger.requests) == requests == 4
+    assert second.ids == first.ids
+    assert [type(outcome.error) for outcome in second.outcomes] == [
+        type(outcome.error) for outcome in first.outcomes
+    ]
+    assert [o.attempts for o in second.outcomes] == [o.attempts for o in first.outcomes]
+
+
+async def test_what_was_not_applied_is_sent_by_the_next_run(
+    sandbox: Sandbox, journal: SqliteJournal
+) -> None:
+    items = list(contacts(4))
+    wrong = Credentials(sandbox.key, sandbox.secret)
+    async with ContactClient(sandbox.url, wrong, retry=evolve(QUICK, attempts=1)) as client:
+        sandbox.script(*[Fault(FaultKind.UNAVAILABLE)] * 2)
+        first = await client.add_or_update_many(items, journal=journal, concurrency=1)
+        second = await client.add_or_update_many(items, journal=journal)
+
+    assert [outcome.ok for outcome in first.outcomes] == [False, False, True, True]
+    assert all(outcome.ok for outcome in second.outcomes)
+    assert len(sandbox.ledger.writes) == 4
+
+
+@pytest.mark.parametrize("update_if_exists", [False, True])
+async def test_run_that_was_left_early_goes_on(
+    update_if_exists: bool, sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
+) -> None:
+    items = [evolve(item, update_if_exists=update_if_exists) for item in contacts(40)]
+    sandbox.script(*[None] * 10, *[Fault(FaultKind.HANG_AFTER_WRITE)] * 4)
+    async with client.stream(items, journal=journal, concurrency=4) as outcomes:
+        delivered = [await outcomes.next() for _ in range(10)]
+        while sum(request.answer is Answer.HUNG for request in sandbox.ledger.requests) < 4:
+            await asyncio.sleep(0)
+
+    report = await client.add_or_update_many(items, journal=journal)
+
+    assert all(outcome is not None and outcome.ok for outcome in delivered)
+    assert [outcome.uncertain for outcome in outcomes.undelivered[:4]] == [True] * 4
+    writes = Counter(write.body["externalId"] for write in sandbox.ledger.writes)
+    assert len(report.uncertain) == (0 if update_if_exists else 4)
+    assert len(report.ids) + len(report.uncertain) == 40
+    assert len(writes) == 40
+    assert writes.total() == (44 if update_if_exists else 40)
+
+
+async def test_input_that_changed_stops_the_run_where_it_differs(
+    sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
+) -> None:
+    items = list(contacts(6))
+    await client.add_or_update_many(items[:4], journal=journal)
+
+    changed = [*items[:2], a_contact(external_id="another"), *items[3:]]
+    report = await client.add_or_update_many(changed, journal=journal, concurrency=2)
+
+    assert isinstance(report.stopped_by, JournalError)
+    assert report.stopped_by.number == 2
+    assert len(sandbox.ledger.writes) == 4
+    assert [outcome.ok for outcome in report.outcomes[:2]] == [True, True]
+
+
+async def test_changed_whole_input_is_refused_before_anything_is_sent(
+    sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
+) -> None:
+    items = list(contacts(3))
+    await client.add_or_update_many(items, journal=journal)
+
+    client.check_journal(journal, [*items, a_contact()])
+    with pytest.raises(JournalError, match="item 1 "):
+        client.check_journal(journal, [items[0], items[2], items[1]])
+
+
+async def test_journal_that_cannot_be_used_is_an_error_at_once(
+    client: ContactClient, tmp_path: Path
+) -> None:
+    stream = client.stream(contacts(1), journal=SqliteJournal(tmp_path))
+
+    with pytest.raises(JournalError):
+        await stream.__aenter__()
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+async def test_full_disk_stops_the_run_and_nothing_is_sent_that_was_not_recorded(
+    durability: Any,
+    sandbox: Sandbox,
+    client: ContactClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    journal = SqliteJournal(tmp_path / "run.sqlite", durability)
+    connect = journal_module._connect
+
+    def connect_to_a_small_disk(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*args, **options)
+        connection.execute("PRAGMA max_page_count = 9")
+        return connection
+
+    with monkeypatch.context() as patched:
+        patched.setattr(journal_module, "_connect", connect_to_a_small_disk)
+        report = await client.add_or_update_many(contacts(2000), journal=journal, concurrency=8)
+
+    assert isinstance(report.stopped_by, JournalError)
+    assert "full" in str(report.stopped_by)
+    assert 0 < len(report.outcomes) < 2000
+    recorded = {row.number: row for row in journal.rows()}
+    written = {write.body["externalId"]: write.contact_id for write in sandbox.ledger.writes}
+    assert written.keys() <= {f"x-{number}" for number in recorded}
+    assert {row.state for row in recorded.values()} <= {
+        State.SENT, State.SUCCEEDED, State.NOT_APPLIED,
+    }  # fmt: skip
+    for outcome in report.outcomes:
+        assert (outcome.id is None) is (f"x-{outcome.index}" not in written)
+
+
+async def test_power_durability_gives_the_same_outcomes(
+    sandbox: Sandbox, client: ContactClient, tmp_path: Path
+) -> None:
+    journal = SqliteJournal(tmp_path / "run.sqlite", "power")
+
+    first = await client.add_or_update_many(contacts(50), journal=journal)
+    second = await client.add_or_update_many(contacts(50), journal=journal)
+
+    assert second.ids == first.ids
+    assert len(sandbox.ledger.writes) == 50
