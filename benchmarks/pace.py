@@ -3,7 +3,7 @@
     python -m benchmarks.pace               all of it, about 20 minutes
     python -m benchmarks.pace --quick       a look at each kind, about a minute
 
-Updates go through `stream` to a sandbox in another process, on loopback, at concurrency 32. "good"
+Adds go through `stream` to a sandbox in another process, on loopback, at concurrency 32. "good"
 is how many a second succeeded, as a part of the rate R that the sandbox allows; "throttled" is the
 part of the requests that it answered with 429. Both are over the last 20 of 30 seconds (after a
 change: over the 5 seconds that begin when the run should have followed it), with the pauses that
@@ -14,15 +14,12 @@ import argparse
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator
 
 from attrs import frozen
 
 from benchmarks.platforms import Platform, Setting, sandbox
 from contactsdk import Contact, ContactClient, Credentials, Progress
 from contactsdk.sandbox import Fault, FaultKind, RateLimit
-
-SEED_CONTACTS = 5_000  # each is updated in turn, so that no two in flight have the same key
 
 
 @frozen
@@ -39,13 +36,6 @@ class Run:
 
     def _paused_by(self, at_s: float) -> float:
         return max((paused for at, paused in self.pauses if at <= at_s), default=0.0)
-
-
-def contacts(platform_ids: list[int], until: float) -> Iterator[Contact]:
-    for contact_id in itertools.cycle(platform_ids):
-        if time.time() >= until:
-            return
-        yield Contact(id=contact_id, first_name="Ada")
 
 
 async def run(platform: Platform, seconds: float, *, concurrency: int = 32) -> Run:
@@ -137,11 +127,8 @@ def main() -> None:
         steady((200,) if arguments.quick else (50, 200, 1000), 9 if arguments.quick else 30)
     if arguments.only in (None, "changes"):
         quick = ((400, 200, 5),)
-        changes(
-            quick
-            if arguments.quick
-            else ((200, 400, 20), (400, 200, 5), (500, 1000, 20), (1000, 500, 5))
-        )
+        whole = ((200, 400, 20), (400, 200, 5), (500, 1000, 20), (1000, 500, 5))
+        changes(quick if arguments.quick else whole)
     if arguments.only in (None, "noise"):
         noise(6 if arguments.quick else 20)
 

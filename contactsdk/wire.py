@@ -173,17 +173,24 @@ def _read_external_urls(value: Any) -> Any:
 def _read_parts(value: Any, kind: Callable[..., Any], names: Mapping[str, str], needed: str) -> Any:
     if not isinstance(value, list | tuple):
         return value
-    parts: list[Any] = []
-    for item in value:
-        # What is `needed` may be null, which clears; not to name it is a mistake.
-        if isinstance(item, Mapping) and needed in item and item.keys() <= names.keys():
-            try:
-                parts.append(kind(**{name: item.get(key) for key, name in names.items()}))
-            except InvalidContactError as error:
-                parts.append(error)  # the contact tells it with its position
-        else:
-            parts.append(item)
-    return parts
+    return [
+        _read_part(item, kind, names, needed) if isinstance(item, Mapping) else item
+        for item in value
+    ]
+
+
+def _read_part(
+    item: Mapping[str, Any], kind: Callable[..., Any], names: Mapping[str, str], needed: str
+) -> Any:
+    """The part, or what is wrong with it: the contact then tells that with its position."""
+    problems = [((str(key),), "is not known here") for key in item if key not in names]
+    if needed not in item:
+        problems.append(((names[needed],), "is required"))  # null would do, and clears
+    try:
+        part = kind(**{name: item.get(key) for key, name in names.items()})
+    except InvalidContactError as error:
+        return InvalidContactError([*problems, *(e for e in error.errors if e not in problems)])
+    return InvalidContactError(problems) if problems else part
 
 
 _READ: Final[dict[str, Callable[[Any], Any]]] = {

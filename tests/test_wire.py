@@ -765,7 +765,7 @@ POSITIVE = "must be a positive integer"
         (
             {"customFields": [{"fieldId": 5, "value": 1, "name": "a"}, 5]},
             [
-                (("custom_fields", 0), "is no CustomField"),
+                (("custom_fields", 0, "name"), "is not known here"),
                 (("custom_fields", 1), "is no CustomField"),
             ],
         ),
