@@ -159,6 +159,8 @@ class Pacer:
         Raises:
             NoMoreTurnsError: There will be none.
         """
+        if not self._line.locked() and self._is_free():
+            return self._leave()
         # One waits at the head of the line and the others behind, so that a change of the rate or
         # a pause meets whoever is next.
         async with self._line:
@@ -210,6 +212,10 @@ class Pacer:
         if left_at == self._probe_left_at:
             self._probe_left_at = None
             self._probe_ended.set()
+
+    def _is_free(self) -> bool:
+        has_to_wait = self._is_over or self._probe_left_at is not None
+        return not has_to_wait and self._ready_at() <= self._clock()
 
     def _ready_at(self) -> float:
         is_full = self._window_s and len(self._recent) == self._recent.maxlen

@@ -4,7 +4,6 @@ Nothing here knows HTTP: what makes one attempt to send one contact comes in as 
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import (
     AsyncIterable,
@@ -13,7 +12,6 @@ from collections.abc import (
     Callable,
     Hashable,
     Iterable,
-    Iterator,
 )
 from types import TracebackType
 from typing import Final, Self, TypeAlias
@@ -250,8 +248,7 @@ class OutcomeStream:
             deadline=None if deadline_s is None else started_at + deadline_s,
         )
         result: int | ContactError
-        with self._uncounted(call):
-            await self._places.acquire()
+        await self._take_place(call)
         try:
             result = await self._send(index, item, call, started_at)
         except ContactError as error:
@@ -286,8 +283,7 @@ class OutcomeStream:
         async def attempt_in_turn(call: Call) -> int:
             nonlocal aside_s
             try:
-                with self._uncounted(call):
-                    left_at = await self._turn(index, contact)
+                left_at = await self._turn(index, contact, call)
             except BaseException:
                 call.attempts -= 1  # it was not made
                 raise
@@ -327,7 +323,8 @@ class OutcomeStream:
             sleep=lambda wait_s: self._stand_aside(max(wait_s, aside_s), call),
         )
 
-    async def _turn(self, index: int, contact: Contact) -> float:
+    async def _turn(self, index: int, contact: Contact, call: Call) -> float:
+        asked_at = self._clock()
         left_at = await self._pacer.turn()
         try:
             # Last, so that of a run that dies while it waits for the platform nothing is in doubt.
@@ -335,15 +332,18 @@ class OutcomeStream:
         except BaseException:
             self._pacer.forget(left_at)
             raise
+        self._add_to_deadline(call, self._clock() - asked_at)
         return left_at
 
-    @contextlib.contextmanager
-    def _uncounted(self, call: Call) -> Iterator[None]:
-        """What a contact waits for on account of others does not count against its deadline."""
-        began_at = self._clock()
-        yield
+    async def _take_place(self, call: Call) -> None:
+        asked_at = self._clock()
+        await self._places.acquire()
+        self._add_to_deadline(call, self._clock() - asked_at)
+
+    def _add_to_deadline(self, call: Call, waited_s: float) -> None:
+        # What a contact waits for on account of others does not count against it.
         if call.deadline is not None:
-            call.deadline += self._clock() - began_at
+            call.deadline += waited_s
 
     async def _stand_aside(self, wait_s: float, call: Call) -> None:
         """Wait without holding a place: another contact is sent meanwhile."""
