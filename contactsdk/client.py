@@ -20,7 +20,7 @@ from yarl import URL
 
 from contactsdk import wire
 from contactsdk.bulk import BulkReport, OnProgress, OutcomeStream, collect
-from contactsdk.deadlines import Deadline, Deadlines
+from contactsdk.deadlines import Deadline, Deadlines, is_being_cancelled
 from contactsdk.errors import (
     AuthenticationError,
     ContactError,
@@ -116,7 +116,7 @@ class ContactClient:
         self._ping_url = _action_url(base, "test", "ping")
         self._credentials = credentials
         key, secret = ("", "") if credentials is None else (credentials.key, credentials.secret)
-        self._account = Account(url=str(base), key=key, secret=secret)
+        self._account = Account(url=str(self._contact_url), key=key, secret=secret)
         self._retry = retry
         self._budget = RetryBudget()
         self._timeout_s = timeout_s
@@ -380,6 +380,8 @@ class ContactClient:
                 raise
             call.clock_corrected = True
             self._clock_offset_s = platform_now - time.time()
+        if call.resend_turn is not None:
+            await call.resend_turn()
         logger.info("sent again at once: the clocks are %.0f s apart", self._clock_offset_s)
         return await self._attempt(request, call)
 
@@ -389,16 +391,28 @@ class ContactClient:
         Raises:
             ContactError: There was no whole answer.
         """
-        session = self._open()
+        try:
+            session = self._open()
+        except RuntimeError as exc:
+            if call.attempts <= 1:
+                raise
+            raise SetupError(str(exc)) from exc  # an earlier attempt has something to tell
         body: _Body | None = None
         deadline = Deadline(self._deadlines, math.inf if call.deadline is None else call.deadline)
         try:
             with deadline:
                 async with self._slots:
+                    if session.closed:
+                        raise SetupError("never sent: the client was closed meanwhile")
                     body = _Body(request.body, lambda: self._start_timeout(deadline))
                     return await self._post(session, request, body)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as exc:
             call.in_doubt = call.in_doubt or bool(body and body.sent)
+            if is_being_cancelled():
+                raise
+            # aiohttp cancels what waits for a session that is closed.
+            raise _transport_error(exc, body, expired=deadline.passed) from exc
+        except ContactError:
             raise
         except Exception as exc:
             raise _transport_error(exc, body, expired=deadline.passed) from exc
@@ -475,7 +489,7 @@ class _Body(aiohttp.BytesPayload):
         await super().write_with_length(writer, content_length)
 
 
-def _transport_error(exc: Exception, body: _Body | None, *, expired: bool) -> ContactError:
+def _transport_error(exc: BaseException, body: _Body | None, *, expired: bool) -> ContactError:
     """Ours for what came instead of an answer; `expired` if our own timeout ended the attempt."""
     if isinstance(exc, aiohttp.ClientResponseError):
         # Its repr shows the headers that were sent, the account's key among them.

@@ -96,3 +96,9 @@ class Deadline:
         is_ours = self.passed and self._task.uncancel() <= self._cancelling
         if is_ours and exc_type is asyncio.CancelledError:
             raise TimeoutError from exc
+
+
+def is_being_cancelled() -> bool:
+    """Whether a `CancelledError` is meant for this very task, and not for what it awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

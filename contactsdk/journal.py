@@ -6,18 +6,18 @@ that says "sent" is one that may or may not have been applied.
 """
 
 import asyncio
+import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from enum import StrEnum
 from hashlib import blake2b
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-import orjson
 from attrs import evolve, field, frozen
 
 from contactsdk import errors, wire
@@ -26,6 +26,7 @@ from contactsdk.errors import (
     InvalidContactError,
     JournalError,
     RejectedError,
+    UnavailableError,
     UncertainError,
 )
 from contactsdk.models import Contact, Item, key_of
@@ -92,12 +93,13 @@ class SqliteJournal:
 
     Give it to `add_or_update_many` or `stream`; on the same input again, the run goes on where it
     stopped. Successes, rejections, invalid and uncertain contacts are final: their outcome is
-    handed back without sending. What was not applied or never started is sent. What was in flight
-    when the run ended is sent again where that is safe, and uncertain otherwise.
+    handed back without sending. What was not applied or never started is sent, but for an update
+    when a later one of the same contact was sent. What was in flight when the run ended is sent
+    again where that is safe, and uncertain otherwise.
 
     It holds ids and messages, and digests of the contacts that only the account's secret can
-    check. It is bound to the account, to the input (rows may be appended), and to one run at a
-    time.
+    check (without credentials, whoever has the file can try contacts against them). It is bound to
+    the account, to the input (rows may be appended), and to one run at a time.
 
     Args:
         path: The file; it is made where there is none.
@@ -130,6 +132,7 @@ class SqliteJournal:
         """
         with (
             closing(_connect(self.path, self.durability, create=False)) as connection,
+            _errors_of(self.path),
             closing(connection.execute("SELECT * FROM rows ORDER BY number")) as recorded,
         ):
             for row in recorded:
@@ -156,9 +159,11 @@ class JournalRun:
         self._journal = journal
         self._connection = _connect(journal.path, journal.durability, create=True)
         try:
-            self._key = self._bind(account)
-            if journal.resend_uncertain:
-                self._connection.execute("CREATE INDEX IF NOT EXISTS by_key ON rows (key)")
+            with _errors_of(journal.path):
+                self._key = self._bind(account)
+                # A run that starts anew never asks for a key, and is spared the index.
+                if self._connection.execute("SELECT 1 FROM rows LIMIT 1").fetchone():
+                    self._connection.execute("CREATE INDEX IF NOT EXISTS by_key ON rows (key)")
         except BaseException:
             self._connection.close()
             raise
@@ -167,6 +172,7 @@ class JournalRun:
         self._page: dict[int, Any] = {}
         self._page_end = 0
         self._identities: dict[int, tuple[bytes, bytes | None]] = {}
+        self._in_doubt: set[int] = set()
         self._batch = _Batch()
         self._wanted = asyncio.Event()
 
@@ -178,7 +184,8 @@ class JournalRun:
         """
         query = "SELECT number, digest FROM rows ORDER BY number"
         # An open cursor would keep the file in use past the closing of its connection.
-        with closing(self._connection.execute(query)) as recorded:
+        path = self._journal.path
+        with _errors_of(path), closing(self._connection.execute(query)) as recorded:
             number, digest = next(recorded, _PAST_THE_LAST)
             for index, item in enumerate(items):
                 if number is None:
@@ -189,6 +196,10 @@ class JournalRun:
                     number, digest = next(recorded, _PAST_THE_LAST)
         if number is not None:
             raise _changed(number)
+
+    def is_in_doubt(self, number: int) -> bool:
+        """Whether what is sent now may have been applied by an earlier run."""
+        return number in self._in_doubt
 
     def recall(self, number: int, item: Item, *, repeat_safe: bool) -> JournalRow | None:
         """What became of this item in an earlier run; `None` if it is to be sent.
@@ -210,10 +221,13 @@ class JournalRun:
             case State.SUCCEEDED | State.REJECTED | State.INVALID:
                 return recorded
             case State.NOT_APPLIED:
-                return None
-            case State.SENT if repeat_safe:
-                return None
-        if self._journal.resend_uncertain and not self._was_sent_later(number, row[3]):
+                # An older update must not win over a newer one. A plain add changes nobody's.
+                is_late = repeat_safe and self._was_sent_later(number, row[3])
+                late = UnavailableError("not applied, and a later one of the same contact was sent")
+                return evolve(recorded, error=late) if is_late else None
+        is_safe = recorded.state is State.SENT and repeat_safe
+        if is_safe or (self._journal.resend_uncertain and not self._was_sent_later(number, row[3])):
+            self._in_doubt.add(number)
             return None
         unknown = UncertainError("sent by an earlier run that ended before an answer came")
         return recorded if recorded.error else evolve(recorded, error=unknown)
@@ -251,7 +265,9 @@ class JournalRun:
                     self._write(batch.rows)
                 else:
                     loop = asyncio.get_running_loop()
-                    await loop.run_in_executor(self._thread, self._write, batch.rows)
+                    # Shielded: a batch that waits for the thread is written all the same.
+                    writing = loop.run_in_executor(self._thread, self._write, batch.rows)
+                    await asyncio.shield(writing)
             except sqlite3.Error as exc:
                 batch.error = JournalError(f"{self._journal.path}: {exc}")
             batch.written.set()
@@ -284,7 +300,11 @@ class JournalRun:
         return key
 
     def _digest(self, item: Item) -> bytes:
-        what = wire.encode(item) if isinstance(item, Contact) else repr(item.errors).encode()
+        what = (
+            wire.encode(item)
+            if isinstance(item, Contact)
+            else repr(item.errors).encode("utf-8", "backslashreplace")
+        )
         return blake2b(what, key=self._key, digest_size=16).digest()
 
     def _row(
@@ -300,6 +320,7 @@ class JournalRun:
         digest, key = self._identity(number, item)
         if state is not State.SENT:
             del self._identities[number]
+            self._in_doubt.discard(number)
         return number, line, digest, key, state, id_, _packed(error), attempts
 
     def _identity(self, number: int, item: Item) -> tuple[bytes, bytes | None]:
@@ -336,13 +357,9 @@ class JournalRun:
             raise
 
     def _read_page(self, number: int) -> None:
-        try:
-            rows = self._connection.execute(
-                "SELECT * FROM rows WHERE number >= ? ORDER BY number LIMIT ?",
-                (number, _PAGE_ROWS),
-            ).fetchall()
-        except sqlite3.Error as exc:
-            raise JournalError(f"{self._journal.path}: {exc}") from exc
+        query = "SELECT * FROM rows WHERE number >= ? ORDER BY number LIMIT ?"
+        with _errors_of(self._journal.path):
+            rows = self._connection.execute(query, (number, _PAGE_ROWS)).fetchall()
         self._page = {row[0]: row for row in rows}
         # Past the last row there are none, and this run adds none that it comes to later.
         self._page_end = rows[-1][0] + 1 if len(rows) == _PAGE_ROWS else _NO_MORE
@@ -350,11 +367,16 @@ class JournalRun:
     def _was_sent_later(self, number: int, key: bytes) -> bool:
         query = "SELECT 1 FROM rows WHERE key = ? AND number > ? AND state != ? LIMIT 1"
         parameters = (key, number, State.NOT_APPLIED)
-        return self._connection.execute(query, parameters).fetchone() is not None
+        with _errors_of(self._journal.path):
+            return self._connection.execute(query, parameters).fetchone() is not None
 
 
 class NoJournal:
     """In place of a `JournalRun` where nothing is to be recorded."""
+
+    def is_in_doubt(self, number: int) -> bool:
+        """No earlier run is known of."""
+        return False
 
     def recall(self, number: int, item: Item, *, repeat_safe: bool) -> None:
         """Nothing is known of any item."""
@@ -384,6 +406,14 @@ class _Batch:
         self.rows: list[tuple[Any, ...]] = []
         self.written = asyncio.Event()
         self.error: JournalError | None = None
+
+
+@contextmanager
+def _errors_of(path: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise JournalError(f"{path}: {exc}") from exc
 
 
 def _connect(path: str, durability: Durability, *, create: bool) -> sqlite3.Connection:
@@ -459,7 +489,8 @@ def _packed(error: ContactError | None) -> bytes | None:
     if error is None:
         return None
     kept = {name: getattr(error, name) for name in _KEPT}
-    return orjson.dumps({"type": type(error).__name__, **kept})
+    # Not orjson: a key of the input that our message names may hold what UTF-8 cannot.
+    return json.dumps({"type": type(error).__name__, **kept}).encode()
 
 
 def _journal_row(row: tuple[Any, ...]) -> JournalRow:
@@ -475,7 +506,7 @@ def _journal_row(row: tuple[Any, ...]) -> JournalRow:
 
 
 def _unpacked(packed: bytes) -> ContactError:
-    values = orjson.loads(packed)
+    values = json.loads(packed)
     kind = getattr(errors, values.pop("type"))
     if kind is InvalidContactError:
         return InvalidContactError([((), values["message"])])

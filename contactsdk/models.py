@@ -21,7 +21,7 @@ _Problems: TypeAlias = Iterator[tuple[Path, str]]
 _Checks: TypeAlias = dict[str, Callable[[Any], _Problems]]
 _Status = TypeVar("_Status", bound=IntEnum)
 
-_MAX_ID: Final = 2**63 - 1
+MAX_ID: Final = 2**63 - 1
 _MAX_EXTERNAL_URLS: Final = 3
 _MAX_DEPTH: Final = 64  # far past any field of the platform, well within what orjson encodes
 _TOO_DEEP: Final = object()  # stands in a copy for what _json_problems then refuses
@@ -95,7 +95,7 @@ def _sms_status(value: SmsStatus | int | None) -> SmsStatus | None:
 
 
 def _id_problems(value: Any) -> _Problems:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MAX_ID:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_ID:
         yield (), "must be a positive integer"
 
 

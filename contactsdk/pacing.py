@@ -18,7 +18,7 @@ _LEVEL_REQUESTS: Final = 250  # at least, so that a slow platform throttles no l
 _GROWTH_PER_S: Final = 1.1  # once well past that level without a throttle: the platform gives more
 _FORGOTTEN_S: Final = 60.0  # of such growth is over 300 times the level: no limit any more
 _SILENT: Final = 5  # attempts in a row without any answer are an outage, fewer are bad luck
-_LOOK_UP_S: Final = 0.25  # how soon a stopped run is noticed in the middle of a wait
+LOOK_UP_S: Final = 0.25  # how soon a stopped run is noticed in the middle of a wait
 
 
 class AdaptiveRate:
@@ -140,6 +140,7 @@ class Pacer:
         self._paused_s = 0.0
         self._silent = 0
         self._failing_since: float | None = None
+        self._failed_at = math.inf
         self._probe_left_at: float | None = None
         self._probe_ended = asyncio.Event()
 
@@ -168,7 +169,7 @@ class Pacer:
                 if self._probe_left_at is not None:
                     await self._probe_ended.wait()
                 elif (wait_s := self._ready_at() - self._clock()) > 0:
-                    await self._sleep(min(wait_s, _LOOK_UP_S))
+                    await self._sleep(min(wait_s, LOOK_UP_S))
                 else:
                     return self._leave()
             raise NoMoreTurnsError
@@ -197,7 +198,11 @@ class Pacer:
             self._rate.succeeded()
             return False
         now = self._clock()
-        self._failing_since = now if self._failing_since is None else self._failing_since
+        # A run that had nothing to send meanwhile has not been failing all that time.
+        was_idle = left_at - max(self._failed_at, self._paused_until) > self._give_up_s
+        if self._failing_since is None or was_idle:
+            self._failing_since = now
+        self._failed_at = now
         asked_s = error.retry_after_s or 0.0
         if max(asked_s, now - self._failing_since) > self._give_up_s:
             self.given_up_for = self.given_up_for or error

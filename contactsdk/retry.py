@@ -120,7 +120,7 @@ class Call:
     may have been applied without an answer that tells; nothing that comes later takes it back.
     `is_held_up` says that the last attempt failed for what holds up a whole bulk run: it costs the
     contact no attempt, and whoever makes the next one waits for all. `throttles` counts those in a
-    row.
+    row. `resend_turn`, if there is one, is awaited before what costs no attempt is sent.
     """
 
     repeat_safe: bool
@@ -131,6 +131,7 @@ class Call:
     is_held_up: bool = False
     holdups: int = 0
     throttles: int = 0
+    resend_turn: Callable[[], Awaitable[object]] | None = None
 
 
 def repeat_safe(contact: Contact, policy: RetryPolicy) -> bool:

@@ -26,7 +26,7 @@ from contactsdk.errors import (
     UnavailableError,
     UncertainError,
 )
-from contactsdk.models import Contact, CustomField, ExternalUrl
+from contactsdk.models import MAX_ID, Contact, CustomField, ExternalUrl
 
 STALE_DATE: Final = 23005
 """The `specific_code` of a request whose date is over five minutes off the platform's clock."""
@@ -210,7 +210,7 @@ def read_id(status: int, headers: Mapping[str, str], body: bytes) -> int:
     """
     answer = _read_object(status, headers, body)
     match answer.get("id"):
-        case int(number) if not isinstance(number, bool) and number > 0:
+        case int(number) if not isinstance(number, bool) and 0 < number <= MAX_ID:
             return number
         case str(digits) if _DIGITS.fullmatch(digits) and int(digits) > 0:
             return int(digits)
@@ -384,7 +384,7 @@ def _int(value: object) -> int | None:
             return None
         case int():
             return value
-        case float() if value.is_integer():
+        case float() if value.is_integer() and abs(value) <= MAX_ID:
             return int(value)
         case str() if _DIGITS.fullmatch(value):
             return int(value)

@@ -364,6 +364,50 @@ class TestDeadlines:
             await call
 
 
+class TestClosing:
+    async def test_call_that_never_got_a_connection_says_so(self, sandbox: Sandbox) -> None:
+        sandbox.script(Fault(FaultKind.HANG_BEFORE_WRITE))
+        credentials = Credentials(sandbox.key, sandbox.secret)
+        client = ContactClient(sandbox.url, credentials, max_connections=1)
+        first, second = (asyncio.create_task(client.add_or_update(ADD)) for _ in range(2))
+        while not sandbox.ledger.requests:
+            await asyncio.sleep(0)
+
+        await client.aclose()
+
+        assert isinstance((await asyncio.gather(first, return_exceptions=True))[0], UncertainError)
+        with pytest.raises(SetupError, match="never sent"):
+            await second
+
+    async def test_call_in_doubt_that_was_to_be_sent_again_stays_in_doubt(
+        self, sandbox: Sandbox
+    ) -> None:
+        sandbox.script(Fault(FaultKind.ERROR_BEFORE_WRITE))
+        credentials = Credentials(sandbox.key, sandbox.secret)
+        policy = RetryPolicy(base_s=0.1)
+        client = ContactClient(sandbox.url, credentials, retry=policy)
+        call = asyncio.create_task(client.add_or_update(UPDATE))
+        while not (sandbox.ledger.requests and sandbox.ledger.requests[0].status):
+            await asyncio.sleep(0)
+        await client.aclose()
+
+        with pytest.raises(UncertainError):
+            await call
+
+    async def test_cancellation_by_aiohttp_is_an_error_of_the_call(self) -> None:
+        class Gone:
+            closed = False
+
+            def post(self, *args: object, **kwargs: object) -> None:
+                raise asyncio.CancelledError
+
+        client = ContactClient(URL)
+        client._session = Gone()  # type: ignore[assignment]
+
+        with pytest.raises(UncertainError):
+            await client.add_or_update(ADD)
+
+
 class TestLog:
     async def test_each_retry_is_one_line_without_contact_data(
         self, sandbox: Sandbox, client: ContactClient, caplog: pytest.LogCaptureFixture

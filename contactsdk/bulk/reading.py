@@ -12,6 +12,7 @@ from collections.abc import (
     Mapping,
 )
 
+from contactsdk.deadlines import is_being_cancelled
 from contactsdk.errors import InvalidContactError
 from contactsdk.models import Contact, Item
 
@@ -102,12 +103,6 @@ class Input:
         self.count += 1
         self.taken[index] = item
         return index
-
-
-def is_being_cancelled() -> bool:
-    """Whether a `CancelledError` is meant for this very task, and not for what it awaits."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def was_cancelled(what: str, cause: asyncio.CancelledError) -> Exception:

@@ -18,7 +18,8 @@ from typing import Final, Self, TypeAlias
 
 from contactsdk.bulk.lines import Lines
 from contactsdk.bulk.outcomes import BulkReport, Outcome, Progress
-from contactsdk.bulk.reading import Input, is_being_cancelled, was_cancelled
+from contactsdk.bulk.reading import Input, was_cancelled
+from contactsdk.deadlines import is_being_cancelled
 from contactsdk.errors import (
     ContactError,
     InvalidContactError,
@@ -28,9 +29,9 @@ from contactsdk.errors import (
     UnavailableError,
     UncertainError,
 )
-from contactsdk.journal import JournalRun, NoJournal
+from contactsdk.journal import JournalRun, NoJournal, State
 from contactsdk.models import Contact, Item, key_of
-from contactsdk.pacing import RACES, NoMoreTurnsError, Pacer
+from contactsdk.pacing import LOOK_UP_S, RACES, NoMoreTurnsError, Pacer
 from contactsdk.retry import (
     Call,
     RetryPolicy,
@@ -176,6 +177,9 @@ class OutcomeStream:
                     self._helpers.append(tasks.create_task(self._tick()))
                 for _ in range(self._concurrency):
                     self._add_worker()
+        except ExceptionGroup as group:
+            # A worker must not fail; if one does, all that was read is still told of.
+            self._stop(group.exceptions[0])
         finally:
             unsent = [self._settle_unsent(index) for index in sorted(self._input.taken)]
             self._report_progress()
@@ -215,7 +219,11 @@ class OutcomeStream:
         if recorded is not None:
             result = recorded.id if recorded.error is None else recorded.error
             assert result is not None  # noqa: S101  # what is final has one of them
-            await self._deliver(self._settle(index, result, recorded.attempts), item)
+            outcome = self._settle(index, result, recorded.attempts)
+            if recorded.state is State.SENT:
+                await self._deliver(outcome, item)  # that it is uncertain is new
+            else:
+                await self._ready.put(outcome)
         elif isinstance(item, InvalidContactError):
             await self._deliver(self._settle(index, item), item)
         else:
@@ -246,14 +254,17 @@ class OutcomeStream:
         call = Call(
             repeat_safe=repeat_safe(item, self._policy),
             deadline=None if deadline_s is None else started_at + deadline_s,
+            in_doubt=self._journal.is_in_doubt(index),
+            resend_turn=self._pass_turn,
         )
         result: int | ContactError
         await self._take_place(call)
         try:
             result = await self._send(index, item, call, started_at)
         except ContactError as error:
-            if isinstance(error, SetupError):
-                self._stop(error)
+            setup = error if isinstance(error, SetupError) else error.__cause__
+            if isinstance(setup, SetupError):
+                self._stop(setup)
             result = error
         except NoMoreTurnsError:
             result = _interrupted(call)
@@ -335,6 +346,9 @@ class OutcomeStream:
         self._add_to_deadline(call, self._clock() - asked_at)
         return left_at
 
+    async def _pass_turn(self) -> None:
+        self._pacer.forget(await self._pacer.turn())
+
     async def _take_place(self, call: Call) -> None:
         asked_at = self._clock()
         await self._places.acquire()
@@ -355,7 +369,9 @@ class OutcomeStream:
         if self._aside <= self._concurrency:
             self._add_worker()
         try:
-            await self._sleep(wait_s)
+            until = began_at + wait_s
+            while self.stopped_by is None and (left_s := until - self._clock()) > 0:
+                await self._sleep(min(left_s, LOOK_UP_S))
         finally:
             self._aside -= 1
         await self._places.acquire()
@@ -412,7 +428,7 @@ class OutcomeStream:
         )
         try:
             self._on_progress(progress)
-        except Exception:
+        except (Exception, asyncio.CancelledError):  # nothing is awaited: it is its own
             self._on_progress = None
             logger.exception("on_progress raised, and is not called again")
 

@@ -18,10 +18,12 @@ from contactsdk import (
     Credentials,
     InvalidContactError,
     JournalError,
+    SetupError,
     SqliteJournal,
+    contacts_from,
 )
 from contactsdk import journal as journal_module
-from contactsdk.journal import State
+from contactsdk.journal import JournalRun, State
 from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
 
 WRONG = InvalidContactError([(("email",), "must be a valid email address")])
@@ -172,3 +174,84 @@ async def test_power_durability_gives_the_same_outcomes(
 
     assert second.ids == first.ids
     assert len(sandbox.ledger.writes) == 50
+
+
+async def test_doubt_of_an_earlier_run_outlives_a_refusal_in_the_next(
+    sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
+) -> None:
+    item = evolve(a_contact(), update_if_exists=True)
+    sandbox.script(Fault(FaultKind.HANG_AFTER_WRITE))
+    async with client.stream([item], journal=journal, concurrency=1):
+        while not sandbox.ledger.writes:
+            await asyncio.sleep(0)
+
+    sandbox.script(*[Fault(FaultKind.UNAVAILABLE)] * 4, Fault(FaultKind.REDIRECT))
+    report = await client.add_or_update_many([item], journal=journal)
+
+    assert [outcome.uncertain for outcome in report.outcomes] == [True]
+    assert isinstance(report.stopped_by, SetupError)
+    assert [row.state for row in journal.rows()] == [State.UNCERTAIN]
+
+
+async def test_run_that_was_to_resend_uncertain_ones_and_did_not_leaves_them_uncertain(
+    sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
+) -> None:
+    sandbox.script(Fault(FaultKind.CLOSE_AFTER_WRITE))
+    await client.add_or_update_many([a_contact()], journal=journal)
+
+    resending = SqliteJournal(journal.path, resend_uncertain=True)
+    sandbox.script(Fault(FaultKind.HANG_BEFORE_WRITE))
+    async with client.stream([a_contact()], journal=resending, concurrency=1):
+        while len(sandbox.ledger.requests) < 2:
+            await asyncio.sleep(0)
+    report = await client.add_or_update_many([a_contact()], journal=journal)
+
+    assert report.outcomes[0].uncertain
+    assert len(sandbox.ledger.writes) == 1
+
+
+async def test_older_update_does_not_win_over_a_newer_one_when_it_is_resumed(
+    sandbox: Sandbox, journal: SqliteJournal
+) -> None:
+    credentials = Credentials(sandbox.key, sandbox.secret)
+    async with ContactClient(sandbox.url, credentials, retry=evolve(QUICK, attempts=1)) as client:
+        contact_id = await client.add_or_update(a_contact())
+        items = [Contact(id=contact_id, phone=phone) for phone in ("old", "new")]
+        sandbox.script(Fault(FaultKind.UNAVAILABLE))
+        first = await client.add_or_update_many(items, journal=journal, concurrency=1)
+        second = await client.add_or_update_many(items, journal=journal)
+
+    for report in (first, second):
+        assert [outcome.ok for outcome in report.outcomes] == [False, True]
+    assert sandbox.contacts[contact_id]["phone"] == "new"
+
+
+async def test_what_json_and_sqlite_cannot_hold_hangs_no_run(
+    sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
+) -> None:
+    items = [*contacts_from([{"\ud800": 1}]), *contacts(1)]
+
+    report = await client.add_or_update_many(items, journal=journal)
+
+    assert [outcome.ok for outcome in report.outcomes] == [False, True]
+    assert len(list(journal.rows())) == 2
+
+
+async def test_worker_that_fails_ends_the_run_and_loses_nothing(
+    sandbox: Sandbox,
+    client: ContactClient,
+    journal: SqliteJournal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise LookupError("a mistake of ours")
+
+    monkeypatch.setattr(JournalRun, "settle", fail)
+    async with client.stream(contacts(3), journal=journal, concurrency=1) as outcomes:
+        delivered = []
+        while (outcome := await outcomes.next()) is not None:
+            delivered.append(outcome)
+
+    assert isinstance(outcomes.stopped_by, LookupError)
+    assert len(delivered) + len(outcomes.undelivered) == 1
+    assert len(sandbox.ledger.writes) == 1
