@@ -10,11 +10,10 @@ import os
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Final, Generic, Self, TypeVar, cast
+from typing import Final, Generic, NamedTuple, Self, TypeVar, cast
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
-from attrs import frozen
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -57,8 +56,7 @@ _WHILE_CONNECTING: Final = (
 )
 
 
-@frozen(eq=False)
-class _Request(Generic[_T]):
+class _Request(NamedTuple, Generic[_T]):
     """What one call asks, encoded once, and how its answer is read."""
 
     url: URL

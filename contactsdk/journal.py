@@ -72,7 +72,7 @@ class State(StrEnum):
     NOT_APPLIED = "not applied"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class JournalRow:
     """One row as it is recorded: `number` is its place in the input, from 0.
 
@@ -139,7 +139,7 @@ class SqliteJournal:
                 yield _journal_row(row)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class Account:
     """Whose contacts a run sends; key and secret are empty where a gateway signs."""
 

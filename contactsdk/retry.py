@@ -11,7 +11,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 from tenacity import AsyncRetrying, RetryCallState
 
 from contactsdk.errors import ContactError, RateLimitedError, UnavailableError, UncertainError
@@ -85,7 +85,6 @@ def check_positive(name: str, value: float, expected: str = "a positive number")
         raise ValueError(f"{name} must be {expected}, not {value!r}")
 
 
-@define(eq=False)
 class RetryBudget:
     """Ends retry storms: each retry takes one, each success gives one back, up to the capacity.
 
@@ -93,11 +92,9 @@ class RetryBudget:
     platform down.
     """
 
-    capacity: int = 500
-    _left: int = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._left = self.capacity
+    def __init__(self, capacity: int = 500) -> None:
+        self.capacity = capacity
+        self._left = capacity
 
     def take(self) -> bool:
         """Whether one more retry is allowed."""
