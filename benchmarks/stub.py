@@ -6,6 +6,7 @@ import multiprocessing
 import re
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from typing import cast
 
 _BODY = b'{"success":true,"id":33884}'
 _ANSWER = (
@@ -52,8 +53,7 @@ class _Stub(asyncio.Protocol):
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
         self._loop = asyncio.get_running_loop()
 
     def data_received(self, data: bytes) -> None:
