@@ -763,9 +763,11 @@ class TestJournal:
         monkeypatch.setattr(sys, "argv", ["contactsdk", "import", "in.csv"])
         sandbox.script(Fault(FaultKind.REDIRECT))
 
-        stopped = call("import", "in.csv", "--journal", "run.sqlite", code=3)
+        files = ("--journal", "run.sqlite", "--rejects", "bad.csv")
+        stopped = call("import", "in.csv", *files, code=3)
 
         assert "To go on where it stopped: contactsdk import in.csv\n" in stopped.stderr
+        assert "Do that or import the rejects, never both." in stopped.stderr
 
     @pytest.fixture
     def recorded(self, sandbox, folder):

@@ -189,6 +189,9 @@ def import_(
         if ending.reason is not None and record_of_run is not None:
             again = shlex.join(["contactsdk", *sys.argv[1:]])
             typer.echo(f"To go on where it stopped: {again}", err=True)
+            if rejects is not None:
+                # Rows that were never started are in both, and would be added twice.
+                typer.echo("Do that or import the rejects, never both.", err=True)
     raise typer.Exit(_exit_code(ending, tally, checked=dry_run))
 
 
