@@ -4,20 +4,19 @@ import asyncio
 import contextlib
 import datetime
 import functools
-import ipaddress
 import math
 import os
+import sys
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Final, Generic, NamedTuple, Self, TypeVar, cast
+from typing import Generic, NamedTuple, Self, TypeVar
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
-from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from contactsdk import wire
+from contactsdk.addresses import action_url, checked_base_url
 from contactsdk.bulk import BulkReport, OnProgress, OutcomeStream, collect
 from contactsdk.deadlines import Deadline, Deadlines, is_being_cancelled
 from contactsdk.errors import (
@@ -39,21 +38,12 @@ from contactsdk.retry import (
     repeat_safe,
     resend_while_allowed,
 )
-from contactsdk.signing import API_VERSION, CONTENT_TYPE, Credentials, sign
+from contactsdk.signing import Credentials, sign
+from contactsdk.transport import Body, connection_limit, make_session, transport_error
 
 _T = TypeVar("_T")
 
 _Answer = tuple[int, Mapping[str, str], bytes]
-
-_NO_HEADERS: Final = CIMultiDictProxy[str](CIMultiDict())
-
-# What aiohttp raises before it has a connection: with these, an unasked-for body was never sent.
-_WHILE_CONNECTING: Final = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.ServerFingerprintMismatch,
-)
 
 
 class _Request(NamedTuple, Generic[_T]):
@@ -108,10 +98,10 @@ class ContactClient:
         if session is not None and trace_configs:
             raise ValueError("trace_configs belong to the session: give them to the one you made")
 
-        base = _checked_base_url(base_url)
-        self._contact_url = _action_url(base, "contact", "addOrUpdateContact")
-        self._list_url = _action_url(base, "contact", "getContactList")
-        self._ping_url = _action_url(base, "test", "ping")
+        base = checked_base_url(base_url)
+        self._contact_url = action_url(base, "contact", "addOrUpdateContact")
+        self._list_url = action_url(base, "contact", "getContactList")
+        self._ping_url = action_url(base, "test", "ping")
         self._credentials = credentials
         key, secret = ("", "") if credentials is None else (credentials.key, credentials.secret)
         self._account = Account(url=str(self._contact_url), key=key, secret=secret)
@@ -121,20 +111,16 @@ class ContactClient:
         # The wait for the pool is not aiohttp's to time: _slots lets no more in than it takes.
         self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout_s)
         self._clock_offset_s = 0.0
-        self._deadlines = Deadlines()
+        self._deadlines: Deadlines  # made for the loop
 
         self._session = session
         self._owns_session = session is None
         self._trace_configs = list(trace_configs)
         self._keepalive_s = keepalive_s
         self._max_connections = (
-            max_connections if session is None else _connection_limit(session.connector)
+            max_connections if session is None else connection_limit(session.connector)
         )
-        self._slots: contextlib.AbstractAsyncContextManager[None] = (
-            contextlib.nullcontext()
-            if self._max_connections is None
-            else asyncio.Semaphore(self._max_connections)
-        )
+        self._slots = asyncio.Semaphore(self._max_connections or sys.maxsize)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -245,6 +231,7 @@ class ContactClient:
             ValueError: A number is out of its range, or `concurrency` is more than the connections
                 of this client.
             TypeError: `contacts` is no iterable of contacts.
+            RuntimeError: The client belongs to another event loop.
         """
         check_count("concurrency", concurrency)
         if self._max_connections is not None and concurrency > self._max_connections:
@@ -252,6 +239,7 @@ class ContactClient:
                 f"concurrency {concurrency} is more than the {self._max_connections} connections "
                 "of this client: raise max_connections or lower it"
             )
+        self._running_loop()
         return OutcomeStream(
             contacts,
             self._prepare,
@@ -283,6 +271,7 @@ class ContactClient:
         Raises:
             ValueError: As of `stream`.
             TypeError: As of `stream`.
+            RuntimeError: As of `stream`.
             JournalError: The journal cannot be used.
         """
         return await collect(
@@ -313,7 +302,7 @@ class ContactClient:
         """Close the session, if this client made it. Calls in flight end with an error."""
         self._closed = True
         if self._owns_session and self._session is not None:
-            self._check_loop()
+            self._running_loop()
             await self._session.close()
 
     async def __aenter__(self) -> Self:
@@ -342,7 +331,7 @@ class ContactClient:
             deadline_s = self._retry.deadline_s
         else:
             check_seconds("deadline_s", deadline_s)
-        clock = asyncio.get_running_loop().time
+        clock = self._running_loop().time
         call = Call(
             repeat_safe=repeat_safe,
             deadline=None if deadline_s is None else clock() + deadline_s,
@@ -395,33 +384,34 @@ class ContactClient:
             if call.attempts <= 1:
                 raise
             raise SetupError(str(exc)) from exc  # an earlier attempt has something to tell
-        body: _Body | None = None
+        body: Body | None = None
         deadline = Deadline(self._deadlines, math.inf if call.deadline is None else call.deadline)
         try:
             with deadline:
-                async with self._slots:
+                await self._slots.acquire()
+                try:
                     if session.closed:
                         raise SetupError("never sent: the client was closed meanwhile")
-                    body = _Body(request.body, lambda: self._start_timeout(deadline))
+                    # A function: what mocks sessions may copy a body deeply, but no function.
+                    body = Body(request.body, on_write=lambda: deadline.shorten(self._timeout_s))
                     return await self._post(session, request, body)
+                finally:
+                    self._slots.release()
         except asyncio.CancelledError as exc:
             call.in_doubt = call.in_doubt or bool(body and body.sent)
             if is_being_cancelled():
                 raise
             # aiohttp cancels what waits for a session that is closed.
-            raise _transport_error(exc, body, expired=deadline.passed) from exc
+            raise transport_error(exc, body, expired=deadline.passed) from exc
         except ContactError:
             raise
         except Exception as exc:
-            raise _transport_error(exc, body, expired=deadline.passed) from exc
-
-    def _start_timeout(self, deadline: Deadline) -> None:
-        deadline.shorten(asyncio.get_running_loop().time() + self._timeout_s)
+            raise transport_error(exc, body, expired=deadline.passed) from exc
 
     async def _post(
-        self, session: aiohttp.ClientSession, request: _Request[_T], body: "_Body"
+        self, session: aiohttp.ClientSession, request: _Request[_T], body: Body
     ) -> _Answer:
-        async with session.post(
+        response = await session.post(
             request.url,
             data=body,
             headers=self._sign(request),
@@ -432,8 +422,11 @@ class ContactClient:
             raise_for_status=False,
             auto_decompress=True,
             middlewares=(),
-        ) as response:
-            return response.status, response.headers, await response.read()
+        )
+        content = await response.read()
+        if not response.closed:
+            response.release()  # as after "101 Switching Protocols"
+        return response.status, response.headers, content
 
     def _sign(self, request: _Request[_T]) -> dict[str, str]:
         now = time.time() + self._clock_offset_s
@@ -441,99 +434,25 @@ class ContactClient:
         return sign(self._credentials, request.body, target=target, now=now)
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-        self._check_loop()
         if self._closed:
             raise RuntimeError("this client is closed")
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._max_connections or 0, keepalive_timeout=self._keepalive_s
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
+            self._session = make_session(
+                max_connections=self._max_connections or 0,
+                keepalive_s=self._keepalive_s,
                 trace_configs=self._trace_configs,
             )
         if self._session.closed:
             raise RuntimeError("the session that this client was given is closed")
         return self._session
 
-    def _check_loop(self) -> None:
-        if self._loop is not asyncio.get_running_loop():
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop, which has to be the one that this client was first used in."""
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop, self._deadlines = loop, Deadlines(loop)
+        if self._loop is not loop:
             raise RuntimeError(
                 "this client was first used in another event loop: make one client for each loop"
             )
-
-
-class _Body(aiohttp.BytesPayload):
-    """A request body that knows whether its bytes were handed to an open connection.
-
-    aiohttp holds the headers back until the first bytes of the body, and without its body nothing
-    can be applied, so `sent` is proof: `None`, never asked for; `False`, asked for when the
-    connection was gone; `True`, on its way.
-    """
-
-    def __init__(self, value: bytes, on_write: Callable[[], None]) -> None:
-        super().__init__(value, content_type=CONTENT_TYPE)
-        self.sent: bool | None = None
-        self._on_write = on_write
-
-    async def write_with_length(
-        self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> None:
-        self._on_write()  # first: it raises where the attempt is over, and then nothing is sent
-        transport = cast("aiohttp.http.StreamWriter", writer).transport
-        self.sent = transport is not None and not transport.is_closing()
-        await super().write_with_length(writer, content_length)
-
-
-def _transport_error(exc: BaseException, body: _Body | None, *, expired: bool) -> ContactError:
-    """Ours for what came instead of an answer; `expired` if our own timeout ended the attempt."""
-    if isinstance(exc, aiohttp.ClientResponseError):
-        # Its repr shows the headers that were sent, the account's key among them.
-        exc.request_info = exc.request_info._replace(headers=_NO_HEADERS)
-        exc.args = (exc.request_info, exc.history)
-    what = "timed out" if expired else getattr(exc, "strerror", None) or type(exc).__name__
-    match exc:
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():
-            return SetupError(f"the platform's certificate is not accepted: {what}")
-        case aiohttp.ClientHttpProxyError() if exc.status < 500:
-            return SetupError(f"the proxy refused to connect: HTTP {exc.status}")
-    unasked = body is None or body.sent is None
-    if unasked and (expired or isinstance(exc, _WHILE_CONNECTING)):
-        return UnavailableError(f"never sent: {what}")
-    if body is not None and body.sent is False:
-        return UnavailableError("never sent: the connection was gone")
-    return UncertainError(f"sent, but no answer came: {what}")
-
-
-def _checked_base_url(base_url: str) -> URL:
-    expected = "base_url must look like https://api.ap-southeast-2.ivvy.com"
-    try:
-        url = URL(base_url)
-    except (TypeError, ValueError) as exc:
-        raise ValueError(f"{expected}: {exc}") from exc
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(f"{expected}: it needs https:// and a host")
-    if url.query_string or url.fragment or url.user is not None or url.password is not None:
-        raise ValueError(f"{expected}: without a query, a fragment or credentials")
-    if url.scheme == "http" and not _is_loopback(url.host):
-        raise ValueError(f"{expected}: plain http is for this machine alone")
-    return url
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _action_url(base: URL, namespace: str, action: str) -> URL:
-    path = f"{base.raw_path.rstrip('/')}/api/{API_VERSION}/{namespace}"
-    return base.join(URL(f"{path}?action={action}", encoded=True))
-
-
-def _connection_limit(connector: aiohttp.BaseConnector | None) -> int | None:
-    limits = () if connector is None else (connector.limit, connector.limit_per_host)
-    return min((limit for limit in limits if limit), default=None)
+        return loop

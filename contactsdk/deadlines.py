@@ -14,7 +14,9 @@ class Deadlines:
     only now and then.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Kept, since up to Python 3.11 it is a system call to ask for the running one.
+        self.loop = loop
         self._running: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
@@ -35,11 +37,11 @@ class Deadlines:
         self._timer_at = at
         self._timer = None
         if at < math.inf:
-            self._timer = asyncio.get_running_loop().call_at(at, self._end_late_ones)
+            self._timer = self.loop.call_at(at, self._end_late_ones)
 
     def _end_late_ones(self) -> None:
         # By the timer's own time: the loop's may be a rounding short of it.
-        now = max(self._timer_at, asyncio.get_running_loop().time())
+        now = max(self._timer_at, self.loop.time())
         for deadline in [running for running in self._running if running.at <= now]:
             self._running.discard(deadline)
             deadline.pass_()
@@ -60,14 +62,15 @@ class Deadline:
         self.passed = False
         self._all = all_
 
-    def shorten(self, at: float) -> None:
-        """Let it pass then, if that is earlier.
+    def shorten(self, timeout_s: float) -> None:
+        """Let it pass in so many seconds, if that is earlier.
 
         Raises:
             RuntimeError: It has passed.
         """
         if self.passed:
             raise RuntimeError("the deadline has passed")
+        at = self._all.loop.time() + timeout_s
         if at < self.at:
             self.at = at
             self._all.watch(self)
@@ -78,7 +81,7 @@ class Deadline:
         self._task.cancel()
 
     def __enter__(self) -> Self:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._all.loop)
         assert task is not None  # noqa: S101  # requests are made in tasks
         self._task = task
         self._cancelling = task.cancelling()

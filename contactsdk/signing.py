@@ -81,4 +81,12 @@ def string_to_sign(content_md5: str, ivvy_date: str, target: str) -> str:
 
 def signature(secret: str, text: str) -> str:
     """Hex HMAC-SHA1 of `text` under `secret`."""
-    return hmac.digest(secret.encode(), text.encode(), "sha1").hex()
+    mac = _keyed(secret).copy()
+    mac.update(text.encode())
+    return mac.hexdigest()
+
+
+@functools.lru_cache(maxsize=4)
+def _keyed(secret: str) -> hmac.HMAC:
+    # Taking in the key costs as much as the rest of a signature.
+    return hmac.new(secret.encode(), digestmod="sha1")

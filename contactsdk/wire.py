@@ -70,16 +70,14 @@ _OVERRIDES: Final[dict[str, Any]] = {
     for name in _FIELDS
 }
 
-_converter = make_converter()
-_converter.register_unstructure_hook(
-    Contact,
-    make_dict_unstructure_fn(Contact, _converter, _cattrs_omit_if_default=True, **_OVERRIDES),
+_unstructure: Final[Callable[[Contact], dict[str, Any]]] = make_dict_unstructure_fn(
+    Contact, make_converter(), _cattrs_omit_if_default=True, **_OVERRIDES
 )
 
 
 def encode(contact: Contact) -> bytes:
     """The body that adds or updates `contact`: compact JSON in UTF-8, without what is not sent."""
-    return _converter.dumps(contact, unstructure_as=Contact)
+    return orjson.dumps(_unstructure(contact))
 
 
 FIELD_NAMES: Final[Mapping[str, str]] = {
@@ -209,11 +207,11 @@ def read_id(status: int, headers: Mapping[str, str], body: bytes) -> int:
         ContactError: The answer names none; which subclass says what is known.
     """
     answer = _read_object(status, headers, body)
-    match answer.get("id"):
-        case int(number) if not isinstance(number, bool) and 0 < number <= MAX_ID:
-            return number
-        case str(digits) if _DIGITS.fullmatch(digits) and int(digits) > 0:
-            return int(digits)
+    id_ = answer.get("id")
+    if isinstance(id_, str) and _DIGITS.fullmatch(id_):
+        id_ = int(id_)
+    if type(id_) is int and 0 < id_ <= MAX_ID:  # True is an int
+        return id_
     raise UncertainError("the answer names no contact id", http_status=status)
 
 

@@ -1,0 +1,130 @@
+"""aiohttp as it is used: what a body proves, what is left of a connection, what errors show."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
+
+import aiohttp
+import pytest
+
+from contactsdk import Contact, ContactClient, Credentials, UnavailableError, UncertainError
+from contactsdk.transport import Body, make_session, transport_error
+
+ADD = Contact(first_name="Ada", last_name="Quist", email="ada@example.test")
+
+
+@asynccontextmanager
+async def answering(answer: bytes) -> AsyncIterator[tuple[ContactClient, list[bytes]]]:
+    """A client of a server that answers so, and the head of each request that was made."""
+    heads: list[bytes] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                heads.append(head)
+                writer.write(answer)
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    credentials = Credentials("marked-key", "marked-secret")
+    try:
+        async with ContactClient(f"http://127.0.0.1:{port}", credentials) as client:
+            yield client, heads
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def test_cause_of_an_error_does_not_show_the_key() -> None:
+    async with answering(b"HTTP/1.1 banana\r\n\r\n") as (client, heads):
+        with pytest.raises(UncertainError) as raised:
+            await client.add_or_update(ADD)
+
+    assert b"marked" in heads[0]
+    assert isinstance(raised.value.__cause__, aiohttp.ClientResponseError)
+    assert "marked" not in repr(raised.value.__cause__)
+
+
+async def test_connection_that_switched_protocols_is_let_go() -> None:
+    asyncio.get_running_loop().set_debug(True)  # aiohttp then warns of what is not released
+    switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+    async with answering(switching) as (client, _):
+        with pytest.raises(UncertainError):
+            await client.add_or_update(ADD)
+
+
+async def test_long_answer_is_read_whole() -> None:
+    body = b'{"id": 7, "padding": "' + b"x" * 300_000 + b'"}'
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
+    async with answering(head.encode() + body) as (client, _):
+        assert await client.add_or_update(ADD) == 7
+
+
+async def test_session_keeps_no_cookies_and_has_the_limit_that_was_asked_for() -> None:
+    async with make_session(max_connections=7, keepalive_s=1, trace_configs=()) as session:
+        assert isinstance(session.cookie_jar, aiohttp.DummyCookieJar)
+        assert session.connector is not None
+        assert session.connector.limit == 7
+
+
+class _Writer:
+    """As much of aiohttp's writer as a body sees."""
+
+    def __init__(self, transport: object) -> None:
+        self.transport = transport
+        self.written = b""
+
+    async def write(self, chunk: bytes) -> None:
+        self.written += chunk
+
+
+class _Transport:
+    def __init__(self, closing: bool) -> None:
+        self._closing = closing
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+
+class TestBody:
+    @pytest.mark.parametrize(
+        ("transport", "sent"), [(_Transport(False), True), (_Transport(True), False), (None, False)]
+    )
+    async def test_is_sent_only_to_an_open_connection(self, transport: object, sent: bool) -> None:
+        body = Body(b"{}", on_write=lambda: None)
+
+        await body.write_with_length(_Writer(transport), None)  # type: ignore[arg-type]
+
+        assert body.sent is sent
+
+    async def test_is_not_sent_where_the_attempt_is_over(self) -> None:
+        def is_over() -> None:
+            raise RuntimeError("Cannot change state of expiring Timeout")
+
+        body = Body(b"{}", on_write=is_over)
+        writer = _Writer(_Transport(False))
+
+        with pytest.raises(RuntimeError):
+            await body.write_with_length(writer, None)  # type: ignore[arg-type]
+
+        assert body.sent is None
+        assert not writer.written
+
+    @pytest.mark.parametrize(
+        ("sent", "expired", "error"),
+        [
+            (None, True, UnavailableError),
+            (False, True, UnavailableError),
+            (False, False, UnavailableError),
+            (True, True, UncertainError),
+            (True, False, UncertainError),
+            (None, False, UncertainError),
+        ],
+    )
+    def test_what_it_proves(self, sent: bool | None, expired: bool, error: type[Exception]) -> None:
+        body = Body(b"{}", on_write=lambda: None)
+        body.sent = sent
+
+        told = transport_error(aiohttp.ServerDisconnectedError(), body, expired=expired)
+
+        assert type(told) is error
