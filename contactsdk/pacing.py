@@ -131,6 +131,8 @@ class Pacer:
         self._rate = AdaptiveRate(clock())
         self._line = asyncio.Lock()
         self._is_over = False
+        # Nothing holds anything up, as nearly always: no cap, no limit found, nothing failing.
+        self._is_calm = rate_per_s is None
         self._next_at = -math.inf
         # With a cap: when the last requests left, as many as its window may have.
         self._recent: deque[float] = deque(maxlen=max(1, int(rate_per_s or 1)))
@@ -152,6 +154,7 @@ class Pacer:
     def stop(self) -> None:
         """Give no more turns, also to those who wait for one."""
         self._is_over = True
+        self._is_calm = False
         self._probe_ended.set()
 
     async def turn(self) -> float:
@@ -160,6 +163,8 @@ class Pacer:
         Raises:
             NoMoreTurnsError: There will be none.
         """
+        if self._is_calm:
+            return self._clock()
         if not self._line.locked() and self._is_free():
             return self._leave()
         # One waits at the head of the line and the others behind, so that a change of the rate or
@@ -180,6 +185,10 @@ class Pacer:
         What did counts against no contact's attempts. `in_a_row` says how often this contact was
         asked to wait without anything else between, this time included.
         """
+        if self._is_calm and error is None:
+            self._rate.succeeded()
+            return False
+        self._is_calm = False
         self.forget(left_at)
         # Asked to wait again and again while others get through is one contact, and no rate.
         is_alone = in_a_row > RACES and self._rate.lets_through
@@ -232,6 +241,7 @@ class Pacer:
         self._recent.append(now)
         rate = min(self._rate.per_s(now) or math.inf, self._cap_per_s or math.inf)
         self._next_at = max(self._next_at, now - _CATCH_UP_S) + 1 / rate
+        self._is_calm = rate == math.inf and self._failing_since is None
         if self._silent >= _SILENT:
             self._probe_left_at = now
             self._probe_ended.clear()

@@ -17,10 +17,15 @@ class Lines:
         self._left = room
         self._someone_left = asyncio.Event()
 
+    @property
+    def are_full(self) -> bool:
+        """Whether no more could wait in line."""
+        return self._left <= 0
+
     async def room(self) -> None:
         """Wait until one more could wait in line."""
         # All who wait are woken for a single place, and only the first finds it.
-        while self._left <= 0:
+        while self.are_full:
             self._someone_left.clear()
             await self._someone_left.wait()
 

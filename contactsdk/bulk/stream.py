@@ -197,7 +197,8 @@ class OutcomeStream:
 
     async def _work(self) -> None:
         while self._workers <= self._concurrency + self._aside:
-            await self._lines.room()
+            if self._lines.are_full:
+                await self._lines.room()
             index = await self._input.next()
             if index is None or not await self._work_on(index):
                 break
@@ -249,6 +250,7 @@ class OutcomeStream:
     async def _outcome_of(self, index: int) -> Outcome:
         item = self._input.taken[index]
         assert isinstance(item, Contact)  # noqa: S101  # errors stand in no line
+        await self._places.acquire()
         started_at = self._clock()
         deadline_s = self._policy.deadline_s
         call = Call(
@@ -258,7 +260,6 @@ class OutcomeStream:
             resend_turn=self._pass_turn,
         )
         result: int | ContactError
-        await self._take_place(call)
         try:
             result = await self._send(index, item, call, started_at)
         except ContactError as error:
@@ -343,21 +344,13 @@ class OutcomeStream:
         except BaseException:
             self._pacer.forget(left_at)
             raise
-        self._add_to_deadline(call, self._clock() - asked_at)
+        if call.deadline is not None:
+            # What a contact waits for on account of others does not count against it.
+            call.deadline += left_at - asked_at
         return left_at
 
     async def _pass_turn(self) -> None:
         self._pacer.forget(await self._pacer.turn())
-
-    async def _take_place(self, call: Call) -> None:
-        asked_at = self._clock()
-        await self._places.acquire()
-        self._add_to_deadline(call, self._clock() - asked_at)
-
-    def _add_to_deadline(self, call: Call, waited_s: float) -> None:
-        # What a contact waits for on account of others does not count against it.
-        if call.deadline is not None:
-            call.deadline += waited_s
 
     async def _stand_aside(self, wait_s: float, call: Call) -> None:
         """Wait without holding a place: another contact is sent meanwhile."""
@@ -391,17 +384,21 @@ class OutcomeStream:
         elapsed_s: float = 0.0,
     ) -> Outcome:
         item = self._input.taken.pop(index)
+        contact_id, error = (result, None) if isinstance(result, int) else (None, result)
         outcome = self._settled[index] = Outcome(
             index=index,
             contact=item if isinstance(item, Contact) else None,
-            id=result if isinstance(result, int) else None,
-            error=result if isinstance(result, ContactError) else None,
+            id=contact_id,
+            error=error,
             attempts=attempts,
             elapsed_s=elapsed_s,
         )
-        self._succeeded += outcome.ok
-        self._uncertain += outcome.uncertain
-        self._failed += not outcome.ok and not outcome.uncertain
+        if error is None:
+            self._succeeded += 1
+        elif isinstance(error, UncertainError):
+            self._uncertain += 1
+        else:
+            self._failed += 1
         return outcome
 
     async def _tick(self) -> None:
