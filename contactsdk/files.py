@@ -19,10 +19,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, TextIO
 
-from attrs import asdict, frozen
+from attrs import frozen
 
 from contactsdk.bulk import Outcome
-from contactsdk.errors import InvalidContactError, UnavailableError
+from contactsdk.errors import InvalidContactError, RejectedError, UnavailableError
 from contactsdk.errors import Path as FieldPath
 from contactsdk.journal import JournalRow
 from contactsdk.journal import State as JournalState
@@ -90,13 +90,18 @@ class State(StrEnum):
 
 @frozen(kw_only=True)
 class Result:
-    """What is told of one row: `id` is the platform's, `message` why there is none, on one line."""
+    """What is told of one row: `id` is the platform's, `message` why there is none, on one line.
+
+    `refused` says that it is no valid contact, or that the platform refused it: sending the row
+    again as it is cannot help.
+    """
 
     line: int
     id: int | None = None
     state: State
     message: str = ""
     attempts: int = 0
+    refused: bool = False
 
 
 def result_of(line: int, outcome: Outcome) -> Result:
@@ -107,6 +112,7 @@ def result_of(line: int, outcome: Outcome) -> Result:
         state=_state(outcome),
         message=" ".join(outcome.message.split()),
         attempts=outcome.attempts,
+        refused=isinstance(outcome.error, InvalidContactError | RejectedError),
     )
 
 
@@ -126,6 +132,7 @@ def result_of_record(recorded: JournalRow) -> Result:
         state=_STATE_OF_RECORD[recorded.state],
         message=" ".join(message.split()),
         attempts=recorded.attempts,
+        refused=recorded.state in (JournalState.REJECTED, JournalState.INVALID),
     )
 
 
@@ -387,18 +394,32 @@ class JsonLinesInput:
 
 @frozen(kw_only=True)
 class Outputs:
-    """The files that a user asked for; what was not asked for is `None`."""
+    """The files that a user asked for; what was not asked for is `None`.
+
+    `resumable` says that the run has a journal, and so sends when it goes on what was not applied.
+    """
 
     results: "ResultsWriter | None"
     rejects: "RowsWriter | None"
     uncertain: "RowsWriter | None"
+    resumable: bool = False
 
     def write(self, row: Row, result: Result) -> None:
         """Tell what became of a row, in each of the files that it belongs to."""
         if self.results is not None:
             self.results.write(result)
-        rows = self.uncertain if result.state is State.UNCERTAIN else self.rejects
-        if rows is not None and result.state is not State.SUCCEEDED:
+        self.write_back(row, result)
+
+    def write_back(self, row: Row, result: Result) -> None:
+        """Write the row itself to the rejects or the uncertain ones, if it belongs to either."""
+        rows: RowsWriter | None = None
+        if result.state is State.UNCERTAIN:
+            rows = self.uncertain
+        # Of a run that goes on, the rejects hold only what it leaves out: whoever imports them as
+        # well must not add anything twice.
+        elif result.refused or (result.state is not State.SUCCEEDED and not self.resumable):
+            rows = self.rejects
+        if rows is not None:
             rows.write(row, result.message)
 
 
@@ -410,6 +431,7 @@ def open_outputs(
     results: str | None = None,
     rejects: str | None = None,
     uncertain: str | None = None,
+    resumable: bool = False,
 ) -> Iterator[Outputs]:
     """Open the files of these names, `-` for standard output; all are complete when it is left.
 
@@ -430,7 +452,11 @@ def open_outputs(
             results=ResultsWriter(streams[results], _results_format(results)) if results else None,
             rejects=RowsWriter(streams[rejects], source) if rejects and source else None,
             uncertain=RowsWriter(streams[uncertain], source) if uncertain and source else None,
+            resumable=resumable,
         )
+
+
+_RESULT_COLUMNS: Final = ("line", "id", "state", "message", "attempts")
 
 
 class ResultsWriter:
@@ -440,11 +466,11 @@ class ResultsWriter:
         self._stream = stream
         self._format = format
         if format is Format.CSV:
-            stream.write("line,id,state,message,attempts\n")
+            stream.write(_csv_line(_RESULT_COLUMNS, ",", end="\n"))
 
     def write(self, result: Result) -> None:
         """Write the line of one row."""
-        values = asdict(result)
+        values = {name: getattr(result, name) for name in _RESULT_COLUMNS}
         if self._format is Format.JSONL:
             self._stream.write(_json_line(values))
         else:

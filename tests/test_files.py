@@ -402,19 +402,25 @@ def outcome(error=None, *, id=None, attempts=1):
 
 
 @pytest.mark.parametrize(
-    ("came", "state", "message"),
+    ("came", "state", "message", "refused"),
     [
-        (outcome(id=33884), State.SUCCEEDED, ""),
-        (outcome(RejectedError("no\r\n such  group")), State.FAILED, "no such group"),
-        (outcome(InvalidContactError([((), "x")]), attempts=0), State.FAILED, "x"),
-        (outcome(UncertainError("lost")), State.UNCERTAIN, "lost"),
-        (outcome(UnavailableError("declined")), State.FAILED, "declined"),
-        (outcome(UnavailableError("never"), attempts=0), State.NOT_STARTED, "never"),
+        (outcome(id=33884), State.SUCCEEDED, "", False),
+        (outcome(RejectedError("no\r\n such  group")), State.FAILED, "no such group", True),
+        (outcome(InvalidContactError([((), "x")]), attempts=0), State.FAILED, "x", True),
+        (outcome(UncertainError("lost")), State.UNCERTAIN, "lost", False),
+        (outcome(UnavailableError("declined")), State.FAILED, "declined", False),
+        (outcome(UnavailableError("never"), attempts=0), State.NOT_STARTED, "never", False),
     ],
 )
-def test_result_tells_what_became_of_a_row(came, state, message):
-    expected = Result(line=4, id=came.id, state=state, message=message, attempts=came.attempts)
-    assert result_of(4, came) == expected
+def test_result_tells_what_became_of_a_row(came, state, message, refused):
+    assert result_of(4, came) == Result(
+        line=4,
+        id=came.id,
+        state=state,
+        message=message,
+        attempts=came.attempts,
+        refused=refused,
+    )
 
 
 RESULTS = [
@@ -462,6 +468,29 @@ def test_each_row_goes_to_the_files_of_its_state():
     assert len(results.getvalue().splitlines()) == 5
     assert rejects.getvalue().split() == ["id,message", "2,failed", "4,not_started"]
     assert uncertain.getvalue().split() == ["id,message", "3,uncertain"]
+
+
+def test_rejects_of_a_run_that_can_go_on_hold_only_what_it_leaves_out():
+    source = csv_input("id\n1\n2\n3\n4\n5\n6\n")
+    outcomes = [
+        outcome(id=7),
+        outcome(RejectedError("refused")),
+        outcome(InvalidContactError([((), "invalid")]), attempts=0),
+        outcome(UncertainError("uncertain")),
+        outcome(UnavailableError("declined"), attempts=5),
+        outcome(UnavailableError("unsent"), attempts=0),
+    ]
+    rejects, uncertain = io.StringIO(), io.StringIO()
+    outputs = Outputs(
+        results=None,
+        rejects=RowsWriter(rejects, source),
+        uncertain=RowsWriter(uncertain, source),
+        resumable=True,
+    )
+    for row, came in zip(source, outcomes, strict=True):
+        outputs.write(row, result_of(row.line, came))
+    assert rejects.getvalue().split() == ["id,message", "2,refused", "3,invalid"]
+    assert uncertain.getvalue().split() == ["id,message", "4,uncertain"]
 
 
 def test_what_was_not_asked_for_is_not_written():

@@ -105,7 +105,11 @@ def import_(
         typer.Option(help="Write what became of each row here: CSV, or .jsonl; - for output."),
     ] = None,
     rejects: Annotated[
-        str | None, typer.Option(help="Write the rows here that are known not to be applied.")
+        str | None,
+        typer.Option(
+            help="Write the rows here that are known not to be applied; with --journal, only those "
+            "that were refused or invalid, since the others are sent when the run goes on."
+        ),
     ] = None,
     uncertain: Annotated[
         str | None, typer.Option(help="Write the rows here that may have been applied.")
@@ -153,7 +157,12 @@ def import_(
         with (
             _opened(file, format, ignored) as (source, total),
             open_outputs(
-                source, file, results=results, rejects=rejects, uncertain=uncertain
+                source,
+                file,
+                results=results,
+                rejects=rejects,
+                uncertain=uncertain,
+                resumable=record_of_run is not None,
             ) as outputs,
             # Made last: what went before is no part of the time that the run took.
             bar(tally := Tally(), total, hidden=quiet or dry_run) as show,
@@ -173,7 +182,8 @@ def import_(
                         record,
                         piped=total is None,
                         # A pipe may never end: its rest is read only for a file that needs it.
-                        record_rest=total is not None or bool(results or rejects),
+                        record_rest=total is not None
+                        or bool(results or (rejects and not outputs.resumable)),
                         concurrency=concurrency,
                         rate_per_s=rate,
                         journal=record_of_run,
@@ -186,12 +196,11 @@ def import_(
             typer.echo(text, err=STANDARD in (results, rejects, uncertain))
         elif ending.reason is not None:
             _complain(f"stopped: {ending.reason}")
-        if ending.reason is not None and record_of_run is not None:
+        if record_of_run is not None and (ending.reason is not None or tally.left):
             again = shlex.join(["contactsdk", *sys.argv[1:]])
-            typer.echo(f"To go on where it stopped: {again}", err=True)
+            typer.echo(f"To send what was not applied: {again}", err=True)
             if rejects is not None:
-                # Rows that were never started are in both, and would be added twice.
-                typer.echo("Do that or import the rejects, never both.", err=True)
+                typer.echo("Correct the rejects after that: it writes them anew.", err=True)
     raise typer.Exit(_exit_code(ending, tally, checked=dry_run))
 
 
@@ -212,7 +221,7 @@ def journal(
         str | None, typer.Option(help="Write what became of each recorded row here.")
     ] = None,
     rejects: Annotated[
-        str | None, typer.Option(help="Write the rows here that are known not to be applied.")
+        str | None, typer.Option(help="Write the rows here that were refused or invalid.")
     ] = None,
     uncertain: Annotated[
         str | None, typer.Option(help="Write the rows here that may have been applied.")
@@ -229,7 +238,12 @@ def journal(
             source = stack.enter_context(open_input(input, found, ignored))
         outputs = stack.enter_context(
             open_outputs(
-                source, input or STANDARD, results=results, rejects=rejects, uncertain=uncertain
+                source,
+                input or STANDARD,
+                results=results,
+                rejects=rejects,
+                uncertain=uncertain,
+                resumable=True,
             )
         )
         unsure = tell(recorded, outputs, tally)

@@ -6,7 +6,7 @@ from typing import Final
 from contactsdk.cli.report import Tally
 from contactsdk.client import ContactClient
 from contactsdk.errors import JournalError
-from contactsdk.files import FileError, Input, Outputs, State, not_started, result_of_record
+from contactsdk.files import FileError, Input, Outputs, State, result_of_record
 from contactsdk.journal import SqliteJournal
 from contactsdk.models import Item
 
@@ -58,7 +58,7 @@ def tell(journal: SqliteJournal, outputs: Outputs, tally: Tally) -> list[str]:
 
 
 def tell_rows(journal: SqliteJournal, source: Input, outputs: Outputs, name: str) -> None:
-    """Write the rows of the input back that did not succeed, by what the journal tells of them.
+    """Write the rows of the input back that were refused or are uncertain, as the journal tells.
 
     Raises:
         FileError: The input is not the recorded one.
@@ -68,12 +68,8 @@ def tell_rows(journal: SqliteJournal, source: Input, outputs: Outputs, name: str
     recorded = next(records, None)
     for number, row in enumerate(source):
         if recorded is None or recorded.number != number:
-            result = not_started(row.line)
-        else:
-            result = result_of_record(recorded)
-            if recorded.line not in (None, row.line):
-                raise FileError(f"{name}, line {row.line}: not the input that was recorded")
-            recorded = next(records, None)
-        rows = outputs.uncertain if result.state is State.UNCERTAIN else outputs.rejects
-        if rows is not None and result.state is not State.SUCCEEDED:
-            rows.write(row, result.message)
+            continue  # never started
+        if recorded.line not in (None, row.line):
+            raise FileError(f"{name}, line {row.line}: not the input that was recorded")
+        outputs.write_back(row, result_of_record(recorded))
+        recorded = next(records, None)

@@ -33,6 +33,8 @@ class Tally:
 
     states: Counter[State] = Factory(Counter)
     messages: Counter[tuple[State, str]] = Factory(Counter)
+    left: int = 0
+    """How many were not applied, and are sent when the run goes on with its journal."""
     _started: float = Factory(time.monotonic)
 
     @property
@@ -47,6 +49,7 @@ class Tally:
 
     def add(self, result: Result) -> None:
         self.states[result.state] += 1
+        self.left += result.state in (State.FAILED, State.NOT_STARTED) and not result.refused
         if result.state in (State.FAILED, State.UNCERTAIN):
             key = (result.state, result.message)
             is_kept = key in self.messages or len(self.messages) < _KEPT_MESSAGES

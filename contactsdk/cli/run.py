@@ -162,7 +162,7 @@ def check_rows(source: Input, outputs: Outputs, tally: Tally) -> None:
     for row in source:
         item = source.item(row)
         if isinstance(item, InvalidContactError):
-            result = Result(line=row.line, state=State.FAILED, message=item.message)
+            result = Result(line=row.line, state=State.FAILED, message=item.message, refused=True)
             outputs.write(row, result)
         else:
             result = Result(line=row.line, state=State.NOT_STARTED, message="valid; a dry run")
