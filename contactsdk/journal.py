@@ -99,7 +99,8 @@ class SqliteJournal:
 
     It holds ids and messages, and digests of the contacts that only the account's secret can
     check (without credentials, whoever has the file can try contacts against them). It is bound to
-    the account, to the input (rows may be appended), and to one run at a time.
+    the input (rows may be appended), to one run at a time, and to the account; but one in which
+    nothing is or may be applied, as after a run with a wrong secret, begins anew with another.
 
     Args:
         path: The file; it is made where there is none.
@@ -294,9 +295,15 @@ class JournalRun:
         if row is None:
             self._connection.execute("INSERT INTO account VALUES (?, ?)", (salt, digest))
         elif row[1] != digest:
-            raise JournalError(
-                f"{self._journal.path}: made for another account (address, key or secret)"
-            )
+            query = "SELECT 1 FROM rows WHERE state IN (?, ?, ?) LIMIT 1"
+            held = State.SENT, State.SUCCEEDED, State.UNCERTAIN
+            if self._connection.execute(query, held).fetchone():
+                raise JournalError(
+                    f"{self._journal.path}: made for another account (address, key or secret)"
+                )
+            # Such as after a wrong secret. The rows first: what they hold needs the old key.
+            self._connection.execute("DELETE FROM rows")
+            self._connection.execute("UPDATE account SET digest = ?", (digest,))
         return key
 
     def _digest(self, item: Item) -> bytes:

@@ -758,6 +758,16 @@ class TestJournal:
 
         assert "another account" in refused.stderr
 
+    def test_run_with_a_wrong_secret_goes_on_with_the_right_one(self, sandbox, folder, monkeypatch):
+        (folder / "in.csv").write_text(sample(3).replace("ada1@example.com", "nobody"))
+        with monkeypatch.context() as wrong:
+            wrong.setenv("CONTACTSDK_SECRET", "wrong-secret")
+            call("import", "in.csv", "--journal", "run.sqlite", "--concurrency", "1", code=3)
+
+        call("import", "in.csv", "--journal", "run.sqlite", code=1)
+
+        assert emails(sandbox) == ["ada0@example.com", "ada2@example.com"]
+
     def test_stopped_run_prints_how_to_go_on(self, sandbox, folder, monkeypatch):
         (folder / "in.csv").write_text(sample(1))
         monkeypatch.setattr(sys, "argv", ["contactsdk", "import", "in.csv"])

@@ -13,6 +13,8 @@ from attrs import evolve
 from examples import a_contact, an_update
 
 from contactsdk import (
+    AuthenticationError,
+    ContactError,
     InvalidContactError,
     JournalError,
     RejectedError,
@@ -161,11 +163,37 @@ async def test_whole_input_is_checked_before_it_is_sent(path: str) -> None:
     "change", [{"url": "https://other.example.com"}, {"key": "other"}, {"secret": "other"}]
 )
 async def test_another_account_is_refused(path: str, change: dict[str, str]) -> None:
-    async with running(path):
-        pass
+    async with running(path) as run:
+        await run.intend(0, FIRST)
 
     with pytest.raises(JournalError, match="another account"):
         JournalRun(SqliteJournal(path), evolve(ACCOUNT, **change))
+
+
+@pytest.mark.parametrize("error", [None, UncertainError("sent, but no answer came")])
+async def test_another_account_is_refused_where_anything_may_be_applied(
+    path: str, error: ContactError | None
+) -> None:
+    async with running(path) as run:
+        await run.settle(0, FIRST, None if error else 7, error, 1)
+
+    with pytest.raises(JournalError, match="another account"):
+        JournalRun(SqliteJournal(path), evolve(ACCOUNT, secret="other"))
+
+
+async def test_another_account_begins_anew_where_nothing_was_applied(path: str) -> None:
+    async with running(path) as run:
+        await run.settle(0, FIRST, None, AuthenticationError("wrong secret"), 1)
+        await run.settle(1, WRONG, None, WRONG, 0)
+
+    taken = evolve(ACCOUNT, secret="other")
+    with contextlib.closing(JournalRun(SqliteJournal(path), taken)) as run:
+        assert run.recall(0, FIRST, repeat_safe=False) is None
+        assert run.recall(1, WRONG, repeat_safe=False) is None
+        run._write([run._row(0, FIRST, State.SENT)])
+
+    with pytest.raises(JournalError, match="another account"):
+        JournalRun(SqliteJournal(path), ACCOUNT)
 
 
 async def test_second_run_on_the_same_journal_is_refused_at_once(path: str) -> None:
