@@ -834,6 +834,18 @@ class TestJournal:
         assert "line 3: sent, but no answer came" in shown
         assert "per second" not in shown
 
+    @pytest.mark.parametrize(("count", "last"), [(25, "line 25: "), (1226, "and 1,201 more; ")])
+    def test_says_how_many_uncertain_rows_it_does_not_show(self, count, last, folder):
+        run = JournalRun(SqliteJournal("run.sqlite"), Account(url="u", key="k", secret="s"))
+        for number in range(count):
+            run._add(run._row(number, Contact(id=number + 1), JournalState.SENT))
+        run.close()
+
+        shown = call("journal", "run.sqlite").stdout.splitlines()
+
+        assert shown[-1].startswith(f"  {last}")
+        assert sum(line.startswith("  line ") for line in shown) == 25
+
     def test_results_are_written_from_it_alone(self, recorded):
         call("journal", recorded, "--results", "out.csv")
 

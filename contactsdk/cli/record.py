@@ -41,7 +41,7 @@ def check_input(client: ContactClient, journal: SqliteJournal, source: Input, na
 
 
 def tell(journal: SqliteJournal, outputs: Outputs, tally: Tally) -> list[str]:
-    """Tell of each recorded row; the uncertain ones come back, a line each, at most 25.
+    """Tell of each recorded row; lines that name the first 25 uncertain ones come back.
 
     Raises:
         JournalError: The journal cannot be read.
@@ -54,6 +54,8 @@ def tell(journal: SqliteJournal, outputs: Outputs, tally: Tally) -> list[str]:
             outputs.results.write(result)
         if result.state is State.UNCERTAIN and len(uncertain) < _SHOWN:
             uncertain.append(f"line {result.line}: {result.message}")
+    if more := tally.states[State.UNCERTAIN] - len(uncertain):
+        uncertain.append(f"and {more:,} more; --results FILE writes a line for each row")
     return uncertain
 
 
