@@ -424,6 +424,8 @@ def _errors_of(path: str) -> Iterator[None]:
 
 
 def _connect(path: str, durability: Durability, *, create: bool) -> sqlite3.Connection:
+    if not create and not Path(path).exists():
+        raise JournalError(f"{path}: there is no such file")
     # Not waiting for another process is what tells of it at once.
     mode = "rwc" if create else "rw"
     try:
@@ -457,14 +459,18 @@ def _connect(path: str, durability: Durability, *, create: bool) -> sqlite3.Conn
         connection.execute("COMMIT")
     except sqlite3.DatabaseError as exc:
         connection.close()
-        if getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            raise JournalError(f"{path}: another run is using it") from exc
-        raise JournalError(f"{path}: {exc}") from exc
+        what = _MEANT.get(getattr(exc, "sqlite_errorcode", None), exc)
+        raise JournalError(f"{path}: {what}") from exc
     except BaseException:
         connection.close()
         raise
     return connection
 
+
+_MEANT: Final[dict[int | None, str]] = {
+    sqlite3.SQLITE_BUSY: "another run is using it",
+    sqlite3.SQLITE_NOTADB: "this is no journal of contactsdk, and no SQLite file at all",
+}
 
 _SYNCHRONOUS: Final[dict[Durability, str]] = {"process": "NORMAL", "power": "FULL"}
 

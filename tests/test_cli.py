@@ -878,4 +878,10 @@ class TestJournal:
         assert "line 1: in flight when the run ended" in call("journal", "run.sqlite").stdout
 
     def test_file_that_is_no_journal_is_refused(self, folder):
-        assert "unable to open" in call("journal", "run.sqlite", code=2).stderr
+        Path("in.csv").write_text(sample(1))
+        assert "no journal of contactsdk" in call("journal", "in.csv", code=2).stderr
+
+    def test_file_that_is_not_there_is_named(self, folder):
+        refused = call("journal", "none.sqlite", code=2)
+
+        assert refused.stderr == "contactsdk: none.sqlite: there is no such file\n"

@@ -228,7 +228,7 @@ def test_database_of_another_program_is_refused(path: str) -> None:
 def test_file_that_is_no_database_is_refused(path: str) -> None:
     Path(path).write_text("not a database, and longer than its header " * 9)
 
-    with pytest.raises(JournalError, match="not a database"):
+    with pytest.raises(JournalError, match="no journal of contactsdk, and no SQLite file"):
         JournalRun(SqliteJournal(path), ACCOUNT)
 
 
@@ -238,7 +238,7 @@ def test_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_rows_of_a_journal_that_is_not_there_are_refused(path: str) -> None:
-    with pytest.raises(JournalError, match="unable to open"):
+    with pytest.raises(JournalError, match="there is no such file"):
         next(SqliteJournal(path).rows())
     assert not os.path.exists(path)
 
