@@ -135,7 +135,8 @@ def _bool_problems(value: Any) -> _Problems:
 
 
 def _status_problems(kind: type[IntEnum]) -> Callable[[Any], _Problems]:
-    what = f"must be a number from {min(kind):d} to {max(kind):d}"
+    known = (f"{status:d} ({status.name.lower().replace('_', ' ')})" for status in kind)
+    what = f"must be one of {', '.join(known)}"
 
     def problems(value: Any) -> _Problems:
         if not isinstance(value, kind):
