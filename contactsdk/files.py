@@ -37,6 +37,8 @@ STANDARD: Final = "-"
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _DELIMITERS: Final = ",;\t"
+_SPREADSHEETS: Final = ("xlsx", "xls", "ods", "numbers")
+_NOT_UTF8: Final = "is not UTF-8 text: save the file as CSV UTF-8"
 _NUMBER: Final = re.compile(r"[0-9]{1,19}")
 _FIELD_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 _BOOLEANS: Final = {
@@ -62,8 +64,11 @@ def format_of(name: str) -> Format:
     Raises:
         FileError: It is neither `.csv` nor `.jsonl`.
     """
+    suffix = Path(name).suffix.lower().removeprefix(".")
+    if suffix in _SPREADSHEETS:
+        raise FileError(f"{name}: a spreadsheet cannot be read: save it as CSV UTF-8")
     try:
-        return Format(Path(name).suffix.lower().removeprefix("."))
+        return Format(suffix)
     except ValueError as exc:
         raise FileError(f"{name}: say which format it has, csv or jsonl") from exc
 
@@ -260,7 +265,7 @@ class CsvInput:
             if column is _IGNORED or not cell.strip():
                 continue
             if not _is_text(cell):
-                problems.append(((column.field,), "is not UTF-8 text"))
+                problems.append(((column.field,), _NOT_UTF8))
                 cell = cell.encode("utf-8", "replace").decode()
             match column.field:
                 case _ if column is _NAMELESS:
@@ -332,7 +337,7 @@ class CsvInput:
         problems: list[str] = []
         for name in header.cells:
             if not _is_text(name):
-                raise self._error(header.line, "the header is not UTF-8 text")
+                raise self._error(header.line, f"the header {_NOT_UTF8}")
             column = _IGNORED if _folded(name) in ignored else _column(name.strip())
             if column is None:
                 problems.append(f"unknown column '{name}' (the nearest known one is {_near(name)})")
@@ -341,7 +346,8 @@ class CsvInput:
             else:
                 columns.append(column)
         if problems:
-            raise self._error(header.line, "; ".join(problems))
+            what = f"{'; '.join(problems)}; to let a column pass, use --ignore-columns"
+            raise self._error(header.line, what)
         return columns
 
     def _error(self, line: int, what: str) -> FileError:
@@ -362,6 +368,8 @@ class JsonLinesInput:
                 yield Row(line=line, cells=(text,))
 
     def item(self, row: Row) -> Item:
+        if not _is_text(row.cells[0]):
+            return InvalidContactError([((), "the line is not UTF-8 text: save the file as UTF-8")])
         try:
             # Not orjson: it reads an integer past 64 bits as a float, without a word.
             value = json.loads(row.cells[0])
@@ -551,7 +559,7 @@ def _is_text(name: str) -> bool:
 def _column(name: str) -> _Column | None:
     """What a column of this name holds; `None` if it is unknown."""
     stem, dot, key = name.partition(".")
-    match FIELD_NAMES.get(stem.casefold()):
+    match FIELD_NAMES.get(stem.casefold().replace(" ", "").replace("_", "")):
         case None:
             return None if name else _NAMELESS
         case "custom_fields":

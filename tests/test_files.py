@@ -76,6 +76,8 @@ def one_cell(column, cell):
         ("externalId", "x-1", "external_id", "x-1"),
         ("PHONE", " 1 ", "phone", " 1 "),
         (" phone ", "1", "phone", "1"),
+        ("External ID", "x-1", "external_id", "x-1"),
+        ("SMS Status", "4", "sms_status", SmsStatus.NO_MARKETING),
         ("groups", "10;11", "groups", (10, 11)),
         ("groups", "10", "groups", (10,)),
         ("companies", " 4 ; 5 ", "companies", (4, 5)),
@@ -102,7 +104,9 @@ def test_cell_becomes_the_value_of_its_field(column, cell, field, value):
     assert one_cell(column, cell) == Contact(**{"id": 7, field: value})
 
 
-@pytest.mark.parametrize("column", ["customFields.33443", "custom_fields.33443"])
+@pytest.mark.parametrize(
+    "column", ["customFields.33443", "custom_fields.33443", "Custom Fields.33443"]
+)
 def test_custom_field_goes_out_as_a_string(column):
     [field] = one_cell(column.upper(), "12").custom_fields
     assert (field.field_id, field.value) == (33443, "12")
@@ -198,8 +202,10 @@ def test_cell_under_a_nameless_column_is_its_rows_failure():
 def test_unknown_column_is_named_with_the_nearest_known_one(column, nearest):
     with pytest.raises(FileError) as caught:
         csv_input(f"\n{column},id\n")
-    expected = f"x.csv, line 2: unknown column '{column}' (the nearest known one is {nearest})"
-    assert str(caught.value) == expected
+    assert str(caught.value) == (
+        f"x.csv, line 2: unknown column '{column}' (the nearest known one is {nearest}); "
+        "to let a column pass, use --ignore-columns"
+    )
 
 
 def test_all_unknown_columns_are_named():
@@ -212,6 +218,7 @@ def test_all_unknown_columns_are_named():
     [
         ("firstName,first_name", "first_name"),
         ("email,EMAIL", "EMAIL"),
+        ("firstName,First Name", "First Name"),
         ("customFields.1,custom_fields.1", "custom_fields.1"),
     ],
 )
@@ -233,7 +240,7 @@ def test_no_header_is_an_error(text):
 
 
 def test_header_that_is_not_text_is_an_error():
-    with pytest.raises(FileError, match="line 1: the header is not UTF-8 text"):
+    with pytest.raises(FileError, match="line 1: the header is not UTF-8 text: save "):
         csv_input(b"first_name,\xff\n")
 
 
@@ -256,7 +263,7 @@ def test_text_after_a_closed_quote_is_an_error():
 def test_bytes_that_are_not_text_are_their_rows_failure():
     source = csv_input(f"{NAMES}\nAd\xe4,Archer,ada@example.com\n{ADA}\n".encode("latin-1"))
     bad, good = items(source)
-    assert errors(bad) == {("first_name",): "is not UTF-8 text"}
+    assert errors(bad) == {("first_name",): "is not UTF-8 text: save the file as CSV UTF-8"}
     assert good == a_contact()
 
 
@@ -300,7 +307,7 @@ def test_json_lines_are_read_in_either_spelling():
         ('{"id": "7"}', ("id",), "must be a positive integer"),
         ('{"id": 99999999999999999999}', ("id",), "must be a positive integer"),
         ('{"id": 7, "phone": "\\ud800"}', ("phone",), "must not hold lone surrogates"),
-        (b'{"id": 7, "phone": "\xff"}', ("phone",), "must not hold lone surrogates"),
+        (b'{"id": 7, "phone": "\xff"}', (), "the line is not UTF-8 text: save the file as UTF-8"),
         ('{"id": 7, "customFields": {"1": NaN}}', ("custom_fields", 0, "value"), "must be a "),
         ("[" * 100_000, (), "the line is JSON beyond what can be read"),
         ('{"id": ' + "9" * 5000 + "}", (), "the line is JSON beyond what can be read"),
@@ -554,6 +561,12 @@ def test_name_tells_the_format(name, format):
 @pytest.mark.parametrize("name", ["a.txt", "csv", "", "a.json"])
 def test_name_that_tells_no_format_is_an_error(name):
     with pytest.raises(FileError, match="csv or jsonl"):
+        format_of(name)
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.XLS", "a.ods", "a.numbers"])
+def test_spreadsheet_is_to_be_saved_as_csv(name):
+    with pytest.raises(FileError, match=f"{name}: a spreadsheet cannot be read: save it as CSV"):
         format_of(name)
 
 
