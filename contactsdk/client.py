@@ -76,6 +76,7 @@ class ContactClient:
 
     Raises:
         ValueError: An argument is wrong; the message says what is expected.
+        TypeError: `credentials` are no `Credentials`.
     """
 
     def __init__(
@@ -95,6 +96,9 @@ class ContactClient:
         check_seconds("connect_timeout_s", connect_timeout_s)
         check_seconds("keepalive_s", keepalive_s)
         check_count("max_connections", max_connections)
+        if credentials is not None and not isinstance(credentials, Credentials):
+            kind = type(credentials).__name__  # a value could be the secret
+            raise TypeError(f"credentials must be Credentials(key, secret) or None, not {kind}")
         if session is not None and trace_configs:
             raise ValueError("trace_configs belong to the session: give them to the one you made")
 
@@ -151,8 +155,11 @@ class ContactClient:
             RateLimitedError: Not applied; too many requests.
             UnavailableError: Not applied; never sent, or declined.
             UncertainError: It may have been applied; look before sending it again.
+            TypeError: `contact` is no `Contact`.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
+        if not isinstance(contact, Contact):
+            raise TypeError(f"contact must be a Contact, not {type(contact).__name__}")
         return await self._run(
             self._prepare(contact),
             repeat_safe=repeat_safe(contact, self._retry),

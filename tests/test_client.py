@@ -6,6 +6,7 @@ import pickle
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import aiohttp
 import pytest
@@ -18,6 +19,7 @@ from contactsdk import (
     ContactClient,
     ContactError,
     Credentials,
+    InvalidContactError,
     RateLimitedError,
     RejectedError,
     RetryPolicy,
@@ -87,6 +89,21 @@ class TestArguments:
         async with ContactClient(URL) as client:
             with pytest.raises(ValueError, match="deadline_s"):
                 await client.add_or_update(ADD, deadline_s=value)
+
+    @pytest.mark.parametrize("value", ["some-secret", {"key": "k"}, ("k", "some-secret")])
+    def test_credentials_of_another_kind_are_refused_and_not_shown(self, value: Any) -> None:
+        expected = (
+            f"credentials must be Credentials(key, secret) or None, not {type(value).__name__}"
+        )
+        with pytest.raises(TypeError, match=f"^{re.escape(expected)}$"):
+            ContactClient(URL, value)
+
+    @pytest.mark.parametrize("value", [{"id": 7}, None, InvalidContactError([])])
+    async def test_contact_of_another_kind_is_refused(self, value: Any) -> None:
+        expected = f"contact must be a Contact, not {type(value).__name__}"
+        async with ContactClient(URL) as client:
+            with pytest.raises(TypeError, match=f"^{expected}$"):
+                await client.add_or_update(value)
 
     async def test_trace_configs_are_refused_beside_a_session(self) -> None:
         async with aiohttp.ClientSession() as session:
