@@ -97,7 +97,8 @@ class UncertainError(ContactError):
 class JournalError(Exception):
     """A journal cannot be used, or is not one of this input; it is the run's error, no contact's.
 
-    `number` names the first item of the input that differs from the recorded one, `None` otherwise.
+    `number` says which item of the input, counted from 0, is the first that differs from the
+    recorded one; `None` where it is about no item.
     """
 
     def __init__(self, message: str, *, number: int | None = None) -> None:

@@ -28,7 +28,10 @@ _TOO_DEEP: Final = object()  # stands in a copy for what _json_problems then ref
 
 
 class EmailStatus(IntEnum):
-    """Whether the contact has opted in to email (platform page, "Email Status")."""
+    """Whether the contact has opted in to email (platform page, "Email Status").
+
+    The page gives the names alone; its newer version no longer lists `REGISTERING` for this call.
+    """
 
     SUBSCRIBED = 1
     UNSUBSCRIBED = 2
@@ -38,7 +41,11 @@ class EmailStatus(IntEnum):
 
 
 class SmsStatus(IntEnum):
-    """Whether the contact has opted in to SMS (platform page, "Sms status")."""
+    """Whether the contact has opted in to SMS (platform page, "Sms status").
+
+    The page gives the names alone. The platform has announced that SMS marketing is gone, and that
+    requests with an SMS status are not supported from 30 June 2026 on.
+    """
 
     SUBSCRIBED = 1
     UNSUBSCRIBED = 2
@@ -296,11 +303,20 @@ class Contact:
     `None` means not sent: the platform leaves that value as it is. An empty collection is sent and
     clears: `groups=[]`, `external_urls=[]`. An empty string is sent too.
 
-    To add, `first_name`, `last_name` and `email` are required. `groups` and `companies` are ids;
-    `groups` replaces all groups that the contact has. `custom_fields` takes a mapping of field id
-    to value or an iterable of `CustomField`. `update_if_exists` updates the contact with the same
-    first name, last name and email instead of adding another, which makes an add safe to repeat.
-    At most three `external_urls`.
+    To add, `first_name`, `last_name` and `email` are required. The others:
+
+    - `external_id`: the contact's id in another system, such as yours; `ContactClient.find` looks
+      for it.
+    - `phone`: goes out as given; nothing here checks it.
+    - `groups`: ids of subscription groups; they replace all groups that the contact has.
+    - `custom_fields`: a mapping of field id to value, or an iterable of `CustomField`.
+    - `companies`: ids; the platform checks that each exists.
+    - `status`, `sms_status`: whether the contact has opted in to email and to SMS, as a member of
+      `EmailStatus` and `SmsStatus` or its number.
+    - `update_if_exists`: with `True` and no `id`, the contact with the same first name, last name
+      and email is updated instead of adding another, which makes an add safe to repeat.
+    - `external_urls`: at most three `ExternalUrl`, each with a `ref` of its own.
+    - `privacy_consent`: `True` or `False`; the platform's page does not say consent to what.
 
     Contacts are frozen (`attrs.evolve` makes a changed copy), can be pickled, and show no values in
     their `repr`.

@@ -19,6 +19,8 @@ CONTENT_TYPE: Final = "application/json"
 class Credentials:
     """The key and secret of an account; neither ever shows, not even in `repr`.
 
+    The platform's support hands out the pair (platform page, "Obtaining Keys").
+
     Raises:
         ValueError: One is empty, the key holds what a header cannot carry, or the secret is not
             UTF-8 text.
