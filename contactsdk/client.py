@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Generic, NamedTuple, Self, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -39,19 +39,13 @@ from contactsdk.retry import (
     resend_while_allowed,
 )
 from contactsdk.signing import Credentials, sign
-from contactsdk.transport import Body, connection_limit, make_session, transport_error
+from contactsdk.transport import Body, Slots, connection_limit, make_session, transport_error
 
 _T = TypeVar("_T")
 
-_Answer = tuple[int, Mapping[str, str], bytes]
+_Answer: TypeAlias = tuple[int, Mapping[str, str], bytes]
 
-
-class _Request(NamedTuple, Generic[_T]):
-    """What one call asks, encoded once, and how its answer is read."""
-
-    url: URL
-    body: bytes
-    read: Callable[[int, Mapping[str, str], bytes], _T]
+_Read: TypeAlias = Callable[[int, Mapping[str, str], bytes], _T]
 
 
 class ContactClient:
@@ -124,7 +118,7 @@ class ContactClient:
         self._max_connections = (
             max_connections if session is None else connection_limit(session.connector)
         )
-        self._slots = asyncio.Semaphore(self._max_connections or sys.maxsize)
+        self._slots = Slots(self._max_connections or sys.maxsize)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -175,7 +169,7 @@ class ContactClient:
             UnavailableError: The platform cannot be reached, or its answer cannot be read.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
-        return await self._look(_Request(self._ping_url, b"", wire.read_ack), deadline_s)
+        return await self._look(self._ping_url, b"", wire.read_ack, deadline_s)
 
     async def find(self, *, external_id: str, deadline_s: float | None = None) -> tuple[int, ...]:
         """The ids of all contacts with this external id, in the platform's order; empty for none.
@@ -194,8 +188,8 @@ class ContactClient:
         read = functools.partial(wire.read_found, external_id)
         found: dict[int, bool] = {}
         while True:
-            body = wire.encode_search(external_id, start=len(found))
-            page = await self._look(_Request(self._list_url, body, read), deadline_s)
+            content = wire.encode_search(external_id, start=len(found))
+            page = await self._look(self._list_url, content, read, deadline_s)
             # No page says how long one may be, so only one that brings nothing new is the last.
             if page.keys() <= found.keys():
                 return tuple(id_ for id_, is_it in found.items() if is_it)
@@ -324,8 +318,8 @@ class ContactClient:
         await self.aclose()
 
     def _prepare(self, contact: Contact) -> Callable[[Call], Awaitable[int]]:
-        request = _Request(self._contact_url, wire.encode(contact), wire.read_id)
-        return lambda call: self._attempt(request, call)
+        content = wire.encode(contact)
+        return functools.partial(self._attempt, self._contact_url, content, wire.read_id)
 
     async def _run(
         self,
@@ -347,11 +341,12 @@ class ContactClient:
             attempt, call, policy=self._retry, budget=self._budget, clock=clock
         )
 
-    async def _look(self, request: _Request[_T], deadline_s: float | None) -> _T:
+    async def _look(
+        self, url: URL, content: bytes, read: _Read[_T], deadline_s: float | None
+    ) -> _T:
+        attempt = functools.partial(self._attempt, url, content, read)
         try:
-            return await self._run(
-                lambda call: self._attempt(request, call), repeat_safe=True, deadline_s=deadline_s
-            )
+            return await self._run(attempt, repeat_safe=True, deadline_s=deadline_s)
         except UncertainError as error:
             # Nothing is in doubt where nothing was to be changed.
             raise UnavailableError(
@@ -362,11 +357,11 @@ class ContactClient:
                 attempts=error.attempts,
             ) from error
 
-    async def _attempt(self, request: _Request[_T], call: Call) -> _T:
+    async def _attempt(self, url: URL, content: bytes, read: _Read[_T], call: Call) -> _T:
         """One attempt; after a stale-date refusal, a second request by the platform's clock."""
-        status, headers, content = await self._exchange(request, call)
+        status, headers, answer = await self._exchange(url, content, call)
         try:
-            return request.read(status, headers, content)
+            return read(status, headers, answer)
         except AuthenticationError as error:
             platform_now = wire.server_time(headers)
             is_stale = error.specific_code == wire.STALE_DATE
@@ -377,9 +372,9 @@ class ContactClient:
         if call.resend_turn is not None:
             await call.resend_turn()
         logger.info("sent again at once: the clocks are %.0f s apart", self._clock_offset_s)
-        return await self._attempt(request, call)
+        return await self._attempt(url, content, read, call)
 
-    async def _exchange(self, request: _Request[_T], call: Call) -> _Answer:
+    async def _exchange(self, url: URL, content: bytes, call: Call) -> _Answer:
         """Send one request and read its answer, whatever that says.
 
         Raises:
@@ -395,15 +390,31 @@ class ContactClient:
         deadline = Deadline(self._deadlines, math.inf if call.deadline is None else call.deadline)
         try:
             with deadline:
-                await self._slots.acquire()
+                if not self._slots.take_at_once():
+                    await self._slots.take()
                 try:
                     if session.closed:
                         raise SetupError("never sent: the client was closed meanwhile")
                     # A function: what mocks sessions may copy a body deeply, but no function.
-                    body = Body(request.body, on_write=lambda: deadline.shorten(self._timeout_s))
-                    return await self._post(session, request, body)
+                    body = Body(content, on_write=lambda: deadline.shorten(self._timeout_s))
+                    response = await session.post(
+                        url,
+                        data=body,
+                        headers=self._sign(url, content),
+                        timeout=self._connect_timeout,
+                        # A session that was handed in may have other defaults, each of which would
+                        # lose an answer, hide one, or send the contact twice.
+                        allow_redirects=False,
+                        raise_for_status=False,
+                        auto_decompress=True,
+                        middlewares=(),
+                    )
+                    answer = await response.read()
+                    if not response.closed:
+                        response.release()  # as after "101 Switching Protocols"
+                    return response.status, response.headers, answer
                 finally:
-                    self._slots.release()
+                    self._slots.give_back()
         except asyncio.CancelledError as exc:
             call.in_doubt = call.in_doubt or bool(body and body.sent)
             if is_being_cancelled():
@@ -415,30 +426,9 @@ class ContactClient:
         except Exception as exc:
             raise transport_error(exc, body, expired=deadline.passed) from exc
 
-    async def _post(
-        self, session: aiohttp.ClientSession, request: _Request[_T], body: Body
-    ) -> _Answer:
-        response = await session.post(
-            request.url,
-            data=body,
-            headers=self._sign(request),
-            timeout=self._connect_timeout,
-            # A session that was handed in may have other defaults, each of which would lose an
-            # answer, hide one, or send the contact twice.
-            allow_redirects=False,
-            raise_for_status=False,
-            auto_decompress=True,
-            middlewares=(),
-        )
-        content = await response.read()
-        if not response.closed:
-            response.release()  # as after "101 Switching Protocols"
-        return response.status, response.headers, content
-
-    def _sign(self, request: _Request[_T]) -> dict[str, str]:
+    def _sign(self, url: URL, content: bytes) -> dict[str, str]:
         now = time.time() + self._clock_offset_s
-        target = request.url.raw_path_qs
-        return sign(self._credentials, request.body, target=target, now=now)
+        return sign(self._credentials, content, target=url.raw_path_qs, now=now)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._closed:

@@ -1,17 +1,17 @@
-"""aiohttp as this SDK uses it: the session, the body that proves, and its errors as ours."""
+"""aiohttp as this SDK uses it: session, slots, the body that proves, and its errors as ours."""
 
-import socket
+import asyncio
 from collections.abc import Callable, Sequence
+from http.cookies import BaseCookie, SimpleCookie
 from typing import Final, cast
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from contactsdk.errors import ContactError, SetupError, UnavailableError, UncertainError
 from contactsdk.signing import CONTENT_TYPE
-
-_READ_BYTES: Final = 2**16
 
 _NO_HEADERS: Final = CIMultiDictProxy[str](CIMultiDict())
 
@@ -29,34 +29,61 @@ def make_session(
 ) -> aiohttp.ClientSession:
     """A session that does what the one call needs and nothing else; 0 connections for no limit."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=max_connections, keepalive_timeout=keepalive_s, socket_factory=_make_socket
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
+        connector=aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=keepalive_s),
+        cookie_jar=_NoCookies(),
         trace_configs=list(trace_configs),
     )
 
 
-class _Socket(socket.socket):
-    """Reads in pieces that malloc has at hand.
+class _NoCookies(aiohttp.DummyCookieJar):
+    """Makes no new empty jar for each request."""
 
-    For each answer over plain http, asyncio asks for 256 KiB. glibc may map so much anew and give
-    it back each time, at a fifth of what a whole call costs. Over TLS asyncio does not use `recv`.
-    """
-
-    def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        return super().recv(min(bufsize, _READ_BYTES), flags)
+    def filter_cookies(self, request_url: URL) -> "BaseCookie[str]":
+        return _NO_COOKIES
 
 
-def _make_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    family, kind, protocol, *_ = address
-    return _Socket(family, kind, protocol)
+_NO_COOKIES: Final = SimpleCookie()
 
 
 def connection_limit(connector: aiohttp.BaseConnector | None) -> int | None:
     """How many connections to one host a session's connector makes; `None` for no limit."""
     limits = () if connector is None else (connector.limit, connector.limit_per_host)
     return min((limit for limit in limits if limit), default=None)
+
+
+class Slots:
+    """So many at a time, the others in order: a semaphore that costs nothing while there is room.
+
+    A slot is free, held, or handed to those who wait; one that is handed to a waiter that gives up
+    goes to the next.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._waiting = 0
+        self._handed = asyncio.Semaphore(0)
+
+    def take_at_once(self) -> bool:
+        """Whether there was room."""
+        if self._free == 0 or self._waiting:
+            return False
+        self._free -= 1
+        return True
+
+    async def take(self) -> None:
+        """Wait for one."""
+        self._waiting += 1
+        try:
+            await self._handed.acquire()
+        finally:
+            self._waiting -= 1
+
+    def give_back(self) -> None:
+        """One that was taken."""
+        if self._waiting:
+            self._handed.release()
+        else:
+            self._free += 1
 
 
 class Body(aiohttp.BytesPayload):

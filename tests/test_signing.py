@@ -56,6 +56,7 @@ def test_the_string_to_sign_is_lower_cased_as_a_whole() -> None:
 
 
 # An independent reading of the platform's page, so that the two may disagree.
+@example(b"", datetime.datetime(2012, 4, 3, 22, 23, 24, 0, datetime.UTC), "Key", "S" * 65, TARGET)
 @example(b"", datetime.datetime(2012, 4, 3, 22, 23, 24, 999_999, datetime.UTC), "Key", "S", TARGET)
 @given(bodies, utc_times, keys, secrets, st.sampled_from([TARGET, "/api/1.0/test?action=ping"]))
 def test_the_headers_are_those_of_the_documentation(
