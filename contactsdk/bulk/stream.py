@@ -10,7 +10,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Hashable,
     Iterable,
 )
 from types import TracebackType
@@ -228,15 +227,13 @@ class OutcomeStream:
         elif isinstance(item, InvalidContactError):
             await self._deliver(self._settle(index, item), item)
         else:
-            await self._work_on_line(key_of(item), index)
+            key = key_of(item)
+            head = index if self._lines.join(key, index) else None
+            while head is not None:
+                item = self._input.taken[head]
+                await self._deliver(await self._outcome_of(head, item), item)
+                head = self._lines.leave(key)
         return True
-
-    async def _work_on_line(self, key: Hashable, index: int) -> None:
-        head = index if self._lines.join(key, index) else None
-        while head is not None:
-            item = self._input.taken[head]
-            await self._deliver(await self._outcome_of(head), item)
-            head = self._lines.leave(key)
 
     async def _deliver(self, outcome: Outcome, item: Item) -> None:
         try:
@@ -247,8 +244,7 @@ class OutcomeStream:
             self._stop(error)
         await self._ready.put(outcome)
 
-    async def _outcome_of(self, index: int) -> Outcome:
-        item = self._input.taken[index]
+    async def _outcome_of(self, index: int, item: Item) -> Outcome:
         assert isinstance(item, Contact)  # noqa: S101  # errors stand in no line
         await self._places.acquire()
         started_at = self._clock()
