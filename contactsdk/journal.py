@@ -6,11 +6,11 @@ that says "sent" is one that may or may not have been applied.
 """
 
 import asyncio
+import concurrent.futures  # loads its threads where they are asked for
 import json
-import secrets
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from enum import StrEnum
 from hashlib import blake2b
@@ -169,7 +169,8 @@ class JournalRun:
             self._connection.close()
             raise
         # Without waiting for the disk, a write takes less than handing it to a thread would.
-        self._thread = ThreadPoolExecutor(1) if journal.durability == "power" else None
+        is_slow = journal.durability == "power"
+        self._thread = concurrent.futures.ThreadPoolExecutor(1) if is_slow else None
         self._page: dict[int, Any] = {}
         self._page_end = 0
         self._identities: dict[int, tuple[bytes, bytes | None]] = {}
@@ -288,7 +289,7 @@ class JournalRun:
     def _bind(self, account: Account) -> bytes:
         """The key of all digests; with it, the file is the account's from now on."""
         row = self._connection.execute("SELECT salt, digest FROM account").fetchone()
-        salt = secrets.token_bytes(16) if row is None else row[0]
+        salt = os.urandom(16) if row is None else row[0]
         key = blake2b(salt + account.secret.encode()).digest()
         name = f"{account.url}\0{account.key}".encode()
         digest = blake2b(name, key=key, digest_size=16).digest()

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import orjson
 from attrs import fields
+from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn, override
-from cattrs.preconf.orjson import make_converter
 
 from contactsdk.errors import (
     AuthenticationError,
@@ -71,7 +71,7 @@ _OVERRIDES: Final[dict[str, Any]] = {
 }
 
 _unstructure: Final[Callable[[Contact], dict[str, Any]]] = make_dict_unstructure_fn(
-    Contact, make_converter(), _cattrs_omit_if_default=True, **_OVERRIDES
+    Contact, Converter(), _cattrs_omit_if_default=True, **_OVERRIDES
 )
 
 
