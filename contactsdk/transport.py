@@ -116,6 +116,8 @@ def transport_error(exc: BaseException, body: Body | None, *, expired: bool) -> 
         exc.request_info = exc.request_info._replace(headers=_NO_HEADERS)
         exc.args = (exc.request_info, exc.history)
     what = "timed out" if expired else getattr(exc, "strerror", None) or type(exc).__name__
+    if isinstance(exc, aiohttp.ClientConnectorError):
+        what = f"{exc.host}: {what}"
     match exc:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():
             return SetupError(f"the platform's certificate is not accepted: {what}")

@@ -163,6 +163,14 @@ async def test_silent_proxy_is_never_sent() -> None:
             await client.add_or_update(ADD)
 
 
+async def test_host_that_is_not_reached_is_named() -> None:
+    async with ContactClient("https://127.0.0.1:1", retry=QUICK) as client:
+        with pytest.raises(
+            UnavailableError, match=r"never sent: 127\.0\.0\.1: Connect call failed"
+        ):
+            await client.add_or_update(ADD)
+
+
 async def test_connection_closed_while_idle_is_replaced() -> None:
     async with (
         Sandbox(keepalive_timeout_s=0.001) as sandbox,
