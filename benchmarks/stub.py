@@ -4,8 +4,11 @@ import asyncio
 import contextlib
 import multiprocessing
 import re
+import ssl
+import tempfile
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import cast
 
 _BODY = b'{"success":true,"id":33884}'
@@ -19,30 +22,50 @@ _LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 
 
 @contextlib.contextmanager
-def stub(latency_s: float = 0.0) -> Iterator[str]:
-    """The address of one; with uvloop where that is installed."""
+def stub(latency_s: float = 0.0, certificate: str | None = None) -> Iterator[str]:
+    """The address of one; over TLS with a certificate, with uvloop where that is installed."""
     here, there = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_serve, args=(there, latency_s), daemon=True)
+    process = context.Process(target=_serve, args=(there, latency_s, certificate), daemon=True)
     process.start()
+    scheme = "http" if certificate is None else "https"
     try:
-        yield f"http://127.0.0.1:{here.recv()}"
+        yield f"{scheme}://127.0.0.1:{here.recv()}"
     finally:
         process.kill()
         process.join()
 
 
-def _serve(pipe: Connection, latency_s: float) -> None:
+@contextlib.contextmanager
+def authority() -> Iterator[tuple[str, str]]:
+    """Files of a certificate with its key, for this machine, and of the authority behind it."""
+    import trustme
+
+    made = trustme.CA()
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, trusted = Path(folder, "certificate.pem"), Path(folder, "authority.pem")
+        made.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+        made.cert_pem.write_to_path(trusted)
+        yield str(certificate), str(trusted)
+
+
+def _serve(pipe: Connection, latency_s: float, certificate: str | None) -> None:
     with contextlib.suppress(ImportError):
         import uvloop
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    asyncio.run(_listen(pipe, latency_s))
+    context = None
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+    asyncio.run(_listen(pipe, latency_s, context))
 
 
-async def _listen(pipe: Connection, latency_s: float) -> None:
+async def _listen(pipe: Connection, latency_s: float, context: ssl.SSLContext | None) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Stub(latency_s), "127.0.0.1", 0, backlog=2048)
+    server = await loop.create_server(
+        lambda: _Stub(latency_s), "127.0.0.1", 0, backlog=2048, ssl=context
+    )
     pipe.send(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 

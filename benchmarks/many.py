@@ -1,0 +1,154 @@
+"""What do many contacts cost, against what people would write instead?
+
+    python -m benchmarks.many [--quick]
+
+50,000 updates, made before, go 64 at a time to a bare server in a process of its own: through
+`stream` and `add_or_update_many` (each with its outcome, order, pace and proof), through 64 loops
+over `add_or_update`, through `gather` over a semaphore with a tenacity decorator, and through a
+`TaskGroup` with a semaphore, which post them as JSON. The ratio is to the rate of `gather`. The
+peak is what the run itself adds to the memory of its process, what it returns included.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import aiohttp
+import tenacity
+
+from benchmarks.measuring import Batch, Rival, Table, in_turn, show
+from benchmarks.rivals import CREDENTIALS, PATH
+from benchmarks.stub import stub
+from contactsdk import Contact, ContactClient
+
+SHOWN = "50,000 contacts, 64 at a time"
+
+_CONCURRENCY = 64
+
+_Post = Callable[[dict[str, Any]], Awaitable[int]]
+
+
+@contextlib.asynccontextmanager
+async def streamed(url: str, most: int) -> AsyncIterator[Batch]:
+    """Each outcome as it comes."""
+    contacts = [Contact(id=number, first_name="Ada") for number in range(1, most + 1)]
+    async with ContactClient(url, CREDENTIALS) as client:
+
+        async def batch(count: int) -> None:
+            async with client.stream(contacts[:count], concurrency=_CONCURRENCY) as outcomes:
+                async for outcome in outcomes:
+                    assert outcome.ok, outcome.message
+
+        yield batch
+
+
+@contextlib.asynccontextmanager
+async def reported(url: str, most: int) -> AsyncIterator[Batch]:
+    """All outcomes at the end."""
+    contacts = [Contact(id=number, first_name="Ada") for number in range(1, most + 1)]
+    async with ContactClient(url, CREDENTIALS) as client:
+
+        async def batch(count: int) -> None:
+            report = await client.add_or_update_many(contacts[:count], concurrency=_CONCURRENCY)
+            assert len(report.ids) == count, report
+
+        yield batch
+
+
+@contextlib.asynccontextmanager
+async def called(url: str, most: int) -> AsyncIterator[Batch]:
+    """One call after another in so many loops."""
+    contacts = [Contact(id=number, first_name="Ada") for number in range(1, most + 1)]
+    async with ContactClient(url, CREDENTIALS) as client:
+
+        async def some(left: Iterator[Contact]) -> None:
+            for contact in left:
+                await client.add_or_update(contact)
+
+        async def batch(count: int) -> None:
+            left = iter(contacts[:count])
+            await asyncio.gather(*(some(left) for _ in range(_CONCURRENCY)))
+
+        yield batch
+
+
+@contextlib.asynccontextmanager
+async def gathered(url: str, most: int) -> AsyncIterator[Batch]:
+    """A task for each, a semaphore, and a retry decorator."""
+    rows = _rows(most)
+    async with _posting(url) as post:
+        places = asyncio.Semaphore(_CONCURRENCY)
+
+        @tenacity.retry(stop=tenacity.stop_after_attempt(5), wait=tenacity.wait_random(0, 1))
+        async def one(row: dict[str, Any]) -> int:
+            async with places:
+                return await post(row)
+
+        async def batch(count: int) -> None:
+            ids = await asyncio.gather(*map(one, rows[:count]), return_exceptions=True)
+            assert all(isinstance(id_, int) for id_ in ids)
+
+        yield batch
+
+
+@contextlib.asynccontextmanager
+async def grouped(url: str, most: int) -> AsyncIterator[Batch]:
+    """A task for each, in a group, and a semaphore."""
+    rows = _rows(most)
+    async with _posting(url) as post:
+        places = asyncio.Semaphore(_CONCURRENCY)
+
+        async def one(row: dict[str, Any]) -> int:
+            async with places:
+                return await post(row)
+
+        async def batch(count: int) -> None:
+            async with asyncio.TaskGroup() as tasks:
+                made = [tasks.create_task(one(row)) for row in rows[:count]]
+            assert all(task.result() for task in made)
+
+        yield batch
+
+
+def _rows(most: int) -> list[dict[str, Any]]:
+    return [{"id": number, "firstName": "Ada"} for number in range(1, most + 1)]
+
+
+@contextlib.asynccontextmanager
+async def _posting(url: str) -> AsyncIterator[_Post]:
+    async with aiohttp.ClientSession() as session:
+
+        async def post(row: dict[str, Any]) -> int:
+            async with session.post(url + PATH, json=row) as response:
+                answer: dict[str, int] = await response.json()
+                return answer["id"]
+
+        yield post
+
+
+def tables(quick: bool) -> Iterator[Table]:
+    """One table."""
+    count = 200 if quick else 50_000
+    with stub() as url:
+        rivals = {
+            "gather, semaphore, tenacity": Rival(gathered, (url, count)),
+            "TaskGroup, semaphore": Rival(grouped, (url, count)),
+            "contactsdk, add_or_update alone": Rival(called, (url, count)),
+            "contactsdk, stream": Rival(streamed, (url, count)),
+            "contactsdk, add_or_update_many": Rival(reported, (url, count)),
+        }
+        costs = in_turn(rivals, count=count, rounds=1 if quick else 3)
+    base = next(iter(costs.values())).per_s
+    yield Table(
+        f"{count:,} contacts, {_CONCURRENCY} at a time",
+        ("contacts/s", "ratio", "CPU us each", "peak MiB"),
+        tuple(
+            (name, cost.per_s, cost.per_s / base, cost.cpu_us, cost.peak_mib)
+            for name, cost in costs.items()
+        ),
+    )
+
+
+if __name__ == "__main__":
+    show(__doc__, tables)

@@ -1,0 +1,82 @@
+"""What does each part of a call cost, so that a regression is found where it is?
+
+    python -m benchmarks.parts [--quick]
+
+Pure functions, many times over in one process: the best of five, in nanoseconds. In a running
+program, where other code takes turns with them, they cost about twice that. Most of making a
+contact that has an email is the check of the address by email-validator; without one it is the
+checks of the other fields.
+"""
+
+import asyncio
+import timeit
+from collections.abc import Callable, Iterator
+
+from benchmarks.measuring import Table, show
+from benchmarks.rivals import BODY, CONTACT, CREDENTIALS
+from contactsdk import Contact, RetryPolicy, UnavailableError, UncertainError
+from contactsdk.deadlines import Deadline, Deadlines
+from contactsdk.retry import Call, may_resend, repeat_safe
+from contactsdk.signing import sign
+from contactsdk.transport import Body, Slots
+from contactsdk.wire import encode, read_id
+
+_TARGET = "/api/1.0/contact?action=addOrUpdateContact"
+_ANSWER = b'{"success":true,"id":33884}'
+_REFUSED = b'{"errorCode":429,"message":"Too many requests","specificCode":0}'
+
+
+def _refused() -> None:
+    try:
+        read_id(200, {}, _REFUSED)
+    except Exception:  # what it is for
+        return
+
+
+def tables(quick: bool) -> Iterator[Table]:
+    """One table, in the order of a call."""
+    policy, slots = RetryPolicy(), Slots(1)
+    add = Call(repeat_safe=False)
+    uncertain, unavailable = UncertainError("late"), UnavailableError("never sent")
+
+    def take_and_give_back() -> None:
+        slots.take_at_once()
+        slots.give_back()
+
+    parts: dict[str, Callable[[], object]] = {
+        "make a contact with an email": lambda: Contact(
+            first_name="Bobby", last_name="Smith", email="bobbysmith@hotmail.com"
+        ),
+        "make a contact without": lambda: Contact(id=1, first_name="Bobby", last_name="Smith"),
+        "encode it": lambda: encode(CONTACT),
+        "what is known of its call": lambda: Call(repeat_safe=repeat_safe(CONTACT, policy)),
+        "a slot": take_and_give_back,
+        "the body that proves": lambda: Body(BODY, on_write=_refused),
+        "sign it": lambda: sign(CREDENTIALS, BODY, target=_TARGET, now=1e9),
+        "read an id": lambda: read_id(200, {}, _ANSWER),
+        "read a refusal": _refused,
+        "decide on an uncertain add": lambda: may_resend(uncertain, add),
+        "decide on one never sent": lambda: may_resend(unavailable, add),
+    }
+    number = 100 if quick else 20_000
+    rows = [
+        (name, min(timeit.repeat(part, number=number, repeat=5)) / number * 1e9)
+        for name, part in parts.items()
+    ]
+    rows.append(("a deadline", asyncio.run(_deadline_ns(number))))
+    yield Table("Parts of a call", ("ns",), tuple(rows))
+
+
+async def _deadline_ns(number: int) -> float:
+    loop = asyncio.get_running_loop()
+    deadlines = Deadlines(loop)
+
+    def keep() -> None:
+        with Deadline(deadlines, loop.time() + 120) as deadline:
+            deadline.shorten(30)
+
+    return min(timeit.repeat(keep, number=number, repeat=5)) / number * 1e9
+
+
+if __name__ == "__main__":
+    show(__doc__, tables)
