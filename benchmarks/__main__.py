@@ -5,8 +5,8 @@
 
 Ten minutes; `--quick` takes seconds, shows only that all of it works, and writes nothing. The
 tables are also written beside this file, as `results.json` and as the chart `results.svg`. Each
-module says what its figures mean; `pace`, `outage`, `latency`, `journal`, `memory` and `soak` are
-about other things than cost, and run by themselves.
+module says what its figures mean; `pace`, `outage`, `latency`, `journal` and `soak` are about other
+things than cost, and run by themselves.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def _write(found: dict[str, str], tables: list[Table]) -> None:
         by_title[title] for title in (calls.SHOWN, calls.SHOWN_OVER_TLS, many.SHOWN)
     )
     charts = [
-        _bars(f"{single.title}: CPU time", "us", single, "CPU us"),
+        _bars(f"{single.title}: rate", "a second", single, "calls/s"),
         _bars(f"{over_tls.title}: CPU time", "us", over_tls, "CPU us"),
         _bars(f"{bulk.title}: rate", "a second", bulk, "contacts/s"),
         _bars(f"{bulk.title}: memory added at the peak", "MiB", bulk, "peak MiB"),

@@ -3,19 +3,18 @@
     python -m benchmarks.growth [--quick]
 
 Updates from a generator, made as they are read, go through `stream` to a bare server in a process
-of its own: 1,000 to 1,000,000 of them 64 at a time, and 20,000 of them 1 to 1,024 at a time. The
-peak is what the run adds to the memory of its process, connections included.
+of its own: 1,000 to 1,000,000 of them 64 at a time, and 20,000 of them 1 to 1,024 at a time, beside
+as many plain posts on an aiohttp session. The peak is what the run adds to the memory of its
+process once its connections are made.
 """
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 
 from benchmarks.measuring import Batch, Rival, Table, in_turn, show
-from benchmarks.rivals import CREDENTIALS
+from benchmarks.rivals import CREDENTIALS, plain
 from benchmarks.stub import stub
 from contactsdk import Contact, ContactClient
-
-_COLUMNS = ("CPU us each", "contacts/s", "peak MiB")
 
 
 @contextlib.asynccontextmanager
@@ -37,16 +36,26 @@ def tables(quick: bool) -> Iterator[Table]:
     sizes = (100, 1_000) if quick else (1_000, 10_000, 100_000, 1_000_000)
     places = (1, 64) if quick else (1, 4, 16, 64, 256, 1_024)
     with stub() as url:
-        rows = tuple(_row(f"{size:,}", url, 64, size) for size in sizes)
-        yield Table("contacts, 64 at a time", _COLUMNS, rows)
-        count = 200 if quick else 20_000
-        rows = tuple(_row(f"{concurrency:,}", url, concurrency, count) for concurrency in places)
-        yield Table(f"at a time, {count:,} contacts", _COLUMNS, rows)
+        columns = ("CPU us each", "contacts/s", "peak MiB")
+        rows = tuple(_row(url, size) for size in sizes)
+        yield Table("How many contacts, 64 at a time", columns, rows)
+        columns = ("CPU us each", "aiohttp", "ratio")
+        rows = tuple(
+            _row_beside(url, concurrency, 200 if quick else 20_000) for concurrency in places
+        )
+        yield Table("How many at a time", columns, rows)
 
 
-def _row(name: str, url: str, concurrency: int, count: int) -> tuple[str | float, ...]:
-    (cost,) = in_turn({name: Rival(streamed, (url, concurrency))}, count=count, rounds=1).values()
-    return name, cost.cpu_us, cost.per_s, cost.peak_mib
+def _row(url: str, count: int) -> tuple[str | float, ...]:
+    (cost,) = in_turn({"": Rival(streamed, (url, 64))}, count=count, rounds=1).values()
+    return f"{count:,}", cost.cpu_us, cost.per_s, cost.peak_mib
+
+
+def _row_beside(url: str, concurrency: int, count: int) -> tuple[str | float, ...]:
+    both = {"ours": Rival(streamed, (url, concurrency)), "plain": Rival(plain, (url, concurrency))}
+    costs = in_turn(both, count=count, rounds=3, warm_up=concurrency)
+    ours, theirs = costs["ours"].cpu_us, costs["plain"].cpu_us
+    return f"{concurrency:,}", ours, theirs, ours / theirs
 
 
 if __name__ == "__main__":

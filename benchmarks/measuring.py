@@ -25,7 +25,6 @@ from attrs import frozen
 Batch: TypeAlias = Callable[[int], Awaitable[None]]
 """Makes so many calls."""
 
-_WARM_UP = 64  # connections that idled too long are made again
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 _PACKAGES = (
     "contactsdk",
@@ -88,14 +87,19 @@ def _text(value: str | float) -> str:
     return f"{value:,.2f}" if abs(value) < 10 and value != int(value) else f"{value:,.0f}"
 
 
-def in_turn(rivals: Mapping[str, Rival], *, count: int, rounds: int) -> dict[str, Cost]:
-    """The median cost of each, over `rounds` in which each makes `count` calls."""
+def in_turn(
+    rivals: Mapping[str, Rival], *, count: int, rounds: int, warm_up: int = 64
+) -> dict[str, Cost]:
+    """The median cost of each, over `rounds` in which each makes `count` calls.
+
+    Before each round come `warm_up` calls: connections that idled too long are made again.
+    """
     measured: dict[str, list[Cost]] = {name: [] for name in rivals}
     with contextlib.ExitStack() as running:
         pipes = {name: running.enter_context(_running(rival)) for name, rival in rivals.items()}
         for _ in range(rounds):
             for name, pipe in pipes.items():
-                pipe.send(count)
+                pipe.send((warm_up, count))
                 measured[name].append(pipe.recv())
     return {
         name: Cost(
@@ -139,8 +143,8 @@ async def _answer(pipe: Connection, rival: Rival) -> None:
     async with rival.make(*rival.args) as batch:
         pipe.send("ready")
         while True:
-            count = pipe.recv()  # blocks the loop, which has nothing to do meanwhile
-            await batch(min(count, _WARM_UP))
+            warm_up, count = pipe.recv()  # blocks the loop, which has nothing to do meanwhile
+            await batch(warm_up)
             peak = _peak_mib()
             cpu, wall = time.process_time(), time.perf_counter()
             await batch(count)

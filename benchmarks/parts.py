@@ -18,7 +18,8 @@ from contactsdk import Contact, RetryPolicy, UnavailableError, UncertainError
 from contactsdk.deadlines import Deadline, Deadlines
 from contactsdk.retry import Call, may_resend, repeat_safe
 from contactsdk.signing import sign
-from contactsdk.transport import Body, Slots
+from contactsdk.slots import Slots
+from contactsdk.transport import Body
 from contactsdk.wire import encode, read_id
 
 _TARGET = "/api/1.0/contact?action=addOrUpdateContact"

@@ -55,7 +55,8 @@ def calls(call: Callable[[], Awaitable[object]], concurrency: int) -> Batch:
 @contextlib.asynccontextmanager
 async def plain(url: str, concurrency: int) -> AsyncIterator[Batch]:
     """aiohttp as it comes: the same bytes, and the answer read."""
-    async with aiohttp.ClientSession() as session:
+    more = {"connector": aiohttp.TCPConnector(limit=concurrency)} if concurrency > 100 else {}
+    async with aiohttp.ClientSession(**more) as session:
         yield calls(lambda: _post(session, url), concurrency)
 
 

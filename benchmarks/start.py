@@ -4,7 +4,8 @@
 
 New interpreters, in turn, the median of 21, with all modules compiled as an installation has them:
 how long an `import` takes, and how long it is from the start of the process to the first answer of
-a bare server, of a contact with an email, whose check is imported with it. The ratio is to aiohttp.
+a bare server, of a contact with an email: the library that checks it is imported for the first
+one. The ratio is to aiohttp.
 """
 
 import functools

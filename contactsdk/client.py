@@ -39,7 +39,8 @@ from contactsdk.retry import (
     resend_while_allowed,
 )
 from contactsdk.signing import Credentials, sign
-from contactsdk.transport import Body, Slots, connection_limit, make_session, transport_error
+from contactsdk.slots import Slots
+from contactsdk.transport import Body, connection_limit, make_session, transport_error
 
 _T = TypeVar("_T")
 

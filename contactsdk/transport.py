@@ -1,6 +1,5 @@
-"""aiohttp as this SDK uses it: session, slots, the body that proves, and its errors as ours."""
+"""aiohttp as this SDK uses it: the session, the body that proves, and its errors as ours."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from http.cookies import BaseCookie, SimpleCookie
 from typing import Final, cast
@@ -51,42 +50,7 @@ def connection_limit(connector: aiohttp.BaseConnector | None) -> int | None:
     return min((limit for limit in limits if limit), default=None)
 
 
-class Slots:
-    """So many at a time, the others in order: a semaphore that costs nothing while there is room.
-
-    A slot is free, held, or handed to those who wait; one that is handed to a waiter that gives up
-    goes to the next.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._free = count
-        self._waiting = 0
-        self._handed = asyncio.Semaphore(0)
-
-    def take_at_once(self) -> bool:
-        """Whether there was room."""
-        if self._free == 0 or self._waiting:
-            return False
-        self._free -= 1
-        return True
-
-    async def take(self) -> None:
-        """Wait for one."""
-        self._waiting += 1
-        try:
-            await self._handed.acquire()
-        finally:
-            self._waiting -= 1
-
-    def give_back(self) -> None:
-        """One that was taken."""
-        if self._waiting:
-            self._handed.release()
-        else:
-            self._free += 1
-
-
-class Body(aiohttp.BytesPayload):
+class Body(aiohttp.Payload):
     """A request body that knows whether its bytes were handed to an open connection.
 
     aiohttp holds the headers back until the first bytes of the body, and without its body nothing
@@ -95,18 +59,27 @@ class Body(aiohttp.BytesPayload):
     is sent.
     """
 
-    def __init__(self, value: bytes, *, on_write: Callable[[], object]) -> None:
-        super().__init__(value, content_type=CONTENT_TYPE)
+    def __init__(self, content: bytes, *, on_write: Callable[[], object]) -> None:
+        super().__init__(content, content_type=CONTENT_TYPE)
         self.sent: bool | None = None
+        self._content = content
         self._on_write = on_write
 
-    async def write_with_length(
-        self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> None:
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return len(self._content)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """As text."""
+        return self._content.decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Mark it, and hand it over."""
         self._on_write()
         transport = cast("aiohttp.http.StreamWriter", writer).transport
         self.sent = transport is not None and not transport.is_closing()
-        await super().write_with_length(writer, content_length)
+        await writer.write(self._content)
 
 
 def transport_error(exc: BaseException, body: Body | None, *, expired: bool) -> ContactError:

@@ -47,8 +47,11 @@ _RENAMED: Final = {
 }
 
 
-def _as_it_is(value: Any) -> Any:
-    return value  # orjson writes enums as numbers, tuples as lists and dates as yyyy-mm-dd itself
+_converter: Final = Converter()
+
+# What orjson writes itself: enums as numbers, tuples as lists, dates as yyyy-mm-dd. It is cattrs'
+# own for numbers, which it knows to leave out.
+_as_it_is: Final[Callable[[Any], Any]] = _converter.get_unstructure_hook(int)
 
 
 def _write_external_url(part: ExternalUrl) -> dict[str, Any]:
@@ -71,7 +74,7 @@ _OVERRIDES: Final[dict[str, Any]] = {
 }
 
 _unstructure: Final[Callable[[Contact], dict[str, Any]]] = make_dict_unstructure_fn(
-    Contact, Converter(), _cattrs_omit_if_default=True, **_OVERRIDES
+    Contact, _converter, _cattrs_omit_if_default=True, **_OVERRIDES
 )
 
 

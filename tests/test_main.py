@@ -24,7 +24,10 @@ def test_without_the_extra_it_says_what_to_install(missing, monkeypatch, capsys)
     with pytest.raises(SystemExit) as caught:
         __main__.main()
     assert caught.value.code == 2
-    assert capsys.readouterr() == ("", f"{missing} is missing: pip install 'contactsdk[cli]'\n")
+    assert capsys.readouterr() == (
+        "",
+        f"{missing} is missing: install the extra: pip install -e '.[cli]'\n",
+    )
 
 
 def test_another_missing_module_is_no_matter_of_the_extra(monkeypatch):

@@ -165,9 +165,7 @@ async def test_silent_proxy_is_never_sent() -> None:
 
 async def test_host_that_is_not_reached_is_named() -> None:
     async with ContactClient("https://127.0.0.1:1", retry=QUICK) as client:
-        with pytest.raises(
-            UnavailableError, match=r"127\.0\.0\.1: Connect call failed"
-        ):
+        with pytest.raises(UnavailableError, match=r"127\.0\.0\.1: Connect call failed"):
             await client.add_or_update(ADD)
 
 

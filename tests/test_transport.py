@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from contactsdk import Contact, ContactClient, Credentials, UnavailableError, UncertainError
-from contactsdk.transport import Body, Slots, make_session, transport_error
+from contactsdk.transport import Body, make_session, transport_error
 
 ADD = Contact(first_name="Ada", last_name="Quist", email="ada@example.test")
 
@@ -67,63 +67,6 @@ async def test_session_keeps_no_cookies_and_has_the_limit_that_was_asked_for() -
         assert session.connector.limit == 7
 
 
-class TestSlots:
-    async def test_there_is_room_for_so_many(self) -> None:
-        slots = Slots(2)
-
-        assert [slots.take_at_once() for _ in range(3)] == [True, True, False]
-
-    async def test_one_given_back_goes_to_those_who_wait_in_their_order(self) -> None:
-        slots = Slots(1)
-        assert slots.take_at_once()
-        took: list[int] = []
-
-        async def wait(number: int) -> None:
-            await slots.take()
-            took.append(number)
-
-        waiting = [asyncio.create_task(wait(number)) for number in range(3)]
-        await asyncio.sleep(0)
-        for number in range(3):
-            slots.give_back()
-            assert not slots.take_at_once()  # nobody overtakes
-            await asyncio.wait([waiting[number]])
-            assert took == list(range(number + 1))
-        assert not slots.take_at_once()
-        slots.give_back()
-        assert slots.take_at_once()
-
-    @pytest.mark.parametrize("is_handed_over", [False, True])
-    async def test_none_is_lost_with_a_waiter_that_gives_up(self, is_handed_over: bool) -> None:
-        slots = Slots(1)
-        assert slots.take_at_once()
-        waiting = [asyncio.create_task(slots.take()) for _ in range(2)]
-        await asyncio.sleep(0)
-        if is_handed_over:
-            slots.give_back()
-        waiting[0].cancel()
-        await asyncio.wait([waiting[0]])
-        if not is_handed_over:
-            slots.give_back()
-        await waiting[1]
-
-        assert not slots.take_at_once()
-        slots.give_back()
-        assert slots.take_at_once()
-
-    async def test_one_handed_to_the_only_waiter_is_there_after_it_gave_up(self) -> None:
-        slots = Slots(1)
-        assert slots.take_at_once()
-        waiting = asyncio.create_task(slots.take())
-        await asyncio.sleep(0)
-        slots.give_back()
-        waiting.cancel()
-        await asyncio.wait([waiting])
-
-        await slots.take()
-        assert not slots.take_at_once()
-
-
 class _Writer:
     """As much of aiohttp's writer as a body sees."""
 
@@ -144,6 +87,11 @@ class _Transport:
 
 
 class TestBody:
+    def test_shows_what_it_holds(self) -> None:
+        body = Body(b'{"id":1}', on_write=lambda: None)
+
+        assert (body.size, body.decode()) == (8, '{"id":1}')
+
     @pytest.mark.parametrize(
         ("transport", "sent"), [(_Transport(False), True), (_Transport(True), False), (None, False)]
     )

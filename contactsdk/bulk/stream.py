@@ -41,6 +41,7 @@ from contactsdk.retry import (
     repeat_safe,
     resend_while_allowed,
 )
+from contactsdk.slots import Slots
 
 Prepare: TypeAlias = Callable[[Contact], Callable[[Call], Awaitable[int]]]
 """Encodes a contact; what it returns makes one attempt, which returns an id or raises."""
@@ -94,7 +95,7 @@ class OutcomeStream:
             policy, rate_per_s=rate_per_s, give_up_s=give_up_s, clock=self._clock, sleep=sleep
         )
         self._lines = Lines(room=_WAITING_PER_PLACE * concurrency)
-        self._places = asyncio.Semaphore(concurrency)
+        self._places = Slots(concurrency)
         self._workers = 0
         self._aside = 0
         self._in_flight = 0
@@ -246,7 +247,8 @@ class OutcomeStream:
 
     async def _outcome_of(self, index: int, item: Item) -> Outcome:
         assert isinstance(item, Contact)  # noqa: S101  # errors stand in no line
-        await self._places.acquire()
+        if not self._places.take_at_once():
+            await self._places.take()
         started_at = self._clock()
         deadline_s = self._policy.deadline_s
         call = Call(
@@ -281,7 +283,7 @@ class OutcomeStream:
             result = _interrupted(call)
             result.__cause__ = exc
         finally:
-            self._places.release()
+            self._places.give_back()
         return self._settle(index, result, call.attempts, self._clock() - started_at)
 
     async def _send(self, index: int, contact: Contact, call: Call, started_at: float) -> int:
@@ -353,7 +355,7 @@ class OutcomeStream:
         if wait_s <= 0:
             return
         began_at = self._clock()
-        self._places.release()
+        self._places.give_back()
         self._aside += 1
         if self._aside <= self._concurrency:
             self._add_worker()
@@ -363,7 +365,7 @@ class OutcomeStream:
                 await self._sleep(min(left_s, LOOK_UP_S))
         finally:
             self._aside -= 1
-        await self._places.acquire()
+        await self._places.take()
         if call.deadline is not None:
             own_s = 0.0 if call.is_held_up else wait_s
             call.deadline += self._clock() - began_at - own_s
