@@ -1,23 +1,23 @@
 """Room for so many at a time."""
 
 import asyncio
+from collections import deque
 
 
 class Slots:
     """So many at a time, the others in order: a semaphore that costs little while there is room.
 
-    A slot is free, held, or handed to those who wait; one that is handed to a waiter that gives up
-    goes to the next.
+    One given back belongs at once to the first that waits. Behind one that has its turn and has not
+    yet noticed nobody waits, as with asyncio's semaphore, where all may wait for each other so.
     """
 
     def __init__(self, count: int) -> None:
         self._free = count
-        self._waiting = 0
-        self._handed = asyncio.Semaphore(0)
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     def take_at_once(self) -> bool:
         """Whether there was room."""
-        if self._free == 0 or self._waiting:
+        if self._free == 0:
             return False
         self._free -= 1
         return True
@@ -26,15 +26,20 @@ class Slots:
         """Wait for one, if there is no room."""
         if self.take_at_once():
             return
-        self._waiting += 1
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
         try:
-            await self._handed.acquire()
-        finally:
-            self._waiting -= 1
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self.give_back()  # it was this one's already
+            raise
 
     def give_back(self) -> None:
         """One that was taken."""
-        if self._waiting:
-            self._handed.release()
-        else:
-            self._free += 1
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1

@@ -71,3 +71,18 @@ async def test_one_handed_to_the_only_waiter_is_there_after_it_gave_up() -> None
 
     await slots.take()
     assert not slots.take_at_once()
+
+
+async def test_who_comes_back_does_not_wait_behind_one_that_has_its_turn() -> None:
+    slots = Slots(2)
+    assert slots.take_at_once()
+    assert slots.take_at_once()
+    waiting = asyncio.create_task(slots.take())
+    await asyncio.sleep(0)
+
+    slots.give_back()  # goes to the one that waits
+    slots.give_back()
+
+    assert slots.take_at_once()
+    assert not slots.take_at_once()
+    await waiting
