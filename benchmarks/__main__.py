@@ -18,6 +18,7 @@ from benchmarks.chart import Bars, svg
 from benchmarks.measuring import Table, machine
 
 _FOLDER = Path(__file__).parent
+_VERSIONS = ("Python", "aiohttp", "tenacity", "httpx")
 
 
 def main() -> None:
@@ -50,16 +51,18 @@ def _write(found: dict[str, str], tables: list[Table]) -> None:
     }
     (_FOLDER / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     by_title = {table.title: table for table in tables}
-    single, over_tls, bulk = (
-        by_title[title] for title in (calls.SHOWN, calls.SHOWN_OVER_TLS, many.SHOWN)
+    shown = (
+        (calls.SHOWN, "calls/s", "rate", "a second"),
+        (calls.SHOWN_OVER_TLS, "CPU us", "CPU time", "us"),
+        (many.SHOWN, "contacts/s", "rate", "a second"),
+        (many.SHOWN, "peak MiB", "memory added at the peak", "MiB"),
     )
     charts = [
-        _bars(f"{single.title}: rate", "a second", single, "calls/s"),
-        _bars(f"{over_tls.title}: CPU time", "us", over_tls, "CPU us"),
-        _bars(f"{bulk.title}: rate", "a second", bulk, "contacts/s"),
-        _bars(f"{bulk.title}: memory added at the peak", "MiB", bulk, "peak MiB"),
+        _bars(f"{title}: {what}", unit, by_title[title], column)
+        for title, column, what, unit in shown
+        if title in by_title  # without what it needs, a table is left out
     ]
-    versions = (f"{name} {found[name]}" for name in ("Python", "aiohttp", "tenacity", "httpx"))
+    versions = (f"{name} {found[name]}" for name in _VERSIONS if name in found)
     footer = f"{', '.join(versions)}; {found['cores']} cores; python -m benchmarks"
     (_FOLDER / "results.svg").write_text(svg(charts, footer))
 

@@ -57,12 +57,12 @@ def tables(quick: bool) -> Iterator[Table]:
             }
             yield _table("With uvloop, 64 at a time", all_, quick)
     if find_spec("trustme"):
-        with authority() as (certificate, trusted), stub(certificate=certificate) as url:
+        with authority() as certificate, stub(certificate=certificate) as url:
             for concurrency in (8, 64):
-                args = (url, concurrency, trusted)
+                args = (url, concurrency)
                 all_ = {
-                    "aiohttp": Rival(rivals.plain_over_tls, args),
-                    "contactsdk": Rival(rivals.sdk_over_tls, args),
+                    "aiohttp": Rival(rivals.plain, args),
+                    "contactsdk": Rival(rivals.sdk, args),
                 }
                 yield _table(f"Over TLS, {concurrency} at a time", all_, quick)
 

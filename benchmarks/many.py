@@ -11,14 +11,11 @@ peak is what the run itself adds to the memory of its process, what it returns i
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import aiohttp
-import tenacity
-
 from benchmarks.measuring import Batch, Rival, Table, in_turn, show
-from benchmarks.rivals import CREDENTIALS, PATH
+from benchmarks.rivals import CREDENTIALS, posting, tries_again
 from benchmarks.stub import stub
 from contactsdk import Contact, ContactClient
 
@@ -26,13 +23,11 @@ SHOWN = "50,000 contacts, 64 at a time"
 
 _CONCURRENCY = 64
 
-_Post = Callable[[dict[str, Any]], Awaitable[int]]
-
 
 @contextlib.asynccontextmanager
 async def streamed(url: str, most: int) -> AsyncIterator[Batch]:
     """Each outcome as it comes."""
-    contacts = [Contact(id=number, first_name="Ada") for number in range(1, most + 1)]
+    contacts = _contacts(most)
     async with ContactClient(url, CREDENTIALS) as client:
 
         async def batch(count: int) -> None:
@@ -46,7 +41,7 @@ async def streamed(url: str, most: int) -> AsyncIterator[Batch]:
 @contextlib.asynccontextmanager
 async def reported(url: str, most: int) -> AsyncIterator[Batch]:
     """All outcomes at the end."""
-    contacts = [Contact(id=number, first_name="Ada") for number in range(1, most + 1)]
+    contacts = _contacts(most)
     async with ContactClient(url, CREDENTIALS) as client:
 
         async def batch(count: int) -> None:
@@ -59,7 +54,7 @@ async def reported(url: str, most: int) -> AsyncIterator[Batch]:
 @contextlib.asynccontextmanager
 async def called(url: str, most: int) -> AsyncIterator[Batch]:
     """One call after another in so many loops."""
-    contacts = [Contact(id=number, first_name="Ada") for number in range(1, most + 1)]
+    contacts = _contacts(most)
     async with ContactClient(url, CREDENTIALS) as client:
 
         async def some(left: Iterator[Contact]) -> None:
@@ -77,10 +72,10 @@ async def called(url: str, most: int) -> AsyncIterator[Batch]:
 async def gathered(url: str, most: int) -> AsyncIterator[Batch]:
     """A task for each, a semaphore, and a retry decorator."""
     rows = _rows(most)
-    async with _posting(url) as post:
+    async with posting(url) as post:
         places = asyncio.Semaphore(_CONCURRENCY)
 
-        @tenacity.retry(stop=tenacity.stop_after_attempt(5), wait=tenacity.wait_random(0, 1))
+        @tries_again
         async def one(row: dict[str, Any]) -> int:
             async with places:
                 return await post(row)
@@ -96,7 +91,7 @@ async def gathered(url: str, most: int) -> AsyncIterator[Batch]:
 async def grouped(url: str, most: int) -> AsyncIterator[Batch]:
     """A task for each, in a group, and a semaphore."""
     rows = _rows(most)
-    async with _posting(url) as post:
+    async with posting(url) as post:
         places = asyncio.Semaphore(_CONCURRENCY)
 
         async def one(row: dict[str, Any]) -> int:
@@ -111,20 +106,12 @@ async def grouped(url: str, most: int) -> AsyncIterator[Batch]:
         yield batch
 
 
+def _contacts(most: int) -> list[Contact]:
+    return [Contact(id=number, first_name="Ada") for number in range(1, most + 1)]
+
+
 def _rows(most: int) -> list[dict[str, Any]]:
     return [{"id": number, "firstName": "Ada"} for number in range(1, most + 1)]
-
-
-@contextlib.asynccontextmanager
-async def _posting(url: str) -> AsyncIterator[_Post]:
-    async with aiohttp.ClientSession() as session:
-
-        async def post(row: dict[str, Any]) -> int:
-            async with session.post(url + PATH, json=row) as response:
-                answer: dict[str, int] = await response.json()
-                return answer["id"]
-
-        yield post
 
 
 def tables(quick: bool) -> Iterator[Table]:

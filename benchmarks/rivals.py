@@ -6,10 +6,11 @@ time. All send the same contact; the SDK also signs it, and has its deadline and
 
 import asyncio
 import contextlib
+import functools
 import importlib
-import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import aiohttp
 import orjson
@@ -18,7 +19,6 @@ import tenacity
 from benchmarks.generated import PACKAGE
 from benchmarks.measuring import Batch
 from contactsdk import Contact, ContactClient, Credentials, EmailStatus
-from contactsdk.transport import make_session
 from contactsdk.wire import encode
 
 CONTACT = Contact(
@@ -57,47 +57,43 @@ async def plain(url: str, concurrency: int) -> AsyncIterator[Batch]:
     """aiohttp as it comes: the same bytes, and the answer read."""
     more = {"connector": aiohttp.TCPConnector(limit=concurrency)} if concurrency > 100 else {}
     async with aiohttp.ClientSession(**more) as session:
-        yield calls(lambda: _post(session, url), concurrency)
+
+        async def call() -> None:
+            async with session.post(url + PATH, data=BODY, headers=HEADERS) as response:
+                await response.read()
+
+        yield calls(call, concurrency)
 
 
 @contextlib.asynccontextmanager
-async def plain_over_tls(url: str, concurrency: int, authority: str) -> AsyncIterator[Batch]:
-    """The same over TLS."""
-    connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=authority))
-    async with aiohttp.ClientSession(connector=connector) as session:
-        yield calls(lambda: _post(session, url), concurrency)
+async def posting(url: str) -> AsyncIterator[Callable[[dict[str, Any]], Awaitable[int]]]:
+    """What posts the fields of a contact as JSON and gives the id that is answered."""
+    async with aiohttp.ClientSession() as session:
+
+        async def post(fields: dict[str, Any]) -> int:
+            async with session.post(url + PATH, json=fields) as response:
+                answer: dict[str, int] = await response.json()
+                return answer["id"]
+
+        yield post
 
 
-async def _post(session: aiohttp.ClientSession, url: str) -> None:
-    async with session.post(url + PATH, data=BODY, headers=HEADERS) as response:
-        await response.read()
+tries_again = tenacity.retry(stop=tenacity.stop_after_attempt(5), wait=tenacity.wait_random(0, 1))
+"""The decorator that people put on such a function."""
 
 
 @contextlib.asynccontextmanager
 async def with_json(url: str, concurrency: int) -> AsyncIterator[Batch]:
     """aiohttp with `json=` and `.json()`."""
-    fields = orjson.loads(BODY)
-    async with aiohttp.ClientSession() as session:
-
-        async def call() -> None:
-            async with session.post(url + PATH, json=fields) as response:
-                await response.json()
-
-        yield calls(call, concurrency)
+    async with posting(url) as post:
+        yield calls(functools.partial(post, orjson.loads(BODY)), concurrency)
 
 
 @contextlib.asynccontextmanager
 async def with_tenacity(url: str, concurrency: int) -> AsyncIterator[Batch]:
     """The same under a tenacity decorator."""
-    fields = orjson.loads(BODY)
-    async with aiohttp.ClientSession() as session:
-
-        @tenacity.retry(stop=tenacity.stop_after_attempt(5), wait=tenacity.wait_random(0, 1))
-        async def call() -> None:
-            async with session.post(url + PATH, json=fields) as response:
-                await response.json()
-
-        yield calls(call, concurrency)
+    async with posting(url) as post:
+        yield calls(functools.partial(tries_again(post), orjson.loads(BODY)), concurrency)
 
 
 @contextlib.asynccontextmanager
@@ -105,18 +101,6 @@ async def sdk(url: str, concurrency: int) -> AsyncIterator[Batch]:
     """The SDK, with a contact that was made before."""
     async with ContactClient(url, CREDENTIALS) as client:
         yield calls(lambda: client.add_or_update(CONTACT), concurrency)
-
-
-@contextlib.asynccontextmanager
-async def sdk_over_tls(url: str, concurrency: int, authority: str) -> AsyncIterator[Batch]:
-    """The SDK over TLS, on a session like its own that trusts the benchmark's authority."""
-    async with make_session(max_connections=100, keepalive_s=4, trace_configs=()) as own:
-        connector = aiohttp.TCPConnector(
-            limit=100, keepalive_timeout=4, ssl=ssl.create_default_context(cafile=authority)
-        )
-        async with aiohttp.ClientSession(connector=connector, cookie_jar=own.cookie_jar) as session:
-            client = ContactClient(url, CREDENTIALS, session=session)
-            yield calls(lambda: client.add_or_update(CONTACT), concurrency)
 
 
 @contextlib.asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import multiprocessing
+import os
 import re
 import ssl
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import cast
+from unittest import mock
 
 _BODY = b'{"success":true,"id":33884}'
 _ANSWER = (
@@ -37,16 +39,17 @@ def stub(latency_s: float = 0.0, certificate: str | None = None) -> Iterator[str
 
 
 @contextlib.contextmanager
-def authority() -> Iterator[tuple[str, str]]:
-    """Files of a certificate with its key, for this machine, and of the authority behind it."""
+def authority() -> Iterator[str]:
+    """A file with a certificate for this machine; new processes trust whoever signed it."""
     import trustme
 
     made = trustme.CA()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ):
         certificate, trusted = Path(folder, "certificate.pem"), Path(folder, "authority.pem")
         made.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
         made.cert_pem.write_to_path(trusted)
-        yield str(certificate), str(trusted)
+        os.environ["SSL_CERT_FILE"] = str(trusted)
+        yield str(certificate)
 
 
 def _serve(pipe: Connection, latency_s: float, certificate: str | None) -> None:

@@ -16,7 +16,7 @@ class Slots:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def take_at_once(self) -> bool:
-        """Whether there was room."""
+        """Whether there was room; then not even a coroutine is made."""
         if self._free == 0:
             return False
         self._free -= 1

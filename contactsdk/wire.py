@@ -49,8 +49,8 @@ _RENAMED: Final = {
 
 _converter: Final = Converter()
 
-# What orjson writes itself: enums as numbers, tuples as lists, dates as yyyy-mm-dd. It is cattrs'
-# own for numbers, which it knows to leave out.
+# orjson writes the rest itself: enums as numbers, tuples as lists, dates as yyyy-mm-dd. A function
+# of our own would be called for each field; cattrs leaves out its own.
 _as_it_is: Final[Callable[[Any], Any]] = _converter.get_unstructure_hook(int)
 
 

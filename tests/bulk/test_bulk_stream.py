@@ -465,6 +465,21 @@ async def test_never_more_in_flight_than_asked_for_whatever_stands_aside() -> No
 
 
 @in_held_time
+async def test_all_places_are_busy_again_once_nobody_stands_aside() -> None:
+    def judge(contact: Contact) -> int | Exception:
+        number = int(contact.external_id or 0)
+        is_first = platform.sent.count(contact) == 1
+        return UnavailableError("away") if number < 1000 and number % 100 < 6 and is_first else 1
+
+    platform = HeldPlatform(judge, latency_s=0)
+
+    report = await collect(stream_of(updates(range(1, 3001)), platform, concurrency=64))
+
+    assert len(report.ids) == 3000
+    assert max(platform.abreast[-1000:]) == 64
+
+
+@in_held_time
 async def test_async_input_that_waits_for_an_outcome_is_not_kept_waiting_by_a_backoff() -> None:
     fed: asyncio.Queue[Contact | None] = asyncio.Queue()
 
