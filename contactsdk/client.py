@@ -30,13 +30,13 @@ from contactsdk.journal import Account, JournalRun, SqliteJournal
 from contactsdk.models import Contact, Item
 from contactsdk.retry import (
     Call,
+    Resender,
     RetryBudget,
     RetryPolicy,
     check_count,
     check_seconds,
     logger,
     repeat_safe,
-    resend_while_allowed,
 )
 from contactsdk.signing import Credentials, sign
 from contactsdk.slots import Slots
@@ -105,12 +105,12 @@ class ContactClient:
         key, secret = ("", "") if credentials is None else (credentials.key, credentials.secret)
         self._account = Account(url=str(self._contact_url), key=key, secret=secret)
         self._retry = retry
-        self._budget = RetryBudget()
         self._timeout_s = timeout_s
         # The wait for the pool is not aiohttp's to time: _slots lets no more in than it takes.
         self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout_s)
         self._clock_offset_s = 0.0
-        self._deadlines: Deadlines  # made for the loop
+        self._deadlines: Deadlines  # these two are made for the loop
+        self._resend: Resender[Call]
 
         self._session = session
         self._owns_session = session is None
@@ -156,7 +156,7 @@ class ContactClient:
         if not isinstance(contact, Contact):
             raise TypeError(f"contact must be a Contact, not {type(contact).__name__}")
         return await self._run(
-            self._prepare(contact),
+            functools.partial(self._send, contact),
             repeat_safe=repeat_safe(contact, self._retry),
             deadline_s=deadline_s,
         )
@@ -244,7 +244,7 @@ class ContactClient:
         self._running_loop()
         return OutcomeStream(
             contacts,
-            self._prepare,
+            self._send,
             self._retry,
             concurrency=concurrency,
             rate_per_s=rate_per_s,
@@ -318,9 +318,8 @@ class ContactClient:
     ) -> None:
         await self.aclose()
 
-    def _prepare(self, contact: Contact) -> Callable[[Call], Awaitable[int]]:
-        content = wire.encode(contact)
-        return functools.partial(self._attempt, self._contact_url, content, wire.read_id)
+    def _send(self, contact: Contact, call: Call) -> Awaitable[int]:
+        return self._attempt(self._contact_url, wire.encode(contact), wire.read_id, call)
 
     async def _run(
         self,
@@ -338,9 +337,7 @@ class ContactClient:
             repeat_safe=repeat_safe,
             deadline=None if deadline_s is None else clock() + deadline_s,
         )
-        return await resend_while_allowed(
-            attempt, call, policy=self._retry, budget=self._budget, clock=clock
-        )
+        return await self._resend(attempt, call)
 
     async def _look(
         self, url: URL, content: bytes, read: _Read[_T], deadline_s: float | None
@@ -449,6 +446,7 @@ class ContactClient:
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop, self._deadlines = loop, Deadlines(loop)
+            self._resend = Resender(self._retry, budget=RetryBudget(), clock=loop.time)
         if self._loop is not loop:
             raise RuntimeError(
                 "this client was first used in another event loop: make one client for each loop"

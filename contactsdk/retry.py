@@ -9,10 +9,10 @@ import logging
 import math
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from attrs import define, frozen
-from tenacity import AsyncRetrying, RetryCallState
+from tenacity import DoSleep, RetryCallState, Retrying, retry_always
 
 from contactsdk.errors import ContactError, RateLimitedError, UnavailableError, UncertainError
 from contactsdk.models import Contact
@@ -131,6 +131,9 @@ class Call:
     resend_turn: Callable[[], Awaitable[object]] | None = None
 
 
+_C = TypeVar("_C", bound=Call)
+
+
 def repeat_safe(contact: Contact, policy: RetryPolicy) -> bool:
     """Whether applying this contact twice does no more than applying it once."""
     return contact.id is not None or bool(contact.update_if_exists) or policy.replay_adds
@@ -147,122 +150,118 @@ def may_resend(error: ContactError, call: Call) -> bool:
             return False
 
 
-async def resend_while_allowed(
-    attempt: Callable[[Call], Awaitable[_T]],
-    call: Call,
-    *,
-    policy: RetryPolicy,
-    budget: RetryBudget | None,
-    clock: Callable[[], float],
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> _T:
-    """Await `attempt` until it succeeds, or must not or may not be made again.
+async def _sleep(seconds: float, call: Call) -> None:
+    await asyncio.sleep(seconds)
 
-    `budget` bounds the retries of many calls together, `None` for no such bound.
 
-    Raises:
-        ContactError: That of the last attempt; but once the call is in doubt, an `UncertainError`,
-            since no later answer tells what became of the earlier request.
+class Resender(Generic[_C]):
+    """Makes attempts until one succeeds, or must not or may not be followed by another.
+
+    One serves any number of calls, and tenacity decides for all of them: nothing awaits while it
+    does, so that no two decisions meet. `budget` bounds the retries of these calls together, `None`
+    for no such bound. `wait` gets the seconds to wait and the call that does.
     """
-    call.attempts += 1
-    try:
-        result = await attempt(call)
-    except ContactError as error:
-        result = await _resend(attempt, error, call, policy, budget, clock, sleep)
-    if budget is not None:
-        budget.give_back()
-    return result
 
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        *,
+        budget: RetryBudget | None,
+        clock: Callable[[], float],
+        wait: Callable[[float, _C], Awaitable[None]] = _sleep,
+    ) -> None:
+        self._policy = policy
+        self._budget = budget
+        self._clock = clock
+        self._wait = wait
+        self._retrying = Retrying(
+            retry=retry_always,
+            wait=self._backoff_s,
+            stop=self._is_enough,
+            before_sleep=self._log,
+            retry_error_callback=lambda _: None,
+        )
+        self._retrying.begin()
 
-async def _resend(
-    attempt: Callable[[Call], Awaitable[_T]],
-    first: ContactError | None,
-    call: Call,
-    policy: RetryPolicy,
-    budget: RetryBudget | None,
-    clock: Callable[[], float],
-    sleep: Callable[[float], Awaitable[None]],
-) -> _T:
-    async def once_more() -> _T:
-        # tenacity gets the failed first attempt as its own; else the second would come at once.
-        nonlocal first
-        if first is not None:
-            error, first = first, None
-            raise error
-        call.attempts += 1
-        return await attempt(call)
+    async def __call__(self, attempt: Callable[[_C], Awaitable[_T]], call: _C) -> _T:
+        """Await `attempt` with this call, and again while that is allowed.
 
-    def is_allowed(state: RetryCallState) -> bool:
-        error = _error(state)
-        if error is None:
-            return False
+        Raises:
+            ContactError: That of the last attempt; but once the call is in doubt, an
+                `UncertainError`, since no later answer tells what became of the earlier request.
+        """
+        while True:
+            call.attempts += 1
+            try:
+                result = await attempt(call)
+            except ContactError as error:
+                wait_s = self._wait_s(error, call)
+                if wait_s is None:
+                    if call.in_doubt and not isinstance(error, UncertainError):
+                        raise _still_in_doubt(error) from error
+                    raise
+            else:
+                if self._budget is not None:
+                    self._budget.give_back()
+                return result
+            await self._wait(wait_s, call)
+
+    def _wait_s(self, error: ContactError, call: _C) -> float | None:
+        """How long to wait before the next attempt; `None` for no more of them."""
         error.attempts = call.attempts
         call.in_doubt = call.in_doubt or isinstance(error, UncertainError)
         call.holdups += call.is_held_up
-        return may_resend(error, call)
+        if not may_resend(error, call):
+            return None
+        state = RetryCallState(self._retrying, fn=None, args=(error, call), kwargs={})
+        state.set_exception((type(error), error, error.__traceback__))
+        next_step = self._retrying.iter(state)
+        return next_step if isinstance(next_step, DoSleep) else None
 
-    def wait_s(state: RetryCallState) -> float:
+    def _backoff_s(self, state: RetryCallState) -> float:
+        error, call = state.args
         if call.is_held_up:
             return 0.0
-        asked_s = _asked_s(state)
-        return policy.backoff_s(call.attempts - call.holdups) if asked_s is None else asked_s
+        asked_s: float | None = error.retry_after_s
+        return self._policy.backoff_s(call.attempts - call.holdups) if asked_s is None else asked_s
 
-    def is_enough(state: RetryCallState) -> bool:
+    def _is_enough(self, state: RetryCallState) -> bool:
+        error, call = state.args
         # Waiting as told is no storm.
-        drawn_on = None if isinstance(_error(state), RateLimitedError) else budget
+        drawn_on = None if isinstance(error, RateLimitedError) else self._budget
         return (
-            call.attempts - call.holdups >= policy.attempts
-            or (not call.is_held_up and (_asked_s(state) or 0.0) > policy.max_wait_s)
-            or (call.deadline is not None and clock() + state.upcoming_sleep >= call.deadline)
+            call.attempts - call.holdups >= self._policy.attempts
+            or (not call.is_held_up and (error.retry_after_s or 0.0) > self._policy.max_wait_s)
+            or (call.deadline is not None and self._clock() + state.upcoming_sleep >= call.deadline)
             or (drawn_on is not None and not drawn_on.take())
         )
 
-    def log(state: RetryCallState) -> None:
+    def _log(self, state: RetryCallState) -> None:
+        error, call = state.args
         logger.info(
             "attempt %d of %d follows in %.2f s: %s",
             call.attempts - call.holdups + 1,
-            policy.attempts,
+            self._policy.attempts,
             state.upcoming_sleep,
-            reason(_error(state)),
+            reason(error),
         )
 
-    retrying = AsyncRetrying(
-        retry=is_allowed,
-        wait=wait_s,
-        stop=is_enough,
-        before_sleep=log,
-        sleep=sleep,
-        reraise=True,
+
+def _still_in_doubt(last: ContactError) -> UncertainError:
+    return UncertainError(
+        f"an earlier attempt may have been applied; the last one was not: {last.message}",
+        http_status=last.http_status,
+        error_code=last.error_code,
+        specific_code=last.specific_code,
+        attempts=last.attempts,
     )
-    try:
-        return await retrying(once_more)
-    except ContactError as last:
-        if not call.in_doubt or isinstance(last, UncertainError):
-            raise
-        raise UncertainError(
-            f"an earlier attempt may have been applied; the last one was not: {last.message}",
-            http_status=last.http_status,
-            error_code=last.error_code,
-            specific_code=last.specific_code,
-            attempts=call.attempts,
-        ) from last
 
 
-def reason(error: ContactError | None) -> str:
+def reason(error: ContactError) -> str:
     """Why an attempt failed, in words of our own: nothing of a contact, nothing of the platform."""
     parts = [type(error).__name__]
-    if error is not None and error.http_status is not None:
+    if error.http_status is not None:
         parts.append(f"HTTP {error.http_status}")
-    if error is not None and isinstance(error.error_code, int):
+    if isinstance(error.error_code, int):
         parts.append(f"errorCode {error.error_code}")
     return ", ".join(parts)
-
-
-def _asked_s(state: RetryCallState) -> float | None:
-    error = _error(state)
-    return None if error is None else error.retry_after_s
-
-
-def _error(state: RetryCallState) -> ContactError | None:
-    error = state.outcome.exception() if state.outcome is not None else None
-    return error if isinstance(error, ContactError) else None

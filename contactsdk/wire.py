@@ -278,6 +278,8 @@ def _seconds(http_date: str) -> float | None:
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
     if _DIGITS.fullmatch(value):
         return float(value)
     # A date is read against the answer's own, so that the clocks need not agree.

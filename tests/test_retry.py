@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import gc
 import logging
 import math
 from collections.abc import Awaitable, Sequence
@@ -24,11 +25,11 @@ from contactsdk.errors import (
 )
 from contactsdk.retry import (
     Call,
+    Resender,
     RetryBudget,
     RetryPolicy,
     may_resend,
     repeat_safe,
-    resend_while_allowed,
 )
 
 ADD = a_contact()
@@ -49,7 +50,7 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
-    async def sleep(self, seconds: float) -> None:
+    async def wait(self, seconds: float, _: Call) -> None:
         await asyncio.sleep(0)
         self.slept.append(seconds)
         self.now += seconds
@@ -81,14 +82,10 @@ def run(
 ) -> Awaitable[int]:
     """One call of the platform; safe to repeat unless it says otherwise."""
     clock = clock or Clock()
-    return resend_while_allowed(
-        platform,
-        Call(repeat_safe=safe, deadline=deadline),
-        policy=RetryPolicy(**policy),
-        budget=budget or RetryBudget(),
-        clock=clock,
-        sleep=clock.sleep,
+    resend = Resender(
+        RetryPolicy(**policy), budget=budget or RetryBudget(), clock=clock, wait=clock.wait
     )
+    return resend(platform, Call(repeat_safe=safe, deadline=deadline))
 
 
 async def failure(platform: Platform, **options: Any) -> ContactError:
@@ -213,11 +210,30 @@ def test_what_may_be_sent_again(error: ContactError, add: bool, upsert: bool, up
 
 
 async def test_a_first_success_never_enters_tenacity(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("tenacity was entered")
 
-    monkeypatch.setattr(retry, "AsyncRetrying", refuse)
+    monkeypatch.setattr(retry, "RetryCallState", refuse)
     assert await run(Platform([])) == 33884
+
+
+async def test_retries_leave_no_cycles_to_the_garbage_collector() -> None:
+    # A bulk run that is throttled now and then would spend its time on collecting them.
+    async def attempt(call: Call) -> int:
+        if call.attempts < 4:
+            raise UnavailableError("no")
+        return 33884
+
+    clock = Clock()
+    resend = Resender(RetryPolicy(), budget=None, clock=clock, wait=clock.wait)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            await resend(attempt, Call(repeat_safe=True))
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("kind", RETRIED)
@@ -343,14 +359,8 @@ async def test_a_call_that_may_not_go_on_draws_nothing() -> None:
 
 async def test_without_a_budget_only_the_attempts_are_counted() -> None:
     clock = Clock()
-    result = await resend_while_allowed(
-        Platform([UnavailableError("no")] * 4),
-        Call(repeat_safe=True),
-        policy=RetryPolicy(),
-        budget=None,
-        clock=clock,
-        sleep=clock.sleep,
-    )
+    resend = Resender(RetryPolicy(), budget=None, clock=clock, wait=clock.wait)
+    result = await resend(Platform([UnavailableError("no")] * 4), Call(repeat_safe=True))
     assert (result, len(clock.slept)) == (33884, 4)
 
 
@@ -449,21 +459,13 @@ async def test_what_is_not_ours_passes_through_untouched(
 async def test_a_call_cancelled_while_it_waits_ends_cancelled() -> None:
     waiting = asyncio.Event()
 
-    async def sleep(_: float) -> None:
+    async def wait(*_: Any) -> None:
         waiting.set()
         await asyncio.Event().wait()
 
     platform = Platform([UnavailableError("no")] * 2)
-    call = asyncio.ensure_future(
-        resend_while_allowed(
-            platform,
-            Call(repeat_safe=True),
-            policy=RetryPolicy(),
-            budget=RetryBudget(),
-            clock=Clock(),
-            sleep=sleep,
-        )
-    )
+    resend = Resender(RetryPolicy(), budget=RetryBudget(), clock=Clock(), wait=wait)
+    call = asyncio.ensure_future(resend(platform, Call(repeat_safe=True)))
     await waiting.wait()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -473,20 +475,24 @@ async def test_a_call_cancelled_while_it_waits_ends_cancelled() -> None:
 
 @pytest.mark.usefixtures("longest_waits")
 async def test_calls_at_the_same_time_share_nothing_but_the_budget() -> None:
-    clocks = [Clock() for _ in range(4)]
+    slept: dict[Call, list[float]] = {}
+
+    async def wait(seconds: float, call: Call) -> None:
+        slept.setdefault(call, []).append(seconds)
+        await asyncio.sleep(0)
+
+    resend = Resender(RetryPolicy(), budget=RetryBudget(), clock=Clock(), wait=wait)
     platforms = [
         Platform([]),
         Platform([UnavailableError("no")] * 2),
         Platform([UncertainError("timeout"), RejectedError("no")]),
         Platform([UnavailableError("no"), RejectedError("no")]),
     ]
-    results = await asyncio.gather(
-        *(run(platform, clock=clock) for platform, clock in zip(platforms, clocks, strict=True)),
-        return_exceptions=True,
-    )
+    calls = [Call(repeat_safe=True) for _ in platforms]
+    results = await asyncio.gather(*map(resend, platforms, calls), return_exceptions=True)
     assert [getattr(result, "attempts", result) for result in results] == [33884, 33884, 2, 2]
     assert list(map(type, results)) == [int, int, UncertainError, RejectedError]
-    assert [clock.slept for clock in clocks] == [[], [0.5, 1.0], [0.5], [0.5]]
+    assert [slept.get(call, []) for call in calls] == [[], [0.5, 1.0], [0.5], [0.5]]
 
 
 scripts = st.lists(st.sampled_from([*RETRIED, *FINAL]), max_size=6)

@@ -15,6 +15,8 @@ from collections.abc import (
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
+from attrs import define
+
 from contactsdk.bulk.lines import Lines
 from contactsdk.bulk.outcomes import BulkReport, Outcome, Progress
 from contactsdk.bulk.reading import Input, was_cancelled
@@ -33,24 +35,34 @@ from contactsdk.models import Contact, Item, key_of
 from contactsdk.pacing import LOOK_UP_S, RACES, NoMoreTurnsError, Pacer
 from contactsdk.retry import (
     Call,
+    Resender,
     RetryPolicy,
     check_count,
     check_positive,
     check_seconds,
     logger,
     repeat_safe,
-    resend_while_allowed,
 )
 from contactsdk.slots import Slots
 
-Prepare: TypeAlias = Callable[[Contact], Callable[[Call], Awaitable[int]]]
-"""Encodes a contact; what it returns makes one attempt, which returns an id or raises."""
+Send: TypeAlias = Callable[[Contact, Call], Awaitable[int]]
+"""Makes one attempt to send a contact, which returns its id or raises."""
 
 OnProgress: TypeAlias = Callable[[Progress], object]
 
-_WAITING_PER_PLACE: Final = 4  # how far a long run of equal keys is read ahead
+_WAITING_PER_PLACE: Final = 4  # as many are read and not sent: equal keys, and own backoffs
 _TICK_S: Final = 0.1
 _LATELY_TICKS: Final = 50
+
+
+@define(kw_only=True, eq=False)
+class _Sending(Call):
+    """A contact on its way. `aside_s` is the least that it waits by itself before its next try."""
+
+    index: int
+    contact: Contact
+    started_at: float
+    aside_s: float = 0.0
 
 
 class OutcomeStream:
@@ -66,7 +78,7 @@ class OutcomeStream:
     def __init__(
         self,
         contacts: Iterable[Item] | AsyncIterable[Item],
-        prepare: Prepare,
+        send: Send,
         policy: RetryPolicy,
         *,
         concurrency: int,
@@ -82,7 +94,7 @@ class OutcomeStream:
         if rate_per_s is not None:
             check_positive("rate_per_s", rate_per_s)
         self._input = Input(contacts)
-        self._prepare = prepare
+        self._send = send
         self._policy = policy
         self._concurrency = concurrency
         self._give_up_s = give_up_s
@@ -94,6 +106,7 @@ class OutcomeStream:
         self._pacer = Pacer(
             policy, rate_per_s=rate_per_s, give_up_s=give_up_s, clock=self._clock, sleep=sleep
         )
+        self._resend = Resender(policy, budget=None, clock=self._clock, wait=self._stand_aside)
         self._lines = Lines(room=_WAITING_PER_PLACE * concurrency)
         self._places = Slots(concurrency)
         self._workers = 0
@@ -251,7 +264,10 @@ class OutcomeStream:
             await self._places.take()
         started_at = self._clock()
         deadline_s = self._policy.deadline_s
-        call = Call(
+        sending = _Sending(
+            index=index,
+            contact=item,
+            started_at=started_at,
             repeat_safe=repeat_safe(item, self._policy),
             deadline=None if deadline_s is None else started_at + deadline_s,
             in_doubt=self._journal.is_in_doubt(index),
@@ -259,20 +275,20 @@ class OutcomeStream:
         )
         result: int | ContactError
         try:
-            result = await self._send(index, item, call, started_at)
+            result = await self._resend(self._attempt, sending)
         except ContactError as error:
             setup = error if isinstance(error, SetupError) else error.__cause__
             if isinstance(setup, SetupError):
                 self._stop(setup)
-            result = error
+            result = _without_frames(error)
         except NoMoreTurnsError:
-            result = _interrupted(call)
+            result = _interrupted(sending)
         except asyncio.CancelledError as exc:
-            result = _interrupted(call)
+            result = _interrupted(sending)
             if is_being_cancelled():
-                if not call.in_doubt:
+                if not sending.in_doubt:
                     self._journal.withdraw(index, item)
-                self._settle(index, result, call.attempts, self._clock() - started_at)
+                self._settle(index, result, sending.attempts, self._clock() - started_at)
                 raise
             # Such as a session of the caller's that was closed: it cancels who waits for its pool.
             self._stop(was_cancelled("a request", exc))
@@ -280,84 +296,74 @@ class OutcomeStream:
         except Exception as exc:
             # Such as a client that was closed meanwhile: no contact's fault, and none is lost.
             self._stop(exc)
-            result = _interrupted(call)
+            result = _interrupted(sending)
             result.__cause__ = exc
         finally:
             self._places.give_back()
-        return self._settle(index, result, call.attempts, self._clock() - started_at)
+        return self._settle(index, result, sending.attempts, self._clock() - started_at)
 
-    async def _send(self, index: int, contact: Contact, call: Call, started_at: float) -> int:
-        attempt = self._prepare(contact)
-        aside_s = 0.0
+    async def _attempt(self, sending: _Sending) -> int:
+        try:
+            left_at = await self._turn(sending)
+        except BaseException:
+            sending.attempts -= 1  # it was not made
+            raise
+        self._in_flight += 1
+        try:
+            contact_id = await self._send(sending.contact, sending)
+        except ContactError as error:
+            self._learn(error, left_at, sending)
+            raise
+        except BaseException:
+            self._pacer.forget(left_at)
+            raise
+        finally:
+            self._in_flight -= 1
+        self._pacer.told(left_at, None)
+        return contact_id
 
-        async def attempt_in_turn(call: Call) -> int:
-            nonlocal aside_s
-            try:
-                left_at = await self._turn(index, contact, call)
-            except BaseException:
-                call.attempts -= 1  # it was not made
-                raise
-            self._in_flight += 1
-            try:
-                contact_id = await attempt(call)
-            except ContactError as error:
-                if isinstance(error, RateLimitedError | UnavailableError) and not call.in_doubt:
-                    self._journal.withdraw(index, contact)
-                is_asked_to_wait = isinstance(error, RateLimitedError) or error.retry_after_s
-                call.throttles = call.throttles + 1 if is_asked_to_wait else 0
-                holds_up = self._pacer.told(left_at, error, in_a_row=call.throttles)
-                if self._pacer.given_up_for is not None:
-                    self._stop(self._pacer.given_up_for)
-                # One contact that is declined while others get through must end some day.
-                call.is_held_up = holds_up and left_at - started_at < self._give_up_s
-                aside_s = 0.0
-                if call.is_held_up and call.throttles > RACES:
-                    # It may be this contact alone: the others need not wait behind it.
-                    backoff_s = self._policy.backoff_s(call.throttles - RACES)
-                    aside_s = max(error.retry_after_s or 0.0, backoff_s)
-                raise
-            except BaseException:
-                self._pacer.forget(left_at)
-                raise
-            finally:
-                self._in_flight -= 1
-            self._pacer.told(left_at, None)
-            return contact_id
-
-        return await resend_while_allowed(
-            attempt_in_turn,
-            call,
-            policy=self._policy,
-            budget=None,
-            clock=self._clock,
-            sleep=lambda wait_s: self._stand_aside(max(wait_s, aside_s), call),
-        )
-
-    async def _turn(self, index: int, contact: Contact, call: Call) -> float:
+    async def _turn(self, sending: _Sending) -> float:
         asked_at = self._clock()
         left_at = await self._pacer.turn()
         try:
             # Last, so that of a run that dies while it waits for the platform nothing is in doubt.
-            await self._journal.intend(index, contact)
+            await self._journal.intend(sending.index, sending.contact)
         except BaseException:
             self._pacer.forget(left_at)
             raise
-        if call.deadline is not None:
+        if sending.deadline is not None:
             # What a contact waits for on account of others does not count against it.
-            call.deadline += left_at - asked_at
+            sending.deadline += left_at - asked_at
         return left_at
+
+    def _learn(self, error: ContactError, left_at: float, sending: _Sending) -> None:
+        if isinstance(error, RateLimitedError | UnavailableError) and not sending.in_doubt:
+            self._journal.withdraw(sending.index, sending.contact)
+        is_asked_to_wait = isinstance(error, RateLimitedError) or error.retry_after_s
+        sending.throttles = sending.throttles + 1 if is_asked_to_wait else 0
+        holds_up = self._pacer.told(left_at, error, in_a_row=sending.throttles)
+        if self._pacer.given_up_for is not None:
+            self._stop(self._pacer.given_up_for)
+        # One contact that is declined while others get through must end some day.
+        sending.is_held_up = holds_up and left_at - sending.started_at < self._give_up_s
+        sending.aside_s = 0.0
+        if sending.is_held_up and sending.throttles > RACES:
+            # It may be this contact alone: the others need not wait behind it.
+            backoff_s = self._policy.backoff_s(sending.throttles - RACES)
+            sending.aside_s = max(error.retry_after_s or 0.0, backoff_s)
 
     async def _pass_turn(self) -> None:
         self._pacer.forget(await self._pacer.turn())
 
-    async def _stand_aside(self, wait_s: float, call: Call) -> None:
+    async def _stand_aside(self, wait_s: float, sending: _Sending) -> None:
         """Wait without holding a place: another contact is sent meanwhile."""
+        wait_s = max(wait_s, sending.aside_s)
         if wait_s <= 0:
             return
         began_at = self._clock()
         self._places.give_back()
         self._aside += 1
-        if self._aside <= self._concurrency:
+        if self._aside <= _WAITING_PER_PLACE * self._concurrency:
             self._add_worker()
         try:
             until = began_at + wait_s
@@ -366,9 +372,9 @@ class OutcomeStream:
         finally:
             self._aside -= 1
         await self._places.take()
-        if call.deadline is not None:
-            own_s = 0.0 if call.is_held_up else wait_s
-            call.deadline += self._clock() - began_at - own_s
+        if sending.deadline is not None:
+            own_s = 0.0 if sending.is_held_up else wait_s
+            sending.deadline += self._clock() - began_at - own_s
 
     def _settle_unsent(self, index: int) -> Outcome:
         item = self._input.taken[index]
@@ -445,6 +451,15 @@ async def collect(stream: OutcomeStream) -> BulkReport:
 
 def _unsent() -> ContactError:
     return UnavailableError("never sent: the run was stopped before")
+
+
+def _without_frames(error: ContactError) -> ContactError:
+    """Free of its traceback, which would keep all that its attempt held as long as itself."""
+    raised: BaseException | None = error
+    while raised is not None and raised.__traceback__ is not None:
+        raised.__traceback__ = None
+        raised = raised.__cause__ or raised.__context__
+    return error
 
 
 def _interrupted(call: Call) -> ContactError:

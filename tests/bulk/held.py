@@ -5,7 +5,7 @@ import functools
 import itertools
 import random
 import selectors
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -75,10 +75,7 @@ class HeldPlatform:
     abreast: list[int] = attrs.field(factory=list)
     """How many were in flight with each that was sent, itself included."""
 
-    def prepare(self, contact: Contact) -> Callable[[Call], Awaitable[int]]:
-        return functools.partial(self._attempt, contact)
-
-    async def _attempt(self, contact: Contact, call: Call) -> int:
+    async def send(self, contact: Contact, call: Call) -> int:
         if call.deadline is not None and call.deadline <= asyncio.get_running_loop().time():
             raise UnavailableError("never sent: timed out")
         self.sent.append(contact)
@@ -104,7 +101,7 @@ class HeldPlatform:
 def stream_of(contacts: Any, platform: HeldPlatform, **options: Any) -> OutcomeStream:
     policy = options.pop("policy", RetryPolicy())
     plain = {"concurrency": 4, "rate_per_s": None, "give_up_s": 300.0, "on_progress": None}
-    return OutcomeStream(contacts, platform.prepare, policy, **{**plain, **options})
+    return OutcomeStream(contacts, platform.send, policy, **{**plain, **options})
 
 
 def many(count: int, **changes: Any) -> list[Contact]:
