@@ -379,34 +379,6 @@ class JournalRun:
             return self._connection.execute(query, parameters).fetchone() is not None
 
 
-class NoJournal:
-    """In place of a `JournalRun` where nothing is to be recorded."""
-
-    def is_in_doubt(self, number: int) -> bool:
-        """No earlier run is known of."""
-        return False
-
-    def recall(self, number: int, item: Item, *, repeat_safe: bool) -> None:
-        """Nothing is known of any item."""
-
-    async def intend(self, number: int, contact: Contact) -> None:
-        """Nothing to wait for."""
-
-    def withdraw(self, number: int, contact: Contact) -> None:
-        """Nothing to note."""
-
-    async def settle(
-        self, number: int, item: Item, id_: int | None, error: ContactError | None, attempts: int
-    ) -> None:
-        """Nothing to wait for."""
-
-    async def write_on(self) -> None:
-        """Nothing to write."""
-
-    def close(self) -> None:
-        """Nothing to let go of."""
-
-
 class _Batch:
     """What is written together."""
 

@@ -157,16 +157,22 @@ class Pacer:
         self._is_calm = False
         self._probe_ended.set()
 
+    def turn_at_once(self) -> float | None:
+        """The time, at which one more request may leave; `None` where it has to wait for that."""
+        if self._is_calm:
+            return self._clock()
+        if not self._line.locked() and self._is_free():
+            return self._leave()
+        return None
+
     async def turn(self) -> float:
         """Wait until one more request may leave; the time at which it does.
 
         Raises:
             NoMoreTurnsError: There will be none.
         """
-        if self._is_calm:
-            return self._clock()
-        if not self._line.locked() and self._is_free():
-            return self._leave()
+        if (left_at := self.turn_at_once()) is not None:
+            return left_at
         # One waits at the head of the line and the others behind, so that a change of the rate or
         # a pause meets whoever is next.
         async with self._line:

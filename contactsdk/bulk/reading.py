@@ -18,7 +18,10 @@ from contactsdk.models import Contact, Item
 
 
 class Input:
-    """The input, numbered, read by whichever worker is free; `taken` is read and not settled."""
+    """The input, numbered, read by whichever worker is free; `taken` is read and not settled.
+
+    An item that `is_at_hand` is had by `read`, that of an async input by `receive`.
+    """
 
     def __init__(self, contacts: Iterable[Item] | AsyncIterable[Item]) -> None:
         self._async = aiter(contacts) if isinstance(contacts, AsyncIterable) else None
@@ -27,6 +30,7 @@ class Input:
             if isinstance(contacts, str | Mapping) or not isinstance(contacts, Iterable):
                 raise TypeError(f"contacts must be an iterable of Contact, not {_kind(contacts)}")
             self._sync = iter(contacts)
+        self.is_at_hand = self._async is None
         self.count = 0
         self._wanted = asyncio.Semaphore(0)
         self._inbox: asyncio.Queue[int | None] = asyncio.Queue()
@@ -45,19 +49,10 @@ class Input:
             if self._reader is not None:
                 self._reader.cancel()
 
-    async def next(self) -> int | None:
+    def read(self) -> int | None:
         """The number of the next item, which is then in `taken`; `None` when there are no more."""
         if self.stopped_by is not None:
             return None
-        if self._async is None:
-            return self._read_one()
-        self._wanted.release()
-        index = await self._inbox.get()
-        if index is None:
-            self._inbox.put_nowait(None)  # for the next worker
-        return index
-
-    def _read_one(self) -> int | None:
         try:
             return self._take(next(self._sync))
         except StopIteration:
@@ -68,6 +63,16 @@ class Input:
         except Exception as exc:
             self.stop(exc)
         return None
+
+    async def receive(self) -> int | None:
+        """As `read`, once there is one."""
+        if self.stopped_by is not None:
+            return None
+        self._wanted.release()
+        index = await self._inbox.get()
+        if index is None:
+            self._inbox.put_nowait(None)  # for the next worker
+        return index
 
     async def _read_all(self, iterator: AsyncIterator[Item]) -> None:
         # One task reads and closes it: an async generator may hold what belongs to its task.

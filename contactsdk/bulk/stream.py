@@ -30,7 +30,7 @@ from contactsdk.errors import (
     UnavailableError,
     UncertainError,
 )
-from contactsdk.journal import JournalRun, NoJournal, State
+from contactsdk.journal import JournalRow, JournalRun, State
 from contactsdk.models import Contact, Item, key_of
 from contactsdk.pacing import LOOK_UP_S, RACES, NoMoreTurnsError, Pacer
 from contactsdk.retry import (
@@ -98,8 +98,8 @@ class OutcomeStream:
         self._policy = policy
         self._concurrency = concurrency
         self._give_up_s = give_up_s
-        self._open_journal = NoJournal if journal is None else journal
-        self._journal: JournalRun | NoJournal = NoJournal()
+        self._open_journal = journal
+        self._journal: JournalRun | None = None
         self._on_progress = on_progress
         self._clock = asyncio.get_running_loop().time if clock is None else clock
         self._sleep = sleep
@@ -114,7 +114,10 @@ class OutcomeStream:
         self._in_flight = 0
         self._succeeded = self._failed = self._uncertain = 0
         self._settled: dict[int, Outcome] = {}
-        self._ready: asyncio.Queue[Outcome | None] = asyncio.Queue(concurrency)
+        self._ready: deque[Outcome] = deque()
+        self._room = Slots(concurrency)
+        self._news = asyncio.Event()  # one is ready, or there are no more
+        self._are_all_ready = False
         self._started_at = self._clock()
         self._lately = deque([(self._started_at, 0)], maxlen=_LATELY_TICKS)
         self._tasks = asyncio.TaskGroup()
@@ -135,7 +138,8 @@ class OutcomeStream:
     async def __aenter__(self) -> Self:
         if self._runner is not None:
             raise RuntimeError("a stream runs once: make another")
-        self._journal = self._open_journal()
+        if self._open_journal is not None:
+            self._journal = self._open_journal()
         self._runner = asyncio.create_task(self._run())
         self._is_open = True
         return self
@@ -152,10 +156,10 @@ class OutcomeStream:
         try:
             await _wait_out(self._runner)
         finally:
-            self._journal.close()
-            while not self._ready.empty():
-                self._ready.get_nowait()
-            self._ready.put_nowait(None)  # for another task that still waits for an outcome
+            if self._journal is not None:
+                self._journal.close()
+            self._ready.clear()
+            self._end()  # for another task that still waits for an outcome
         if not self._runner.cancelled():
             self._runner.result()
 
@@ -174,18 +178,21 @@ class OutcomeStream:
         """The next outcome; `None` after the last one, whatever stopped the run."""
         if not self._is_open:
             raise RuntimeError("a stream is read inside its `async with`")
-        outcome = await self._ready.get()
-        if outcome is None:
-            self._ready.put_nowait(None)  # for whoever asks again
-        else:
-            del self._settled[outcome.index]
-        return outcome
+        while not self._ready:
+            if self._are_all_ready:
+                return None
+            self._news.clear()
+            await self._news.wait()
+        outcome = self._ready.popleft()
+        self._room.give_back()
+        return self._settled.pop(outcome.index)
 
     async def _run(self) -> None:
         try:
             async with self._tasks as tasks:
                 self._input.start(tasks)
-                self._helpers.append(tasks.create_task(self._journal.write_on()))
+                if self._journal is not None:
+                    self._helpers.append(tasks.create_task(self._journal.write_on()))
                 if self._on_progress is not None:
                     self._helpers.append(tasks.create_task(self._tick()))
                 for _ in range(self._concurrency):
@@ -197,8 +204,12 @@ class OutcomeStream:
             unsent = [self._settle_unsent(index) for index in sorted(self._input.taken)]
             self._report_progress()
         for outcome in unsent:
-            await self._ready.put(outcome)
-        await self._ready.put(None)
+            await self._hand_out(outcome, None)
+        self._end()
+
+    def _end(self) -> None:
+        self._are_all_ready = True
+        self._news.set()
 
     def _stop(self, reason: Exception) -> None:
         self._input.stop(reason)
@@ -209,54 +220,58 @@ class OutcomeStream:
         self._tasks.create_task(self._work())
 
     async def _work(self) -> None:
-        while self._workers <= self._concurrency + self._aside:
-            if self._lines.are_full:
-                await self._lines.room()
-            index = await self._input.next()
-            if index is None or not await self._work_on(index):
-                break
+        source, lines, journal = self._input, self._lines, self._journal
+        try:
+            while self._workers <= self._concurrency + self._aside:
+                index = source.read() if source.is_at_hand else await source.receive()
+                if index is None:
+                    break
+                item = source.taken[index]
+                # Nothing is awaited since it was taken, so items are recalled in input order.
+                recorded = None if journal is None else self._recall(journal, index, item)
+                if recorded is not None:
+                    await self._hand_out_recorded(index, item, recorded)
+                elif isinstance(item, InvalidContactError):
+                    await self._hand_out(self._settle(index, item), item)
+                elif lines.join(key := key_of(item), index):
+                    head: int | None = index
+                    while head is not None:
+                        item = source.taken[head]
+                        await self._hand_out(await self._outcome_of(head, item), item)
+                        head = lines.leave(key)
+                else:
+                    await lines.room()
+        except JournalError as error:
+            self._stop(error)
         self._workers -= 1
         if self._workers == 0:
             for helper in self._helpers:
                 helper.cancel()
 
-    async def _work_on(self, index: int) -> bool:
-        """Whether there may be more to work on."""
-        item = self._input.taken[index]
+    def _recall(self, journal: JournalRun, index: int, item: Item) -> JournalRow | None:
         is_safe = isinstance(item, Contact) and repeat_safe(item, self._policy)
-        try:
-            # Nothing is awaited since the item was taken, so items are recalled in input order.
-            recorded = self._journal.recall(index, item, repeat_safe=is_safe)
-        except JournalError as error:
-            self._stop(error)
-            return False
-        if recorded is not None:
-            result = recorded.id if recorded.error is None else recorded.error
-            assert result is not None  # noqa: S101  # what is final has one of them
-            outcome = self._settle(index, result, recorded.attempts)
-            if recorded.state is State.SENT:
-                await self._deliver(outcome, item)  # that it is uncertain is new
-            else:
-                await self._ready.put(outcome)
-        elif isinstance(item, InvalidContactError):
-            await self._deliver(self._settle(index, item), item)
-        else:
-            key = key_of(item)
-            head = index if self._lines.join(key, index) else None
-            while head is not None:
-                item = self._input.taken[head]
-                await self._deliver(await self._outcome_of(head, item), item)
-                head = self._lines.leave(key)
-        return True
+        return journal.recall(index, item, repeat_safe=is_safe)
 
-    async def _deliver(self, outcome: Outcome, item: Item) -> None:
-        try:
-            await self._journal.settle(
-                outcome.index, item, outcome.id, outcome.error, outcome.attempts
-            )
-        except JournalError as error:
-            self._stop(error)
-        await self._ready.put(outcome)
+    async def _hand_out_recorded(self, index: int, item: Item, recorded: JournalRow) -> None:
+        result = recorded.id if recorded.error is None else recorded.error
+        assert result is not None  # noqa: S101  # what is final has one of them
+        is_news = recorded.state is State.SENT  # then it is uncertain now
+        outcome = self._settle(index, result, recorded.attempts)
+        await self._hand_out(outcome, item if is_news else None)
+
+    async def _hand_out(self, outcome: Outcome, news_of: Item | None) -> None:
+        """Have an outcome ready, once it is on record if it is news of an item."""
+        if self._journal is not None and news_of is not None:
+            try:
+                await self._journal.settle(
+                    outcome.index, news_of, outcome.id, outcome.error, outcome.attempts
+                )
+            except JournalError as error:
+                self._stop(error)
+        if not self._room.take_at_once():
+            await self._room.take()
+        self._ready.append(outcome)
+        self._news.set()
 
     async def _outcome_of(self, index: int, item: Item) -> Outcome:
         assert isinstance(item, Contact)  # noqa: S101  # errors stand in no line
@@ -270,7 +285,7 @@ class OutcomeStream:
             started_at=started_at,
             repeat_safe=repeat_safe(item, self._policy),
             deadline=None if deadline_s is None else started_at + deadline_s,
-            in_doubt=self._journal.is_in_doubt(index),
+            in_doubt=self._journal is not None and self._journal.is_in_doubt(index),
             resend_turn=self._pass_turn,
         )
         result: int | ContactError
@@ -287,7 +302,7 @@ class OutcomeStream:
             result = _interrupted(sending)
             if is_being_cancelled():
                 if not sending.in_doubt:
-                    self._journal.withdraw(index, item)
+                    self._withdraw(sending)
                 self._settle(index, result, sending.attempts, self._clock() - started_at)
                 raise
             # Such as a session of the caller's that was closed: it cancels who waits for its pool.
@@ -303,10 +318,17 @@ class OutcomeStream:
         return self._settle(index, result, sending.attempts, self._clock() - started_at)
 
     async def _attempt(self, sending: _Sending) -> int:
+        left_at = self._pacer.turn_at_once()
         try:
-            left_at = await self._turn(sending)
+            if left_at is None:
+                left_at = await self._turn(sending)
+            if self._journal is not None:
+                # Last: of a run that dies while it waits for the platform nothing is in doubt.
+                await self._journal.intend(sending.index, sending.contact)
         except BaseException:
             sending.attempts -= 1  # it was not made
+            if left_at is not None:
+                self._pacer.forget(left_at)
             raise
         self._in_flight += 1
         try:
@@ -325,12 +347,6 @@ class OutcomeStream:
     async def _turn(self, sending: _Sending) -> float:
         asked_at = self._clock()
         left_at = await self._pacer.turn()
-        try:
-            # Last, so that of a run that dies while it waits for the platform nothing is in doubt.
-            await self._journal.intend(sending.index, sending.contact)
-        except BaseException:
-            self._pacer.forget(left_at)
-            raise
         if sending.deadline is not None:
             # What a contact waits for on account of others does not count against it.
             sending.deadline += left_at - asked_at
@@ -338,7 +354,7 @@ class OutcomeStream:
 
     def _learn(self, error: ContactError, left_at: float, sending: _Sending) -> None:
         if isinstance(error, RateLimitedError | UnavailableError) and not sending.in_doubt:
-            self._journal.withdraw(sending.index, sending.contact)
+            self._withdraw(sending)
         is_asked_to_wait = isinstance(error, RateLimitedError) or error.retry_after_s
         sending.throttles = sending.throttles + 1 if is_asked_to_wait else 0
         holds_up = self._pacer.told(left_at, error, in_a_row=sending.throttles)
@@ -351,6 +367,10 @@ class OutcomeStream:
             # It may be this contact alone: the others need not wait behind it.
             backoff_s = self._policy.backoff_s(sending.throttles - RACES)
             sending.aside_s = max(error.retry_after_s or 0.0, backoff_s)
+
+    def _withdraw(self, sending: _Sending) -> None:
+        if self._journal is not None:
+            self._journal.withdraw(sending.index, sending.contact)
 
     async def _pass_turn(self) -> None:
         self._pacer.forget(await self._pacer.turn())
