@@ -155,11 +155,8 @@ class ContactClient:
         """
         if not isinstance(contact, Contact):
             raise TypeError(f"contact must be a Contact, not {type(contact).__name__}")
-        return await self._run(
-            functools.partial(self._send, contact),
-            repeat_safe=repeat_safe(contact, self._retry),
-            deadline_s=deadline_s,
-        )
+        call = self._call(deadline_s, repeat_safe=repeat_safe(contact, self._retry))
+        return await self._resend(functools.partial(self._send, contact), call)
 
     async def ping(self, *, deadline_s: float | None = None) -> datetime.datetime:
         """The platform's time, in UTC: proves that address, key and secret work.
@@ -321,30 +318,21 @@ class ContactClient:
     def _send(self, contact: Contact, call: Call) -> Awaitable[int]:
         return self._attempt(self._contact_url, wire.encode(contact), wire.read_id, call)
 
-    async def _run(
-        self,
-        attempt: Callable[[Call], Awaitable[_T]],
-        *,
-        repeat_safe: bool,
-        deadline_s: float | None,
-    ) -> _T:
+    def _call(self, deadline_s: float | None, *, repeat_safe: bool) -> Call:
         if deadline_s is None:
             deadline_s = self._retry.deadline_s
         else:
             check_seconds("deadline_s", deadline_s)
-        clock = self._running_loop().time
-        call = Call(
-            repeat_safe=repeat_safe,
-            deadline=None if deadline_s is None else clock() + deadline_s,
-        )
-        return await self._resend(attempt, call)
+        now = self._running_loop().time()
+        deadline = None if deadline_s is None else now + deadline_s
+        return Call(repeat_safe=repeat_safe, deadline=deadline)
 
     async def _look(
         self, url: URL, content: bytes, read: _Read[_T], deadline_s: float | None
     ) -> _T:
         attempt = functools.partial(self._attempt, url, content, read)
         try:
-            return await self._run(attempt, repeat_safe=True, deadline_s=deadline_s)
+            return await self._resend(attempt, self._call(deadline_s, repeat_safe=True))
         except UncertainError as error:
             # Nothing is in doubt where nothing was to be changed.
             raise UnavailableError(
@@ -388,10 +376,11 @@ class ContactClient:
         deadline = Deadline(self._deadlines, math.inf if call.deadline is None else call.deadline)
         try:
             with deadline:
-                if not self._slots.take_at_once():
+                waits = not self._slots.take_at_once()
+                if waits:
                     await self._slots.take()
                 try:
-                    if session.closed:
+                    if waits and session.closed:
                         raise SetupError("never sent: the client was closed meanwhile")
                     # A function: what mocks sessions may copy a body deeply, but no function.
                     body = Body(content, on_write=lambda: deadline.shorten(self._timeout_s))
