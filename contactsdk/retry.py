@@ -181,7 +181,6 @@ class Resender(Generic[_C]):
             before_sleep=self._log,
             retry_error_callback=lambda _: None,
         )
-        self._retrying.begin()
 
     async def __call__(self, attempt: Callable[[_C], Awaitable[_T]], call: _C) -> _T:
         """Await `attempt` with this call, and again while that is allowed.
@@ -213,6 +212,7 @@ class Resender(Generic[_C]):
         call.holdups += call.is_held_up
         if not may_resend(error, call):
             return None
+        self._retrying.begin()  # each time: what it counts on is kept for each thread
         state = RetryCallState(self._retrying, fn=None, args=(error, call), kwargs={})
         state.set_exception((type(error), error, error.__traceback__))
         next_step = self._retrying.iter(state)

@@ -217,6 +217,15 @@ async def test_a_first_success_never_enters_tenacity(monkeypatch: pytest.MonkeyP
     assert await run(Platform([])) == 33884
 
 
+async def test_a_loop_that_goes_on_in_another_thread_is_served_as_well() -> None:
+    clock = Clock()
+    resend = Resender(RetryPolicy(), budget=None, clock=clock, wait=clock.wait)
+    for _ in range(2):
+        platform = Platform([UnavailableError("no")])
+        call = Call(repeat_safe=True)
+        assert await asyncio.to_thread(asyncio.run, resend(platform, call)) == 33884
+
+
 async def test_retries_leave_no_cycles_to_the_garbage_collector() -> None:
     # A bulk run that is throttled now and then would spend its time on collecting them.
     async def attempt(call: Call) -> int:
