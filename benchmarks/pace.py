@@ -109,13 +109,13 @@ def changes(rates: tuple[tuple[float, float, float], ...]) -> None:
 
 def noise(seconds: float) -> None:
     faults = (Fault(FaultKind.THROTTLED, retry_after_s=0), Fault(FaultKind.UNAVAILABLE))
-    through = {}
-    for share in (0.0, 0.06, 0.0, 0.06):
-        through[share], _ = measure(
-            (Setting(mix=(share, faults)),), 1.0, seconds / 3, seconds, asked=False
-        )
-        print(f"\n{share:.0%} random 429 and 503: {through[share]:.0f} contacts/s", end="")
-    print(f", {through[0.06] / through[0.0]:.1%} of the undisturbed\n")
+    per_s: dict[float, float] = {0.0: 0.0, 0.06: 0.0}
+    print()
+    for share in (0.0, 0.06) * 2:
+        good, _ = measure((Setting(mix=(share, faults)),), 1.0, seconds / 3, seconds, asked=False)
+        per_s[share] += good
+        print(f"{share:.0%} random 429 and 503: {good:.0f} contacts/s", flush=True)
+    print(f"{per_s[0.06] / per_s[0.0]:.1%} of the undisturbed")
 
 
 def main() -> None:

@@ -331,8 +331,9 @@ class ContactClient:
         self, url: URL, content: bytes, read: _Read[_T], deadline_s: float | None
     ) -> _T:
         attempt = functools.partial(self._attempt, url, content, read)
+        call = self._call(deadline_s, repeat_safe=True)
         try:
-            return await self._resend(attempt, self._call(deadline_s, repeat_safe=True))
+            return await self._resend(attempt, call)
         except UncertainError as error:
             # Nothing is in doubt where nothing was to be changed.
             raise UnavailableError(

@@ -14,8 +14,9 @@ class Outcome:
     """What became of one item of the input.
 
     `index` is its place in the input, from 0. `contact` is `None` where the input held an error
-    instead. `id` is the platform's id, `None` where it failed; then `error` says why. `attempts`
-    counts the requests, `elapsed_s` the seconds from taking it up to knowing.
+    instead. `id` is the platform's id, `None` where it failed; then `error` says why, without a
+    traceback, which would keep what was sent. `attempts` counts the requests, `elapsed_s` the
+    seconds from taking it up to knowing.
     """
 
     index: int

@@ -295,7 +295,9 @@ class OutcomeStream:
             setup = error if isinstance(error, SetupError) else error.__cause__
             if isinstance(setup, SetupError):
                 self._stop(setup)
-            result = _without_frames(error)
+            if self.stopped_by is None or self.stopped_by not in (error, error.__cause__):
+                _drop_frames(error)
+            result = error
         except NoMoreTurnsError:
             result = _interrupted(sending)
         except asyncio.CancelledError as exc:
@@ -473,13 +475,12 @@ def _unsent() -> ContactError:
     return UnavailableError("never sent: the run was stopped before")
 
 
-def _without_frames(error: ContactError) -> ContactError:
-    """Free of its traceback, which would keep all that its attempt held as long as itself."""
+def _drop_frames(error: ContactError) -> None:
+    """Drop the traceback, which would keep all that the attempt held for as long as the error."""
     raised: BaseException | None = error
     while raised is not None and raised.__traceback__ is not None:
         raised.__traceback__ = None
         raised = raised.__cause__ or raised.__context__
-    return error
 
 
 def _interrupted(call: Call) -> ContactError:

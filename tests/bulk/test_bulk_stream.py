@@ -442,6 +442,16 @@ async def test_errors_of_outcomes_keep_nothing_of_what_was_sent() -> None:
 
 
 @in_held_time
+async def test_what_stops_a_run_keeps_its_traceback() -> None:
+    platform = HeldPlatform(lambda _: SetupError("wrong address"))
+
+    report = await collect(stream_of(many(9), platform))
+
+    assert isinstance(report.stopped_by, SetupError)
+    assert report.stopped_by.__traceback__ is not None
+
+
+@in_held_time
 async def test_report_is_in_input_order_whatever_came_first() -> None:
     platform = HeldPlatform()
 
