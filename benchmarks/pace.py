@@ -1,6 +1,7 @@
 """How close does a bulk run come to the rate that a platform allows, and how much is throttled?
 
     python -m benchmarks.pace               all of it, about 20 minutes
+    python -m benchmarks.pace --only noise  one kind: steady, changes or noise
     python -m benchmarks.pace --quick       a look at each kind, about a minute
 
 Adds go through `stream` to a sandbox in another process, on loopback, at concurrency 32. "good"
