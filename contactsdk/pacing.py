@@ -158,7 +158,7 @@ class Pacer:
         self._probe_ended.set()
 
     def turn_at_once(self) -> float | None:
-        """The time, at which one more request may leave; `None` where it has to wait for that."""
+        """The time at which one more request may leave; `None` where it has to wait for that."""
         if self._is_calm:
             return self._clock()
         if not self._line.locked() and self._is_free():

@@ -114,10 +114,7 @@ class OutcomeStream:
         self._in_flight = 0
         self._succeeded = self._failed = self._uncertain = 0
         self._settled: dict[int, Outcome] = {}
-        self._ready: deque[Outcome] = deque()
-        self._room = Slots(concurrency)
-        self._news = asyncio.Event()  # one is ready, or there are no more
-        self._are_all_ready = False
+        self._ready: asyncio.Queue[Outcome | None] = asyncio.Queue(concurrency)
         self._started_at = self._clock()
         self._lately = deque([(self._started_at, 0)], maxlen=_LATELY_TICKS)
         self._tasks = asyncio.TaskGroup()
@@ -158,8 +155,9 @@ class OutcomeStream:
         finally:
             if self._journal is not None:
                 self._journal.close()
-            self._ready.clear()
-            self._end()  # for another task that still waits for an outcome
+            while not self._ready.empty():
+                self._ready.get_nowait()
+            self._ready.put_nowait(None)  # for another task that still waits for an outcome
         if not self._runner.cancelled():
             self._runner.result()
 
@@ -178,14 +176,12 @@ class OutcomeStream:
         """The next outcome; `None` after the last one, whatever stopped the run."""
         if not self._is_open:
             raise RuntimeError("a stream is read inside its `async with`")
-        while not self._ready:
-            if self._are_all_ready:
-                return None
-            self._news.clear()
-            await self._news.wait()
-        outcome = self._ready.popleft()
-        self._room.give_back()
-        return self._settled.pop(outcome.index)
+        outcome = await self._ready.get()
+        if outcome is None:
+            self._ready.put_nowait(None)  # for whoever asks again
+        else:
+            del self._settled[outcome.index]
+        return outcome
 
     async def _run(self) -> None:
         try:
@@ -205,11 +201,7 @@ class OutcomeStream:
             self._report_progress()
         for outcome in unsent:
             await self._hand_out(outcome, None)
-        self._end()
-
-    def _end(self) -> None:
-        self._are_all_ready = True
-        self._news.set()
+        await self._ready.put(None)
 
     def _stop(self, reason: Exception) -> None:
         self._input.stop(reason)
@@ -268,10 +260,7 @@ class OutcomeStream:
                 )
             except JournalError as error:
                 self._stop(error)
-        if not self._room.take_at_once():
-            await self._room.take()
-        self._ready.append(outcome)
-        self._news.set()
+        await self._ready.put(outcome)
 
     async def _outcome_of(self, index: int, item: Item) -> Outcome:
         assert isinstance(item, Contact)  # noqa: S101  # errors stand in no line
