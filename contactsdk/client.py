@@ -377,11 +377,10 @@ class ContactClient:
         deadline = Deadline(self._deadlines, math.inf if call.deadline is None else call.deadline)
         try:
             with deadline:
-                waits = not self._slots.take_at_once()
-                if waits:
+                if not self._slots.take_at_once():
                     await self._slots.take()
                 try:
-                    if waits and session.closed:
+                    if session.closed:
                         raise SetupError("never sent: the client was closed meanwhile")
                     # A function: what mocks sessions may copy a body deeply, but no function.
                     body = Body(content, on_write=lambda: deadline.shorten(self._timeout_s))
