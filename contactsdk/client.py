@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self, TypeAlias, TypeVar
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from contactsdk import wire
@@ -377,10 +378,11 @@ class ContactClient:
         deadline = Deadline(self._deadlines, math.inf if call.deadline is None else call.deadline)
         try:
             with deadline:
-                if not self._slots.take_at_once():
+                waited = not self._slots.take_at_once()
+                if waited:
                     await self._slots.take()
                 try:
-                    if session.closed:
+                    if waited and session.closed:
                         raise SetupError("never sent: the client was closed meanwhile")
                     # A function: what mocks sessions may copy a body deeply, but no function.
                     body = Body(content, on_write=lambda: deadline.shorten(self._timeout_s))
@@ -413,7 +415,7 @@ class ContactClient:
         except Exception as exc:
             raise transport_error(exc, body, expired=deadline.passed) from exc
 
-    def _sign(self, url: URL, content: bytes) -> dict[str, str]:
+    def _sign(self, url: URL, content: bytes) -> CIMultiDict[str]:
         now = time.time() + self._clock_offset_s
         return sign(self._credentials, content, target=url.raw_path_qs, now=now)
 

@@ -9,6 +9,7 @@ import time
 from typing import Final
 
 from attrs import field, frozen
+from multidict import CIMultiDict, istr
 
 API_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
@@ -44,7 +45,7 @@ class Credentials:
 
 def sign(
     credentials: Credentials | None, body: bytes, *, target: str, now: float
-) -> dict[str, str]:
+) -> CIMultiDict[str]:
     """All headers that the platform asks for, with a signature made at `now`.
 
     `target` is the path with its query as it goes out; `now` is in seconds since the epoch, by the
@@ -52,18 +53,23 @@ def sign(
     """
     content_md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
     ivvy_date = _ivvy_date(int(now))
-    headers = {
-        "Content-Type": CONTENT_TYPE,
-        "Content-MD5": content_md5,
-        "IVVY-Date": ivvy_date,
-        "X-Api-Version": API_VERSION,
-    }
+    headers = _ALWAYS.copy()
+    headers[_CONTENT_MD5] = content_md5
+    headers[_IVVY_DATE] = ivvy_date
     if credentials is not None:
         text = string_to_sign(content_md5, ivvy_date, target)
-        headers["X-Api-Authorization"] = (
-            f"IWS {credentials.key}:{signature(credentials.secret, text)}"
-        )
+        headers[_AUTHORIZATION] = f"IWS {credentials.key}:{signature(credentials.secret, text)}"
     return headers
+
+
+# What aiohttp keeps headers in, with names already folded: from a dict of strings it would fold
+# each name three times.
+_ALWAYS: Final = CIMultiDict(
+    {istr("Content-Type"): CONTENT_TYPE, istr("X-Api-Version"): API_VERSION}
+)
+_CONTENT_MD5: Final = istr("Content-MD5")
+_IVVY_DATE: Final = istr("IVVY-Date")
+_AUTHORIZATION: Final = istr("X-Api-Authorization")
 
 
 @functools.lru_cache(maxsize=4)
