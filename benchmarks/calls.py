@@ -68,7 +68,10 @@ def tables(quick: bool) -> Iterator[Table]:
 
 
 def _table(title: str, all_: Mapping[str, Rival], quick: bool) -> Table:
-    costs = in_turn(all_, count=100 if quick else 3000, rounds=1 if quick else 9)
+    if quick:
+        costs = in_turn(all_, count=100, rounds=1)
+    else:
+        costs = in_turn(all_, count=2000, rounds=5, starts=3)
     base = next(iter(costs.values())).cpu_us
     rows = tuple((name, c.cpu_us, c.cpu_us / base, c.per_s) for name, c in costs.items())
     return Table(title, _COLUMNS, rows)

@@ -1,7 +1,9 @@
 """Rivals measured in turn, each in a process of its own, and the tables that come of it.
 
 A process for each keeps them from sharing a heap, an import or a warm cache; taking turns (A B A B)
-lets whatever else the machine does meet them all.
+lets whatever else the machine does meet them all. One process may be a tenth faster than the next
+with the same code, by the luck of where its memory lies, so what is to be told apart more finely
+than that is measured in several.
 """
 
 import argparse
@@ -88,19 +90,21 @@ def _text(value: str | float) -> str:
 
 
 def in_turn(
-    rivals: Mapping[str, Rival], *, count: int, rounds: int, warm_up: int = 64
+    rivals: Mapping[str, Rival], *, count: int, rounds: int, warm_up: int = 64, starts: int = 1
 ) -> dict[str, Cost]:
     """The median cost of each, over `rounds` in which each makes `count` calls.
 
-    Before each round come `warm_up` calls: connections that idled too long are made again.
+    There are so many rounds in each of `starts`, at which all begin in new processes. Before each
+    round come `warm_up` calls: connections that idled too long are made again.
     """
     measured: dict[str, list[Cost]] = {name: [] for name in rivals}
-    with contextlib.ExitStack() as running:
-        pipes = {name: running.enter_context(_running(rival)) for name, rival in rivals.items()}
-        for _ in range(rounds):
-            for name, pipe in pipes.items():
-                pipe.send((warm_up, count))
-                measured[name].append(pipe.recv())
+    for _ in range(starts):
+        with contextlib.ExitStack() as running:
+            pipes = {name: running.enter_context(_running(rival)) for name, rival in rivals.items()}
+            for _ in range(rounds):
+                for name, pipe in pipes.items():
+                    pipe.send((warm_up, count))
+                    measured[name].append(pipe.recv())
     return {
         name: Cost(
             statistics.median(cost.cpu_us for cost in costs),
