@@ -1,8 +1,11 @@
-"""OpenTelemetry's instrumentation of the aiohttp client, as it is, through `trace_configs`."""
+"""Through `trace_configs`: OpenTelemetry's instrumentation as it is, and aiohttp's own signals."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
+import aiohttp
 import attrs
+import orjson
 import pytest
 from examples import a_contact
 from opentelemetry.instrumentation.aiohttp_client import create_trace_config
@@ -80,3 +83,26 @@ async def test_spans_hold_nothing_of_a_contact_nor_of_the_key(
     assert "addOrUpdateContact" in written
     for value in ("Ada", "Archer", "ada@", "+61", "ext-1", sandbox.key, sandbox.secret):
         assert value not in written
+
+
+@pytest.mark.parametrize("handed_in", [False, True])
+async def test_traces_are_told_of_the_answer(sandbox: Sandbox, handed_in: bool) -> None:
+    told: list[bytes] = []
+
+    async def on_answer(
+        session: aiohttp.ClientSession,
+        context: object,
+        params: aiohttp.TraceResponseChunkReceivedParams,
+    ) -> None:
+        told.append(params.chunk)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_response_chunk_received.append(on_answer)
+    credentials = Credentials(sandbox.key, sandbox.secret)
+
+    async with aiohttp.ClientSession(trace_configs=[trace]) as session:
+        more: dict[str, Any] = {"session": session} if handed_in else {"trace_configs": [trace]}
+        async with ContactClient(sandbox.url, credentials, **more) as client:
+            contact_id = await client.add_or_update(a_contact())
+
+    assert [orjson.loads(answer)["id"] for answer in told] == [contact_id]
