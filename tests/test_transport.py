@@ -3,23 +3,27 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
+from typing import Any
 
 import aiohttp
+import attrs
 import pytest
 
 from contactsdk import Contact, ContactClient, Credentials, UnavailableError, UncertainError
 from contactsdk.transport import Body, make_session, transport_error
 
 ADD = Contact(first_name="Ada", last_name="Quist", email="ada@example.test")
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{"id":7}'
 
 
 @asynccontextmanager
 async def answering(answer: bytes) -> AsyncIterator[tuple[ContactClient, list[bytes]]]:
     """A client of a server that answers so, and the head of each request that was made."""
     heads: list[bytes] = []
+    over = (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError)
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
+        with closing(writer), suppress(*over):
             while head := await reader.readuntil(b"\r\n\r\n"):
                 heads.append(head)
                 writer.write(answer)
@@ -65,6 +69,69 @@ async def test_session_keeps_no_cookies_and_has_the_limit_that_was_asked_for() -
         assert isinstance(session.cookie_jar, aiohttp.DummyCookieJar)
         assert session.connector is not None
         assert session.connector.limit == 7
+
+
+class TestRequest:
+    """Of the client's own session; one that was handed in has aiohttp's."""
+
+    @pytest.fixture
+    def given_to_aiohttp(self, monkeypatch: pytest.MonkeyPatch) -> list[aiohttp.ClientRequest]:
+        """The requests whose body aiohttp writes, which it makes a task for."""
+        requests = []
+        write_bytes = aiohttp.ClientRequest.write_bytes
+
+        async def write(request: aiohttp.ClientRequest, *args: Any) -> None:
+            requests.append(request)
+            await write_bytes(request, *args)
+
+        monkeypatch.setattr(aiohttp.ClientRequest, "write_bytes", write)
+        return requests
+
+    async def test_of_a_small_body_is_written_at_once(
+        self, given_to_aiohttp: list[aiohttp.ClientRequest]
+    ) -> None:
+        async with answering(ANSWER) as (client, _):
+            assert await client.add_or_update(ADD) == 7
+
+        assert not given_to_aiohttp
+
+    async def test_of_a_large_body_does_not_wait_to_be_written(
+        self, given_to_aiohttp: list[aiohttp.ClientRequest]
+    ) -> None:
+        # The server answers without reading it, and neither end's buffers hold it.
+        large = attrs.evolve(ADD, custom_fields={1: "x" * 10_000_000})
+        async with answering(ANSWER) as (client, _):
+            assert await client.add_or_update(large) == 7
+
+        assert len(given_to_aiohttp) == 1
+
+    async def test_is_aiohttps_own_with_an_aiohttp_that_is_not_known(
+        self, given_to_aiohttp: list[aiohttp.ClientRequest], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("contactsdk.transport._IS_KNOWN", False)
+        async with answering(ANSWER) as (client, _):
+            assert await client.add_or_update(ADD) == 7
+
+        assert len(given_to_aiohttp) == 1
+
+    async def test_has_each_header_once_and_the_host_first(self) -> None:
+        async with answering(ANSWER) as (client, heads):
+            await client.add_or_update(ADD)
+
+        names = [line.split(b":")[0].decode() for line in heads[0].splitlines()[1:-1]]
+        assert names[0] == "Host"
+        assert sorted(names) == [
+            "Accept",
+            "Accept-Encoding",
+            "Content-Length",
+            "Content-MD5",
+            "Content-Type",
+            "Host",
+            "IVVY-Date",
+            "User-Agent",
+            "X-Api-Authorization",
+            "X-Api-Version",
+        ]
 
 
 class _Writer:
