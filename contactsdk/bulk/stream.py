@@ -114,7 +114,10 @@ class OutcomeStream:
         self._in_flight = 0
         self._succeeded = self._failed = self._uncertain = 0
         self._settled: dict[int, Outcome] = {}
-        self._ready: asyncio.Queue[Outcome | None] = asyncio.Queue(concurrency)
+        self._ready: deque[Outcome] = deque()
+        self._room = Slots(concurrency)
+        self._news = asyncio.Event()
+        self._is_over = False
         self._started_at = self._clock()
         self._lately = deque([(self._started_at, 0)], maxlen=_LATELY_TICKS)
         self._tasks = asyncio.TaskGroup()
@@ -155,9 +158,8 @@ class OutcomeStream:
         finally:
             if self._journal is not None:
                 self._journal.close()
-            while not self._ready.empty():
-                self._ready.get_nowait()
-            self._ready.put_nowait(None)  # for another task that still waits for an outcome
+            self._ready.clear()
+            self._end()  # for another task that still waits for an outcome
         if not self._runner.cancelled():
             self._runner.result()
 
@@ -176,11 +178,14 @@ class OutcomeStream:
         """The next outcome; `None` after the last one, whatever stopped the run."""
         if not self._is_open:
             raise RuntimeError("a stream is read inside its `async with`")
-        outcome = await self._ready.get()
-        if outcome is None:
-            self._ready.put_nowait(None)  # for whoever asks again
-        else:
-            del self._settled[outcome.index]
+        while not self._ready:
+            if self._is_over:
+                return None
+            self._news.clear()
+            await self._news.wait()
+        outcome = self._ready.popleft()
+        self._room.give_back()
+        del self._settled[outcome.index]
         return outcome
 
     async def _run(self) -> None:
@@ -201,7 +206,11 @@ class OutcomeStream:
             self._report_progress()
         for outcome in unsent:
             await self._hand_out(outcome, None)
-        await self._ready.put(None)
+        self._end()
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._news.set()
 
     def _stop(self, reason: Exception) -> None:
         self._input.stop(reason)
@@ -260,7 +269,10 @@ class OutcomeStream:
                 )
             except JournalError as error:
                 self._stop(error)
-        await self._ready.put(outcome)
+        if not self._room.take_at_once():
+            await self._room.take()
+        self._ready.append(outcome)
+        self._news.set()
 
     async def _outcome_of(self, index: int, item: Item) -> Outcome:
         assert isinstance(item, Contact)  # noqa: S101  # errors stand in no line

@@ -822,6 +822,17 @@ async def test_own_backoff_and_attempts_count_against_the_deadline() -> None:
 
 
 @in_held_time
+async def test_wait_for_a_turn_needs_no_deadline() -> None:
+    platform = HeldPlatform()
+    policy = RetryPolicy(deadline_s=None)
+
+    report = await collect(stream_of(many(200), platform, policy=policy, rate_per_s=1.0))
+
+    assert errors(report.outcomes) == [None] * 200
+    assert report.elapsed_s >= 199
+
+
+@in_held_time
 async def test_throttling_uses_up_no_attempts() -> None:
     platform = HeldPlatform(Outage(1.0, 200.0, RateLimitedError("slow down")))
 
