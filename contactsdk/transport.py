@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from http.cookies import BaseCookie, SimpleCookie
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import aiohttp
 from aiohttp import hdrs
@@ -95,16 +95,24 @@ class Body(aiohttp.Payload):
 
 
 class Request(aiohttp.ClientRequest):
-    """A request that writes a small body itself.
+    """A request that writes a small `Body` itself; all others are as aiohttp has them.
 
-    aiohttp makes a task for each body, since to write a large one may have to wait; that takes a
-    seventh of all that a call makes the processor do.
+    aiohttp makes a task for each body, since to write a large one may have to wait: a seventh of
+    what the processor does for a call.
     """
 
     def update_headers(self, headers: LooseHeaders | None) -> None:
         """Take them over whole, not one by one."""
         self.headers = CIMultiDict({hdrs.HOST: self.url.host_port_subcomponent or ""})
         self.headers.extend(headers or {})
+
+    def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
+        """Take a `Body` as it is: aiohttp would look up who can write such data."""
+        if not isinstance(body, Body):
+            super().update_body_from_data(body, _stacklevel)
+            return
+        self._body = body
+        self.headers[hdrs.CONTENT_LENGTH] = str(body.size)
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         """Write it, and give the response that is then to be read."""

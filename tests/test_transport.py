@@ -17,7 +17,9 @@ ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{"id":7}'
 
 
 @asynccontextmanager
-async def answering(answer: bytes) -> AsyncIterator[tuple[ContactClient, list[bytes]]]:
+async def answering(
+    answer: bytes, **options: Any
+) -> AsyncIterator[tuple[ContactClient, list[bytes]]]:
     """A client of a server that answers so, and the head of each request that was made."""
     heads: list[bytes] = []
     over = (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError)
@@ -31,8 +33,9 @@ async def answering(answer: bytes) -> AsyncIterator[tuple[ContactClient, list[by
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     credentials = Credentials("marked-key", "marked-secret")
+    url = f"http://127.0.0.1:{port}"
     try:
-        async with ContactClient(f"http://127.0.0.1:{port}", credentials) as client:
+        async with ContactClient(url, credentials, **options) as client:
             yield client, heads
     finally:
         server.close()
@@ -104,6 +107,21 @@ class TestRequest:
             assert await client.add_or_update(large) == 7
 
         assert len(given_to_aiohttp) == 1
+
+    async def test_of_a_trace_hook_by_the_same_session_is_as_any_other(self) -> None:
+        async def ask(
+            session: aiohttp.ClientSession, _: object, call: aiohttp.TraceRequestEndParams
+        ) -> None:
+            if call.method == "POST":
+                async with session.get(call.url) as response:
+                    assert response.status == 200
+
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_end.append(ask)
+        async with answering(ANSWER, trace_configs=[tracing]) as (client, heads):
+            assert await client.add_or_update(ADD) == 7
+
+        assert [head.count(b"GET ") for head in heads] == [0, 1]
 
     async def test_is_aiohttps_own_with_an_aiohttp_that_is_not_known(
         self, given_to_aiohttp: list[aiohttp.ClientRequest], monkeypatch: pytest.MonkeyPatch
