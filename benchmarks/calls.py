@@ -43,6 +43,7 @@ def tables(quick: bool) -> Iterator[Table]:
                 "aiohttp, json= and .json()": Rival(rivals.with_json, args),
                 "the same under tenacity": Rival(rivals.with_tenacity, args),
                 "contactsdk": Rival(rivals.sdk, args),
+                "contactsdk, session handed in": Rival(rivals.sdk_on_a_session, args),
             }
             if find_spec("httpx"):
                 all_["httpx"] = Rival(rivals.httpx, args)

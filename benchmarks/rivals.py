@@ -104,6 +104,14 @@ async def sdk(url: str, concurrency: int) -> AsyncIterator[Batch]:
 
 
 @contextlib.asynccontextmanager
+async def sdk_on_a_session(url: str, concurrency: int) -> AsyncIterator[Batch]:
+    """The same on a session as it comes, handed in."""
+    async with aiohttp.ClientSession() as session:
+        client = ContactClient(url, CREDENTIALS, session=session)
+        yield calls(lambda: client.add_or_update(CONTACT), concurrency)
+
+
+@contextlib.asynccontextmanager
 async def httpx(url: str, concurrency: int) -> AsyncIterator[Batch]:
     """httpx, the same bytes."""
     import httpx
