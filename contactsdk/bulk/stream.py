@@ -115,8 +115,8 @@ class OutcomeStream:
         self._succeeded = self._failed = self._uncertain = 0
         self._settled: dict[int, Outcome] = {}
         self._ready: deque[Outcome] = deque()
-        self._room = Slots(concurrency)
         self._news = asyncio.Event()
+        self._drained = asyncio.Event()
         self._is_over = False
         self._started_at = self._clock()
         self._lately = deque([(self._started_at, 0)], maxlen=_LATELY_TICKS)
@@ -167,6 +167,8 @@ class OutcomeStream:
         return self
 
     async def __anext__(self) -> Outcome:
+        if self._ready and self._is_open:
+            return self._take_ready()  # as for most, without one more coroutine
         outcome = await self.next()
         if outcome is not None:
             return outcome
@@ -183,9 +185,14 @@ class OutcomeStream:
                 return None
             self._news.clear()
             await self._news.wait()
+        return self._take_ready()
+
+    def _take_ready(self) -> Outcome:
         outcome = self._ready.popleft()
-        self._room.give_back()
         del self._settled[outcome.index]
+        # Not for each: all who wait for room are woken.
+        if len(self._ready) == self._concurrency // 2:
+            self._drained.set()
         return outcome
 
     async def _run(self) -> None:
@@ -238,7 +245,11 @@ class OutcomeStream:
                     head: int | None = index
                     while head is not None:
                         item = source.taken[head]
-                        await self._hand_out(await self._outcome_of(head, item), item)
+                        outcome = await self._outcome_of(head, item)
+                        if journal is None and len(self._ready) < self._concurrency:
+                            self._make_ready(outcome)  # as nearly always, without a coroutine
+                        else:
+                            await self._hand_out(outcome, item)
                         head = lines.leave(key)
                 else:
                     await lines.room()
@@ -269,10 +280,15 @@ class OutcomeStream:
                 )
             except JournalError as error:
                 self._stop(error)
-        if not self._room.take_at_once():
-            await self._room.take()
+        while len(self._ready) >= self._concurrency:
+            self._drained.clear()
+            await self._drained.wait()
+        self._make_ready(outcome)
+
+    def _make_ready(self, outcome: Outcome) -> None:
+        if not self._ready:
+            self._news.set()
         self._ready.append(outcome)
-        self._news.set()
 
     async def _outcome_of(self, index: int, item: Item) -> Outcome:
         assert isinstance(item, Contact)  # noqa: S101  # errors stand in no line
@@ -411,7 +427,16 @@ class OutcomeStream:
         elapsed_s: float = 0.0,
     ) -> Outcome:
         item = self._input.taken.pop(index)
-        contact_id, error = (result, None) if isinstance(result, int) else (None, result)
+        contact_id = error = None
+        if isinstance(result, int):
+            contact_id = result
+            self._succeeded += 1
+        else:
+            error = result
+            if isinstance(error, UncertainError):
+                self._uncertain += 1
+            else:
+                self._failed += 1
         outcome = self._settled[index] = Outcome(
             index=index,
             contact=item if isinstance(item, Contact) else None,
@@ -420,12 +445,6 @@ class OutcomeStream:
             attempts=attempts,
             elapsed_s=elapsed_s,
         )
-        if error is None:
-            self._succeeded += 1
-        elif isinstance(error, UncertainError):
-            self._uncertain += 1
-        else:
-            self._failed += 1
         return outcome
 
     async def _tick(self) -> None:
