@@ -1,9 +1,9 @@
 """A server in its own process that answers everything with the same bytes, at once or later.
 
 It never sleeps, and so takes a core for itself. A server on this machine that sleeps until it has
-something to do is woken by the client's very write, and the client is billed for that: on a virtual
-machine up to half of what a call costs, the less the more requests come while it is still awake.
-The platform's servers are other machines, which no client wakes.
+something to do is woken by the client's very write, and the client is billed for that, the less the
+more requests come while it is still awake. The platform's servers are other machines, which no
+client wakes.
 """
 
 import asyncio

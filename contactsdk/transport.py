@@ -97,14 +97,14 @@ class Body(aiohttp.Payload):
 class Request(aiohttp.ClientRequest):
     """A request that writes a small `Body` itself; all others are as aiohttp has them.
 
-    aiohttp makes a task for each body, since to write a large one may have to wait: a seventh of
-    what the processor does for a call.
+    aiohttp makes a task for each body, since to write a large one may have to wait. That costs more
+    than to sign it.
     """
 
     def update_headers(self, headers: LooseHeaders | None) -> None:
         """Take them over whole, not one by one."""
         self.headers = CIMultiDict({hdrs.HOST: self.url.host_port_subcomponent or ""})
-        self.headers.extend(headers or {})
+        self.headers.update(headers or {})  # a trace hook may have set the host
 
     def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
         """Take a `Body` as it is: aiohttp would look up who can write such data."""

@@ -123,6 +123,20 @@ class TestRequest:
 
         assert [head.count(b"GET ") for head in heads] == [0, 1]
 
+    async def test_has_the_host_that_a_trace_hook_set_and_no_other(self) -> None:
+        async def set_host(
+            _: aiohttp.ClientSession, __: object, call: aiohttp.TraceRequestStartParams
+        ) -> None:
+            call.headers["Host"] = "gateway.example.com"
+
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_start.append(set_host)
+        async with answering(ANSWER, trace_configs=[tracing]) as (client, heads):
+            assert await client.add_or_update(ADD) == 7
+
+        hosts = [line for line in heads[0].splitlines() if line.startswith(b"Host:")]
+        assert hosts == [b"Host: gateway.example.com"]
+
     async def test_is_aiohttps_own_with_an_aiohttp_that_is_not_known(
         self, given_to_aiohttp: list[aiohttp.ClientRequest], monkeypatch: pytest.MonkeyPatch
     ) -> None:
