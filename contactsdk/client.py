@@ -111,7 +111,7 @@ class ContactClient:
         self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout_s)
         self._clock_offset_s = 0.0
         self._deadlines: Deadlines  # these two are made for the loop
-        self._resend: Resender[Call]
+        self._resend: Resender
 
         self._session = session
         self._owns_session = session is None
@@ -326,7 +326,7 @@ class ContactClient:
             check_seconds("deadline_s", deadline_s)
         now = self._running_loop().time()
         deadline = None if deadline_s is None else now + deadline_s
-        return Call(repeat_safe=repeat_safe, deadline=deadline)
+        return Call(repeat_safe, deadline)
 
     async def _look(
         self, url: URL, content: bytes, read: _Read[_T], deadline_s: float | None

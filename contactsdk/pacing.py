@@ -35,8 +35,9 @@ class AdaptiveRate:
         self._level_per_s = 0.0
         self._rising_from = now
         self._throttled_at = now
-        self._succeeded = 0
         self._asked_s = 0.0
+        self.let_through = 0
+        """Requests since the last throttle: whoever is told of one counts it here."""
         self.dry = 0
         """Throttles in a row with nothing let through between them."""
 
@@ -56,26 +57,17 @@ class AdaptiveRate:
             return None
         return level * 1.05 * math.pow(_GROWTH_PER_S, beyond_s)
 
-    @property
-    def lets_through(self) -> bool:
-        """Whether a request was let through since the last throttle."""
-        return self._succeeded > 0
-
-    def succeeded(self) -> None:
-        """A request was let through."""
-        self._succeeded += 1
-        self.dry = 0
-
     def throttled(self, now: float, asked_s: float) -> float | None:
         """A request was not; how long to pause in seconds, `None` for as long as others would.
 
         `asked_s` is what the platform asked to wait, 0 where it did not say.
         """
-        if self._succeeded == 0:
+        if self.let_through == 0:
             # Nothing came through since the last one: that tells of no rate, only of a shut door.
             self.dry += 1
             pause_s = None if self._cut_per_s is None else 3 * 2**self.dry / self._cut_per_s
         else:
+            self.dry = 0
             self._cut(now)
             assert self._cut_per_s is not None  # noqa: S101  # just set
             pause_s = 3 / self._cut_per_s  # lets a small bucket fill a little
@@ -89,14 +81,14 @@ class AdaptiveRate:
         # A bucket may run over while the platform has us wait: then that time counts or does not.
         since_s = max(now - self._throttled_at, 1e-3)
         sending_s = max(since_s - self._asked_s, 1e-3)
-        rate = self.per_s(now) or self._succeeded / sending_s
+        rate = self.per_s(now) or self.let_through / sending_s
         # The shorter the run since the last throttle, the further off the rate may be.
-        least = min(max(self._succeeded / rate, 0.25), 0.9) * rate
-        at_most = min(rate, self._succeeded / sending_s)
+        least = min(max(self.let_through / rate, 0.25), 0.9) * rate
+        at_most = min(rate, self.let_through / sending_s)
         self._level_per_s = max((rate + at_most) / 2, 0.85 * rate)
-        self._cut_per_s = min(max(0.97 * self._succeeded / since_s, least), self._level_per_s)
+        self._cut_per_s = min(max(0.97 * self.let_through / since_s, least), self._level_per_s)
         self._throttled_at = now
-        self._succeeded = 0
+        self.let_through = 0
         self._asked_s = 0.0
 
 
@@ -192,12 +184,12 @@ class Pacer:
         asked to wait without anything else between, this time included.
         """
         if self._is_calm and error is None:
-            self._rate.succeeded()
+            self._rate.let_through += 1
             return False
         self._is_calm = False
         self.forget(left_at)
         # Asked to wait again and again while others get through is one contact, and no rate.
-        is_alone = in_a_row > RACES and self._rate.lets_through
+        is_alone = in_a_row > RACES and self._rate.let_through > 0
         if isinstance(error, RateLimitedError):
             # "At once" is said of a race on one record; of a rate only if it is said on and on.
             holds_up = error.retry_after_s != 0 or in_a_row > RACES
@@ -210,7 +202,7 @@ class Pacer:
         else:
             self._silent = 0
             self._failing_since = None
-            self._rate.succeeded()
+            self._rate.let_through += 1
             return False
         now = self._clock()
         # A run that had nothing to send meanwhile has not been failing all that time.

@@ -9,7 +9,7 @@ import logging
 import math
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 from attrs import define, frozen
 from tenacity import DoSleep, RetryCallState, Retrying, retry_always
@@ -109,7 +109,7 @@ class RetryBudget:
             self._left += 1
 
 
-@define(kw_only=True, eq=False)
+@define(eq=False)
 class Call:
     """What is known of one call so far.
 
@@ -122,16 +122,13 @@ class Call:
 
     repeat_safe: bool
     deadline: float | None = None
+    resend_turn: Callable[[], Awaitable[object]] | None = None
     attempts: int = 0
     in_doubt: bool = False
     clock_corrected: bool = False
     is_held_up: bool = False
     holdups: int = 0
     throttles: int = 0
-    resend_turn: Callable[[], Awaitable[object]] | None = None
-
-
-_C = TypeVar("_C", bound=Call)
 
 
 def repeat_safe(contact: Contact, policy: RetryPolicy) -> bool:
@@ -150,16 +147,12 @@ def may_resend(error: ContactError, call: Call) -> bool:
             return False
 
 
-async def _sleep(seconds: float, call: Call) -> None:
-    await asyncio.sleep(seconds)
-
-
-class Resender(Generic[_C]):
+class Resender:
     """Makes attempts until one succeeds, or must not or may not be followed by another.
 
     One serves any number of calls, and tenacity decides for all of them: nothing awaits while it
     does, so that no two decisions meet. `budget` bounds the retries of these calls together, `None`
-    for no such bound. `wait` gets the seconds to wait and the call that does.
+    for no such bound.
     """
 
     def __init__(
@@ -168,12 +161,12 @@ class Resender(Generic[_C]):
         *,
         budget: RetryBudget | None,
         clock: Callable[[], float],
-        wait: Callable[[float, _C], Awaitable[None]] = _sleep,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._policy = policy
         self._budget = budget
         self._clock = clock
-        self._wait = wait
+        self._sleep = sleep
         self._retrying = Retrying(
             retry=retry_always,
             wait=self._backoff_s,
@@ -182,31 +175,28 @@ class Resender(Generic[_C]):
             retry_error_callback=lambda _: None,
         )
 
-    async def __call__(self, attempt: Callable[[_C], Awaitable[_T]], call: _C) -> _T:
+    async def __call__(self, attempt: Callable[[Call], Awaitable[_T]], call: Call) -> _T:
         """Await `attempt` with this call, and again while that is allowed.
 
         Raises:
-            ContactError: That of the last attempt; but once the call is in doubt, an
-                `UncertainError`, since no later answer tells what became of the earlier request.
+            ContactError: As of `ended_by`.
         """
         while True:
             call.attempts += 1
             try:
                 result = await attempt(call)
             except ContactError as error:
-                wait_s = self._wait_s(error, call)
+                wait_s = self.wait_s(error, call)
                 if wait_s is None:
-                    if call.in_doubt and not isinstance(error, UncertainError):
-                        raise _still_in_doubt(error) from error
-                    raise
+                    raise ended_by(error, call)  # noqa: B904  # mostly this very error
             else:
                 if self._budget is not None:
                     self._budget.give_back()
                 return result
-            await self._wait(wait_s, call)
+            await self._sleep(wait_s)
 
-    def _wait_s(self, error: ContactError, call: _C) -> float | None:
-        """How long to wait before the next attempt; `None` for no more of them."""
+    def wait_s(self, error: ContactError, call: Call) -> float | None:
+        """Seconds to wait after an attempt of `call` that ended so; `None` for no more of them."""
         error.attempts = call.attempts
         call.in_doubt = call.in_doubt or isinstance(error, UncertainError)
         call.holdups += call.is_held_up
@@ -247,14 +237,23 @@ class Resender(Generic[_C]):
         )
 
 
-def _still_in_doubt(last: ContactError) -> UncertainError:
-    return UncertainError(
+def ended_by(last: ContactError, call: Call) -> ContactError:
+    """What a call ends with whose last attempt ended so.
+
+    Once the call is in doubt that is an `UncertainError`: no later answer tells what became of the
+    earlier request.
+    """
+    if not call.in_doubt or isinstance(last, UncertainError):
+        return last
+    error = UncertainError(
         f"an earlier attempt may have been applied; the last one was not: {last.message}",
         http_status=last.http_status,
         error_code=last.error_code,
         specific_code=last.specific_code,
         attempts=last.attempts,
     )
+    error.__cause__ = last
+    return error
 
 
 def reason(error: ContactError) -> str:

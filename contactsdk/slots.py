@@ -12,8 +12,13 @@ class Slots:
     """
 
     def __init__(self, count: int) -> None:
-        self._free = count
+        self._count = self._free = count
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def taken(self) -> int:
+        """How many are."""
+        return self._count - self._free
 
     def take_at_once(self) -> bool:
         """Whether there was room; then not even a coroutine is made."""

@@ -231,7 +231,7 @@ def test_no_limit_before_the_first_throttle() -> None:
 def test_rate_is_cut_to_what_came_through_and_rises_past_the_level() -> None:
     rate = AdaptiveRate(0.0)
     for _ in range(100):
-        rate.succeeded()
+        rate.let_through += 1
     rate.throttled(2.0, 0.0)
 
     rates = [rate.per_s(2.0 + 0.1 * step) or math.inf for step in range(600)]
@@ -244,7 +244,7 @@ def test_rate_is_cut_to_what_came_through_and_rises_past_the_level() -> None:
 def test_rate_that_met_no_limit_for_long_is_no_limit_any_more() -> None:
     rate = AdaptiveRate(0.0)
     for _ in range(1000):
-        rate.succeeded()
+        rate.let_through += 1
     rate.throttled(1.0, 0.0)
 
     assert rate.per_s(60.0) is not None
@@ -256,7 +256,7 @@ def test_shut_door_tells_of_no_rate_and_waits_longer_and_longer() -> None:
     rate = AdaptiveRate(0.0)
     assert rate.throttled(1.0, 0.0) is None
     assert rate.per_s(1.0) is None
-    rate.succeeded()
+    rate.let_through += 1
     first = rate.throttled(2.0, 0.0)
     before = rate.per_s(2.0)
     again = [rate.throttled(2.0, 0.0) for _ in range(3)]
@@ -272,17 +272,17 @@ def test_wait_that_the_platform_asks_for_is_kept() -> None:
     rate = AdaptiveRate(0.0)
 
     assert rate.throttled(1.0, 7.0) == 7.0
-    rate.succeeded()
+    rate.let_through += 1
     assert rate.throttled(9.0, 3.0) == 3.0
 
 
 def test_time_that_the_platform_asked_to_wait_does_not_lower_the_level() -> None:
     rate = AdaptiveRate(0.0)
     for _ in range(100):
-        rate.succeeded()
+        rate.let_through += 1
     rate.throttled(2.0, 8.0)
     for _ in range(400):
-        rate.succeeded()
+        rate.let_through += 1
     rate.throttled(18.0, 0.0)
 
     assert (rate.per_s(23.1) or 0.0) >= 50

@@ -50,7 +50,7 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
-    async def wait(self, seconds: float, _: Call) -> None:
+    async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(0)
         self.slept.append(seconds)
         self.now += seconds
@@ -83,7 +83,7 @@ def run(
     """One call of the platform; safe to repeat unless it says otherwise."""
     clock = clock or Clock()
     resend = Resender(
-        RetryPolicy(**policy), budget=budget or RetryBudget(), clock=clock, wait=clock.wait
+        RetryPolicy(**policy), budget=budget or RetryBudget(), clock=clock, sleep=clock.sleep
     )
     return resend(platform, Call(repeat_safe=safe, deadline=deadline))
 
@@ -219,7 +219,7 @@ async def test_a_first_success_never_enters_tenacity(monkeypatch: pytest.MonkeyP
 
 async def test_a_loop_that_goes_on_in_another_thread_is_served_as_well() -> None:
     clock = Clock()
-    resend = Resender(RetryPolicy(), budget=None, clock=clock, wait=clock.wait)
+    resend = Resender(RetryPolicy(), budget=None, clock=clock, sleep=clock.sleep)
     for _ in range(2):
         platform = Platform([UnavailableError("no")])
         call = Call(repeat_safe=True)
@@ -234,7 +234,7 @@ async def test_retries_leave_no_cycles_to_the_garbage_collector() -> None:
         return 33884
 
     clock = Clock()
-    resend = Resender(RetryPolicy(), budget=None, clock=clock, wait=clock.wait)
+    resend = Resender(RetryPolicy(), budget=None, clock=clock, sleep=clock.sleep)
     gc.collect()
     gc.disable()
     try:
@@ -368,7 +368,7 @@ async def test_a_call_that_may_not_go_on_draws_nothing() -> None:
 
 async def test_without_a_budget_only_the_attempts_are_counted() -> None:
     clock = Clock()
-    resend = Resender(RetryPolicy(), budget=None, clock=clock, wait=clock.wait)
+    resend = Resender(RetryPolicy(), budget=None, clock=clock, sleep=clock.sleep)
     result = await resend(Platform([UnavailableError("no")] * 4), Call(repeat_safe=True))
     assert (result, len(clock.slept)) == (33884, 4)
 
@@ -468,12 +468,12 @@ async def test_what_is_not_ours_passes_through_untouched(
 async def test_a_call_cancelled_while_it_waits_ends_cancelled() -> None:
     waiting = asyncio.Event()
 
-    async def wait(*_: Any) -> None:
+    async def sleep(_: float) -> None:
         waiting.set()
         await asyncio.Event().wait()
 
     platform = Platform([UnavailableError("no")] * 2)
-    resend = Resender(RetryPolicy(), budget=RetryBudget(), clock=Clock(), wait=wait)
+    resend = Resender(RetryPolicy(), budget=RetryBudget(), clock=Clock(), sleep=sleep)
     call = asyncio.ensure_future(resend(platform, Call(repeat_safe=True)))
     await waiting.wait()
     call.cancel()
@@ -484,21 +484,21 @@ async def test_a_call_cancelled_while_it_waits_ends_cancelled() -> None:
 
 @pytest.mark.usefixtures("longest_waits")
 async def test_calls_at_the_same_time_share_nothing_but_the_budget() -> None:
-    slept: dict[Call, list[float]] = {}
+    slept: dict[asyncio.Task[int] | None, list[float]] = {}
 
-    async def wait(seconds: float, call: Call) -> None:
-        slept.setdefault(call, []).append(seconds)
+    async def sleep(seconds: float) -> None:
+        slept.setdefault(asyncio.current_task(), []).append(seconds)
         await asyncio.sleep(0)
 
-    resend = Resender(RetryPolicy(), budget=RetryBudget(), clock=Clock(), wait=wait)
+    resend = Resender(RetryPolicy(), budget=RetryBudget(), clock=Clock(), sleep=sleep)
     platforms = [
         Platform([]),
         Platform([UnavailableError("no")] * 2),
         Platform([UncertainError("timeout"), RejectedError("no")]),
         Platform([UnavailableError("no"), RejectedError("no")]),
     ]
-    calls = [Call(repeat_safe=True) for _ in platforms]
-    results = await asyncio.gather(*map(resend, platforms, calls), return_exceptions=True)
+    calls = [asyncio.create_task(resend(each, Call(repeat_safe=True))) for each in platforms]
+    results = await asyncio.gather(*calls, return_exceptions=True)
     assert [getattr(result, "attempts", result) for result in results] == [33884, 33884, 2, 2]
     assert list(map(type, results)) == [int, int, UncertainError, RejectedError]
     assert [slept.get(call, []) for call in calls] == [[], [0.5, 1.0], [0.5], [0.5]]

@@ -3,9 +3,12 @@
 import asyncio
 from collections import deque
 from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+_T = TypeVar("_T")
 
 
-class Lines:
+class Lines(Generic[_T]):
     """A line for each key in flight: its head is being sent, the others wait behind it.
 
     `room` bounds how many wait in all lines together, if all who joined behind another wait for it:
@@ -15,7 +18,7 @@ class Lines:
 
     def __init__(self, room: int) -> None:
         # Most keys come once, so their lines are made only for a second.
-        self._lines: dict[Hashable, deque[int] | None] = {}
+        self._lines: dict[Hashable, deque[_T] | None] = {}
         self._left = room
         self._someone_left = asyncio.Event()
 
@@ -26,7 +29,7 @@ class Lines:
             self._someone_left.clear()
             await self._someone_left.wait()
 
-    def join(self, key: Hashable, index: int) -> bool:
+    def join(self, key: Hashable, item: _T) -> bool:
         """Whether this item is the head of its line; if not, it waits for `leave` to name it."""
         if key not in self._lines:
             self._lines[key] = None
@@ -34,11 +37,11 @@ class Lines:
         line = self._lines[key]
         if line is None:
             line = self._lines[key] = deque()
-        line.append(index)
+        line.append(item)
         self._left -= 1
         return False
 
-    def leave(self, key: Hashable) -> int | None:
+    def leave(self, key: Hashable) -> _T | None:
         """The head has been dealt with: the item that is the head now, `None` for no more."""
         line = self._lines.pop(key)
         if not line:

@@ -9,7 +9,7 @@ from contactsdk.errors import ContactError, UncertainError
 from contactsdk.models import Contact
 
 
-@frozen(kw_only=True)
+@frozen
 class Outcome:
     """What became of one item of the input.
 

@@ -103,9 +103,9 @@ class Input:
 
     def _take(self, item: Item) -> int:
         index = self.count
-        if not isinstance(item, Contact | InvalidContactError):
+        if not isinstance(item, Contact) and not isinstance(item, InvalidContactError):
             raise TypeError(f"item {index} must be a Contact, not {_kind(item)}")
-        self.count += 1
+        self.count = index + 1
         self.taken[index] = item
         return index
 

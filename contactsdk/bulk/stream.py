@@ -13,10 +13,9 @@ from collections.abc import (
     Iterable,
 )
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Self, TypeAlias, TypeVar
 
-from attrs import define
-
+from contactsdk.bulk.handover import Handover
 from contactsdk.bulk.lines import Lines
 from contactsdk.bulk.outcomes import BulkReport, Outcome, Progress
 from contactsdk.bulk.reading import Input, was_cancelled
@@ -40,10 +39,13 @@ from contactsdk.retry import (
     check_count,
     check_positive,
     check_seconds,
+    ended_by,
     logger,
     repeat_safe,
 )
 from contactsdk.slots import Slots
+
+_T = TypeVar("_T")
 
 Send: TypeAlias = Callable[[Contact, Call], Awaitable[int]]
 """Makes one attempt to send a contact, which returns its id or raises."""
@@ -53,16 +55,6 @@ OnProgress: TypeAlias = Callable[[Progress], object]
 _WAITING_PER_PLACE: Final = 4  # as many are read and not sent: equal keys, and own backoffs
 _TICK_S: Final = 0.1
 _LATELY_TICKS: Final = 50
-
-
-@define(kw_only=True, eq=False)
-class _Sending(Call):
-    """A contact on its way. `aside_s` is the least that it waits by itself before its next try."""
-
-    index: int
-    contact: Contact
-    started_at: float
-    aside_s: float = 0.0
 
 
 class OutcomeStream:
@@ -106,18 +98,14 @@ class OutcomeStream:
         self._pacer = Pacer(
             policy, rate_per_s=rate_per_s, give_up_s=give_up_s, clock=self._clock, sleep=sleep
         )
-        self._resend = Resender(policy, budget=None, clock=self._clock, wait=self._stand_aside)
-        self._lines = Lines(room=_WAITING_PER_PLACE * concurrency)
+        self._resender = Resender(policy, budget=None, clock=self._clock)
+        self._lines: Lines[tuple[int, Contact]] = Lines(room=_WAITING_PER_PLACE * concurrency)
         self._places = Slots(concurrency)
         self._workers = 0
         self._aside = 0
-        self._in_flight = 0
+        self._on_hold = 0
         self._succeeded = self._failed = self._uncertain = 0
-        self._settled: dict[int, Outcome] = {}
-        self._ready: deque[Outcome] = deque()
-        self._news = asyncio.Event()
-        self._drained = asyncio.Event()
-        self._is_over = False
+        self._handover = Handover(room=concurrency)
         self._started_at = self._clock()
         self._lately = deque([(self._started_at, 0)], maxlen=_LATELY_TICKS)
         self._tasks = asyncio.TaskGroup()
@@ -133,7 +121,7 @@ class OutcomeStream:
     @property
     def undelivered(self) -> tuple[Outcome, ...]:
         """Outcomes of what was read and not handed out, in input order; whole after leaving."""
-        return tuple(self._settled[index] for index in sorted(self._settled))
+        return self._handover.untaken
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
@@ -153,13 +141,12 @@ class OutcomeStream:
         assert self._runner is not None  # noqa: S101  # entered before it is left
         self._runner.cancel()
         self._is_open = False
+        self._handover.close()
         try:
             await _wait_out(self._runner)
         finally:
             if self._journal is not None:
                 self._journal.close()
-            self._ready.clear()
-            self._end()  # for another task that still waits for an outcome
         if not self._runner.cancelled():
             self._runner.result()
 
@@ -167,9 +154,9 @@ class OutcomeStream:
         return self
 
     async def __anext__(self) -> Outcome:
-        if self._ready and self._is_open:
-            return self._take_ready()  # as for most, without one more coroutine
-        outcome = await self.next()
+        outcome = self._handover.take_at_once()  # as most are, without one more coroutine
+        if outcome is None:
+            outcome = await self.next()
         if outcome is not None:
             return outcome
         if self.stopped_by is not None:
@@ -180,20 +167,7 @@ class OutcomeStream:
         """The next outcome; `None` after the last one, whatever stopped the run."""
         if not self._is_open:
             raise RuntimeError("a stream is read inside its `async with`")
-        while not self._ready:
-            if self._is_over:
-                return None
-            self._news.clear()
-            await self._news.wait()
-        return self._take_ready()
-
-    def _take_ready(self) -> Outcome:
-        outcome = self._ready.popleft()
-        del self._settled[outcome.index]
-        # Not for each: all who wait for room are woken.
-        if len(self._ready) == self._concurrency // 2:
-            self._drained.set()
-        return outcome
+        return await self._handover.take()
 
     async def _run(self) -> None:
         try:
@@ -209,15 +183,11 @@ class OutcomeStream:
             # A worker must not fail; if one does, all that was read is still told of.
             self._stop(group.exceptions[0])
         finally:
-            unsent = [self._settle_unsent(index) for index in sorted(self._input.taken)]
+            for index, item in sorted(self._input.taken.items()):
+                error = item if isinstance(item, InvalidContactError) else _never_sent()
+                self._settle(_failed(index, item, error))
             self._report_progress()
-        for outcome in unsent:
-            await self._hand_out(outcome, None)
-        self._end()
-
-    def _end(self) -> None:
-        self._is_over = True
-        self._news.set()
+            self._handover.end()
 
     def _stop(self, reason: Exception) -> None:
         self._input.stop(reason)
@@ -240,16 +210,16 @@ class OutcomeStream:
                 if recorded is not None:
                     await self._hand_out_recorded(index, item, recorded)
                 elif isinstance(item, InvalidContactError):
-                    await self._hand_out(self._settle(index, item), item)
-                elif lines.join(key := key_of(item), index):
-                    head: int | None = index
+                    await self._hand_out(_failed(index, item, item), item)
+                elif lines.join(key := key_of(item), (index, item)):
+                    head: tuple[int, Contact] | None = (index, item)
                     while head is not None:
-                        item = source.taken[head]
-                        outcome = await self._outcome_of(head, item)
-                        if journal is None and len(self._ready) < self._concurrency:
-                            self._make_ready(outcome)  # as nearly always, without a coroutine
-                        else:
-                            await self._hand_out(outcome, item)
+                        index, contact = head
+                        outcome = await self._outcome_of(index, contact)
+                        if journal is not None:
+                            await self._hand_out(outcome, contact)
+                        elif not self._settle(outcome):
+                            await self._handover.room()
                         head = lines.leave(key)
                 else:
                     await lines.room()
@@ -265,142 +235,165 @@ class OutcomeStream:
         return journal.recall(index, item, repeat_safe=is_safe)
 
     async def _hand_out_recorded(self, index: int, item: Item, recorded: JournalRow) -> None:
-        result = recorded.id if recorded.error is None else recorded.error
-        assert result is not None  # noqa: S101  # what is final has one of them
         is_news = recorded.state is State.SENT  # then it is uncertain now
-        outcome = self._settle(index, result, recorded.attempts)
+        outcome = Outcome(
+            index=index,
+            contact=item if isinstance(item, Contact) else None,
+            id=recorded.id if recorded.error is None else None,
+            error=recorded.error,
+            attempts=recorded.attempts,
+            elapsed_s=0.0,
+        )
         await self._hand_out(outcome, item if is_news else None)
 
     async def _hand_out(self, outcome: Outcome, news_of: Item | None) -> None:
-        """Have an outcome ready, once it is on record if it is news of an item."""
-        if self._journal is not None and news_of is not None:
-            try:
+        """Settle it, once it is on record if it is news of an item, and wait for room."""
+        try:
+            if self._journal is not None and news_of is not None:
                 await self._journal.settle(
                     outcome.index, news_of, outcome.id, outcome.error, outcome.attempts
                 )
-            except JournalError as error:
-                self._stop(error)
-        while len(self._ready) >= self._concurrency:
-            self._drained.clear()
-            await self._drained.wait()
-        self._make_ready(outcome)
+        except JournalError as error:
+            self._stop(error)
+        finally:
+            has_room = self._settle(outcome)
+        if not has_room:
+            await self._handover.room()
 
-    def _make_ready(self, outcome: Outcome) -> None:
-        if not self._ready:
-            self._news.set()
-        self._ready.append(outcome)
+    def _settle(self, outcome: Outcome) -> bool:
+        """Have it ready, the one outcome of its item; whether there is room for more."""
+        del self._input.taken[outcome.index]
+        if outcome.error is None:
+            self._succeeded += 1
+        elif outcome.uncertain:
+            self._uncertain += 1
+        else:
+            self._failed += 1
+        return self._handover.put(outcome)
 
-    async def _outcome_of(self, index: int, item: Item) -> Outcome:
-        assert isinstance(item, Contact)  # noqa: S101  # errors stand in no line
-        if not self._places.take_at_once():
-            await self._places.take()
+    async def _outcome_of(self, index: int, contact: Contact) -> Outcome:
         started_at = self._clock()
         deadline_s = self._policy.deadline_s
-        sending = _Sending(
-            index=index,
-            contact=item,
-            started_at=started_at,
-            repeat_safe=repeat_safe(item, self._policy),
-            deadline=None if deadline_s is None else started_at + deadline_s,
-            in_doubt=self._journal is not None and self._journal.is_in_doubt(index),
-            resend_turn=self._pass_turn,
+        call = Call(
+            repeat_safe(contact, self._policy),
+            None if deadline_s is None else started_at + deadline_s,
+            self._pass_turn,
         )
-        result: int | ContactError
+        if self._journal is not None:
+            call.in_doubt = self._journal.is_in_doubt(index)
+        contact_id: int | None = None
+        error: ContactError | None = None
         try:
-            result = await self._resend(self._attempt, sending)
-        except ContactError as error:
+            contact_id = await self._id_of(index, contact, call, started_at)
+        except ContactError as exc:
+            error = exc
             setup = error if isinstance(error, SetupError) else error.__cause__
             if isinstance(setup, SetupError):
                 self._stop(setup)
             if self.stopped_by is None or self.stopped_by not in (error, error.__cause__):
                 _drop_frames(error)
-            result = error
         except NoMoreTurnsError:
-            result = _interrupted(sending)
+            error = _interrupted(call)
         except asyncio.CancelledError as exc:
-            result = _interrupted(sending)
+            error = _interrupted(call)
             if is_being_cancelled():
-                if not sending.in_doubt:
-                    self._withdraw(sending)
-                self._settle(index, result, sending.attempts, self._clock() - started_at)
+                if not call.in_doubt:
+                    self._withdraw(index, contact)
+                elapsed_s = self._clock() - started_at
+                self._settle(_failed(index, contact, error, call.attempts, elapsed_s))
                 raise
             # Such as a session of the caller's that was closed: it cancels who waits for its pool.
             self._stop(was_cancelled("a request", exc))
-            result.__cause__ = exc
+            error.__cause__ = exc
         except Exception as exc:
             # Such as a client that was closed meanwhile: no contact's fault, and none is lost.
             self._stop(exc)
-            result = _interrupted(sending)
-            result.__cause__ = exc
-        finally:
-            self._places.give_back()
-        return self._settle(index, result, sending.attempts, self._clock() - started_at)
+            error = _interrupted(call)
+            error.__cause__ = exc
+        elapsed_s = self._clock() - started_at
+        return Outcome(index, contact, contact_id, error, call.attempts, elapsed_s)
 
-    async def _attempt(self, sending: _Sending) -> int:
-        left_at = self._pacer.turn_at_once()
+    async def _id_of(self, index: int, contact: Contact, call: Call, started_at: float) -> int:
+        """Send it, again while that is allowed: each time in a place, and when it has its turn."""
+        while True:
+            if not self._places.take_at_once():
+                await self._wait_for_others(self._places.take(), call)
+            try:
+                left_at = self._pacer.turn_at_once()
+                if left_at is None:
+                    left_at = await self._turn(call)
+                if self._journal is not None:
+                    await self._intend(self._journal, index, contact, left_at)
+                call.attempts += 1
+                try:
+                    contact_id = await self._send(contact, call)
+                except ContactError as error:
+                    if isinstance(error, RateLimitedError | UnavailableError) and not call.in_doubt:
+                        self._withdraw(index, contact)
+                    aside_s = self._learn(error, left_at, call, started_at)
+                    wait_s = self._resender.wait_s(error, call)
+                    if wait_s is None:
+                        raise ended_by(error, call)  # noqa: B904  # mostly this very error
+                except BaseException:
+                    self._pacer.forget(left_at)
+                    raise
+                else:
+                    self._pacer.told(left_at, None)
+                    return contact_id
+            finally:
+                self._places.give_back()
+            if (wait_s := max(wait_s, aside_s)) > 0:
+                await self._stand_aside(wait_s, call)
+
+    async def _turn(self, call: Call) -> float:
+        self._on_hold += 1
         try:
-            if left_at is None:
-                left_at = await self._turn(sending)
-            if self._journal is not None:
-                # Last: of a run that dies while it waits for the platform nothing is in doubt.
-                await self._journal.intend(sending.index, sending.contact)
-        except BaseException:
-            sending.attempts -= 1  # it was not made
-            if left_at is not None:
-                self._pacer.forget(left_at)
-            raise
-        self._in_flight += 1
+            return await self._wait_for_others(self._pacer.turn(), call)
+        finally:
+            self._on_hold -= 1
+
+    async def _wait_for_others(self, turn: Awaitable[_T], call: Call) -> _T:
+        """What a contact waits for on account of others does not count against it."""
+        asked_at = self._clock()
+        result = await turn
+        if call.deadline is not None:
+            call.deadline += self._clock() - asked_at
+        return result
+
+    async def _intend(
+        self, journal: JournalRun, index: int, contact: Contact, left_at: float
+    ) -> None:
+        # Last: of a run that dies while it waits for the platform nothing is in doubt.
         try:
-            contact_id = await self._send(sending.contact, sending)
-        except ContactError as error:
-            self._learn(error, left_at, sending)
-            raise
+            await journal.intend(index, contact)
         except BaseException:
             self._pacer.forget(left_at)
             raise
-        finally:
-            self._in_flight -= 1
-        self._pacer.told(left_at, None)
-        return contact_id
 
-    async def _turn(self, sending: _Sending) -> float:
-        asked_at = self._clock()
-        left_at = await self._pacer.turn()
-        if sending.deadline is not None:
-            # What a contact waits for on account of others does not count against it.
-            sending.deadline += left_at - asked_at
-        return left_at
+    def _withdraw(self, index: int, contact: Contact) -> None:
+        if self._journal is not None:
+            self._journal.withdraw(index, contact)
 
-    def _learn(self, error: ContactError, left_at: float, sending: _Sending) -> None:
-        if isinstance(error, RateLimitedError | UnavailableError) and not sending.in_doubt:
-            self._withdraw(sending)
+    def _learn(self, error: ContactError, left_at: float, call: Call, started_at: float) -> float:
+        """Tell the pacer; how long this contact should wait by itself, at least, in seconds."""
         is_asked_to_wait = isinstance(error, RateLimitedError) or error.retry_after_s
-        sending.throttles = sending.throttles + 1 if is_asked_to_wait else 0
-        holds_up = self._pacer.told(left_at, error, in_a_row=sending.throttles)
+        call.throttles = call.throttles + 1 if is_asked_to_wait else 0
+        holds_up = self._pacer.told(left_at, error, in_a_row=call.throttles)
         if self._pacer.given_up_for is not None:
             self._stop(self._pacer.given_up_for)
         # One contact that is declined while others get through must end some day.
-        sending.is_held_up = holds_up and left_at - sending.started_at < self._give_up_s
-        sending.aside_s = 0.0
-        if sending.is_held_up and sending.throttles > RACES:
-            # It may be this contact alone: the others need not wait behind it.
-            backoff_s = self._policy.backoff_s(sending.throttles - RACES)
-            sending.aside_s = max(error.retry_after_s or 0.0, backoff_s)
-
-    def _withdraw(self, sending: _Sending) -> None:
-        if self._journal is not None:
-            self._journal.withdraw(sending.index, sending.contact)
+        call.is_held_up = holds_up and left_at - started_at < self._give_up_s
+        if not call.is_held_up or call.throttles <= RACES:
+            return 0.0
+        # It may be this contact alone: the others need not wait behind it.
+        return max(error.retry_after_s or 0.0, self._policy.backoff_s(call.throttles - RACES))
 
     async def _pass_turn(self) -> None:
         self._pacer.forget(await self._pacer.turn())
 
-    async def _stand_aside(self, wait_s: float, sending: _Sending) -> None:
-        """Wait without holding a place: another contact is sent meanwhile."""
-        wait_s = max(wait_s, sending.aside_s)
-        if wait_s <= 0:
-            return
+    async def _stand_aside(self, wait_s: float, call: Call) -> None:
+        """Wait in no place: another contact is sent meanwhile."""
         began_at = self._clock()
-        self._places.give_back()
         self._aside += 1
         if self._aside <= _WAITING_PER_PLACE * self._concurrency:
             self._add_worker()
@@ -410,42 +403,9 @@ class OutcomeStream:
                 await self._sleep(min(left_s, LOOK_UP_S))
         finally:
             self._aside -= 1
-        await self._places.take()
-        if sending.deadline is not None:
-            own_s = 0.0 if sending.is_held_up else wait_s
-            sending.deadline += self._clock() - began_at - own_s
-
-    def _settle_unsent(self, index: int) -> Outcome:
-        item = self._input.taken[index]
-        return self._settle(index, item if isinstance(item, InvalidContactError) else _unsent())
-
-    def _settle(
-        self,
-        index: int,
-        result: int | ContactError,
-        attempts: int = 0,
-        elapsed_s: float = 0.0,
-    ) -> Outcome:
-        item = self._input.taken.pop(index)
-        contact_id = error = None
-        if isinstance(result, int):
-            contact_id = result
-            self._succeeded += 1
-        else:
-            error = result
-            if isinstance(error, UncertainError):
-                self._uncertain += 1
-            else:
-                self._failed += 1
-        outcome = self._settled[index] = Outcome(
-            index=index,
-            contact=item if isinstance(item, Contact) else None,
-            id=contact_id,
-            error=error,
-            attempts=attempts,
-            elapsed_s=elapsed_s,
-        )
-        return outcome
+        if call.deadline is not None:
+            own_s = 0.0 if call.is_held_up else wait_s
+            call.deadline += self._clock() - began_at - own_s
 
     async def _tick(self) -> None:
         while True:
@@ -464,7 +424,7 @@ class OutcomeStream:
             succeeded=self._succeeded,
             failed=self._failed,
             uncertain=self._uncertain,
-            in_flight=self._in_flight,
+            in_flight=self._places.taken - self._on_hold,
             paused_s=self._pacer.paused_s,
             rate_per_s=(settled - settled_before) / (now - before) if now > before else 0.0,
             elapsed_s=now - self._started_at,
@@ -491,7 +451,14 @@ async def collect(stream: OutcomeStream) -> BulkReport:
     )
 
 
-def _unsent() -> ContactError:
+def _failed(
+    index: int, item: Item, error: ContactError, attempts: int = 0, elapsed_s: float = 0.0
+) -> Outcome:
+    contact = item if isinstance(item, Contact) else None
+    return Outcome(index, contact, None, error, attempts, elapsed_s)
+
+
+def _never_sent() -> ContactError:
     return UnavailableError("never sent: the run was stopped before")
 
 
