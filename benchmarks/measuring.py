@@ -3,7 +3,8 @@
 A process for each keeps them from sharing a heap, an import or a warm cache; taking turns (A B A B)
 lets whatever else the machine does meet them all. One process may be a tenth faster than the next
 with the same code, by the luck of where its memory lies, so what is to be told apart more finely
-than that is measured in several.
+than that is measured in several. Rivals that are mostly the same code may also share one, with its
+luck.
 """
 
 import argparse
@@ -90,20 +91,33 @@ def _text(value: str | float) -> str:
 
 
 def in_turn(
-    rivals: Mapping[str, Rival], *, count: int, rounds: int, warm_up: int = 64, starts: int = 1
+    rivals: Mapping[str, Rival],
+    *,
+    count: int,
+    rounds: int,
+    warm_up: int = 64,
+    starts: int = 1,
+    together: bool = False,
 ) -> dict[str, Cost]:
     """The median cost of each, over `rounds` in which each makes `count` calls.
 
-    There are so many rounds in each of `starts`, at which all begin in new processes. Before each
-    round come `warm_up` calls: connections that idled too long are made again.
+    There are so many rounds in each of `starts`, at which all begin in new processes, or `together`
+    in a single one. Before each round come `warm_up` calls: connections that idled too long are
+    made again.
     """
+    groups = [rivals] if together else [{name: rival} for name, rival in rivals.items()]
     measured: dict[str, list[Cost]] = {name: [] for name in rivals}
     for _ in range(starts):
         with contextlib.ExitStack() as running:
-            pipes = {name: running.enter_context(_running(rival)) for name, rival in rivals.items()}
+            pipes = {
+                name: pipe
+                for group in groups
+                for pipe in [running.enter_context(_running(group))]
+                for name in group
+            }
             for _ in range(rounds):
                 for name, pipe in pipes.items():
-                    pipe.send((warm_up, count))
+                    pipe.send((name, warm_up, count))
                     measured[name].append(pipe.recv())
     return {
         name: Cost(
@@ -116,10 +130,10 @@ def in_turn(
 
 
 @contextlib.contextmanager
-def _running(rival: Rival) -> Iterator[Connection]:
+def _running(rivals: Mapping[str, Rival]) -> Iterator[Connection]:
     here, there = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_serve, args=(there, rival), daemon=True)
+    process = context.Process(target=_serve, args=(there, rivals), daemon=True)
     process.start()
     there.close()
     try:
@@ -130,24 +144,29 @@ def _running(rival: Rival) -> Iterator[Connection]:
         process.join()
 
 
-def _serve(pipe: Connection, rival: Rival) -> None:
+def _serve(pipe: Connection, rivals: Mapping[str, Rival]) -> None:
     # Until a process has let go of a large piece of memory, as after its first answer over TLS,
     # glibc may fetch the 256 KiB that asyncio reads into from the kernel anew for each answer over
     # plain http, by the luck of what was imported: 15 us that one rival pays and another does not.
     bytes(2**20)
     run: Callable[[Any], None] = asyncio.run
-    if rival.with_uvloop:
+    if any(rival.with_uvloop for rival in rivals.values()):
         import uvloop
 
         run = uvloop.run
-    run(_answer(pipe, rival))
+    run(_answer(pipe, rivals))
 
 
-async def _answer(pipe: Connection, rival: Rival) -> None:
-    async with rival.make(*rival.args) as batch:
+async def _answer(pipe: Connection, rivals: Mapping[str, Rival]) -> None:
+    async with contextlib.AsyncExitStack() as opened:
+        batches = {
+            name: await opened.enter_async_context(rival.make(*rival.args))
+            for name, rival in rivals.items()
+        }
         pipe.send("ready")
         while True:
-            warm_up, count = pipe.recv()  # blocks the loop, which has nothing to do meanwhile
+            name, warm_up, count = pipe.recv()  # blocks the loop, which has nothing to do meanwhile
+            batch = batches[name]
             await batch(warm_up)
             peak = _peak_mib()
             cpu, wall = time.process_time(), time.perf_counter()
