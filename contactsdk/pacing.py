@@ -115,6 +115,8 @@ class Pacer:
     ) -> None:
         self.given_up_for: ContactError | None = None
         """The last error of a platform that did not answer for too long; `None` before."""
+        self.is_over = False
+        """Whether there are no more turns."""
         self._policy = policy
         self._cap_per_s = rate_per_s
         self._give_up_s = give_up_s
@@ -122,7 +124,6 @@ class Pacer:
         self._sleep = sleep
         self._rate = AdaptiveRate(clock())
         self._line = asyncio.Lock()
-        self._is_over = False
         # Nothing holds anything up, as nearly always: no cap, no limit found, nothing failing.
         self._is_calm = rate_per_s is None
         self._next_at = -math.inf
@@ -145,7 +146,7 @@ class Pacer:
 
     def stop(self) -> None:
         """Give no more turns, also to those who wait for one."""
-        self._is_over = True
+        self.is_over = True
         self._is_calm = False
         self._probe_ended.set()
 
@@ -168,7 +169,7 @@ class Pacer:
         # One waits at the head of the line and the others behind, so that a change of the rate or
         # a pause meets whoever is next.
         async with self._line:
-            while not self._is_over:
+            while not self.is_over:
                 if self._probe_left_at is not None:
                     await self._probe_ended.wait()
                 elif (wait_s := self._ready_at() - self._clock()) > 0:
@@ -226,7 +227,7 @@ class Pacer:
             self._probe_ended.set()
 
     def _is_free(self) -> bool:
-        has_to_wait = self._is_over or self._probe_left_at is not None
+        has_to_wait = self.is_over or self._probe_left_at is not None
         return not has_to_wait and self._ready_at() <= self._clock()
 
     def _ready_at(self) -> float:

@@ -13,46 +13,37 @@ from collections.abc import (
     Iterable,
 )
 from types import TracebackType
-from typing import Final, Self, TypeAlias, TypeVar
+from typing import Final, Self, TypeAlias
 
 from contactsdk.bulk.handover import Handover
 from contactsdk.bulk.lines import Lines
 from contactsdk.bulk.outcomes import BulkReport, Outcome, Progress
 from contactsdk.bulk.reading import Input, was_cancelled
+from contactsdk.bulk.sending import WAITING_PER_PLACE, Send, Sender
 from contactsdk.deadlines import is_being_cancelled
 from contactsdk.errors import (
     ContactError,
     InvalidContactError,
     JournalError,
-    RateLimitedError,
     SetupError,
     UnavailableError,
     UncertainError,
 )
 from contactsdk.journal import JournalRow, JournalRun, State
 from contactsdk.models import Contact, Item, key_of
-from contactsdk.pacing import LOOK_UP_S, RACES, NoMoreTurnsError, Pacer
+from contactsdk.pacing import NoMoreTurnsError, Pacer
 from contactsdk.retry import (
     Call,
-    Resender,
     RetryPolicy,
     check_count,
     check_positive,
     check_seconds,
-    ended_by,
     logger,
     repeat_safe,
 )
-from contactsdk.slots import Slots
-
-_T = TypeVar("_T")
-
-Send: TypeAlias = Callable[[Contact, Call], Awaitable[int]]
-"""Makes one attempt to send a contact, which returns its id or raises."""
 
 OnProgress: TypeAlias = Callable[[Progress], object]
 
-_WAITING_PER_PLACE: Final = 4  # as many are read and not sent: equal keys, and own backoffs
 _TICK_S: Final = 0.1
 _LATELY_TICKS: Final = 50
 
@@ -86,10 +77,8 @@ class OutcomeStream:
         if rate_per_s is not None:
             check_positive("rate_per_s", rate_per_s)
         self._input = Input(contacts)
-        self._send = send
         self._policy = policy
         self._concurrency = concurrency
-        self._give_up_s = give_up_s
         self._open_journal = journal
         self._journal: JournalRun | None = None
         self._on_progress = on_progress
@@ -98,12 +87,18 @@ class OutcomeStream:
         self._pacer = Pacer(
             policy, rate_per_s=rate_per_s, give_up_s=give_up_s, clock=self._clock, sleep=sleep
         )
-        self._resender = Resender(policy, budget=None, clock=self._clock)
-        self._lines: Lines[tuple[int, Contact]] = Lines(room=_WAITING_PER_PLACE * concurrency)
-        self._places = Slots(concurrency)
+        self._sender = Sender(
+            send,
+            policy,
+            self._pacer,
+            places=concurrency,
+            patience_s=give_up_s,
+            on_aside=self._add_worker,
+            clock=self._clock,
+            sleep=sleep,
+        )
+        self._lines: Lines[tuple[int, Contact]] = Lines(room=WAITING_PER_PLACE * concurrency)
         self._workers = 0
-        self._aside = 0
-        self._on_hold = 0
         self._succeeded = self._failed = self._uncertain = 0
         self._handover = Handover(room=concurrency)
         self._started_at = self._clock()
@@ -127,7 +122,7 @@ class OutcomeStream:
         if self._runner is not None:
             raise RuntimeError("a stream runs once: make another")
         if self._open_journal is not None:
-            self._journal = self._open_journal()
+            self._journal = self._sender.journal = self._open_journal()
         self._runner = asyncio.create_task(self._run())
         self._is_open = True
         return self
@@ -200,7 +195,7 @@ class OutcomeStream:
     async def _work(self) -> None:
         source, lines, journal = self._input, self._lines, self._journal
         try:
-            while self._workers <= self._concurrency + self._aside:
+            while self._workers <= self._concurrency + self._sender.aside:
                 index = source.read() if source.is_at_hand else await source.receive()
                 if index is None:
                     break
@@ -277,28 +272,31 @@ class OutcomeStream:
         call = Call(
             repeat_safe(contact, self._policy),
             None if deadline_s is None else started_at + deadline_s,
-            self._pass_turn,
+            self._sender.pass_turn,
         )
         if self._journal is not None:
             call.in_doubt = self._journal.is_in_doubt(index)
         contact_id: int | None = None
         error: ContactError | None = None
         try:
-            contact_id = await self._id_of(index, contact, call, started_at)
+            contact_id = await self._sender.send(index, contact, call, started_at)
         except ContactError as exc:
             error = exc
             setup = error if isinstance(error, SetupError) else error.__cause__
             if isinstance(setup, SetupError):
                 self._stop(setup)
+            elif self._pacer.given_up_for is not None:
+                self._stop(self._pacer.given_up_for)
             if self.stopped_by is None or self.stopped_by not in (error, error.__cause__):
                 _drop_frames(error)
         except NoMoreTurnsError:
             error = _interrupted(call)
+            if self._pacer.given_up_for is not None:
+                self._stop(self._pacer.given_up_for)
         except asyncio.CancelledError as exc:
             error = _interrupted(call)
             if is_being_cancelled():
-                if not call.in_doubt:
-                    self._withdraw(index, contact)
+                self._sender.withdraw(index, contact, call)
                 elapsed_s = self._clock() - started_at
                 self._settle(_failed(index, contact, error, call.attempts, elapsed_s))
                 raise
@@ -312,100 +310,6 @@ class OutcomeStream:
             error.__cause__ = exc
         elapsed_s = self._clock() - started_at
         return Outcome(index, contact, contact_id, error, call.attempts, elapsed_s)
-
-    async def _id_of(self, index: int, contact: Contact, call: Call, started_at: float) -> int:
-        """Send it, again while that is allowed: each time in a place, and when it has its turn."""
-        while True:
-            if not self._places.take_at_once():
-                await self._wait_for_others(self._places.take(), call)
-            try:
-                left_at = self._pacer.turn_at_once()
-                if left_at is None:
-                    left_at = await self._turn(call)
-                if self._journal is not None:
-                    await self._intend(self._journal, index, contact, left_at)
-                call.attempts += 1
-                try:
-                    contact_id = await self._send(contact, call)
-                except ContactError as error:
-                    if isinstance(error, RateLimitedError | UnavailableError) and not call.in_doubt:
-                        self._withdraw(index, contact)
-                    aside_s = self._learn(error, left_at, call, started_at)
-                    wait_s = self._resender.wait_s(error, call)
-                    if wait_s is None:
-                        raise ended_by(error, call)  # noqa: B904  # mostly this very error
-                except BaseException:
-                    self._pacer.forget(left_at)
-                    raise
-                else:
-                    self._pacer.told(left_at, None)
-                    return contact_id
-            finally:
-                self._places.give_back()
-            if (wait_s := max(wait_s, aside_s)) > 0:
-                await self._stand_aside(wait_s, call)
-
-    async def _turn(self, call: Call) -> float:
-        self._on_hold += 1
-        try:
-            return await self._wait_for_others(self._pacer.turn(), call)
-        finally:
-            self._on_hold -= 1
-
-    async def _wait_for_others(self, turn: Awaitable[_T], call: Call) -> _T:
-        """What a contact waits for on account of others does not count against it."""
-        asked_at = self._clock()
-        result = await turn
-        if call.deadline is not None:
-            call.deadline += self._clock() - asked_at
-        return result
-
-    async def _intend(
-        self, journal: JournalRun, index: int, contact: Contact, left_at: float
-    ) -> None:
-        # Last: of a run that dies while it waits for the platform nothing is in doubt.
-        try:
-            await journal.intend(index, contact)
-        except BaseException:
-            self._pacer.forget(left_at)
-            raise
-
-    def _withdraw(self, index: int, contact: Contact) -> None:
-        if self._journal is not None:
-            self._journal.withdraw(index, contact)
-
-    def _learn(self, error: ContactError, left_at: float, call: Call, started_at: float) -> float:
-        """Tell the pacer; how long this contact should wait by itself, at least, in seconds."""
-        is_asked_to_wait = isinstance(error, RateLimitedError) or error.retry_after_s
-        call.throttles = call.throttles + 1 if is_asked_to_wait else 0
-        holds_up = self._pacer.told(left_at, error, in_a_row=call.throttles)
-        if self._pacer.given_up_for is not None:
-            self._stop(self._pacer.given_up_for)
-        # One contact that is declined while others get through must end some day.
-        call.is_held_up = holds_up and left_at - started_at < self._give_up_s
-        if not call.is_held_up or call.throttles <= RACES:
-            return 0.0
-        # It may be this contact alone: the others need not wait behind it.
-        return max(error.retry_after_s or 0.0, self._policy.backoff_s(call.throttles - RACES))
-
-    async def _pass_turn(self) -> None:
-        self._pacer.forget(await self._pacer.turn())
-
-    async def _stand_aside(self, wait_s: float, call: Call) -> None:
-        """Wait in no place: another contact is sent meanwhile."""
-        began_at = self._clock()
-        self._aside += 1
-        if self._aside <= _WAITING_PER_PLACE * self._concurrency:
-            self._add_worker()
-        try:
-            until = began_at + wait_s
-            while self.stopped_by is None and (left_s := until - self._clock()) > 0:
-                await self._sleep(min(left_s, LOOK_UP_S))
-        finally:
-            self._aside -= 1
-        if call.deadline is not None:
-            own_s = 0.0 if call.is_held_up else wait_s
-            call.deadline += self._clock() - began_at - own_s
 
     async def _tick(self) -> None:
         while True:
@@ -424,7 +328,7 @@ class OutcomeStream:
             succeeded=self._succeeded,
             failed=self._failed,
             uncertain=self._uncertain,
-            in_flight=self._places.taken - self._on_hold,
+            in_flight=self._sender.in_flight,
             paused_s=self._pacer.paused_s,
             rate_per_s=(settled - settled_before) / (now - before) if now > before else 0.0,
             elapsed_s=now - self._started_at,

@@ -608,11 +608,26 @@ async def test_progress_tells_the_time_that_the_platform_had_all_wait() -> None:
 
     await collect(stream_of(many(5), platform, concurrency=1, on_progress=seen.append))
 
-    by_time = {round(progress.elapsed_s, 1): progress.paused_s for progress in seen}
-    assert by_time[0.4] == 0.0
-    assert by_time[4.5] == pytest.approx(4.0)
-    assert by_time[9.0] == pytest.approx(7.0)
+    by_time = {round(progress.elapsed_s, 1): progress for progress in seen}
+    assert by_time[0.4].paused_s == 0.0
+    assert by_time[4.5].paused_s == pytest.approx(4.0)
+    assert by_time[9.0].paused_s == pytest.approx(7.0)
+    assert [by_time[at].in_flight for at in (0.4, 4.5, 9.0)] == [1, 0, 1]
     assert seen[-1].paused_s == pytest.approx(7.0)
+
+
+@in_held_time
+async def test_progress_tells_of_nothing_in_flight_after_a_stream_is_left_early() -> None:
+    seen: list[Progress] = []
+    platform = HeldPlatform(lambda c: UnavailableError("away") if number(c) < 3 else 1)
+
+    async with stream_of(endless(), platform, on_progress=seen.append) as stream:
+        async for outcome in stream:
+            if outcome.index == 6:  # some of the three that failed stand aside
+                break
+
+    assert stream.undelivered
+    assert seen[-1].in_flight == 0
 
 
 @in_held_time
