@@ -109,7 +109,7 @@ class RetryBudget:
             self._left += 1
 
 
-@define(eq=False)
+@define(eq=False)  # by position too, as an outcome is
 class Call:
     """What is known of one call so far.
 

@@ -9,7 +9,7 @@ from contactsdk.errors import ContactError, UncertainError
 from contactsdk.models import Contact
 
 
-@frozen
+@frozen  # by position too: one is made for each contact, and by keyword that takes longer
 class Outcome:
     """What became of one item of the input.
 
