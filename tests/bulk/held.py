@@ -118,6 +118,11 @@ def endless() -> Iterator[Contact]:
         yield attrs.evolve(contact, email=f"n{n}@example.test", external_id=str(n))
 
 
+def number(contact: Contact) -> int:
+    """Its number, as these are given."""
+    return int(contact.external_id or "")
+
+
 def updates(ids: Iterable[int]) -> list[Contact]:
     """Contacts to update, numbered by `external_id` in input order."""
     return [Contact(id=i, external_id=str(n)) for n, i in enumerate(ids)]
