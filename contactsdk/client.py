@@ -72,7 +72,7 @@ class ContactClient:
 
     Raises:
         ValueError: An argument is wrong; the message says what is expected.
-        TypeError: `credentials` are no `Credentials`.
+        TypeError: `credentials` are no `Credentials`, or `retry` is no `RetryPolicy`.
     """
 
     def __init__(
@@ -95,6 +95,8 @@ class ContactClient:
         if credentials is not None and not isinstance(credentials, Credentials):
             kind = type(credentials).__name__  # a value could be the secret
             raise TypeError(f"credentials must be Credentials(key, secret) or None, not {kind}")
+        if not isinstance(retry, RetryPolicy):
+            raise TypeError(f"retry must be a RetryPolicy, not {type(retry).__name__}")
         if session is not None and trace_configs:
             raise ValueError("trace_configs belong to the session: give them to the one you made")
 
@@ -342,6 +344,7 @@ class ContactClient:
                 http_status=error.http_status,
                 error_code=error.error_code,
                 specific_code=error.specific_code,
+                retry_after_s=error.retry_after_s,
                 attempts=error.attempts,
             ) from error
 
@@ -398,6 +401,9 @@ class ContactClient:
                         auto_decompress=True,
                         middlewares=(),
                     )
+                    if body.sent is False:
+                        response.close()
+                        raise aiohttp.ClientConnectionError  # an answer to something else
                     # Most answers have come whole by now; `read` would only see so several times.
                     if response.content.is_eof() and not session.trace_configs:
                         answer = response.content.read_nowait()
@@ -409,7 +415,7 @@ class ContactClient:
                 finally:
                     self._slots.give_back()
         except asyncio.CancelledError as exc:
-            call.in_doubt = call.in_doubt or bool(body and body.sent)
+            call.in_doubt = call.in_doubt or bool(body and body.seal())
             if is_being_cancelled():
                 raise
             # aiohttp cancels what waits for a session that is closed.

@@ -55,11 +55,12 @@ class Deadline:
     has `passed`, but never instead of a cancellation from outside.
     """
 
-    __slots__ = ("_all", "_cancelling", "_task", "at", "passed")
+    __slots__ = ("_all", "_cancelling", "_is_task_cancelled", "_task", "at", "passed")
 
     def __init__(self, all_: Deadlines, at: float) -> None:
         self.at = at
         self.passed = False
+        self._is_task_cancelled = False
         self._all = all_
 
     def shorten(self, timeout_s: float) -> None:
@@ -68,9 +69,11 @@ class Deadline:
         Raises:
             RuntimeError: It has passed.
         """
-        if self.passed:
+        now = self._all.loop.time()
+        if self.passed or now >= self.at:
+            self.passed = True  # the timer is late, since the loop was busy
             raise RuntimeError("the deadline has passed")
-        at = self._all.loop.time() + timeout_s
+        at = now + timeout_s
         if at < self.at:
             self.at = at
             self._all.watch(self)
@@ -78,6 +81,7 @@ class Deadline:
     def pass_(self) -> None:
         """End what it is for."""
         self.passed = True
+        self._is_task_cancelled = True
         self._task.cancel()
 
     def __enter__(self) -> Self:
@@ -96,7 +100,7 @@ class Deadline:
     ) -> None:
         self._all.forget(self)
         # As in asyncio.timeout: what is left of the count is a cancellation by someone else.
-        is_ours = self.passed and self._task.uncancel() <= self._cancelling
+        is_ours = self._is_task_cancelled and self._task.uncancel() <= self._cancelling
         if is_ours and exc_type is asyncio.CancelledError:
             raise TimeoutError from exc
 

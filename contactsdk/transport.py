@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 import aiohttp
 from aiohttp import hdrs
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import StreamWriter
 from aiohttp.typedefs import LooseHeaders
@@ -20,7 +21,7 @@ _NO_HEADERS: Final = CIMultiDictProxy[str](CIMultiDict())
 
 _AT_ONCE_BYTES: Final = 16_384  # an idle connection takes so much without a wait
 
-# What aiohttp raises before it has a connection: with these, an unasked-for body was never sent.
+# What aiohttp raises before it has a connection: with these, nothing was sent by any session.
 _WHILE_CONNECTING: Final = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -66,9 +67,9 @@ class Body(aiohttp.Payload):
     """A request body that knows whether its bytes were handed to an open connection.
 
     aiohttp holds the headers back until the first bytes of the body, and without its body nothing
-    can be applied, so `sent` is proof: `None`, never asked for; `False`, asked for when the
-    connection was gone; `True`, on its way. `on_write` is called before; where it raises, nothing
-    is sent.
+    can be applied, so `sent` is proof: `True`, on its way; `False`, a request was made of it, and
+    it has not been handed over; `None`, no request was made, or by something else than aiohttp,
+    such as a mocked session. `on_write` is called before; where it raises, nothing is sent.
     """
 
     def __init__(self, content: bytes, *, on_write: Callable[[], object]) -> None:
@@ -79,7 +80,9 @@ class Body(aiohttp.Payload):
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """In bytes; only who makes a request of it asks."""
+        if self.sent is None:
+            self.sent = False
         return len(self._content)
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
@@ -87,11 +90,32 @@ class Body(aiohttp.Payload):
         return self._content.decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Mark it, and hand it over."""
+        """Mark it, and hand it over.
+
+        Raises:
+            ClientConnectionResetError: The connection is not for it, and nothing was sent.
+        """
         self._on_write()
-        transport = cast("StreamWriter", writer).transport
-        self.sent = transport is not None and not transport.is_closing()
+        protocol = cast("ResponseHandler", cast("StreamWriter", writer).protocol)
+        transport = protocol.transport
+        # What came while a connection was idle would be taken for the answer to this.
+        if transport is None or transport.is_closing() or protocol.should_close:
+            raise _gone()
+        self.sent = True
         await writer.write(self._content)
+
+    def seal(self) -> bool | None:
+        """`sent`, for good: from here on it is handed to nobody."""
+        self._on_write = _refuse
+        return self.sent
+
+
+def _refuse() -> None:
+    raise _gone()
+
+
+def _gone() -> aiohttp.ClientConnectionResetError:
+    return aiohttp.ClientConnectionResetError(None, "the connection was gone")
 
 
 class Request(aiohttp.ClientRequest):
@@ -144,6 +168,7 @@ def transport_error(exc: BaseException, body: Body | None, *, expired: bool) -> 
         # Its repr shows the headers that were sent, the account's key among them.
         exc.request_info = exc.request_info._replace(headers=_NO_HEADERS)
         exc.args = (exc.request_info, exc.history)
+    sent = None if body is None else body.seal()
     what = "timed out" if expired else getattr(exc, "strerror", None) or type(exc).__name__
     if isinstance(exc, aiohttp.ClientConnectorError):
         what = f"{exc.host}: {what}"
@@ -152,9 +177,6 @@ def transport_error(exc: BaseException, body: Body | None, *, expired: bool) -> 
             return SetupError(f"the platform's certificate is not accepted: {what}")
         case aiohttp.ClientHttpProxyError() if exc.status < 500:
             return SetupError(f"the proxy refused to connect: HTTP {exc.status}")
-    unasked = body is None or body.sent is None
-    if unasked and (expired or isinstance(exc, _WHILE_CONNECTING)):
+    if sent is False or (sent is None and (expired or isinstance(exc, _WHILE_CONNECTING))):
         return UnavailableError(f"never sent: {what}")
-    if body is not None and body.sent is False:
-        return UnavailableError("never sent: the connection was gone")
     return UncertainError(f"sent, but no answer came: {what}")

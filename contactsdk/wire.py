@@ -243,7 +243,8 @@ def read_found(
         if number is None or number < 1:
             raise UncertainError("the list holds a contact without an id", http_status=status)
         # No page says that the filter is exact.
-        found[number] = str(result.get("externalId", external_id)) == external_id
+        its = result.get("externalId", external_id)
+        found[number] = its is not None and str(its) == external_id
     return found
 
 

@@ -98,6 +98,10 @@ class TestArguments:
         with pytest.raises(TypeError, match=f"^{re.escape(expected)}$"):
             ContactClient(URL, value)
 
+    def test_policy_of_another_kind_is_refused(self) -> None:
+        with pytest.raises(TypeError, match=r"^retry must be a RetryPolicy, not int$"):
+            ContactClient(URL, retry=3)  # type: ignore[arg-type]
+
     @pytest.mark.parametrize("value", [{"id": 7}, None, InvalidContactError([])])
     async def test_contact_of_another_kind_is_refused(self, value: Any) -> None:
         expected = f"contact must be a Contact, not {type(value).__name__}"
@@ -495,6 +499,13 @@ class TestFind:
             platform.add(body=b'{"results": []}')
             async with ContactClient(URL, CREDENTIALS) as client:
                 assert await client.find(external_id="x") == (2,)
+
+    async def test_contact_without_an_external_id_is_passed_over(self) -> None:
+        with answers(f"{URL}/api/1.0/contact?action=getContactList") as platform:
+            platform.add(body=b'{"results": [{"id": 1, "externalId": null}]}')
+            platform.add(body=b'{"results": []}')
+            async with ContactClient(URL, CREDENTIALS) as client:
+                assert await client.find(external_id="None") == ()
 
     async def test_is_sent_again_after_any_fault_that_may_pass(
         self, sandbox: Sandbox, client: ContactClient

@@ -112,3 +112,14 @@ async def test_cancellation_from_outside_is_never_a_timeout(in_the_same_tick: bo
 
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_one_that_a_busy_loop_has_not_noticed_has_passed_all_the_same() -> None:
+    loop = asyncio.get_running_loop()
+    with Deadline(deadlines_here(), loop.time()) as deadline, pytest.raises(RuntimeError):
+        deadline.shorten(30.0)
+
+    assert deadline.passed
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0

@@ -1,12 +1,15 @@
 """Proof of never sent: what fails before the bytes of a contact leave, over real sockets."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import attrs
+import orjson
 import pytest
 import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -16,6 +19,7 @@ from contactsdk import (
     Contact,
     ContactClient,
     Credentials,
+    RetryPolicy,
     SetupError,
     UnavailableError,
 )
@@ -161,6 +165,92 @@ async def test_silent_proxy_is_never_sent() -> None:
         )
         with pytest.raises(UnavailableError, match="never sent"):
             await client.add_or_update(ADD)
+
+
+async def test_proxy_that_hangs_up_is_never_sent() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+
+    async with (
+        listening(hang_up) as port,
+        aiohttp.ClientSession(proxy=f"http://127.0.0.1:{port}") as session,
+    ):
+        client = ContactClient("https://api.example.com", session=session, retry=QUICK)
+        with pytest.raises(UnavailableError, match="never sent"):
+            await client.add_or_update(ADD)
+
+
+async def test_client_closed_while_it_connects_is_never_sent(sandbox: Sandbox) -> None:
+    client = client_of(sandbox, retry=RetryPolicy(attempts=1))
+    call = asyncio.create_task(client.add_or_update(ADD))
+    await asyncio.sleep(0)
+    await client.aclose()
+
+    with pytest.raises(UnavailableError, match="never sent"):
+        await call
+    assert not sandbox.ledger.requests
+
+
+async def test_attempt_that_begins_after_its_deadline_is_never_sent(sandbox: Sandbox) -> None:
+    async with client_of(sandbox) as client:
+        await client.ping()  # then nothing waits for a connection, and no timer gets its turn
+        with pytest.raises(UnavailableError, match="never sent: timed out"):
+            await client.add_or_update(ADD, deadline_s=1e-9)
+
+    assert not sandbox.ledger.writes
+
+
+class _Chatty:
+    """Answers in order, and says one thing more once the first connection is idle."""
+
+    def __init__(self, more: bytes) -> None:
+        self.added: list[bytes] = []
+        self.said_more = asyncio.Event()
+        self._more = more
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = int(head.lower().split(b"content-length: ")[1].split()[0])
+                self.added.append(await reader.readexactly(length))
+                writer.write(_answer(b'{"id": %d}' % (100 + len(self.added))))
+                if len(self.added) == 1:
+                    await asyncio.sleep(0.01)  # the client has read the answer
+                    writer.write(self._more)
+                    await writer.drain()
+                    self.said_more.set()
+
+
+def _answer(body: bytes, status: bytes = b"200 OK") -> bytes:
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
+
+
+@pytest.mark.parametrize("size", [1, 20_000], ids=["small", "large"])
+@pytest.mark.parametrize("is_handed_in", [False, True], ids=["own session", "handed in"])
+@pytest.mark.parametrize(
+    "more",
+    [_answer(b'{"id": 999}'), _answer(b"", b"408 Request Timeout")],
+    ids=["an answer", "a complaint"],
+)
+async def test_what_an_idle_connection_said_answers_nothing(
+    more: bytes, is_handed_in: bool, size: int
+) -> None:
+    server = _Chatty(more)
+    async with listening(server) as port, contextlib.AsyncExitStack() as opened:
+        session = None
+        if is_handed_in:
+            session = await opened.enter_async_context(aiohttp.ClientSession())
+        client = ContactClient(f"http://127.0.0.1:{port}", session=session, retry=QUICK)
+        await opened.enter_async_context(client)
+        ids = []
+        for number in range(3):
+            add = attrs.evolve(ADD, external_id=str(number), custom_fields={1: "x" * size})
+            ids.append(await client.add_or_update(add))
+            await server.said_more.wait()
+            await asyncio.sleep(0.01)  # it has come
+
+    assert ids == [101, 102, 103]
+    assert [orjson.loads(added)["externalId"] for added in server.added] == ["0", "1", "2"]
 
 
 async def test_host_that_is_not_reached_is_named() -> None:

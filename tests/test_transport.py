@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -169,8 +170,8 @@ class TestRequest:
 class _Writer:
     """As much of aiohttp's writer as a body sees."""
 
-    def __init__(self, transport: object) -> None:
-        self.transport = transport
+    def __init__(self, transport: object, should_close: bool = False) -> None:
+        self.protocol = SimpleNamespace(transport=transport, should_close=should_close)
         self.written = b""
 
     async def write(self, chunk: bytes) -> None:
@@ -191,15 +192,39 @@ class TestBody:
 
         assert (body.size, body.decode()) == (8, '{"id":1}')
 
-    @pytest.mark.parametrize(
-        ("transport", "sent"), [(_Transport(False), True), (_Transport(True), False), (None, False)]
-    )
-    async def test_is_sent_only_to_an_open_connection(self, transport: object, sent: bool) -> None:
+    async def test_is_sent_to_an_open_connection(self) -> None:
         body = Body(b"{}", on_write=lambda: None)
+        writer = _Writer(_Transport(False))
 
-        await body.write_with_length(_Writer(transport), None)  # type: ignore[arg-type]
+        await body.write_with_length(writer, None)  # type: ignore[arg-type]
 
-        assert body.sent is sent
+        assert body.sent is True
+        assert writer.written == b"{}"
+
+    @pytest.mark.parametrize(
+        "writer",
+        [_Writer(_Transport(True)), _Writer(None), _Writer(_Transport(False), should_close=True)],
+        ids=["closing", "gone", "not to be used again"],
+    )
+    async def test_is_sent_to_no_other(self, writer: Any) -> None:
+        body = Body(b"{}", on_write=lambda: None)
+        assert body.size == 2  # as who makes a request of it asks
+
+        with pytest.raises(aiohttp.ClientConnectionResetError):
+            await body.write_with_length(writer, None)
+
+        assert body.sent is False
+        assert not writer.written
+
+    async def test_is_not_sent_once_its_fate_was_told(self) -> None:
+        body = Body(b"{}", on_write=lambda: None)
+        writer = _Writer(_Transport(False))
+        transport_error(aiohttp.ServerDisconnectedError(), body, expired=False)
+
+        with pytest.raises(aiohttp.ClientConnectionResetError):
+            await body.write_with_length(writer, None)  # type: ignore[arg-type]
+
+        assert not writer.written
 
     async def test_is_not_sent_where_the_attempt_is_over(self) -> None:
         def is_over() -> None:
