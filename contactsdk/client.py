@@ -361,7 +361,7 @@ class ContactClient:
             call.clock_corrected = True
             self._clock_offset_s = platform_now - time.time()
         if call.resend_turn is not None:
-            await call.resend_turn()
+            await call.resend_turn(call)
         logger.info("sent again at once: the clocks are %.0f s apart", self._clock_offset_s)
         return await self._attempt(url, content, read, call)
 

@@ -117,12 +117,15 @@ class Call:
     may have been applied without an answer that tells; nothing that comes later takes it back.
     `is_held_up` says that the last attempt failed for what holds up a whole bulk run: it costs the
     contact no attempt, and whoever makes the next one waits for all. `throttles` counts those in a
-    row. `resend_turn`, if there is one, is awaited before what costs no attempt is sent.
+    row. `resend_turn`, if there is one, is awaited with the call before what costs no attempt is
+    sent. `started_at` is when it was taken up, `left_at` when its last request was let go.
     """
 
     repeat_safe: bool
     deadline: float | None = None
-    resend_turn: Callable[[], Awaitable[object]] | None = None
+    resend_turn: "Callable[[Call], Awaitable[object]] | None" = None
+    started_at: float = 0.0
+    left_at: float = 0.0
     attempts: int = 0
     in_doubt: bool = False
     clock_corrected: bool = False

@@ -22,8 +22,9 @@ _T = TypeVar("_T")
 class Sender:
     """Sends contacts, so many at a time and as fast as the pacer lets them leave.
 
-    A contact that waits for its next attempt stands aside: it holds no place, and `on_aside` is
-    called, so that another contact is sent meanwhile.
+    A contact that waits for its own next attempt stands aside: it holds no place, and unless many
+    do so already, `on_aside` is called, so that another contact is sent meanwhile. `stop` is called
+    with the error of a platform that did not answer for too long.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Sender:
         places: int,
         patience_s: float,
         on_aside: Callable[[], object],
+        stop: Callable[[Exception], object],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
@@ -49,6 +51,7 @@ class Sender:
         self._most_aside = WAITING_PER_PLACE * places
         self._patience_s = patience_s
         self._on_aside = on_aside
+        self._stop = stop
         self._clock = clock
         self._sleep = sleep
         self._resender = Resender(policy, budget=None, clock=clock)
@@ -59,46 +62,50 @@ class Sender:
         """How many are being sent."""
         return self._places.taken - self._on_hold
 
-    async def send(self, index: int, contact: Contact, call: Call, started_at: float) -> int:
+    async def send(self, index: int, contact: Contact, call: Call) -> int:
         """Send it until that succeeds, or must not or may not go on; its id.
 
         Raises:
-            ContactError: As of `ended_by`.
+            ContactError: What the call ended with.
             NoMoreTurnsError: The run is over.
+            JournalError: It cannot be noted that it is being sent, so it was not.
         """
         while True:
             if not self._places.take_at_once():
                 await self._wait_for_others(self._places.take(), call)
+                if call.attempts == 0:
+                    call.started_at = self._clock()
             try:
                 left_at = self._pacer.turn_at_once()
-                if left_at is None:
-                    left_at = await self._turn(call)
+                call.left_at = await self._turn(call) if left_at is None else left_at
                 if self.journal is not None:
-                    await self._intend(self.journal, index, contact, left_at)
+                    await self._intend(self.journal, index, contact, call)
                 call.attempts += 1
                 try:
                     contact_id = await self._send(contact, call)
                 except ContactError as error:
                     if isinstance(error, RateLimitedError | UnavailableError):
                         self.withdraw(index, contact, call)
-                    aside_s = self._learn(error, left_at, call, started_at)
+                    aside_s = self._learn(error, call)
                     wait_s = self._resender.wait_s(error, call)
                     if wait_s is None:
                         raise ended_by(error, call)  # noqa: B904  # mostly this very error
                 except BaseException:
-                    self._pacer.forget(left_at)
+                    self._pacer.forget(call.left_at)
                     raise
                 else:
-                    self._pacer.told(left_at, None)
+                    self._pacer.told(call.left_at, None)
                     return contact_id
             finally:
                 self._places.give_back()
             if (wait_s := max(wait_s, aside_s)) > 0:
                 await self._stand_aside(wait_s, call)
 
-    async def pass_turn(self) -> None:
-        """Wait for a turn that no contact's attempt has: for what is sent within one."""
-        self._pacer.forget(await self._pacer.turn())
+    async def next_turn(self, call: Call) -> None:
+        """Wait for one more turn within an attempt, whose first request was answered."""
+        # Else it would wait for itself, where all wait for what becomes of its first request.
+        self._pacer.forget(call.left_at)
+        call.left_at = await self._turn(call)
 
     def withdraw(self, index: int, contact: Contact, call: Call) -> None:
         """Note that it was not applied, unless an earlier attempt may have been."""
@@ -120,23 +127,23 @@ class Sender:
             call.deadline += self._clock() - asked_at
         return result
 
-    async def _intend(
-        self, journal: JournalRun, index: int, contact: Contact, left_at: float
-    ) -> None:
+    async def _intend(self, journal: JournalRun, index: int, contact: Contact, call: Call) -> None:
         # Last: of a run that dies while it waits for the platform nothing is in doubt.
         try:
             await journal.intend(index, contact)
         except BaseException:
-            self._pacer.forget(left_at)
+            self._pacer.forget(call.left_at)
             raise
 
-    def _learn(self, error: ContactError, left_at: float, call: Call, started_at: float) -> float:
+    def _learn(self, error: ContactError, call: Call) -> float:
         """Tell the pacer; for how many seconds this contact should stand aside, at least."""
         is_asked_to_wait = isinstance(error, RateLimitedError) or error.retry_after_s
         call.throttles = call.throttles + 1 if is_asked_to_wait else 0
-        holds_up = self._pacer.told(left_at, error, in_a_row=call.throttles)
+        holds_up = self._pacer.told(call.left_at, error, in_a_row=call.throttles)
+        if self._pacer.given_up_for is not None:
+            self._stop(self._pacer.given_up_for)
         # One contact that is declined while others get through must end some day.
-        call.is_held_up = holds_up and left_at - started_at < self._patience_s
+        call.is_held_up = holds_up and call.left_at - call.started_at < self._patience_s
         if not call.is_held_up or call.throttles <= RACES:
             return 0.0
         # It may be this contact alone: the others need not wait behind it.

@@ -4,6 +4,7 @@ Nothing here knows HTTP: what makes one attempt to send one contact comes in as 
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import (
     AsyncIterable,
@@ -94,6 +95,7 @@ class OutcomeStream:
             places=concurrency,
             patience_s=give_up_s,
             on_aside=self._add_worker,
+            stop=self._stop,
             clock=self._clock,
             sleep=sleep,
         )
@@ -177,10 +179,13 @@ class OutcomeStream:
         except ExceptionGroup as group:
             # A worker must not fail; if one does, all that was read is still told of.
             self._stop(group.exceptions[0])
+        except asyncio.CancelledError as exc:
+            if self._is_open:  # by something else than our own leaving
+                self._stop(was_cancelled("the run", exc))
+            raise
         finally:
             for index, item in sorted(self._input.taken.items()):
-                error = item if isinstance(item, InvalidContactError) else _never_sent()
-                self._settle(_failed(index, item, error))
+                self._settle(self._unsent(index, item))
             self._report_progress()
             self._handover.end()
 
@@ -203,7 +208,10 @@ class OutcomeStream:
                 # Nothing is awaited since it was taken, so items are recalled in input order.
                 recorded = None if journal is None else self._recall(journal, index, item)
                 if recorded is not None:
-                    await self._hand_out_recorded(index, item, recorded)
+                    is_news = recorded.state is State.SENT  # then it is uncertain now
+                    await self._hand_out(
+                        _recalled(index, item, recorded), item if is_news else None
+                    )
                 elif isinstance(item, InvalidContactError):
                     await self._hand_out(_failed(index, item, item), item)
                 elif lines.join(key := key_of(item), (index, item)):
@@ -229,17 +237,20 @@ class OutcomeStream:
         is_safe = isinstance(item, Contact) and repeat_safe(item, self._policy)
         return journal.recall(index, item, repeat_safe=is_safe)
 
-    async def _hand_out_recorded(self, index: int, item: Item, recorded: JournalRow) -> None:
-        is_news = recorded.state is State.SENT  # then it is uncertain now
-        outcome = Outcome(
-            index=index,
-            contact=item if isinstance(item, Contact) else None,
-            id=recorded.id if recorded.error is None else None,
-            error=recorded.error,
-            attempts=recorded.attempts,
-            elapsed_s=0.0,
-        )
-        await self._hand_out(outcome, item if is_news else None)
+    def _unsent(self, index: int, item: Item) -> Outcome:
+        """What is told of an item that the run did not come to."""
+        if self._journal is not None:
+            with contextlib.suppress(JournalError):  # then nothing is known of it
+                recorded = self._recall(self._journal, index, item)
+                if recorded is not None:
+                    return _recalled(index, item, recorded)
+            if self._journal.is_in_doubt(index):
+                error: ContactError = UncertainError(
+                    "sent by an earlier run that ended before an answer came"
+                )
+                return _failed(index, item, error)
+        error = item if isinstance(item, InvalidContactError) else _never_sent()
+        return _failed(index, item, error)
 
     async def _hand_out(self, outcome: Outcome, news_of: Item | None) -> None:
         """Settle it, once it is on record if it is news of an item, and wait for room."""
@@ -272,32 +283,29 @@ class OutcomeStream:
         call = Call(
             repeat_safe(contact, self._policy),
             None if deadline_s is None else started_at + deadline_s,
-            self._sender.pass_turn,
+            self._sender.next_turn,
+            started_at,
         )
         if self._journal is not None:
             call.in_doubt = self._journal.is_in_doubt(index)
         contact_id: int | None = None
         error: ContactError | None = None
         try:
-            contact_id = await self._sender.send(index, contact, call, started_at)
+            contact_id = await self._sender.send(index, contact, call)
         except ContactError as exc:
             error = exc
             setup = error if isinstance(error, SetupError) else error.__cause__
             if isinstance(setup, SetupError):
                 self._stop(setup)
-            elif self._pacer.given_up_for is not None:
-                self._stop(self._pacer.given_up_for)
             if self.stopped_by is None or self.stopped_by not in (error, error.__cause__):
                 _drop_frames(error)
         except NoMoreTurnsError:
             error = _interrupted(call)
-            if self._pacer.given_up_for is not None:
-                self._stop(self._pacer.given_up_for)
         except asyncio.CancelledError as exc:
             error = _interrupted(call)
             if is_being_cancelled():
                 self._sender.withdraw(index, contact, call)
-                elapsed_s = self._clock() - started_at
+                elapsed_s = self._clock() - call.started_at
                 self._settle(_failed(index, contact, error, call.attempts, elapsed_s))
                 raise
             # Such as a session of the caller's that was closed: it cancels who waits for its pool.
@@ -308,7 +316,7 @@ class OutcomeStream:
             self._stop(exc)
             error = _interrupted(call)
             error.__cause__ = exc
-        elapsed_s = self._clock() - started_at
+        elapsed_s = self._clock() - call.started_at
         return Outcome(index, contact, contact_id, error, call.attempts, elapsed_s)
 
     async def _tick(self) -> None:
@@ -352,6 +360,17 @@ async def collect(stream: OutcomeStream) -> BulkReport:
         outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.index)),
         stopped_by=stream.stopped_by,
         elapsed_s=clock() - started_at,
+    )
+
+
+def _recalled(index: int, item: Item, recorded: JournalRow) -> Outcome:
+    return Outcome(
+        index=index,
+        contact=item if isinstance(item, Contact) else None,
+        id=recorded.id if recorded.error is None else None,
+        error=recorded.error,
+        attempts=recorded.attempts,
+        elapsed_s=0.0,
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from contactsdk import (
     Credentials,
     InvalidContactError,
     JournalError,
+    RetryPolicy,
     SetupError,
     SqliteJournal,
+    UncertainError,
     contacts_from,
 )
 from contactsdk import journal as journal_module
@@ -255,3 +257,53 @@ async def test_worker_that_fails_ends_the_run_and_loses_nothing(
     assert isinstance(outcomes.stopped_by, LookupError)
     assert len(delivered) + len(outcomes.undelivered) == 1
     assert len(sandbox.ledger.writes) == 1
+
+
+async def test_what_an_earlier_run_left_in_doubt_stays_so_where_this_one_does_not_come_to_it(
+    sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
+) -> None:
+    add = a_contact(email="same@example.com")
+    items = [add, evolve(add, update_if_exists=True)]  # one after the other
+    once = RetryPolicy(attempts=1)
+    sandbox.script(Fault(FaultKind.UNAVAILABLE), Fault(FaultKind.HANG_AFTER_WRITE))
+    async with ContactClient(
+        sandbox.url, Credentials(sandbox.key, sandbox.secret), retry=once
+    ) as impatient:
+        async with impatient.stream(items, journal=journal, concurrency=1) as stream:
+            await anext(stream)
+            while len(sandbox.ledger.writes) == 0:
+                await asyncio.sleep(0.001)
+
+        sandbox.script(Fault(FaultKind.HANG_BEFORE_WRITE))
+        async with impatient.stream(items, journal=journal, concurrency=2) as stream:
+            while len(sandbox.ledger.requests) == 2:
+                await asyncio.sleep(0.001)
+
+    assert [type(outcome.error) for outcome in stream.undelivered] == [
+        UncertainError,
+        UncertainError,
+    ]
+
+
+async def test_what_is_on_record_is_told_of_an_item_that_was_only_read(
+    sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
+) -> None:
+    report = await client.add_or_update_many(contacts(1), journal=journal)
+    asked = asyncio.Event()
+
+    async def feed() -> AsyncIterator[Contact]:
+        await asked.wait()
+        for contact in contacts(1):
+            yield contact
+
+    told: set[int | None] = set()
+    for turns in range(12):  # it is read in one turn of the loop and looked up in a later one
+        asked.clear()
+        async with client.stream(feed(), journal=journal) as stream:
+            await asyncio.sleep(0)
+            asked.set()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        told |= {outcome.id for outcome in stream.undelivered}
+
+    assert told == set(report.ids)

@@ -24,12 +24,14 @@ from bulk.held import (
 from contactsdk import (
     Contact,
     ContactError,
+    InvalidContactError,
     RateLimitedError,
     RetryPolicy,
     UnavailableError,
     UncertainError,
 )
 from contactsdk.bulk import collect
+from contactsdk.retry import Call
 
 PATIENT = RetryPolicy(base_s=1000.0, max_wait_s=1000.0, deadline_s=None)
 RACE = RateLimitedError("race", retry_after_s=0.0)
@@ -370,3 +372,74 @@ async def test_rate_cap_holds_for_a_whole_run() -> None:
     for first, eleventh in zip(platform.sent_at, platform.sent_at[10:], strict=False):
         assert eleventh - first >= 1.0 - 1e-9
     assert now() < 4.5
+
+
+@pytest.mark.parametrize("more", [many(90), [InvalidContactError([((), "no")])] * 90])
+@in_held_time
+async def test_no_more_is_read_once_the_platform_is_given_up(more: list[Any]) -> None:
+    # While all wait, one that left before tells that the platform asks for too long a wait.
+    class Asking(HeldPlatform):
+        async def send(self, contact: Contact, call: Call) -> int:
+            await asyncio.sleep({0: 0.3, 1: 0.1}.get(number(contact), 0.305))
+            asked_s = {0: 1000.0, 1: 5.0}.get(number(contact))
+            if asked_s is not None:
+                raise RateLimitedError("wait", retry_after_s=asked_s)
+            return 1
+
+    read = Counted([*many(4), *more])
+
+    _, raised = await read_all(stream_of(read, Asking(), concurrency=4))
+
+    assert getattr(raised, "retry_after_s", None) == 1000.0
+    assert read.taken == 4
+
+
+@in_held_time
+async def test_wait_for_the_first_place_counts_neither_as_patience_nor_as_time() -> None:
+    class Slow(HeldPlatform):
+        """Declines each of four once, and then keeps them; throttles the last one once."""
+
+        async def send(self, contact: Contact, call: Call) -> int:
+            self.sent.append(contact)
+            is_first = self.sent.count(contact) == 1
+            if number(contact) < 4 and is_first:
+                raise UnavailableError("never sent")
+            await asyncio.sleep({4: 2.0, 5: 0.01}.get(number(contact), 8.0))
+            if number(contact) == 5 and is_first:
+                raise RateLimitedError("wait", retry_after_s=1.0)
+            return 1
+
+    same = [Contact(id=7, external_id="4"), Contact(id=7, external_id="5")]
+    policy = RetryPolicy(attempts=2, base_s=1.0, max_wait_s=0.9, deadline_s=None)
+    stream = stream_of(many(4) + same, Slow(), concurrency=2, give_up_s=5.0, policy=policy)
+
+    report = await collect(stream)
+
+    assert len(report.ids) == 6
+    assert report.elapsed_s > 15
+    assert report.outcomes[5].elapsed_s == pytest.approx(1.02)
+
+
+@pytest.mark.parametrize("is_given_up", [False, True])
+@in_held_time
+async def test_request_that_is_sent_again_at_once_does_not_wait_for_itself(
+    is_given_up: bool,
+) -> None:
+    class Stale(HeldPlatform):
+        """Is away, and when it is back, refuses the first request for its date."""
+
+        async def send(self, contact: Contact, call: Call) -> int:
+            self.sent.append(contact)
+            if len(self.sent) <= 6:
+                raise UnavailableError("away")
+            if len(self.sent) == 7:
+                assert call.resend_turn is not None
+                await call.resend_turn(call)
+                if is_given_up:
+                    raise UnavailableError("away", retry_after_s=1000.0)
+            return 1
+
+    report = await collect(stream_of(many(20), Stale(), concurrency=4))
+
+    assert len(report.ids) == (0 if is_given_up else 20)
+    assert (report.stopped_by is None) is not is_given_up

@@ -330,6 +330,23 @@ async def test_cancelled_report_leaves_no_task_behind() -> None:
 
 
 @in_held_time
+async def test_run_that_is_cancelled_by_others_tells_so() -> None:
+    seen = []
+    stream = stream_of(endless(), HeldPlatform(latency_s=1.0))
+    ours = {asyncio.current_task()}
+    with pytest.raises(RuntimeError, match="the run was cancelled"):
+        async with stream:
+            async for outcome in stream:
+                seen.append(outcome)
+                if len(seen) == 4:
+                    for task in asyncio.all_tasks() - ours:
+                        task.cancel()
+
+    assert indexes(seen) == list(range(len(seen)))
+    assert errors(seen)[4:] == [UncertainError] * len(seen[4:])
+
+
+@in_held_time
 async def test_wrong_setup_stops_the_run_and_what_is_in_flight_is_finished() -> None:
     wrong = SetupError("wrong address")
     source = Counted(many(100))
