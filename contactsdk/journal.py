@@ -139,6 +139,24 @@ class SqliteJournal:
             for row in recorded:
                 yield _journal_row(row)
 
+    def check(self, contacts: Iterable[Item], *, secret: str) -> None:
+        """See that this whole input is the recorded one; rows may have been appended since.
+
+        `secret` is that of the account. Unlike `ContactClient.check_journal`, it takes no account
+        for the file's and changes nothing.
+
+        Raises:
+            JournalError: It is not, or the secret is another one, and `number` names the first item
+                that differs; or the file is no journal, or a run is using it.
+        """
+        with (
+            closing(_connect(self.path, self.durability, create=False)) as connection,
+            _errors_of(self.path),
+        ):
+            row = connection.execute("SELECT salt FROM account").fetchone()
+            if row is not None:
+                _check(connection, _digest_key(row[0], secret), contacts)
+
 
 @frozen(kw_only=True, eq=False)
 class Account:
@@ -184,20 +202,8 @@ class JournalRun:
         Raises:
             JournalError: It is not; `number` names the first item that differs.
         """
-        query = "SELECT number, digest FROM rows ORDER BY number"
-        # An open cursor would keep the file in use past the closing of its connection.
-        path = self._journal.path
-        with _errors_of(path), closing(self._connection.execute(query)) as recorded:
-            number, digest = next(recorded, _PAST_THE_LAST)
-            for index, item in enumerate(items):
-                if number is None:
-                    return
-                if index == number:
-                    if self._digest(item) != digest:
-                        raise _changed(index)
-                    number, digest = next(recorded, _PAST_THE_LAST)
-        if number is not None:
-            raise _changed(number)
+        with _errors_of(self._journal.path):
+            _check(self._connection, self._key, items)
 
     def is_in_doubt(self, number: int) -> bool:
         """Whether what is sent now may have been applied by an earlier run."""
@@ -216,7 +222,7 @@ class JournalRun:
         row = self._page.pop(number, None)
         if row is None:
             return None
-        if row[2] != self._digest(item):
+        if row[2] != _digest(item, self._key):
             raise _changed(number)
         recorded = _journal_row(row)
         match recorded.state:
@@ -290,7 +296,7 @@ class JournalRun:
         """The key of all digests; with it, the file is the account's from now on."""
         row = self._connection.execute("SELECT salt, digest FROM account").fetchone()
         salt = os.urandom(16) if row is None else row[0]
-        key = blake2b(salt + account.secret.encode()).digest()
+        key = _digest_key(salt, account.secret)
         name = f"{account.url}\0{account.key}".encode()
         digest = blake2b(name, key=key, digest_size=16).digest()
         if row is None:
@@ -306,14 +312,6 @@ class JournalRun:
             self._connection.execute("DELETE FROM rows")
             self._connection.execute("UPDATE account SET digest = ?", (digest,))
         return key
-
-    def _digest(self, item: Item) -> bytes:
-        what = (
-            wire.encode(item)
-            if isinstance(item, Contact)
-            else repr(item.errors).encode("utf-8", "backslashreplace")
-        )
-        return blake2b(what, key=self._key, digest_size=16).digest()
 
     def _row(
         self,
@@ -338,7 +336,7 @@ class JournalRun:
             key = None
             if isinstance(item, Contact):
                 key = blake2b(repr(key_of(item)).encode(), key=self._key, digest_size=16).digest()
-            known = self._identities[number] = self._digest(item), key
+            known = self._identities[number] = _digest(item, self._key), key
         return known
 
     def _add(self, row: tuple[Any, ...]) -> "_Batch":
@@ -448,6 +446,35 @@ _MEANT: Final[dict[int | None, str]] = {
 _SYNCHRONOUS: Final[dict[Durability, str]] = {"process": "NORMAL", "power": "FULL"}
 
 _NO_MORE: Final = 2**63
+
+
+def _digest_key(salt: bytes, secret: str) -> bytes:
+    return blake2b(salt + secret.encode()).digest()
+
+
+def _digest(item: Item, key: bytes) -> bytes:
+    what = (
+        wire.encode(item)
+        if isinstance(item, Contact)
+        else repr(item.errors).encode("utf-8", "backslashreplace")
+    )
+    return blake2b(what, key=key, digest_size=16).digest()
+
+
+def _check(connection: sqlite3.Connection, key: bytes, items: Iterable[Item]) -> None:
+    query = "SELECT number, digest FROM rows ORDER BY number"
+    # An open cursor would keep the file in use past the closing of its connection.
+    with closing(connection.execute(query)) as recorded:
+        number, digest = next(recorded, _PAST_THE_LAST)
+        for index, item in enumerate(items):
+            if number is None:
+                return
+            if index == number:
+                if _digest(item, key) != digest:
+                    raise _changed(index)
+                number, digest = next(recorded, _PAST_THE_LAST)
+    if number is not None:
+        raise _changed(number)
 
 
 def _changed(number: int) -> JournalError:

@@ -862,8 +862,39 @@ class TestJournal:
     def test_rejects_without_the_input_are_refused(self, recorded):
         assert "name it" in call("journal", recorded, "--rejects", "bad.csv", code=2).stderr
 
+    @pytest.mark.parametrize(
+        "other",
+        [
+            lambda rows: rows[:1] + rows[:0:-1],
+            lambda rows: rows[:3],
+            lambda rows: [row.replace("nobody", "ada2@example.com") for row in rows],
+        ],
+        ids=["in another order", "shorter", "corrected"],
+    )
+    def test_another_input_is_refused_and_nothing_is_written(self, recorded, other):
+        rows = Path("in.csv").read_text().splitlines(keepends=True)
+        Path("other.csv").write_text("".join(other(rows)))
+
+        files = ("--input", "other.csv", "--rejects", "bad.csv")
+        refused = call("journal", recorded, *files, code=2)
+
+        assert "from here on it is not the input that run.sqlite recorded" in refused.stderr
+        assert not Path("bad.csv").exists()
+
+    def test_input_is_checked_with_the_secret_and_nothing_is_lost_by_a_wrong_one(
+        self, recorded, monkeypatch
+    ):
+        files = ("--input", "in.csv", "--rejects", "bad.csv")
+        monkeypatch.setenv("CONTACTSDK_SECRET", "wrong-secret")
+        call("journal", recorded, *files, code=2)
+        monkeypatch.delenv("CONTACTSDK_SECRET")
+        missing = call("journal", recorded, *files, code=2)
+
+        assert "missing: CONTACTSDK_SECRET (or --secret-file)" in missing.stderr
+        assert len(list(SqliteJournal(recorded).rows())) == 4
+
     def test_input_with_other_lines_is_refused(self, recorded):
-        Path("in.csv").write_text("\n" + sample(7))
+        Path("in.csv").write_text("\n" + Path("in.csv").read_text())
 
         refused = call("journal", recorded, "--input", "in.csv", "--rejects", "bad.csv", code=2)
 

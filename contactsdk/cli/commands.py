@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
@@ -153,7 +154,8 @@ def import_(
         client = None if dry_run else _client(url, key, secret_file, concurrency)
         if client is not None and record_of_run is not None and file != STANDARD:
             with open_input(file, format, ignored) as source:
-                check_input(client, record_of_run, source, file)
+                check = partial(client.check_journal, record_of_run)
+                check_input(check, record_of_run.path, source, file)
         with (
             _opened(file, format, ignored) as (source, total),
             open_outputs(
@@ -209,8 +211,12 @@ def journal(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A journal of `contactsdk import`.")],
     input: Annotated[
         str | None,
-        typer.Option(help="The file that was imported, for --rejects and --uncertain."),
+        typer.Option(
+            help="The file that was imported, for --rejects and --uncertain; that it is the one is "
+            "checked with the account's secret."
+        ),
     ] = None,
+    secret_file: _SecretFile = None,
     format: Annotated[
         Format | None, typer.Option(help="The input's format, where its name does not tell.")
     ] = None,
@@ -235,6 +241,10 @@ def journal(
         if input is not None:
             found = format or format_of(input)
             ignored = ",".join(ignore_columns or ()).split(",")
+            if not (secret := _secret(secret_file)):
+                _fail("missing: CONTACTSDK_SECRET (or --secret-file), to check the input with")
+            with open_input(input, found, ignored) as source:
+                check_input(partial(recorded.check, secret=secret), recorded.path, source, input)
             source = stack.enter_context(open_input(input, found, ignored))
         outputs = stack.enter_context(
             open_outputs(

@@ -1,10 +1,9 @@
 """A journal on the command line: the input held against it, and what it tells by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from contactsdk.cli.report import Tally
-from contactsdk.client import ContactClient
 from contactsdk.errors import JournalError
 from contactsdk.files import FileError, Input, Outputs, State, result_of_record
 from contactsdk.journal import SqliteJournal
@@ -13,8 +12,10 @@ from contactsdk.models import Item
 _SHOWN: Final = 25
 
 
-def check_input(client: ContactClient, journal: SqliteJournal, source: Input, name: str) -> None:
-    """See that a whole file is the one that the journal recorded, before any of it is sent.
+def check_input(
+    check: Callable[[Iterable[Item]], None], recorded_in: str, source: Input, name: str
+) -> None:
+    """See that a whole file is the one that a journal recorded, before anything else is done.
 
     Raises:
         FileError: It is not; the message names the first line that differs.
@@ -30,13 +31,13 @@ def check_input(client: ContactClient, journal: SqliteJournal, source: Input, na
         line += 1
 
     try:
-        client.check_journal(journal, items())
+        check(items())
     except JournalError as error:
         if error.number is None:
             raise
         raise FileError(
-            f"{name}, line {line}: from here on it is not the input that {journal.path} recorded; "
-            "nothing was sent"
+            f"{name}, line {line}: from here on it is not the input that {recorded_in} recorded; "
+            "nothing was sent or written"
         ) from error
 
 
