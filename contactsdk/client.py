@@ -23,6 +23,7 @@ from contactsdk.deadlines import Deadline, Deadlines, is_being_cancelled
 from contactsdk.errors import (
     AuthenticationError,
     ContactError,
+    RejectedError,
     SetupError,
     UnavailableError,
     UncertainError,
@@ -170,7 +171,18 @@ class ContactClient:
             UnavailableError: The platform cannot be reached, or its answer cannot be read.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
-        return await self._look(self._ping_url, b"", wire.read_ack, deadline_s)
+        try:
+            return await self._look(self._ping_url, b"", wire.read_ack, deadline_s)
+        except RejectedError as error:
+            # It names nothing that could be wrong, so the address is, such as by a path too many.
+            raise SetupError(
+                f"{self._ping_url.host} does not know the call: {error.message}",
+                http_status=error.http_status,
+                error_code=error.error_code,
+                specific_code=error.specific_code,
+                additional_messages=error.additional_messages,
+                attempts=error.attempts,
+            ) from error
 
     async def find(self, *, external_id: str, deadline_s: float | None = None) -> tuple[int, ...]:
         """The ids of all contacts with this external id, in the platform's order; empty for none.

@@ -153,9 +153,9 @@ class SqliteJournal:
             closing(_connect(self.path, self.durability, create=False)) as connection,
             _errors_of(self.path),
         ):
-            row = connection.execute("SELECT salt FROM account").fetchone()
-            if row is not None:
-                _check(connection, _digest_key(row[0], secret), contacts)
+            found = connection.execute("SELECT salt FROM account").fetchone()
+            salt = found[0] if found else b""  # then there are no rows either
+            _check(connection, _digest_key(salt, secret), contacts)
 
 
 @frozen(kw_only=True, eq=False)

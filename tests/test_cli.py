@@ -234,6 +234,14 @@ def test_quiet_import_still_says_what_stopped_it(sandbox, folder, monkeypatch):
     assert result.output == "contactsdk: stopped: Invalid API key or signature\n"
 
 
+def test_import_gives_up_on_a_platform_as_it_is_told_to(sandbox, folder):
+    (folder / "in.csv").write_text(sample(2))
+    sandbox.script(Fault(FaultKind.UNAVAILABLE, retry_after_s=60))
+    result = call("import", "in.csv", "--concurrency", "1", "--give-up", "59", code=3)
+    assert re.search("^Stopped: ", result.stdout, re.MULTILINE)
+    assert len(sandbox.ledger.requests) == 1
+
+
 def test_rest_of_standard_input_is_told_up_to_where_it_breaks(sandbox, folder, monkeypatch):
     monkeypatch.setenv("CONTACTSDK_SECRET", "wrong-secret")
     with standard_input(sample(200) + 'C,"C'):
@@ -296,6 +304,7 @@ def test_unreadable_file_is_found_before_anything_is_sent(text, what, sandbox, f
         (["import", "none.txt"], "csv or jsonl"),
         (["import", "-"], "--format"),
         (["import", "in.csv", "--rate", "0"], "--rate"),
+        (["import", "in.csv", "--give-up", "0"], "--give-up"),
         (["import", "in.csv", "--concurrency", "0"], "--concurrency"),
         (["import", "in.csv", "--rejects", "in.csv"], "different files"),
         (["import", "in.csv", "--url", "http://example.com"], "plain http"),
@@ -581,6 +590,7 @@ def test_interrupted_run_tells_of_every_row(piped, sandbox):
                 piped=piped,
                 record_rest=True,
                 concurrency=1,
+                give_up_s=300.0,
                 rate_per_s=None,
                 journal=None,
                 on_progress=lambda progress: None,

@@ -225,6 +225,17 @@ class TestPing:
             with pytest.raises(AuthenticationError):
                 await client.ping()
 
+    async def test_address_at_which_the_call_is_not_known_is_a_setup_error(
+        self, sandbox: Sandbox
+    ) -> None:
+        credentials = Credentials(sandbox.key, sandbox.secret)
+        async with ContactClient(f"{sandbox.url}/too/far", credentials) as client:
+            with pytest.raises(SetupError, match=r"127\.0\.0\.1 does not know the call") as raised:
+                await client.ping()
+
+        assert raised.value.http_status == 404
+        assert raised.value.attempts == 1
+
     async def test_is_sent_again_after_an_answer_that_says_nothing(
         self, sandbox: Sandbox, client: ContactClient
     ) -> None:

@@ -119,6 +119,10 @@ def import_(
     rate: Annotated[
         float | None, typer.Option(help="Requests per second, at most.", show_default=False)
     ] = None,
+    give_up: Annotated[
+        float,
+        typer.Option(help="For how many seconds a platform that does not answer is tried."),
+    ] = 300.0,
     journal: Annotated[
         Path | None,
         typer.Option(help="Record the run here; the same command then goes on where it stopped."),
@@ -139,8 +143,9 @@ def import_(
     """
     names = ",".join(ignore_columns or ()).split(",")
     ignored = [name.strip() for name in names if name.strip()]
-    if rate is not None and not 0 < rate < math.inf:
-        raise typer.BadParameter("must be more than 0", param_hint="--rate")
+    for name, value in (("--rate", rate), ("--give-up", give_up)):
+        if value is not None and not 0 < value < math.inf:
+            raise typer.BadParameter("must be more than 0", param_hint=name)
     if file == STANDARD and format is None:
         _fail("standard input has no name that tells its format: use --format csv or jsonl")
     if resend_uncertain and journal is None:
@@ -188,6 +193,7 @@ def import_(
                         or bool(results or (rejects and not outputs.resumable)),
                         concurrency=concurrency,
                         rate_per_s=rate,
+                        give_up_s=give_up,
                         journal=record_of_run,
                         on_progress=show,
                         on_interrupt=lambda: None if quiet else _complain(_STOPPING),

@@ -56,6 +56,7 @@ async def send(
     *,
     concurrency: int,
     rate_per_s: float | None = None,
+    give_up_s: float = 300.0,
     journal: SqliteJournal | None = None,
     on_progress: OnProgress,
 ) -> Exception | None:
@@ -64,7 +65,7 @@ async def send(
     Returns what stopped the run before its input ended, `None` where nothing did.
 
     Raises:
-        ValueError: `concurrency` or `rate_per_s` is out of its range.
+        ValueError: `concurrency`, `rate_per_s` or `give_up_s` is out of its range.
         JournalError: The journal cannot be used.
     """
 
@@ -76,6 +77,7 @@ async def send(
         items,
         concurrency=concurrency,
         rate_per_s=rate_per_s,
+        give_up_s=give_up_s,
         journal=journal,
         on_progress=on_progress,
     ) as outcomes:
@@ -94,6 +96,7 @@ async def import_rows(
     record_rest: bool,
     concurrency: int,
     rate_per_s: float | None,
+    give_up_s: float,
     journal: SqliteJournal | None,
     on_progress: OnProgress,
     on_interrupt: Callable[[], None],
@@ -104,7 +107,7 @@ async def import_rows(
     reads the rest of its input, to record that none of it was started.
 
     Raises:
-        ValueError: `concurrency` or `rate_per_s` is out of its range.
+        ValueError: `concurrency`, `rate_per_s` or `give_up_s` is out of its range.
         JournalError: The journal cannot be used.
     """
     lines = {} if journal is None else journal.lines
@@ -142,6 +145,7 @@ async def import_rows(
                 interruption,
                 concurrency=concurrency,
                 rate_per_s=rate_per_s,
+                give_up_s=give_up_s,
                 journal=journal,
                 on_progress=on_progress,
             )
