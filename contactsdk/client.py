@@ -175,14 +175,8 @@ class ContactClient:
             return await self._look(self._ping_url, b"", wire.read_ack, deadline_s)
         except RejectedError as error:
             # It names nothing that could be wrong, so the address is, such as by a path too many.
-            raise SetupError(
-                f"{self._ping_url.host} does not know the call: {error.message}",
-                http_status=error.http_status,
-                error_code=error.error_code,
-                specific_code=error.specific_code,
-                additional_messages=error.additional_messages,
-                attempts=error.attempts,
-            ) from error
+            what = f"{self._ping_url.host} does not know the call: {error.message}"
+            raise _retold(error, SetupError, what) from error
 
     async def find(self, *, external_id: str, deadline_s: float | None = None) -> tuple[int, ...]:
         """The ids of all contacts with this external id, in the platform's order; empty for none.
@@ -351,14 +345,7 @@ class ContactClient:
             return await self._resend(attempt, call)
         except UncertainError as error:
             # Nothing is in doubt where nothing was to be changed.
-            raise UnavailableError(
-                error.message,
-                http_status=error.http_status,
-                error_code=error.error_code,
-                specific_code=error.specific_code,
-                retry_after_s=error.retry_after_s,
-                attempts=error.attempts,
-            ) from error
+            raise _retold(error, UnavailableError, error.message) from error
 
     async def _attempt(self, url: URL, content: bytes, read: _Read[_T], call: Call) -> _T:
         """One attempt; after a stale-date refusal, a second request by the platform's clock."""
@@ -465,3 +452,16 @@ class ContactClient:
                 "this client was first used in another event loop: make one client for each loop"
             )
         return loop
+
+
+def _retold(error: ContactError, kind: type[ContactError], message: str) -> ContactError:
+    """The same as another kind of error."""
+    return kind(
+        message,
+        http_status=error.http_status,
+        error_code=error.error_code,
+        specific_code=error.specific_code,
+        additional_messages=error.additional_messages,
+        retry_after_s=error.retry_after_s,
+        attempts=error.attempts,
+    )

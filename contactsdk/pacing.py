@@ -37,9 +37,9 @@ class AdaptiveRate:
         self._throttled_at = now
         self._asked_s = 0.0
         self.let_through = 0
-        """Requests since the last throttle: whoever is told of one counts it here."""
+        """Requests since the rate was last cut: whoever is told of one counts it here."""
         self.dry = 0
-        """Throttles in a row with nothing let through between them."""
+        """At the last throttle, how many came in a row with nothing let through between them."""
 
     def per_s(self, now: float) -> float | None:
         """How many requests a second may leave at this time; `None` for no limit."""

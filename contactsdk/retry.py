@@ -182,7 +182,8 @@ class Resender:
         """Await `attempt` with this call, and again while that is allowed.
 
         Raises:
-            ContactError: As of `ended_by`.
+            ContactError: That of the last attempt; but once the call is in doubt, an
+                `UncertainError`.
         """
         while True:
             call.attempts += 1

@@ -9,7 +9,8 @@ from contactsdk.bulk.outcomes import Outcome
 class Handover:
     """Outcomes that are ready, taken in the order in which they were put.
 
-    `room` bounds how many there are, if all who put one then wait for room: by one more for each.
+    If all who put one wait for room before they put the next, there are never more than `room` and
+    one for each of them.
     """
 
     def __init__(self, room: int) -> None:
@@ -41,7 +42,7 @@ class Handover:
             await self._drained.wait()
 
     def take_at_once(self) -> Outcome | None:
-        """The next one; `None` where none is ready."""
+        """The next one; `None` where none is ready, or none can be taken any more."""
         ready = self._ready
         if not ready or self._is_closed:
             return None
