@@ -1,6 +1,7 @@
 """Bulk runs with a journal, held against the ledger of the platform and the rows of the journal."""
 
 import asyncio
+import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -307,3 +308,23 @@ async def test_what_is_on_record_is_told_of_an_item_that_was_only_read(
         told |= {outcome.id for outcome in stream.undelivered}
 
     assert told == set(report.ids)
+
+
+async def test_what_was_declined_is_in_doubt_no_more_while_it_waits(
+    sandbox: Sandbox, client: ContactClient, journal: SqliteJournal, tmp_path: Path
+) -> None:
+    def states_after_a_death_now() -> list[State]:
+        copy = tmp_path / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.mkdir()
+        for file in tmp_path.glob("run.sqlite*"):
+            shutil.copy(file, copy)
+        return [row.state for row in SqliteJournal(copy / "run.sqlite").rows()]
+
+    sandbox.script(Fault(FaultKind.UNAVAILABLE, retry_after_s=60))
+    async with client.stream(contacts(1), journal=journal), asyncio.timeout(10):
+        while states_after_a_death_now() != [State.NOT_APPLIED]:
+            await asyncio.sleep(0.01)
+
+    assert len(sandbox.ledger.requests) == 1
+    assert not sandbox.ledger.writes
