@@ -18,6 +18,7 @@ from yarl import URL
 
 from contactsdk import wire
 from contactsdk.addresses import action_url, checked_base_url
+from contactsdk.arguments import check_count, check_seconds
 from contactsdk.bulk import BulkReport, OnProgress, OutcomeStream, collect
 from contactsdk.deadlines import Deadline, Deadlines, is_being_cancelled
 from contactsdk.errors import (
@@ -27,6 +28,7 @@ from contactsdk.errors import (
     SetupError,
     UnavailableError,
     UncertainError,
+    converted,
 )
 from contactsdk.journal import Account, JournalRun, SqliteJournal
 from contactsdk.models import Contact, Item
@@ -35,8 +37,6 @@ from contactsdk.retry import (
     Resender,
     RetryBudget,
     RetryPolicy,
-    check_count,
-    check_seconds,
     logger,
     repeat_safe,
 )
@@ -176,7 +176,7 @@ class ContactClient:
         except RejectedError as error:
             # It names nothing that could be wrong, so the address is, such as by a path too many.
             what = f"{self._ping_url.host} does not know the call: {error.message}"
-            raise _retold(error, SetupError, what) from error
+            raise converted(error, SetupError, what) from error
 
     async def find(self, *, external_id: str, deadline_s: float | None = None) -> tuple[int, ...]:
         """The ids of all contacts with this external id, in the platform's order; empty for none.
@@ -345,7 +345,7 @@ class ContactClient:
             return await self._resend(attempt, call)
         except UncertainError as error:
             # Nothing is in doubt where nothing was to be changed.
-            raise _retold(error, UnavailableError, error.message) from error
+            raise converted(error, UnavailableError, error.message) from error
 
     async def _attempt(self, url: URL, content: bytes, read: _Read[_T], call: Call) -> _T:
         """One attempt; after a stale-date refusal, a second request by the platform's clock."""
@@ -452,16 +452,3 @@ class ContactClient:
                 "this client was first used in another event loop: make one client for each loop"
             )
         return loop
-
-
-def _retold(error: ContactError, kind: type[ContactError], message: str) -> ContactError:
-    """The same as another kind of error."""
-    return kind(
-        message,
-        http_status=error.http_status,
-        error_code=error.error_code,
-        specific_code=error.specific_code,
-        additional_messages=error.additional_messages,
-        retry_after_s=error.retry_after_s,
-        attempts=error.attempts,
-    )

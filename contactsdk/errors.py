@@ -16,10 +16,23 @@ hold no secret, no response object and no contact. What aiohttp raised is the `_
 """
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where in a contact something is wrong, such as `("custom_fields", 1, "field_id")`."""
+
+
+_Error = TypeVar("_Error", bound="ContactError")
+
+DETAILS: Final = (
+    "http_status",
+    "error_code",
+    "specific_code",
+    "additional_messages",
+    "retry_after_s",
+    "attempts",
+)
+"""What a `ContactError` carries besides its message: the names of its attributes."""
 
 
 class ContactError(Exception):
@@ -55,6 +68,10 @@ class ContactError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    def details(self) -> dict[str, Any]:
+        """The value of each of `DETAILS`, by its name."""
+        return {name: getattr(self, name) for name in DETAILS}
+
 
 class InvalidContactError(ContactError, ValueError):
     """A contact that the platform could only refuse; nothing was sent.
@@ -82,6 +99,13 @@ class AuthenticationError(SetupError):
     """The platform does not accept the key, the signature or the clock."""
 
 
+class StaleDateError(AuthenticationError):
+    """The request's date was too far from the platform's clock, which is known since its answer.
+
+    Signed by that clock, the request may be sent again; a call never ends with this class.
+    """
+
+
 class RateLimitedError(ContactError):
     """Too many requests; nothing was applied. Wait, `retry_after_s` where the platform said."""
 
@@ -92,6 +116,13 @@ class UnavailableError(ContactError):
 
 class UncertainError(ContactError):
     """No trustworthy answer came, so the contact MAY have been applied; look before resending."""
+
+
+def converted(error: ContactError, kind: type[_Error], message: str) -> _Error:
+    """The same details as an error of another kind, which has `error` as its cause."""
+    other = kind(message, **error.details())
+    other.__cause__ = error
+    return other
 
 
 class JournalError(Exception):

@@ -501,9 +501,10 @@ def _state_of(error: ContactError | None) -> State:
 def _packed(error: ContactError | None) -> bytes | None:
     if error is None:
         return None
-    kept = {name: getattr(error, name) for name in _KEPT}
     # Not orjson: a key of the input that our message names may hold what UTF-8 cannot.
-    return json.dumps({"type": type(error).__name__, **kept}).encode()
+    return json.dumps(
+        {"type": type(error).__name__, "message": error.message, **error.details()}
+    ).encode()
 
 
 def _journal_row(row: tuple[Any, ...]) -> JournalRow:
@@ -526,14 +527,3 @@ def _unpacked(packed: bytes) -> ContactError:
     error = kind(**values)
     assert isinstance(error, ContactError)  # noqa: S101  # what _packed was given
     return error
-
-
-_KEPT: Final = (
-    "message",
-    "http_status",
-    "error_code",
-    "specific_code",
-    "additional_messages",
-    "retry_after_s",
-    "attempts",
-)

@@ -6,7 +6,6 @@ not, an `UncertainError` may have been, and every other one will not change by a
 
 import asyncio
 import logging
-import math
 import random
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
@@ -14,6 +13,7 @@ from typing import Final, TypeVar
 from attrs import define, frozen
 from tenacity import DoSleep, RetryCallState, Retrying, retry_always
 
+from contactsdk.arguments import check_count, check_seconds
 from contactsdk.errors import ContactError, RateLimitedError, UnavailableError, UncertainError
 from contactsdk.models import Contact
 
@@ -53,36 +53,6 @@ class RetryPolicy:
         """How long to wait after this failed attempt (the first is 1), in seconds."""
         doubled = self.base_s * 2.0 ** min(attempt - 1, 100)
         return random.random() * min(doubled, self.max_wait_s)  # noqa: S311  # no secret
-
-
-def check_count(name: str, value: int) -> None:
-    """Refuse what is no whole number from 1.
-
-    Raises:
-        ValueError: It names the argument and what is expected.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a whole number from 1, not {value!r}")
-
-
-def check_seconds(name: str, value: float) -> None:
-    """Refuse what is no positive, finite number of seconds.
-
-    Raises:
-        ValueError: It names the argument and what is expected.
-    """
-    check_positive(name, value, "a positive number of seconds")
-
-
-def check_positive(name: str, value: float, expected: str = "a positive number") -> None:
-    """Refuse what is no positive, finite number.
-
-    Raises:
-        ValueError: It names the argument and what is expected.
-    """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value <= 0:
-        raise ValueError(f"{name} must be {expected}, not {value!r}")
 
 
 class RetryBudget:

@@ -16,6 +16,7 @@ from collections.abc import (
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
+from contactsdk.arguments import check_count, check_positive, check_seconds
 from contactsdk.bulk.handover import Handover
 from contactsdk.bulk.lines import Lines
 from contactsdk.bulk.outcomes import BulkReport, Outcome, Progress
@@ -36,9 +37,6 @@ from contactsdk.pacing import NoMoreTurnsError, Pacer
 from contactsdk.retry import (
     Call,
     RetryPolicy,
-    check_count,
-    check_positive,
-    check_seconds,
     logger,
     repeat_safe,
 )
