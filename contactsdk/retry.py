@@ -1,46 +1,58 @@
-"""What may be sent again, when, and how often.
+"""Whether a failed attempt is followed by another, and when.
 
-Whether an attempt was applied is told by its error: a `RateLimitedError` or `UnavailableError` was
-not, an `UncertainError` may have been, and every other one will not change by asking again.
+`decide` is the only place that answers this, for single calls and for bulk runs. It is pure: the
+time, the counts and the state of the retry budget are arguments, and the caller sleeps.
+
+Whether an attempt was applied is known from its error: a `RateLimitedError` or `UnavailableError`
+was not applied, an `UncertainError` may have been, and any other error stays the same if the
+request is repeated.
 """
 
-import asyncio
-import logging
-import random
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+import math
+from typing import Final
 
 from attrs import define, frozen
-from tenacity import DoSleep, RetryCallState, Retrying, retry_always
+from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_random_exponential
 
 from contactsdk.arguments import check_count, check_seconds
-from contactsdk.errors import ContactError, RateLimitedError, UnavailableError, UncertainError
+from contactsdk.errors import (
+    AuthenticationError,
+    ContactError,
+    RateLimitedError,
+    StaleDateError,
+    UnavailableError,
+    UncertainError,
+    converted,
+)
 from contactsdk.models import Contact
-
-logger: Final = logging.getLogger("contactsdk")
-
-_T = TypeVar("_T")
 
 
 @frozen(kw_only=True)
 class RetryPolicy:
     """How often and how patiently one call tries.
 
-    `attempts` counts the first one too. Waits are exponential with full jitter: a random part of
-    `base_s` doubled each time, `max_wait_s` at most. A `Retry-After` of the platform is waited for
-    instead; one longer than `max_wait_s` ends the call. `deadline_s` bounds the whole call, waits
-    included; `None` for no bound. `replay_adds=True` sends an uncertain add again as if it were
-    safe, for those who prefer a possible duplicate to an uncertain contact.
+    Waits between attempts are exponential with full jitter: a random time up to `base_s`, doubled
+    after each attempt, `max_wait_s` at most. A longer `Retry-After` of the platform is waited for
+    instead; in a single call, one that is longer than `max_wait_s` ends the call.
 
     Raises:
         ValueError: A number is out of its range.
     """
 
     attempts: int = 5
+    """How many attempts a call makes at most, the first one included."""
     base_s: float = 0.5
+    """The longest wait after the first attempt, in seconds."""
     max_wait_s: float = 30.0
+    """The longest wait between two attempts, in seconds."""
     deadline_s: float | None = 120.0
+    """The time for a whole call in seconds, all attempts and waits included; `None` for no end.
+
+    In a bulk run the time during which the whole run is paused does not count."""
     replay_adds: bool = False
+    """Send an uncertain add again as if that were safe.
+
+    For those who prefer a possible duplicate to an uncertain contact."""
 
     def __attrs_post_init__(self) -> None:
         check_count("attempts", self.attempts)
@@ -49,14 +61,28 @@ class RetryPolicy:
         if self.deadline_s is not None:
             check_seconds("deadline_s", self.deadline_s)
 
-    def backoff_s(self, attempt: int) -> float:
-        """How long to wait after this failed attempt (the first is 1), in seconds."""
-        doubled = self.base_s * 2.0 ** min(attempt - 1, 100)
-        return random.random() * min(doubled, self.max_wait_s)  # noqa: S311  # no secret
+    def backoff_s(self, failures: int) -> float:
+        """A random wait after so many failed attempts (the first is 1), in seconds."""
+        wait = wait_random_exponential(multiplier=self.base_s, max=self.max_wait_s)
+        return wait(_after(failures))
+
+    def is_exhausted(self, failures: int) -> bool:
+        """Whether a call has made all its attempts after so many failures."""
+        return stop_after_attempt(self.attempts)(_after(failures))
+
+
+def _after(failures: int) -> RetryCallState:
+    # tenacity's wait and stop strategies read nothing of it but the number of the attempt.
+    state = RetryCallState(_RETRYING, fn=None, args=(), kwargs={})
+    state.attempt_number = failures
+    return state
+
+
+_RETRYING: Final = Retrying()
 
 
 class RetryBudget:
-    """Ends retry storms: each retry takes one, each success gives one back, up to the capacity.
+    """Ends retry storms: each retry costs one, each success gives one back, up to the capacity.
 
     While an outage lasts, a client whose every call retries would multiply the load that keeps the
     platform down.
@@ -66,172 +92,165 @@ class RetryBudget:
         self.capacity = capacity
         self._left = capacity
 
-    def take(self) -> bool:
-        """Whether one more retry is allowed."""
-        if self._left == 0:
-            return False
-        self._left -= 1
-        return True
+    @property
+    def is_empty(self) -> bool:
+        """Whether no more retry is allowed for now."""
+        return self._left == 0
 
-    def give_back(self) -> None:
+    def spend(self) -> None:
+        """A retry follows."""
+        self._left = max(0, self._left - 1)
+
+    def restore(self) -> None:
         """A call succeeded."""
         if self._left < self.capacity:
             self._left += 1
 
 
-@define(eq=False)  # by position too, as an outcome is
-class Call:
-    """What is known of one call so far.
+@define(eq=False)  # by position too: one is made for each contact, and by keyword that takes longer
+class Delivery:
+    """What is known so far of one call: of one contact on its way to the platform."""
 
-    `deadline` is by the clock of the event loop, `None` for no end. `in_doubt` says that a request
-    may have been applied without an answer that tells; nothing that comes later takes it back.
-    `is_held_up` says that the last attempt failed for what holds up a whole bulk run: it costs the
-    contact no attempt, and whoever makes the next one waits for all. `throttles` counts those in a
-    row. `resend_turn`, if there is one, is awaited with the call before what costs no attempt is
-    sent. `started_at` is when it was taken up, `left_at` when its last request was let go.
+    is_idempotent: bool
+    """Whether applying the contact twice does no more than applying it once."""
+    started_at: float
+    """When the call began, by the caller's clock in seconds."""
+    deadline: float | None
+    """When the call ends at the latest, by the same clock; `None` for no end."""
+    maybe_applied: bool = False
+    """Whether an attempt may have been applied without an answer; later answers do not change it.
     """
-
-    repeat_safe: bool
-    deadline: float | None = None
-    resend_turn: "Callable[[Call], Awaitable[object]] | None" = None
-    started_at: float = 0.0
-    left_at: float = 0.0
     attempts: int = 0
-    in_doubt: bool = False
-    clock_corrected: bool = False
-    is_held_up: bool = False
-    holdups: int = 0
-    throttles: int = 0
+    """How many requests were made."""
+    free_attempts: int = 0
+    """How many of them do not count against the policy: they failed for what concerns all calls."""
+    throttled_in_a_row: int = 0
+    """How many of the last attempts were throttled, without another result between them."""
+    stale_dates: int = 0
+    """How many attempts were refused for their date."""
+    is_handed_over: bool = False
+    """Whether the request of the present attempt was handed to an open connection."""
+
+    def hand_over(self) -> None:
+        """The request is handed to a connection: from now on it may be applied."""
+        self.is_handed_over = True
+
+    def record_failure(self, error: ContactError, *, is_free: bool = False) -> None:
+        """The present attempt ended with this error, which is given the count of attempts.
+
+        `is_free` says that the attempt does not count against the policy.
+        """
+        error.attempts = self.attempts
+        self.is_handed_over = False
+        self.maybe_applied = self.maybe_applied or isinstance(error, UncertainError)
+        is_stale = isinstance(error, StaleDateError)
+        self.stale_dates += is_stale
+        self.free_attempts += is_free or is_stale
+        self.throttled_in_a_row = (
+            self.throttled_in_a_row + 1 if isinstance(error, RateLimitedError) else 0
+        )
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the contact may have been applied if the call ended now."""
+        return self.maybe_applied or self.is_handed_over
 
 
-def repeat_safe(contact: Contact, policy: RetryPolicy) -> bool:
-    """Whether applying this contact twice does no more than applying it once."""
+def is_idempotent(contact: Contact, policy: RetryPolicy) -> bool:
+    """Whether applying this contact twice does no more than applying it once.
+
+    An update does, and an add with `update_if_exists`; with `replay_adds`, every add counts as one.
+    """
     return contact.id is not None or bool(contact.update_if_exists) or policy.replay_adds
 
 
-def may_resend(error: ContactError, call: Call) -> bool:
-    """Whether an attempt of `call` that ended with `error` may be followed by another."""
+@frozen
+class Retry:
+    """Another attempt follows after so many seconds."""
+
+    wait_s: float
+    costs_budget: bool = False
+    """Whether it is one of the retries that the budget of the client limits."""
+
+
+@frozen
+class Fail:
+    """The call ends with this error."""
+
+    error: ContactError
+
+
+def decide(
+    error: ContactError,
+    delivery: Delivery,
+    now: float,
+    policy: RetryPolicy,
+    *,
+    is_free: bool = False,
+    patience_s: float = math.inf,
+    is_budget_empty: bool = False,
+) -> Retry | Fail:
+    """What follows an attempt that ended with `error` and was recorded in `delivery`.
+
+    `now` is by the clock of the delivery. `is_free` says that the attempt failed for what concerns
+    the whole bulk run, such as a throttle or an outage: the policy's attempts are not counted then,
+    and the delivery ends only once it has lasted for `patience_s` seconds.
+    """
+    if isinstance(error, StaleDateError):
+        if delivery.stale_dates == 1:
+            return Retry(0.0)  # signed by the platform's clock, which is known now
+        error = converted(error, AuthenticationError, error.message)
+    if not _may_be_repeated(error, delivery):
+        return Fail(_final_error(error, delivery))
+    asked_s = error.retry_after_s or 0.0
+    # Not before the time that the platform asked for, and never without a backoff of our own.
+    wait_s = max(asked_s, policy.backoff_s(_failures(delivery, is_free=is_free)))
+    is_throttled = isinstance(error, RateLimitedError)
+    if is_free:
+        is_over = now + asked_s - delivery.started_at >= patience_s
+        wait_s = wait_s if is_throttled or asked_s else 0.0  # in an outage the pacer waits
+    else:
+        failures = delivery.attempts - delivery.free_attempts
+        is_over = policy.is_exhausted(failures) or asked_s > policy.max_wait_s
+    is_late = delivery.deadline is not None and now + wait_s >= delivery.deadline
+    # To wait as long as the platform asks is no retry storm.
+    costs_budget = not is_free and not is_throttled
+    if is_over or is_late or (costs_budget and is_budget_empty):
+        return Fail(_final_error(error, delivery))
+    return Retry(wait_s, costs_budget)
+
+
+def _failures(delivery: Delivery, *, is_free: bool) -> int:
+    if is_free:
+        return max(1, delivery.throttled_in_a_row)
+    return delivery.attempts - delivery.free_attempts
+
+
+def _may_be_repeated(error: ContactError, delivery: Delivery) -> bool:
+    """Whether another attempt can help, and cannot make a second contact."""
     match error:
         case RateLimitedError() | UnavailableError():
             return True
         case UncertainError():
-            return call.repeat_safe
+            return delivery.is_idempotent
         case _:
             return False
 
 
-class Resender:
-    """Makes attempts until one succeeds, or must not or may not be followed by another.
+def _final_error(last: ContactError, delivery: Delivery) -> ContactError:
+    """The final error of a call, given the error of its last attempt.
 
-    One serves any number of calls, and tenacity decides for all of them: nothing awaits while it
-    does, so that no two decisions meet. `budget` bounds the retries of these calls together, `None`
-    for no such bound.
+    Once an attempt may have been applied, that is an `UncertainError`: no later answer says what
+    became of the earlier request.
     """
-
-    def __init__(
-        self,
-        policy: RetryPolicy,
-        *,
-        budget: RetryBudget | None,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._policy = policy
-        self._budget = budget
-        self._clock = clock
-        self._sleep = sleep
-        self._retrying = Retrying(
-            retry=retry_always,
-            wait=self._backoff_s,
-            stop=self._is_enough,
-            before_sleep=self._log,
-            retry_error_callback=lambda _: None,
-        )
-
-    async def __call__(self, attempt: Callable[[Call], Awaitable[_T]], call: Call) -> _T:
-        """Await `attempt` with this call, and again while that is allowed.
-
-        Raises:
-            ContactError: That of the last attempt; but once the call is in doubt, an
-                `UncertainError`.
-        """
-        while True:
-            call.attempts += 1
-            try:
-                result = await attempt(call)
-            except ContactError as error:
-                wait_s = self.wait_s(error, call)
-                if wait_s is None:
-                    raise ended_by(error, call)  # noqa: B904  # mostly this very error
-            else:
-                if self._budget is not None:
-                    self._budget.give_back()
-                return result
-            await self._sleep(wait_s)
-
-    def wait_s(self, error: ContactError, call: Call) -> float | None:
-        """Seconds to wait after an attempt of `call` that ended so; `None` for no more of them."""
-        error.attempts = call.attempts
-        call.in_doubt = call.in_doubt or isinstance(error, UncertainError)
-        call.holdups += call.is_held_up
-        if not may_resend(error, call):
-            return None
-        self._retrying.begin()  # each time: what it counts on is kept for each thread
-        state = RetryCallState(self._retrying, fn=None, args=(error, call), kwargs={})
-        state.set_exception((type(error), error, error.__traceback__))
-        next_step = self._retrying.iter(state)
-        return next_step if isinstance(next_step, DoSleep) else None
-
-    def _backoff_s(self, state: RetryCallState) -> float:
-        error, call = state.args
-        if call.is_held_up:
-            return 0.0
-        asked_s: float | None = error.retry_after_s
-        return self._policy.backoff_s(call.attempts - call.holdups) if asked_s is None else asked_s
-
-    def _is_enough(self, state: RetryCallState) -> bool:
-        error, call = state.args
-        # Waiting as told is no storm.
-        drawn_on = None if isinstance(error, RateLimitedError) else self._budget
-        return (
-            call.attempts - call.holdups >= self._policy.attempts
-            or (not call.is_held_up and (error.retry_after_s or 0.0) > self._policy.max_wait_s)
-            or (call.deadline is not None and self._clock() + state.upcoming_sleep >= call.deadline)
-            or (drawn_on is not None and not drawn_on.take())
-        )
-
-    def _log(self, state: RetryCallState) -> None:
-        error, call = state.args
-        logger.info(
-            "attempt %d of %d follows in %.2f s: %s",
-            call.attempts - call.holdups + 1,
-            self._policy.attempts,
-            state.upcoming_sleep,
-            reason(error),
-        )
-
-
-def ended_by(last: ContactError, call: Call) -> ContactError:
-    """What a call ends with whose last attempt ended so.
-
-    Once the call is in doubt that is an `UncertainError`: no later answer tells what became of the
-    earlier request.
-    """
-    if not call.in_doubt or isinstance(last, UncertainError):
+    if not delivery.maybe_applied or isinstance(last, UncertainError):
         return last
-    error = UncertainError(
-        f"an earlier attempt may have been applied; the last one was not: {last.message}",
-        http_status=last.http_status,
-        error_code=last.error_code,
-        specific_code=last.specific_code,
-        attempts=last.attempts,
-    )
-    error.__cause__ = last
-    return error
+    message = f"an earlier attempt may have been applied; the last one was not: {last.message}"
+    return converted(last, UncertainError, message)
 
 
 def reason(error: ContactError) -> str:
-    """Why an attempt failed, in words of our own: nothing of a contact, nothing of the platform."""
+    """Why an attempt failed, for a log: nothing of a contact, and no text of the platform."""
     parts = [type(error).__name__]
     if error.http_status is not None:
         parts.append(f"HTTP {error.http_status}")

@@ -1,6 +1,20 @@
 """Many contacts: a bounded fan-out with exactly one outcome for each item of the input."""
 
-from contactsdk.bulk.outcomes import BulkReport, Outcome, Progress
-from contactsdk.bulk.stream import OnProgress, OutcomeStream, collect
+from contactsdk.bulk.options import BulkOptions
+from contactsdk.bulk.outcomes import BulkReport, Outcome
+from contactsdk.bulk.progress import OnProgress, Progress
+from contactsdk.bulk.run import Run, RunOptions
+from contactsdk.bulk.stream import OutcomeStream, collect, outcome_stream
 
-__all__ = ["BulkReport", "OnProgress", "Outcome", "OutcomeStream", "Progress", "collect"]
+__all__ = [
+    "BulkOptions",
+    "BulkReport",
+    "OnProgress",
+    "Outcome",
+    "OutcomeStream",
+    "Progress",
+    "Run",
+    "RunOptions",
+    "collect",
+    "outcome_stream",
+]

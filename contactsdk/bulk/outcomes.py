@@ -1,4 +1,4 @@
-"""What became of many contacts: one outcome for each, a report on all, progress on the way."""
+"""What became of many contacts: one outcome for each, and a report on all."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,20 +11,23 @@ from contactsdk.models import Contact
 
 @frozen  # by position too: one is made for each contact, and by keyword that takes longer
 class Outcome:
-    """What became of one item of the input.
-
-    `index` is its place in the input, from 0. `contact` is `None` where the input held an error
-    instead. `id` is the platform's id, `None` where it failed; then `error` says why, without a
-    traceback, which would keep what was sent. `attempts` counts the requests, `elapsed_s` the
-    seconds from taking it up to knowing.
-    """
+    """What became of one item of the input."""
 
     index: int
+    """Its place in the input, from 0."""
     contact: Contact | None
+    """The contact; `None` where the input held an error instead."""
     id: int | None
+    """The platform's id of the contact; `None` where it did not succeed."""
     error: ContactError | None
+    """Why it did not succeed; `None` where it did. Without a traceback, which would keep what was
+    sent."""
     attempts: int
+    """How many requests were made for it."""
     elapsed_s: float
+    """Seconds from its first attempt to its outcome; 0 where there was none."""
+    settled: bool = False
+    """Whether it was uncertain, and then found on the platform."""
 
     @property
     def ok(self) -> bool:
@@ -44,15 +47,17 @@ class Outcome:
 
 @frozen(kw_only=True)
 class BulkReport:
-    """What became of a whole run.
-
-    `outcomes` has one for each item that was read, in input order. `stopped_by` is why the run
-    ended before its input did, `None` where it did not: a `SetupError`, or what the input raised.
-    """
+    """What became of a whole run."""
 
     outcomes: tuple[Outcome, ...]
+    """One for each item that was read, in input order."""
     stopped_by: Exception | None
+    """Why the run ended before its input did; `None` where it did not.
+
+    A `SetupError`, the error of a platform that did not answer for too long, a `JournalError`, or
+    what the input raised."""
     elapsed_s: float
+    """Seconds from the start of the run to its end."""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -85,22 +90,3 @@ class BulkReport:
         lines += [f"{count:>7} x {message}" for message, count in self.messages.items()]
         return "\n".join(lines)
 
-
-@frozen(kw_only=True)
-class Progress:
-    """How far a run has come.
-
-    `read` counts items of the input; of these, `succeeded`, `failed` and `uncertain` are settled,
-    and `in_flight` are being sent now. `paused_s` is for how many seconds the whole run has waited
-    for the platform; while it grows, the run is paused. `rate_per_s` is how many items a second
-    were settled lately, `elapsed_s` the seconds since the start.
-    """
-
-    read: int
-    succeeded: int
-    failed: int
-    uncertain: int
-    in_flight: int
-    paused_s: float
-    rate_per_s: float
-    elapsed_s: float

@@ -1,0 +1,26 @@
+"""The options of a bulk run, declared once for all who take or hand them on."""
+
+from typing import Final, TypedDict
+
+from contactsdk.bulk.progress import OnProgress
+from contactsdk.journal import SqliteJournal
+
+DEFAULT_CONCURRENCY: Final = 32
+DEFAULT_GIVE_UP_S: Final = 300.0
+
+
+class BulkOptions(TypedDict, total=False):
+    """The options of `ContactClient.stream` and `add_or_update_many`; none is required."""
+
+    concurrency: int | None
+    """How many contacts are in flight at a time, at most; `None` for 32."""
+    rate_per_s: float | None
+    """How many requests may leave in any second, at most; `None` for no cap."""
+    give_up_s: float
+    """For how many seconds a platform that lets nothing through is tried, and the longest wait
+    that it may ask for, before the run stops; 300 by default."""
+    journal: SqliteJournal | None
+    """Where the run is recorded, so that it can go on after the process has died; `None` for no
+    record."""
+    on_progress: OnProgress | None
+    """Is called with a `Progress`, ten times a second at most and once at the end."""

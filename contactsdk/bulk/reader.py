@@ -1,0 +1,117 @@
+"""The input of a run, read in order from an iterable or an async iterable."""
+
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from typing import TypeVar
+
+from contactsdk.deadlines import is_being_cancelled
+from contactsdk.errors import InvalidContactError
+from contactsdk.models import Contact, Item
+
+_T = TypeVar("_T")
+
+
+class Reader:
+    """Reads items one by one until the input ends or raises; then `is_finished` is true.
+
+    An async input is read and closed by one task, since an async generator may hold what belongs
+    to its task, such as a timeout.
+
+    Raises:
+        TypeError: `contacts` is no iterable of contacts.
+    """
+
+    def __init__(self, contacts: Iterable[Item] | AsyncIterable[Item]) -> None:
+        self._async: AsyncIterator[Item] | None = None
+        self._sync: Iterator[Item] = iter(())
+        if isinstance(contacts, AsyncIterable):
+            self._async = aiter(contacts)
+        elif isinstance(contacts, str | Mapping) or not isinstance(contacts, Iterable):
+            raise TypeError(f"contacts must be an iterable of Contact, not {_kind(contacts)}")
+        else:
+            self._sync = iter(contacts)
+        self.is_async = self._async is not None
+        self.count = 0
+        """How many items were read."""
+        self.is_finished = False
+        """Whether nothing more can be read."""
+        self.error: BaseException | None = None
+        """What the input raised; `None` where it did not."""
+
+    def read(self) -> Item | None:
+        """The next item of an input that is not async; `None` where there is no more."""
+        if self.is_finished:
+            return None
+        try:
+            return self._checked(next(self._sync))
+        except StopIteration:
+            self.is_finished = True
+        except BaseException as exc:  # also a KeyboardInterrupt: what was sent is not forgotten
+            self._fail(exc)
+        return None
+
+    async def receive(self) -> Item | None:
+        """As `read`, of any input."""
+        if self._async is None or self.is_finished:
+            return self.read()
+        try:
+            return self._checked(await anext(self._async))
+        except StopAsyncIteration:
+            self.is_finished = True
+        except asyncio.CancelledError as exc:
+            if is_being_cancelled():
+                raise
+            self._fail(exc)
+        except BaseException as exc:
+            self._fail(exc)
+        return None
+
+    async def aclose(self) -> None:
+        """Close an async generator; an error of its closing counts only if it is the first."""
+        self.is_finished = True
+        if isinstance(self._async, AsyncGenerator):
+            await self._noting_errors(self._async.aclose())
+
+    async def _noting_errors(self, step: Awaitable[object]) -> None:
+        try:
+            await step
+        except asyncio.CancelledError as exc:
+            if is_being_cancelled():
+                raise
+            self._fail(exc)
+        except BaseException as exc:
+            self._fail(exc)
+
+    def _checked(self, item: Item) -> Item:
+        if not isinstance(item, Contact) and not isinstance(item, InvalidContactError):
+            raise TypeError(f"item {self.count} must be a Contact, not {_kind(item)}")
+        self.count += 1
+        return item
+
+    def _fail(self, error: BaseException) -> None:
+        self.is_finished = True
+        if self.error is None:
+            is_cancelled = isinstance(error, asyncio.CancelledError)
+            self.error = was_cancelled("the input", error) if is_cancelled else error
+
+
+def was_cancelled(what: str, cause: BaseException) -> Exception:
+    """The error of a run in which something else than the run was cancelled.
+
+    A `CancelledError` itself would be taken for the cancellation of the consumer's task.
+    """
+    error = RuntimeError(f"{what} was cancelled")
+    error.__cause__ = cause
+    return error
+
+
+def _kind(value: object) -> str:
+    return f"a {type(value).__name__}"

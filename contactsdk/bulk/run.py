@@ -1,0 +1,383 @@
+"""One bulk run: what its workers share, from reading the input to the outcome of each item.
+
+An item is read, becomes a `Job`, is scheduled, sent by a worker, and ends with one `Outcome`. A
+contact that has to wait for its next attempt goes back to the schedule, so the number of workers
+is the number of requests that are open at a time, and nothing polls.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from typing import Final, Protocol
+
+from attrs import frozen
+
+from contactsdk.arguments import check_count, check_positive, check_seconds
+from contactsdk.bulk.foreign_answers import ForeignAnswers
+from contactsdk.bulk.outcome_queue import OutcomeQueue
+from contactsdk.bulk.outcomes import Outcome
+from contactsdk.bulk.progress import OnProgress, Progress, RecentRate, Reporter
+from contactsdk.bulk.reader import Reader
+from contactsdk.bulk.schedule import Job, Schedule
+from contactsdk.bulk.turns import Turns
+from contactsdk.bulk.waiters import Waiters
+from contactsdk.errors import (
+    ContactError,
+    InvalidContactError,
+    JournalError,
+    UnavailableError,
+    UncertainError,
+)
+from contactsdk.journal import JournalRow, JournalRun, State
+from contactsdk.models import Contact, Item, key_of
+from contactsdk.pacing import Pacer, RateCap
+from contactsdk.retry import Delivery, RetryPolicy, is_idempotent
+
+MOST_WAITING_PER_WORKER: Final = 4
+"""So many contacts may wait for each worker: behind their key, or for their next attempt."""
+
+
+class Send(Protocol):
+    """Makes one attempt to send an encoded contact; returns its id, or raises."""
+
+    def __call__(
+        self, content: bytes, *, deadline: float | None, before_send: Callable[[], object]
+    ) -> Awaitable[int]: ...
+
+
+@frozen(kw_only=True)
+class RunOptions:
+    """What a run is to do, checked.
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+
+    policy: RetryPolicy
+    concurrency: int
+    rate_per_s: float | None = None
+    give_up_s: float = 300.0
+    on_progress: OnProgress | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_count("concurrency", self.concurrency)
+        check_seconds("give_up_s", self.give_up_s)
+        if self.rate_per_s is not None:
+            check_positive("rate_per_s", self.rate_per_s)
+
+
+class Run:
+    """The state of one run; its workers use it, and `OutcomeStream` starts and ends it."""
+
+    def __init__(
+        self,
+        contacts: Iterable[Item] | AsyncIterable[Item],
+        send: Send,
+        pacer: Pacer,
+        options: RunOptions,
+        *,
+        open_journal: Callable[[], Awaitable[JournalRun]] | None = None,
+        is_proven: bool = False,
+    ) -> None:
+        self.options = options
+        self.send = send
+        self.pacer = pacer
+        self.clock = asyncio.get_running_loop().time
+        self.outcomes = OutcomeQueue(bound=options.concurrency)
+        self.schedule = Schedule()
+        self.foreign_answers = ForeignAnswers()
+        self.journal: JournalRun | None = None
+        self.in_flight = 0
+        self.throttled = 0
+        self.stopped_by: BaseException | None = None
+        self.is_stopping = False
+        rate = options.rate_per_s
+        cap = None if rate is None else RateCap(rate, clock=self.clock)
+        self.turns = Turns(pacer, cap)
+        self._reader = Reader(contacts)
+        self._open_journal = open_journal
+        # Without a journal, an input that is at hand is read by whichever worker is free: to wake
+        # another task for each contact would cost more than all else that a run does for it.
+        self.reads_directly = not self._reader.is_async and open_journal is None
+        self._most_waiting = MOST_WAITING_PER_WORKER * options.concurrency
+        self._open_jobs: dict[int, Job] = {}
+        self._idle = Waiters()
+        self._wanted = asyncio.Semaphore(0)
+        self._wanted_count = 0
+        self._turn_waits: set[asyncio.Timeout] = set()
+        self.proven = asyncio.Event()
+        """Set once more than one request may be open: after the first good answer."""
+        if is_proven:
+            self.proven.set()
+        self._succeeded = self._failed = self._uncertain = 0
+        self._started_at = self.clock()
+        self._paused_before_s = pacer.paused_s
+        self._reading: asyncio.Task[None] | None = None
+        self._recent = RecentRate(self._started_at)
+        reporter = options.on_progress
+        self._reporter = None if reporter is None else Reporter(reporter)
+
+    # The life of a run.
+
+    async def open(self) -> None:
+        """Open the journal.
+
+        Raises:
+            JournalError: It cannot be used.
+        """
+        if self._open_journal is not None:
+            self.journal = await self._open_journal()
+
+    async def aclose(self) -> None:
+        """Let go of the journal."""
+        if self.journal is not None:
+            await self.journal.close()
+
+    def stop(self, reason: BaseException | None) -> None:
+        """Start nothing new, and let what is in flight end; the first reason is kept."""
+        if self.stopped_by is None:
+            self.stopped_by = reason
+        if self.is_stopping:
+            return
+        self.is_stopping = True
+        if self._reading is not None and self._reading is not asyncio.current_task():
+            self._reading.cancel()
+        self._idle.wake_all()
+        for wait in self._turn_waits:
+            wait.reschedule(self.clock())
+
+    def prove(self) -> None:
+        """The platform gave a good answer, so more than one request may be open from now on."""
+        self.proven.set()
+
+    # What comes next.
+
+    def next_job_nowait(self) -> Job | None:
+        """A job, if there is one at once and there is room for its outcome."""
+        if self.is_stopping or not self.outcomes.has_room:
+            return None
+        if self.schedule:
+            job = self.schedule.take(self.clock())
+            if job is not None:
+                return job
+        return self._read_directly() if self.reads_directly else None
+
+    async def next_job(self) -> Job | None:
+        """The next job, once there is one; `None` when there will be none."""
+        while not self.is_stopping:
+            if not self.outcomes.has_room:
+                await self.outcomes.room()
+                continue
+            job = self.next_job_nowait()
+            if job is not None:
+                return job
+            if self._reader.is_finished and not self.schedule:
+                break
+            self._want_items()
+            await self._idle.wait(self.schedule.next_due)
+        self._idle.wake_all()
+        self.proven.set()  # nobody need wait for it any more
+        return None
+
+    def retry_later(self, job: Job, wait_s: float) -> None:
+        """Have a job sent again after so many seconds."""
+        self.schedule.retry_at(job, self.clock() + wait_s)
+
+    def put_back(self, job: Job) -> None:
+        """Have a job taken again that was taken and not begun."""
+        if job.delivery.attempts:
+            self.schedule.retry_at(job, self.clock())
+        else:
+            self.schedule.make_ready(job)
+
+    def turn_wait(self) -> asyncio.Timeout:
+        """A timeout for who waits for a turn: it passes when the run is stopped."""
+        wait = asyncio.timeout(None)
+        self._turn_waits.add(wait)
+        return wait
+
+    def end_turn_wait(self, wait: asyncio.Timeout) -> None:
+        """The wait for the turn is over."""
+        self._turn_waits.discard(wait)
+
+    def now(self) -> float:
+        """The time by the run's clock, which stands still while the whole run is paused."""
+        return self.clock() - self.pacer.paused_s
+
+    # Reading.
+
+    def _read_directly(self) -> Job | None:
+        while self.schedule.waiting < self._most_waiting:
+            item = self._reader.read()
+            if item is None:
+                if self._reader.error is not None:
+                    self.stop(self._reader.error)
+                return None
+            job = self._new_job(item)
+            if job.outcome is not None or self.schedule.claim(job):
+                return job
+        return None
+
+    def _want_items(self) -> None:
+        """Have one more item read for each worker that waits for one."""
+        is_full = self.schedule.waiting >= self._most_waiting
+        if not self.reads_directly and not is_full and self._wanted_count <= len(self._idle):
+            self._wanted_count += 1
+            self._wanted.release()
+
+    async def read_all(self) -> None:
+        """Read an input that no worker reads directly, as far as the workers want items."""
+        self._reading = asyncio.current_task()
+        try:
+            while not self._reader.is_finished:
+                await self._wanted.acquire()
+                await self._read_one()
+                self._wanted_count -= 1
+        except JournalError as error:
+            self.stop(error)
+        finally:
+            try:
+                await self._reader.aclose()
+            finally:
+                if self._reader.error is not None:
+                    self.stop(self._reader.error)
+                self._idle.wake_all()
+
+    async def _read_one(self) -> None:
+        """Read until there is something for a worker, or until too many wait."""
+        while self.schedule.waiting < self._most_waiting:
+            item = await self._reader.receive()
+            if item is None:
+                return
+            job = self._new_job(item)
+            if self.journal is not None and await self._recall(self.journal, job):
+                await self.outcomes.room()
+            elif job.outcome is not None or self.schedule.claim(job):
+                self.schedule.make_ready(job)
+                self._idle.wake()
+                return
+
+    def _new_job(self, item: Item) -> Job:
+        index = self._reader.count - 1
+        if isinstance(item, Contact):
+            safe = is_idempotent(item, self.options.policy)
+            job = Job(index, item, key_of(item), Delivery(safe, 0.0, None))
+        else:
+            job = Job(index, item, None, Delivery(False, 0.0, None))
+            job.outcome = self._outcome(job, None, item)
+        self._open_jobs[index] = job
+        return job
+
+    async def _recall(self, journal: JournalRun, job: Job) -> bool:
+        """Whether an earlier run left an outcome for this item, which is handed out then."""
+        if journal.needs_load(job.index):
+            await journal.load(job.index)
+        recorded = journal.recall(job.index, job.item, idempotent=job.delivery.is_idempotent)
+        if recorded is None:
+            job.delivery.maybe_applied = journal.is_in_doubt(job.index)
+            return False
+        outcome = _recalled(job, recorded)
+        if recorded.state is State.SENT:  # it is uncertain now, which is to be recorded
+            job.outcome = outcome
+            return False
+        self.finish(job, outcome)
+        return True
+
+    # The outcome of each item.
+
+    def conclude(
+        self, job: Job, contact_id: int | None, error: ContactError | None
+    ) -> Awaitable[None] | None:
+        """Record the outcome and hand it out; what is returned, if anything, is to be awaited."""
+        outcome = self._outcome(job, contact_id, error)
+        if self.journal is None:
+            self.finish(job, outcome)
+            return None
+        return self.record(self.journal, job, outcome)
+
+    async def record(self, journal: JournalRun, job: Job, outcome: Outcome) -> None:
+        """Hand out an outcome once it is on record."""
+        try:
+            await journal.record_outcome(
+                job.index, job.item, outcome.id, outcome.error, outcome.attempts
+            )
+        except JournalError as error:
+            self.stop(error)
+        # Also if it could not be recorded: what is known of the contact is not kept back.
+        self.finish(job, outcome)
+
+    def finish(self, job: Job, outcome: Outcome) -> None:
+        """Hand out the one outcome of an item, and let the next contact with its key be sent."""
+        del self._open_jobs[job.index]
+        if outcome.error is None:
+            self._succeeded += 1
+        elif outcome.uncertain:
+            self._uncertain += 1
+        else:
+            self._failed += 1
+        self.outcomes.put(outcome)
+        if self.schedule.release(job):
+            self._idle.wake()
+
+    def _outcome(self, job: Job, contact_id: int | None, error: ContactError | None) -> Outcome:
+        contact = job.item if isinstance(job.item, Contact) else None
+        elapsed_s = 0.0 if job.began_at is None else self.clock() - job.began_at
+        return Outcome(job.index, contact, contact_id, error, job.delivery.attempts, elapsed_s)
+
+    def interrupted(self, job: Job) -> ContactError:
+        """The error of a contact that the run does not come to, or does not come back to."""
+        delivery = job.delivery
+        if isinstance(job.item, InvalidContactError):
+            return job.item
+        if not delivery.attempts and delivery.maybe_applied:
+            return UncertainError("sent by an earlier run that ended before an answer came")
+        if delivery.is_in_doubt:
+            text = "sent, but the run was stopped before an answer came"
+            return UncertainError(text, attempts=delivery.attempts)
+        what = "not applied" if delivery.attempts else "never sent"
+        return UnavailableError(
+            f"{what}: the run was stopped before", attempts=delivery.attempts
+        )
+
+    def end_open_jobs(self) -> None:
+        """Hand out an outcome for all that was read and has none yet, and finish the outcomes."""
+        self.schedule.clear()
+        for job in sorted(self._open_jobs.values(), key=lambda job: job.index):
+            if self.journal is not None and job.is_intended and not job.delivery.is_in_doubt:
+                self.journal.withdraw(job.index, job.item)
+            outcome = job.outcome or self._outcome(job, None, self.interrupted(job))
+            self.finish(job, outcome)
+        self.report()
+        self.outcomes.finish()
+
+    def report(self) -> None:
+        """Call `on_progress`, if there is one."""
+        if self._reporter is None:
+            return
+        now = self.clock()
+        done = self._succeeded + self._failed + self._uncertain
+        self._reporter.report(
+            Progress(
+                read=self._reader.count,
+                succeeded=self._succeeded,
+                failed=self._failed,
+                uncertain=self._uncertain,
+                in_flight=self.in_flight,
+                throttled=self.throttled,
+                rate_limit_per_s=self.pacer.rate_per_s,
+                paused_s=self.pacer.paused_s - self._paused_before_s,
+                is_platform_away=self.pacer.is_open,
+                rate_per_s=self._recent.per_s(now, done),
+                elapsed_s=now - self._started_at,
+            )
+        )
+
+
+def _recalled(job: Job, recorded: JournalRow) -> Outcome:
+    return Outcome(
+        index=job.index,
+        contact=job.item if isinstance(job.item, Contact) else None,
+        id=recorded.id if recorded.error is None else None,
+        error=recorded.error,
+        attempts=recorded.attempts,
+        elapsed_s=0.0,
+    )

@@ -1,0 +1,106 @@
+"""Which contact of a run is sent next. Pure: the time is an argument, and nothing is awaited."""
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Hashable
+
+from attrs import define
+
+from contactsdk.bulk.outcomes import Outcome
+from contactsdk.models import Item
+from contactsdk.retry import Delivery
+
+
+@define(eq=False)  # by position too, as an outcome is
+class Job:
+    """One item of the input on its way to its outcome."""
+
+    index: int
+    """Its place in the input, from 0."""
+    item: Item
+    key: Hashable
+    """Contacts with the same key are sent one after another; `None` for what is not sent."""
+    delivery: Delivery
+    outcome: Outcome | None = None
+    """The outcome of an item that is not sent (again), such as an invalid one."""
+    content: bytes = b""
+    """The encoded contact, once there was an attempt."""
+    began_at: float | None = None
+    """When its first attempt began, by the event loop's clock."""
+    is_intended: bool = False
+    """Whether the journal was asked to record that it is sent."""
+
+
+class Schedule:
+    """A keyed queue, and a heap of contacts that wait for their next attempt.
+
+    A contact holds its key from `claim` until `release`, also while it waits for a retry. Another
+    one with the same key waits behind it, so that contacts with the same key are sent one after
+    another in input order.
+    """
+
+    def __init__(self) -> None:
+        # Most keys come once, so a queue behind a key is made only for the second contact.
+        self._behind: dict[Hashable, deque[Job] | None] = {}
+        self._ready: deque[Job] = deque()
+        self._due: list[tuple[float, int, Job]] = []
+        self._order = itertools.count()  # of those that are due at the same time
+        self.waiting = 0
+        """How many wait behind their key or for a retry."""
+
+    def __len__(self) -> int:
+        """How many are ready or waiting."""
+        return len(self._ready) + self.waiting
+
+    def claim(self, job: Job) -> bool:
+        """Whether the key was free, and is now held by this job; else the job waits behind it."""
+        key = job.key
+        if key not in self._behind:
+            self._behind[key] = None
+            return True
+        queue = self._behind[key]
+        if queue is None:
+            queue = self._behind[key] = deque()
+        queue.append(job)
+        self.waiting += 1
+        return False
+
+    def release(self, job: Job) -> bool:
+        """The job has its outcome; whether another one with its key is ready now."""
+        queue = self._behind.pop(job.key)
+        if not queue:
+            return False
+        self._behind[job.key] = queue
+        self.waiting -= 1
+        self._ready.append(queue.popleft())
+        return True
+
+    def make_ready(self, job: Job) -> None:
+        """Have a job taken that holds its key, or needs none."""
+        self._ready.append(job)
+
+    def retry_at(self, job: Job, time: float) -> None:
+        """Have a job taken again at this time; it keeps its key."""
+        heapq.heappush(self._due, (time, next(self._order), job))
+        self.waiting += 1
+
+    @property
+    def next_due(self) -> float | None:
+        """When the next retry is due; `None` where none waits."""
+        return self._due[0][0] if self._due else None
+
+    def take(self, now: float) -> Job | None:
+        """The next job: a retry that is due, else the first that is ready; `None` for none."""
+        if self._due and self._due[0][0] <= now:
+            self.waiting -= 1
+            return heapq.heappop(self._due)[2]
+        return self._ready.popleft() if self._ready else None
+
+    def clear(self) -> list[Job]:
+        """Take all that are ready or waiting, in input order."""
+        behind = (job for queue in self._behind.values() for job in queue or ())
+        jobs = [*self._ready, *(job for _, _, job in self._due), *behind]
+        self._behind, self._due, self.waiting = {}, [], 0
+        self._ready.clear()
+        return sorted(jobs, key=lambda job: job.index)
