@@ -35,7 +35,15 @@ from contactsdk.errors import (
     UncertainError,
 )
 from contactsdk.models import Contact, CustomField, EmailStatus, ExternalUrl, SmsStatus
-from contactsdk.wire import contact_from, contacts_from, encode, read_ack, read_id, server_time
+from contactsdk.wire import (
+    contact_from,
+    contacts_from,
+    encode,
+    is_foreign,
+    read_ack,
+    read_id,
+    server_time,
+)
 
 # The two examples of the platform's page "Add or Update Contact", word for word but for a comma
 # after the last field of the second, which JSON does not allow.
@@ -600,6 +608,25 @@ def test_a_refused_ping_is_read_like_any_other_answer(
     with pytest.raises(ContactError) as caught:
         read_ack(status, JSON_HEADERS, body)
     assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("status", [403, 404, 405])
+@pytest.mark.parametrize("body", [b"<html>", b"", {}, {"message": "no"}, {"errorCode": None}])
+def test_a_403_404_or_405_without_the_platforms_error_code_is_foreign(
+    status: int, body: Any
+) -> None:
+    assert is_foreign(refusal(status, body))
+
+
+@pytest.mark.parametrize("code", [403, "404", 405, "unheard of"])
+@pytest.mark.parametrize("status", [200, 403, 404, 405])
+def test_an_answer_with_an_error_code_is_not_foreign(status: int, code: Any) -> None:
+    assert not is_foreign(refusal(status, {"errorCode": code}))
+
+
+@pytest.mark.parametrize("status", [200, 301, 400, 401, 429, 500, 503])
+def test_an_answer_of_another_status_is_not_foreign(status: int) -> None:
+    assert not is_foreign(refusal(status, b"<html>"))
 
 
 header_values = any_text | st.sampled_from(["7", "-7", NOW, "Sun Nov  6 08:49:37 1994"])
