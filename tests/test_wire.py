@@ -775,8 +775,20 @@ POSITIVE = "must be a positive integer"
     [
         ({"groups": "10"}, [(("groups",), "must be an iterable of ids")]),
         ({"groups": [{"groupId": 0}]}, [(("groups", 0), POSITIVE)]),
-        ({"groups": [10, {"groupId": 10, "name": "a"}]}, [(("groups", 1), POSITIVE)]),
-        ({"groups": [{}]}, [(("groups", 0), POSITIVE)]),
+        ({"groups": [{"groupId": None}]}, [(("groups", 0), POSITIVE)]),
+        (
+            {"groups": [10, {"groupId": 10, "name": "a"}]},
+            [(("groups", 1, "name"), "is not known here")],
+        ),
+        ({"groups": [{}]}, [(("groups", 0, "groupId"), "is required")]),
+        (
+            {"groups": [0, {"id": 3}]},
+            [
+                (("groups", 0), POSITIVE),
+                (("groups", 1, "id"), "is not known here"),
+                (("groups", 1, "groupId"), "is required"),
+            ],
+        ),
         ({"customFields": "a"}, [(("custom_fields",), "must be an iterable of CustomField")]),
         ({"customFields": {"x": 1}}, [(("custom_fields", 0, "field_id"), POSITIVE)]),
         ({"customFields": {"9" * 19: 1}}, [(("custom_fields", 0, "field_id"), POSITIVE)]),
@@ -809,6 +821,26 @@ POSITIVE = "must be a positive integer"
             [
                 (("external_urls", 3, "ref"), "is required"),
                 (("external_urls",), "must not be more than 3"),
+            ],
+        ),
+        (
+            {
+                "externalUrls": [
+                    {"ref": "a", "url": "http://example.com"},
+                    {"ref": "a", "url": None},
+                ]
+            },
+            [
+                (("external_urls", 0, "url"), "must be an https address"),
+                (("external_urls",), "must not name a ref twice"),
+            ],
+        ),
+        (
+            {"externalUrls": [{"ref": "", "url": None}, {"ref": [], "url": None}, {"url": None}]},
+            [
+                (("external_urls", 0, "ref"), "is required"),
+                (("external_urls", 1, "ref"), "must be a string"),
+                (("external_urls", 2, "ref"), "is required"),
             ],
         ),
     ],

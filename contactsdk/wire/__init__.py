@@ -15,6 +15,7 @@ from contactsdk.wire.answers import (
 from contactsdk.wire.contact import (
     FIELD_NAMES,
     contact_from,
+    contact_to_json,
     contacts_from,
     encode,
     platform_path,
@@ -26,6 +27,7 @@ __all__ = [
     "RACE",
     "STALE_DATE",
     "contact_from",
+    "contact_to_json",
     "contacts_from",
     "encode",
     "encode_search",

@@ -20,7 +20,7 @@ from contactsdk.errors import (
     UnavailableError,
     UncertainError,
 )
-from contactsdk.models import MAX_ID
+from contactsdk.models.checks import MAX_ID
 
 STALE_DATE: Final = 23005
 """The `specific_code` of a request whose date is over five minutes off the platform's clock."""
