@@ -35,7 +35,15 @@ from contactsdk.errors import (
     UncertainError,
 )
 from contactsdk.models import Contact, CustomField, EmailStatus, ExternalUrl, SmsStatus
-from contactsdk.wire import contact_from, contacts_from, encode, read_ack, read_id, server_time
+from contactsdk.wire import (
+    contact_from,
+    contacts_from,
+    encode,
+    is_foreign,
+    read_ack,
+    read_id,
+    server_time,
+)
 
 # The two examples of the platform's page "Add or Update Contact", word for word but for a comma
 # after the last field of the second, which JSON does not allow.
@@ -602,6 +610,25 @@ def test_a_refused_ping_is_read_like_any_other_answer(
     assert type(caught.value) is kind
 
 
+@pytest.mark.parametrize("status", [403, 404, 405])
+@pytest.mark.parametrize("body", [b"<html>", b"", {}, {"message": "no"}, {"errorCode": None}])
+def test_a_403_404_or_405_without_the_platforms_error_code_is_foreign(
+    status: int, body: Any
+) -> None:
+    assert is_foreign(refusal(status, body))
+
+
+@pytest.mark.parametrize("code", [403, "404", 405, "unheard of"])
+@pytest.mark.parametrize("status", [200, 403, 404, 405])
+def test_an_answer_with_an_error_code_is_not_foreign(status: int, code: Any) -> None:
+    assert not is_foreign(refusal(status, {"errorCode": code}))
+
+
+@pytest.mark.parametrize("status", [200, 301, 400, 401, 429, 500, 503])
+def test_an_answer_of_another_status_is_not_foreign(status: int) -> None:
+    assert not is_foreign(refusal(status, b"<html>"))
+
+
 header_values = any_text | st.sampled_from(["7", "-7", NOW, "Sun Nov  6 08:49:37 1994"])
 any_headers = st.dictionaries(
     st.sampled_from(["Date", "retry-after", "Location", "Content-Type"]), header_values
@@ -748,8 +775,20 @@ POSITIVE = "must be a positive integer"
     [
         ({"groups": "10"}, [(("groups",), "must be an iterable of ids")]),
         ({"groups": [{"groupId": 0}]}, [(("groups", 0), POSITIVE)]),
-        ({"groups": [10, {"groupId": 10, "name": "a"}]}, [(("groups", 1), POSITIVE)]),
-        ({"groups": [{}]}, [(("groups", 0), POSITIVE)]),
+        ({"groups": [{"groupId": None}]}, [(("groups", 0), POSITIVE)]),
+        (
+            {"groups": [10, {"groupId": 10, "name": "a"}]},
+            [(("groups", 1, "name"), "is not known here")],
+        ),
+        ({"groups": [{}]}, [(("groups", 0, "groupId"), "is required")]),
+        (
+            {"groups": [0, {"id": 3}]},
+            [
+                (("groups", 0), POSITIVE),
+                (("groups", 1, "id"), "is not known here"),
+                (("groups", 1, "groupId"), "is required"),
+            ],
+        ),
         ({"customFields": "a"}, [(("custom_fields",), "must be an iterable of CustomField")]),
         ({"customFields": {"x": 1}}, [(("custom_fields", 0, "field_id"), POSITIVE)]),
         ({"customFields": {"9" * 19: 1}}, [(("custom_fields", 0, "field_id"), POSITIVE)]),
@@ -782,6 +821,26 @@ POSITIVE = "must be a positive integer"
             [
                 (("external_urls", 3, "ref"), "is required"),
                 (("external_urls",), "must not be more than 3"),
+            ],
+        ),
+        (
+            {
+                "externalUrls": [
+                    {"ref": "a", "url": "http://example.com"},
+                    {"ref": "a", "url": None},
+                ]
+            },
+            [
+                (("external_urls", 0, "url"), "must be an https address"),
+                (("external_urls",), "must not name a ref twice"),
+            ],
+        ),
+        (
+            {"externalUrls": [{"ref": "", "url": None}, {"ref": [], "url": None}, {"url": None}]},
+            [
+                (("external_urls", 0, "ref"), "is required"),
+                (("external_urls", 1, "ref"), "must be a string"),
+                (("external_urls", 2, "ref"), "is required"),
             ],
         ),
     ],

@@ -1,0 +1,210 @@
+"""A contact as the caller sees it, and what makes one valid.
+
+Names, ranges and limits are those of the platform's page "Add or Update Contact".
+
+Taking a value happens in two steps, so that all that is wrong with a contact is found at once: a
+converter makes the wide input narrow and hands on what it cannot take; then every field is checked.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from enum import IntEnum
+from typing import Any, Final, TypeAlias, TypeVar, cast
+
+from attrs import field, frozen
+
+from contactsdk.errors import InvalidContactError
+from contactsdk.models.checks import (
+    Checks,
+    Problems,
+    bool_problems,
+    check_attributes,
+    email_problems,
+    id_problems,
+    text_problems,
+)
+from contactsdk.models.parts import (
+    CustomField,
+    ExternalUrl,
+    InvalidPart,
+    parts_problems,
+    problems_within,
+)
+from contactsdk.models.statuses import EmailStatus, SmsStatus
+
+_Status = TypeVar("_Status", bound=IntEnum)
+
+_MAX_EXTERNAL_URLS: Final = 3
+
+
+def _several(value: Iterable[Any] | None) -> Any:
+    # Each is an iterable, and none of them a list that anybody meant.
+    if value is None or isinstance(value, str | bytes | bytearray | Mapping):
+        return value
+    try:
+        return tuple(value)
+    except TypeError:
+        return value
+
+
+def _ids(value: Iterable[int] | None) -> tuple[int, ...] | None:
+    return cast("tuple[int, ...] | None", _several(value))
+
+
+def _status(kind: type[_Status], value: Any) -> _Status:
+    # Not any int: a bool is one, and so is the other kind of status.
+    known = type(value) is int and value in list(kind)
+    return kind(value) if known else cast("_Status", value)
+
+
+def _email_status(value: EmailStatus | int | None) -> EmailStatus | None:
+    return _status(EmailStatus, value)
+
+
+def _sms_status(value: SmsStatus | int | None) -> SmsStatus | None:
+    return _status(SmsStatus, value)
+
+
+def _custom_fields(
+    value: Mapping[int, Any] | Iterable[CustomField] | None,
+) -> tuple[CustomField, ...] | None:
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[int, Any]", value).items()
+        return tuple(_custom_field(field_id, item) for field_id, item in pairs)
+    return cast("tuple[CustomField, ...] | None", _several(value))
+
+
+def _custom_field(field_id: int, value: Any) -> CustomField:
+    try:
+        return CustomField(field_id=field_id, value=value)
+    except InvalidContactError as error:
+        return cast("CustomField", InvalidPart(error.errors))
+
+
+def _external_urls(value: Iterable[ExternalUrl] | None) -> tuple[ExternalUrl, ...] | None:
+    return cast("tuple[ExternalUrl, ...] | None", _several(value))
+
+
+def _ids_problems(value: Any) -> Problems:
+    if not isinstance(value, tuple):
+        yield (), "must be an iterable of ids"
+        return
+    for position, item in enumerate(value):
+        if isinstance(item, InvalidPart):
+            yield from problems_within(position, item)
+        else:
+            for _, what in id_problems(item):
+                yield (position,), what
+
+
+def _status_problems(kind: type[IntEnum]) -> Callable[[Any], Problems]:
+    known = (f"{status:d} ({status.name.lower().replace('_', ' ')})" for status in kind)
+    what = f"must be one of {', '.join(known)}"
+
+    def problems(value: Any) -> Problems:
+        if not isinstance(value, kind):
+            yield (), what
+
+    return problems
+
+
+def _external_urls_problems(value: Any) -> Problems:
+    yield from parts_problems(ExternalUrl)(value)
+    if not isinstance(value, tuple):
+        return
+    if len(value) > _MAX_EXTERNAL_URLS:
+        yield (), f"must not be more than {_MAX_EXTERNAL_URLS}"
+    refs = [part.ref for part in value if isinstance(part, ExternalUrl | InvalidPart)]
+    named = [ref for ref in refs if isinstance(ref, str) and ref]
+    if len(set(named)) < len(named):
+        yield (), "must not name a ref twice"
+
+
+@frozen(kw_only=True, repr=False)
+class Contact:
+    """A contact to add (no `id`) or to update (with its `id`).
+
+    `None` means not sent: the platform leaves that value as it is. An empty collection is sent and
+    clears: `groups=[]`, `external_urls=[]`. An empty string is sent too.
+
+    To add, `first_name`, `last_name` and `email` are required.
+
+    Contacts are frozen (`attrs.evolve` makes a changed copy), can be pickled, and show no values in
+    their `repr`.
+
+    Raises:
+        InvalidContactError: Something is wrong; its `errors` name all of it. Nothing is sent.
+    """
+
+    id: int | None = None
+    """The platform's id; `None` adds a contact."""
+    external_id: str | None = None
+    """The contact's id in another system, such as yours; `ContactClient.find` looks for it."""
+    first_name: str | None = None
+    """The first name; required to add."""
+    last_name: str | None = None
+    """The last name; required to add."""
+    email: str | None = None
+    """The email address, sent as given; required to add."""
+    phone: str | None = None
+    """The phone number, sent as given: nothing here checks it."""
+    groups: tuple[int, ...] | None = field(default=None, converter=_ids)
+    """The ids of subscription groups; they replace all groups that the contact has."""
+    custom_fields: tuple[CustomField, ...] | None = field(default=None, converter=_custom_fields)
+    """Taken as a mapping of field id to value too."""
+    companies: tuple[int, ...] | None = field(default=None, converter=_ids)
+    """The ids of companies; the platform checks that each exists."""
+    status: EmailStatus | None = field(default=None, converter=_email_status)
+    """Whether the contact has opted in to email; taken as the number too."""
+    sms_status: SmsStatus | None = field(default=None, converter=_sms_status)
+    """Whether the contact has opted in to SMS; taken as the number too."""
+    update_if_exists: bool | None = None
+    """With `True` and no `id`, the contact with the same first name, last name and email is updated
+    instead of adding another, which makes an add safe to repeat."""
+    external_urls: tuple[ExternalUrl, ...] | None = field(default=None, converter=_external_urls)
+    """Links to other systems: at most three, each with a `ref` of its own."""
+    privacy_consent: bool | None = None
+    """`True` or `False`; the platform's page does not say consent to what."""
+
+    def __attrs_post_init__(self) -> None:
+        check_attributes(
+            self, _CONTACT_CHECKS, required=_REQUIRED_TO_ADD if self.id is None else ()
+        )
+
+    def __repr__(self) -> str:
+        shown = [] if self.id is None else [f"id={self.id}"]
+        for name in _CONTACT_CHECKS:
+            if name != "id" and getattr(self, name) is not None:
+                shown.append(f"{name}=...")
+        return f"Contact({', '.join(shown)})"
+
+
+Item: TypeAlias = Contact | InvalidContactError
+"""What a bulk run reads: a contact, or what was wrong with one (as `contacts_from` gives)."""
+
+
+def key_of(contact: Contact) -> Hashable:
+    """What says that two contacts are the same: the id, or else names and email, case-folded."""
+    if contact.id is not None:
+        return contact.id
+    parts = (contact.first_name, contact.last_name, contact.email)
+    return tuple(part.casefold() for part in parts if part is not None)
+
+
+_REQUIRED_TO_ADD: Final = ("first_name", "last_name", "email")
+
+_CONTACT_CHECKS: Final[Checks] = {
+    "id": id_problems,
+    "external_id": text_problems,
+    "first_name": text_problems,
+    "last_name": text_problems,
+    "email": email_problems,
+    "phone": text_problems,
+    "groups": _ids_problems,
+    "custom_fields": parts_problems(CustomField),
+    "companies": _ids_problems,
+    "status": _status_problems(EmailStatus),
+    "sms_status": _status_problems(SmsStatus),
+    "update_if_exists": bool_problems,
+    "external_urls": _external_urls_problems,
+    "privacy_consent": bool_problems,
+}

@@ -1,0 +1,202 @@
+"""A contact as the platform's JSON: written as a request's body, and read from a JSON object.
+
+Source: the platform's page "Add or Update Contact".
+"""
+
+import re
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+from attrs import fields
+from cattrs import Converter
+from cattrs.gen import make_dict_unstructure_fn, override
+
+from contactsdk.errors import InvalidContactError, Path
+from contactsdk.models import Contact, CustomField, ExternalUrl
+from contactsdk.models.parts import InvalidPart
+
+_PLAIN_ID: Final = re.compile(r"[1-9][0-9]{0,17}")  # no two spellings of one id
+
+# Python name -> the platform's, where they differ.
+_RENAMED: Final = {
+    "external_id": "externalId",
+    "first_name": "firstName",
+    "last_name": "lastName",
+    "custom_fields": "customFields",
+    "sms_status": "smsStatus",
+    "update_if_exists": "updateIfExists",
+    "external_urls": "externalUrls",
+    "privacy_consent": "privacyConsent",
+}
+
+
+_converter: Final = Converter()
+
+# orjson writes the rest itself: enums as numbers, tuples as lists, dates as yyyy-mm-dd. A function
+# of our own would be called for each field; cattrs leaves out its own.
+_as_it_is: Final[Callable[[Any], Any]] = _converter.get_unstructure_hook(int)
+
+
+def _write_external_url(part: ExternalUrl) -> dict[str, Any]:
+    label = {} if part.label is None else {"label": part.label}
+    return {"ref": part.ref, "url": part.url, **label}
+
+
+_WRITTEN: Final[dict[str, Callable[[Any], Any]]] = {
+    "groups": lambda ids: [{"groupId": id_} for id_ in ids],
+    "custom_fields": lambda parts: [{"fieldId": p.field_id, "value": p.value} for p in parts],
+    # null is what removes all of them.
+    "external_urls": lambda parts: [_write_external_url(part) for part in parts] or None,
+}
+
+_FIELDS: Final[tuple[str, ...]] = tuple(field.name for field in fields(Contact))
+
+_OVERRIDES: Final[dict[str, Any]] = {
+    name: override(rename=_RENAMED.get(name), unstruct_hook=_WRITTEN.get(name, _as_it_is))
+    for name in _FIELDS
+}
+
+_unstructure: Final[Callable[[Contact], dict[str, Any]]] = make_dict_unstructure_fn(
+    Contact, _converter, _cattrs_omit_if_default=True, **_OVERRIDES
+)
+
+
+def encode(contact: Contact) -> bytes:
+    """The body that adds or updates `contact`: compact JSON in UTF-8, without what is not sent."""
+    return orjson.dumps(_unstructure(contact))
+
+
+def contact_to_json(contact: Contact) -> dict[str, Any]:
+    """The JSON object that is sent for `contact`, in the platform's names: what `encode` writes.
+
+    `contact_from` reads it back as an equal contact, but for dates: JSON has none, so they come
+    back as the text that the platform gets, `yyyy-mm-dd`.
+    """
+    written: dict[str, Any] = orjson.loads(encode(contact))
+    return written
+
+
+FIELD_NAMES: Final[Mapping[str, str]] = {
+    spelling.casefold(): name for name in _FIELDS for spelling in (name, _RENAMED.get(name, name))
+}
+"""Case-folded name of a field, the platform's or Python's -> the Python name."""
+
+
+def contact_from(row: Mapping[str, Any]) -> Contact:
+    """The contact that a JSON object describes, in the platform's shape.
+
+    Keys are the platform's names or Python's, in any case. Groups may be plain ids, custom fields a
+    mapping of id to value. `null` is not sent, but for `externalUrls`, which it clears.
+
+    Raises:
+        InvalidContactError: A key is unknown or there twice, a value is wrong, or the row is no
+            mapping.
+    """
+    if not isinstance(row, Mapping):
+        raise InvalidContactError([((), "must be a JSON object")])
+    values: dict[str, Any] = {}
+    problems = []
+    for key, value in row.items():
+        name = FIELD_NAMES.get(key.casefold()) if isinstance(key, str) else None
+        if name is None:
+            problems.append(((str(key),), "is not a field of a contact"))
+        elif name in values:
+            problems.append(((str(key),), "is there twice"))
+        else:
+            values[name] = _READ.get(name, _as_it_is)(value)
+    try:
+        contact = Contact(**values)
+    except InvalidContactError as error:
+        raise InvalidContactError([*problems, *error.errors]) from None
+    if problems:
+        raise InvalidContactError(problems)
+    return contact
+
+
+def platform_path(path: Path) -> Path:
+    """Where in the platform's JSON that is which `InvalidContactError` calls `path`."""
+    match path:
+        case ("groups", int(position)):
+            return ("groups", position, "groupId")
+        case ("custom_fields", position, "field_id"):
+            return ("customFields", position, "fieldId")
+        case (str(name), *inside):
+            return (_RENAMED.get(name, name), *inside)
+        case _:
+            return path
+
+
+def contacts_from(
+    rows: Iterable[Mapping[str, Any]],
+) -> Iterator[Contact | InvalidContactError]:
+    """One contact, or what is wrong with it, for each row, in order; reads as it is read.
+
+    Rows are as in a JSON Lines file: mappings by the platform's names or Python's, in any case. The
+    result is what `add_or_update_many` and `stream` take, so a wrong row becomes its own outcome.
+    """
+    for row in rows:
+        try:
+            yield contact_from(row)
+        except InvalidContactError as error:
+            yield error
+
+
+def _read_groups(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        return value
+    return [_read_group(item) if isinstance(item, Mapping) else item for item in value]
+
+
+def _read_group(item: Mapping[str, Any]) -> Any:
+    problems = _key_problems(item, ("groupId",))
+    if "groupId" not in item:
+        problems.append((("groupId",), "is required"))
+    return InvalidPart(tuple(problems)) if problems else item["groupId"]
+
+
+def _read_custom_fields(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            int(key) if isinstance(key, str) and _PLAIN_ID.fullmatch(key) else key: item
+            for key, item in value.items()
+        }
+    return _read_parts(value, CustomField, {"fieldId": "field_id", "value": "value"}, "value")
+
+
+def _read_external_urls(value: Any) -> Any:
+    names = {"ref": "ref", "url": "url", "label": "label"}
+    return _read_parts(() if value is None else value, ExternalUrl, names, "url")
+
+
+def _read_parts(value: Any, kind: Callable[..., Any], names: Mapping[str, str], needed: str) -> Any:
+    if not isinstance(value, list | tuple):
+        return value
+    return [
+        _read_part(item, kind, names, needed) if isinstance(item, Mapping) else item
+        for item in value
+    ]
+
+
+def _read_part(
+    item: Mapping[str, Any], kind: Callable[..., Any], names: Mapping[str, str], needed: str
+) -> Any:
+    problems = _key_problems(item, names)
+    if needed not in item:
+        problems.append(((names[needed],), "is required"))  # null would do, and clears
+    try:
+        part = kind(**{name: item.get(key) for key, name in names.items()})
+    except InvalidContactError as error:
+        problems += [problem for problem in error.errors if problem not in problems]
+    return InvalidPart(tuple(problems), item.get("ref")) if problems else part
+
+
+def _key_problems(item: Mapping[str, Any], known: Container[str]) -> list[tuple[Path, str]]:
+    return [((str(key),), "is not known here") for key in item if key not in known]
+
+
+_READ: Final[dict[str, Callable[[Any], Any]]] = {
+    "groups": _read_groups,
+    "custom_fields": _read_custom_fields,
+    "external_urls": _read_external_urls,
+}
