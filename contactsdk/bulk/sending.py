@@ -5,10 +5,10 @@ from typing import Final, TypeAlias, TypeVar
 
 from contactsdk.errors import ContactError, RateLimitedError, UnavailableError
 from contactsdk.journal import JournalRun
+from contactsdk.limiter import Limiter
 from contactsdk.models import Contact
 from contactsdk.pacing import LOOK_UP_S, RACES, Pacer
 from contactsdk.retry import Call, Resender, RetryPolicy, ended_by
-from contactsdk.slots import Slots
 
 Send: TypeAlias = Callable[[Contact, Call], Awaitable[int]]
 """Makes one attempt to send a contact, which returns its id or raises."""
@@ -47,7 +47,7 @@ class Sender:
         self._send = send
         self._policy = policy
         self._pacer = pacer
-        self._places = Slots(places)
+        self._places = Limiter(places)
         self._most_aside = WAITING_PER_PLACE * places
         self._patience_s = patience_s
         self._on_aside = on_aside
@@ -60,7 +60,7 @@ class Sender:
     @property
     def in_flight(self) -> int:
         """How many are being sent."""
-        return self._places.taken - self._on_hold
+        return self._places.borrowed_tokens - self._on_hold
 
     async def send(self, index: int, contact: Contact, call: Call) -> int:
         """Send it until that succeeds, or must not or may not go on; its id.
@@ -71,8 +71,8 @@ class Sender:
             JournalError: It cannot be noted that it is being sent, so it was not.
         """
         while True:
-            if not self._places.take_at_once():
-                await self._wait_for_others(self._places.take(), call)
+            if not self._places.acquire_nowait():
+                await self._wait_for_others(self._places.acquire(), call)
                 if call.attempts == 0:
                     call.started_at = self._clock()
             try:
@@ -97,7 +97,7 @@ class Sender:
                     self._pacer.told(call.left_at, None)
                     return contact_id
             finally:
-                self._places.give_back()
+                self._places.release()
             if (wait_s := max(wait_s, aside_s)) > 0:
                 await self._stand_aside(wait_s, call)
 
