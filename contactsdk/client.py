@@ -4,28 +4,23 @@ import asyncio
 import contextlib
 import datetime
 import functools
-import math
 import os
-import sys
-import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeAlias, TypeVar
 
 import aiohttp
-from multidict import CIMultiDict
 from yarl import URL
 
 from contactsdk import wire
-from contactsdk.addresses import action_url, checked_base_url
 from contactsdk.arguments import check_count, check_seconds
+from contactsdk.attempt import Requester
 from contactsdk.bulk import BulkReport, OnProgress, OutcomeStream, collect
-from contactsdk.deadlines import Deadline, Deadlines, is_being_cancelled
 from contactsdk.errors import (
     AuthenticationError,
-    ContactError,
     RejectedError,
     SetupError,
+    StaleDateError,
     UnavailableError,
     UncertainError,
     converted,
@@ -40,13 +35,9 @@ from contactsdk.retry import (
     logger,
     repeat_safe,
 )
-from contactsdk.signing import Credentials, sign
-from contactsdk.slots import Slots
-from contactsdk.transport import Body, connection_limit, make_session, transport_error
+from contactsdk.signing import Credentials
 
 _T = TypeVar("_T")
-
-_Answer: TypeAlias = tuple[int, Mapping[str, str], bytes]
 
 _Read: TypeAlias = Callable[[int, Mapping[str, str], bytes], _T]
 
@@ -89,43 +80,25 @@ class ContactClient:
         keepalive_s: float = 4.0,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
     ) -> None:
-        check_seconds("timeout_s", timeout_s)
-        check_seconds("connect_timeout_s", connect_timeout_s)
-        check_seconds("keepalive_s", keepalive_s)
-        check_count("max_connections", max_connections)
-        if credentials is not None and not isinstance(credentials, Credentials):
-            kind = type(credentials).__name__  # a value could be the secret
-            raise TypeError(f"credentials must be Credentials(key, secret) or None, not {kind}")
         if not isinstance(retry, RetryPolicy):
             raise TypeError(f"retry must be a RetryPolicy, not {type(retry).__name__}")
-        if session is not None and trace_configs:
-            raise ValueError("trace_configs belong to the session: give them to the one you made")
-
-        base = checked_base_url(base_url)
-        self._contact_url = action_url(base, "contact", "addOrUpdateContact")
-        self._list_url = action_url(base, "contact", "getContactList")
-        self._ping_url = action_url(base, "test", "ping")
-        self._credentials = credentials
+        self._requester = Requester(
+            base_url,
+            credentials,
+            session=session,
+            timeout_s=timeout_s,
+            connect_timeout_s=connect_timeout_s,
+            max_connections=max_connections,
+            keepalive_s=keepalive_s,
+            trace_configs=trace_configs,
+        )
+        self._contact_url = self._requester.url("contact", "addOrUpdateContact")
+        self._list_url = self._requester.url("contact", "getContactList")
+        self._ping_url = self._requester.url("test", "ping")
         key, secret = ("", "") if credentials is None else (credentials.key, credentials.secret)
         self._account = Account(url=str(self._contact_url), key=key, secret=secret)
         self._retry = retry
-        self._timeout_s = timeout_s
-        # The wait for the pool is not aiohttp's to time: _slots lets no more in than it takes.
-        self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout_s)
-        self._clock_offset_s = 0.0
-        self._deadlines: Deadlines  # these two are made for the loop
-        self._resend: Resender
-
-        self._session = session
-        self._owns_session = session is None
-        self._trace_configs = list(trace_configs)
-        self._keepalive_s = keepalive_s
-        self._max_connections = (
-            max_connections if session is None else connection_limit(session.connector)
-        )
-        self._slots = Slots(self._max_connections or sys.maxsize)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
+        self._resend: Resender | None = None  # made for the loop
 
     @classmethod
     def from_env(cls) -> Self:
@@ -160,7 +133,7 @@ class ContactClient:
         if not isinstance(contact, Contact):
             raise TypeError(f"contact must be a Contact, not {type(contact).__name__}")
         call = self._call(deadline_s, repeat_safe=repeat_safe(contact, self._retry))
-        return await self._resend(functools.partial(self._send, contact), call)
+        return await self._resender()(functools.partial(self._send, contact), call)
 
     async def ping(self, *, deadline_s: float | None = None) -> datetime.datetime:
         """The platform's time, in UTC: proves that address, key and secret work.
@@ -242,12 +215,13 @@ class ContactClient:
             RuntimeError: The client belongs to another event loop.
         """
         check_count("concurrency", concurrency)
-        if self._max_connections is not None and concurrency > self._max_connections:
+        limit = self._requester.max_connections
+        if limit is not None and concurrency > limit:
             raise ValueError(
-                f"concurrency {concurrency} is more than the {self._max_connections} connections "
+                f"concurrency {concurrency} is more than the {limit} connections "
                 "of this client: raise max_connections or lower it"
             )
-        self._running_loop()
+        self._requester.running_loop()
         return OutcomeStream(
             contacts,
             self._send,
@@ -308,10 +282,7 @@ class ContactClient:
 
     async def aclose(self) -> None:
         """Close the session, if this client made it. Calls in flight end with an error."""
-        self._closed = True
-        if self._owns_session and self._session is not None:
-            self._running_loop()
-            await self._session.close()
+        await self._requester.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -332,7 +303,7 @@ class ContactClient:
             deadline_s = self._retry.deadline_s
         else:
             check_seconds("deadline_s", deadline_s)
-        now = self._running_loop().time()
+        now = self._requester.running_loop().time()
         deadline = None if deadline_s is None else now + deadline_s
         return Call(repeat_safe, deadline)
 
@@ -342,113 +313,42 @@ class ContactClient:
         attempt = functools.partial(self._attempt, url, content, read)
         call = self._call(deadline_s, repeat_safe=True)
         try:
-            return await self._resend(attempt, call)
+            return await self._resender()(attempt, call)
         except UncertainError as error:
             # Nothing is in doubt where nothing was to be changed.
             raise converted(error, UnavailableError, error.message) from error
 
     async def _attempt(self, url: URL, content: bytes, read: _Read[_T], call: Call) -> _T:
         """One attempt; after a stale-date refusal, a second request by the platform's clock."""
-        status, headers, answer = await self._exchange(url, content, call)
-        try:
-            return read(status, headers, answer)
-        except AuthenticationError as error:
-            platform_now = wire.server_time(headers)
-            is_stale = error.specific_code == wire.STALE_DATE
-            if not is_stale or platform_now is None or call.clock_corrected:
-                raise
-            call.clock_corrected = True
-            self._clock_offset_s = platform_now - time.time()
-        if call.resend_turn is not None:
-            await call.resend_turn(call)
-        logger.info("sent again at once: the clocks are %.0f s apart", self._clock_offset_s)
-        return await self._attempt(url, content, read, call)
+        is_sent = False
 
-    async def _exchange(self, url: URL, content: bytes, call: Call) -> _Answer:
-        """Send one request and read its answer, whatever that says.
+        def note() -> None:
+            nonlocal is_sent
+            is_sent = True
 
-        Raises:
-            ContactError: There was no whole answer.
-        """
+        requester = self._requester
         try:
-            session = self._open()
+            return await requester.attempt(
+                url, content, read, deadline=call.deadline, before_send=note
+            )
+        except asyncio.CancelledError:
+            call.in_doubt = call.in_doubt or is_sent
+            raise
         except RuntimeError as exc:
             if call.attempts <= 1:
                 raise
             raise SetupError(str(exc)) from exc  # an earlier attempt has something to tell
-        body: Body | None = None
-        deadline = Deadline(self._deadlines, math.inf if call.deadline is None else call.deadline)
-        try:
-            with deadline:
-                waited = not self._slots.take_at_once()
-                if waited:
-                    await self._slots.take()
-                try:
-                    if waited and session.closed:
-                        raise SetupError("never sent: the client was closed meanwhile")
-                    # A function: what mocks sessions may copy a body deeply, but no function.
-                    body = Body(content, on_write=lambda: deadline.shorten(self._timeout_s))
-                    response = await session.post(
-                        url,
-                        data=body,
-                        headers=self._sign(url, content),
-                        timeout=self._connect_timeout,
-                        # A session that was handed in may have other defaults, each of which would
-                        # lose an answer, hide one, or send the contact twice.
-                        allow_redirects=False,
-                        raise_for_status=False,
-                        auto_decompress=True,
-                        middlewares=(),
-                    )
-                    if body.sent is False:
-                        response.close()
-                        raise aiohttp.ClientConnectionError  # an answer to something else
-                    # Most answers have come whole by now; `read` would only see so several times.
-                    if response.content.is_eof() and not session.trace_configs:
-                        answer = response.content.read_nowait()
-                    else:
-                        answer = await response.read()
-                    if not response.closed:
-                        response.release()  # as after "101 Switching Protocols"
-                    return response.status, response.headers, answer
-                finally:
-                    self._slots.give_back()
-        except asyncio.CancelledError as exc:
-            call.in_doubt = call.in_doubt or bool(body and body.seal())
-            if is_being_cancelled():
-                raise
-            # aiohttp cancels what waits for a session that is closed.
-            raise transport_error(exc, body, expired=deadline.passed) from exc
-        except ContactError:
-            raise
-        except Exception as exc:
-            raise transport_error(exc, body, expired=deadline.passed) from exc
+        except StaleDateError as error:
+            if call.clock_corrected:
+                raise converted(error, AuthenticationError, error.message) from error
+            call.clock_corrected = True
+        if call.resend_turn is not None:
+            await call.resend_turn(call)
+        logger.info("sent again at once: the clocks are %.0f s apart", requester.clock_offset_s)
+        return await self._attempt(url, content, read, call)
 
-    def _sign(self, url: URL, content: bytes) -> CIMultiDict[str]:
-        now = time.time() + self._clock_offset_s
-        return sign(self._credentials, content, target=url.raw_path_qs, now=now)
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._closed:
-            raise RuntimeError("this client is closed")
-        if self._session is None:
-            self._session = make_session(
-                max_connections=self._max_connections or 0,
-                keepalive_s=self._keepalive_s,
-                trace_configs=self._trace_configs,
-            )
-        if self._session.closed:
-            raise RuntimeError("the session that this client was given is closed")
-        return self._session
-
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop, which has to be the one that this client was first used in."""
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop, self._deadlines = loop, Deadlines(loop)
-            self._resend = Resender(self._retry, budget=RetryBudget(), clock=loop.time)
-        if self._loop is not loop:
-            raise RuntimeError(
-                "this client was first used in another event loop: make one client for each loop"
-            )
-        return loop
+    def _resender(self) -> Resender:
+        if self._resend is None:
+            clock = self._requester.running_loop().time
+            self._resend = Resender(self._retry, budget=RetryBudget(), clock=clock)
+        return self._resend

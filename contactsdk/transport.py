@@ -69,25 +69,35 @@ class Body(aiohttp.Payload):
     aiohttp holds the headers back until the first bytes of the body, and without its body nothing
     can be applied, so `sent` is proof: `True`, on its way; `False`, a request was made of it, and
     it has not been handed over; `None`, no request was made, or by something else than aiohttp,
-    such as a mocked session. `on_write` is called before; where it raises, nothing is sent.
+    such as a mocked session. `start_timeout` is called as soon as it may be written, and
+    `before_send` last; where one raises, nothing is sent, and `refused_by` is what the latter
+    raised.
     """
 
-    def __init__(self, content: bytes, *, on_write: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        *,
+        start_timeout: Callable[[], object],
+        before_send: Callable[[], object] | None = None,
+    ) -> None:
         super().__init__(content, content_type=CONTENT_TYPE)
+        self.content = content
         self.sent: bool | None = None
-        self._content = content
-        self._on_write = on_write
+        self.refused_by: Exception | None = None
+        self._start_timeout = start_timeout
+        self._before_send = before_send
 
     @property
     def size(self) -> int:
         """In bytes; only who makes a request of it asks."""
         if self.sent is None:
             self.sent = False
-        return len(self._content)
+        return len(self.content)
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """As text."""
-        return self._content.decode(encoding, errors)
+        return self.content.decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Mark it, and hand it over.
@@ -95,18 +105,24 @@ class Body(aiohttp.Payload):
         Raises:
             ClientConnectionResetError: The connection is not for it, and nothing was sent.
         """
-        self._on_write()
+        self._start_timeout()
         protocol = cast("ResponseHandler", cast("StreamWriter", writer).protocol)
         transport = protocol.transport
         # What came while a connection was idle would be taken for the answer to this.
         if transport is None or transport.is_closing() or protocol.should_close:
             raise _gone()
+        if self._before_send is not None:
+            try:
+                self._before_send()
+            except Exception as exc:
+                self.refused_by = exc
+                raise
         self.sent = True
-        await writer.write(self._content)
+        await writer.write(self.content)
 
     def seal(self) -> bool | None:
         """`sent`, for good: from here on it is handed to nobody."""
-        self._on_write = _refuse
+        self._start_timeout = _refuse
         return self.sent
 
 

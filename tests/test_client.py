@@ -304,7 +304,7 @@ class TestLifetime:
                 await client.aclose()
 
         async def close() -> None:
-            await client._session.close()  # type: ignore[union-attr]
+            await client._requester._session.close()  # type: ignore[union-attr]
 
         with asyncio.Runner() as runner:
             runner.run(use())
@@ -434,7 +434,7 @@ class TestClosing:
                 raise asyncio.CancelledError
 
         client = ContactClient(URL)
-        client._session = Gone()  # type: ignore[assignment]
+        client._requester._session = Gone()  # type: ignore[assignment]
 
         with pytest.raises(UncertainError):
             await client.add_or_update(ADD)

@@ -208,7 +208,7 @@ async def test_each_attempt_is_signed_anew(
     sandbox: Sandbox, client: ContactClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moments = itertools.count(1_700_000_000, 60)
-    monkeypatch.setattr("contactsdk.client.time", SimpleNamespace(time=lambda: next(moments)))
+    monkeypatch.setattr("contactsdk.attempt.time", SimpleNamespace(time=lambda: next(moments)))
     sandbox.clock = lambda: 1_700_000_060.0
     sandbox.script(Fault(FaultKind.UNAVAILABLE))
 

@@ -188,12 +188,12 @@ class _Transport:
 
 class TestBody:
     def test_shows_what_it_holds(self) -> None:
-        body = Body(b'{"id":1}', on_write=lambda: None)
+        body = Body(b'{"id":1}', start_timeout=lambda: None)
 
         assert (body.size, body.decode()) == (8, '{"id":1}')
 
     async def test_is_sent_to_an_open_connection(self) -> None:
-        body = Body(b"{}", on_write=lambda: None)
+        body = Body(b"{}", start_timeout=lambda: None)
         writer = _Writer(_Transport(False))
 
         await body.write_with_length(writer, None)  # type: ignore[arg-type]
@@ -207,7 +207,7 @@ class TestBody:
         ids=["closing", "gone", "not to be used again"],
     )
     async def test_is_sent_to_no_other(self, writer: Any) -> None:
-        body = Body(b"{}", on_write=lambda: None)
+        body = Body(b"{}", start_timeout=lambda: None)
         assert body.size == 2  # as who makes a request of it asks
 
         with pytest.raises(aiohttp.ClientConnectionResetError):
@@ -217,7 +217,7 @@ class TestBody:
         assert not writer.written
 
     async def test_is_not_sent_once_its_fate_was_told(self) -> None:
-        body = Body(b"{}", on_write=lambda: None)
+        body = Body(b"{}", start_timeout=lambda: None)
         writer = _Writer(_Transport(False))
         transport_error(aiohttp.ServerDisconnectedError(), body, expired=False)
 
@@ -230,7 +230,7 @@ class TestBody:
         def is_over() -> None:
             raise RuntimeError("Cannot change state of expiring Timeout")
 
-        body = Body(b"{}", on_write=is_over)
+        body = Body(b"{}", start_timeout=is_over)
         writer = _Writer(_Transport(False))
 
         with pytest.raises(RuntimeError):
@@ -251,7 +251,7 @@ class TestBody:
         ],
     )
     def test_what_it_proves(self, sent: bool | None, expired: bool, error: type[Exception]) -> None:
-        body = Body(b"{}", on_write=lambda: None)
+        body = Body(b"{}", start_timeout=lambda: None)
         body.sent = sent
 
         told = transport_error(aiohttp.ServerDisconnectedError(), body, expired=expired)
