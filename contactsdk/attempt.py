@@ -1,6 +1,7 @@
 """One request: limiter, deadline, signature, post, answer."""
 
 import asyncio
+import logging
 import math
 import re
 import sys
@@ -28,6 +29,8 @@ from contactsdk.transport import Body, connection_limit, make_session, transport
 
 _T = TypeVar("_T")
 
+_logger: Final = logging.getLogger("contactsdk")
+
 _LOOPBACK: Final = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
@@ -43,6 +46,10 @@ class Requester:
 
     max_connections: int | None
     """How many attempts are in flight at a time, at most; `None` for no limit."""
+
+    has_succeeded: bool
+    """Whether an attempt has had a good answer, so that address, key and secret are known to work.
+    """
 
     clock_offset_s: float
     """How many seconds the platform's clock is ahead of this machine's, as far as is known."""
@@ -81,6 +88,7 @@ class Requester:
             max_connections if session is None else connection_limit(session.connector)
         )
         self.clock_offset_s = 0.0
+        self.has_succeeded = False
         self._limiter = Limiter(self.max_connections or sys.maxsize)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadlines: Deadlines  # made for the loop
@@ -167,7 +175,9 @@ class Requester:
             if body is not None and body.refused_by is not None:
                 raise body.refused_by from None
             raise transport_error(exc, body, expired=end.passed) from exc
-        return self._read(read, *answer)
+        result = self._read(read, *answer)
+        self.has_succeeded = True
+        return result
 
     async def aclose(self) -> None:
         """Close the session, if it was made here. Attempts in flight end with an error.
@@ -219,6 +229,7 @@ class Requester:
             if error.specific_code != wire.STALE_DATE or platform_now is None:
                 raise
             self.clock_offset_s = platform_now - time.time()
+            _logger.info("the clocks are %.0f s apart", self.clock_offset_s)
             raise converted(error, StaleDateError, error.message) from error
 
     def _open(self) -> aiohttp.ClientSession:

@@ -1,39 +1,49 @@
-"""One call: encode, sign, send, read the answer, perhaps again."""
+"""The client: one call is an attempt, a decision, a sleep, and perhaps another attempt."""
 
 import asyncio
-import contextlib
 import datetime
 import functools
+import logging
 import os
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self, TypeAlias, TypeVar
+from typing import Final, Self, TypeAlias, TypeVar, Unpack
 
 import aiohttp
 from yarl import URL
 
 from contactsdk import wire
-from contactsdk.arguments import check_count, check_seconds
+from contactsdk.arguments import check_seconds
 from contactsdk.attempt import Requester
-from contactsdk.bulk import BulkReport, OnProgress, OutcomeStream, collect
+from contactsdk.bulk import (
+    BulkOptions,
+    BulkReport,
+    Outcome,
+    OutcomeStream,
+    Run,
+    RunOptions,
+    collect,
+    outcome_stream,
+)
 from contactsdk.errors import (
-    AuthenticationError,
+    ContactError,
     RejectedError,
     SetupError,
-    StaleDateError,
     UnavailableError,
     UncertainError,
     converted,
 )
-from contactsdk.journal import Account, JournalRun, SqliteJournal
+from contactsdk.journal import Account, SqliteJournal
 from contactsdk.models import Contact, Item
+from contactsdk.pacing import Pacer
 from contactsdk.retry import (
-    Call,
-    Resender,
+    Delivery,
+    Fail,
     RetryBudget,
     RetryPolicy,
-    logger,
-    repeat_safe,
+    decide,
+    describe,
+    is_idempotent,
 )
 from contactsdk.signing import Credentials
 
@@ -41,12 +51,18 @@ _T = TypeVar("_T")
 
 _Read: TypeAlias = Callable[[int, Mapping[str, str], bytes], _T]
 
+_logger: Final = logging.getLogger("contactsdk")
+
+DEFAULT_CONCURRENCY: Final = 32
+"""How many contacts of a bulk run are in flight at a time, unless the caller says otherwise."""
+
 
 class ContactClient:
     """Adds and updates contacts on one account of the platform.
 
     Make one for each account and event loop, share it among any number of tasks, and close it:
-    `async with`, or `await client.aclose()`. Its session is made at first use.
+    `async with`, or `await client.aclose()`. Its session is made at first use. All its calls and
+    bulk runs share what it learns about the platform: the rate that is allowed, and an outage.
 
     Args:
         base_url: The platform's address, such as `https://api.ap-southeast-2.ivvy.com`. Plain http
@@ -98,7 +114,8 @@ class ContactClient:
         key, secret = ("", "") if credentials is None else (credentials.key, credentials.secret)
         self._account = Account(url=str(self._contact_url), key=key, secret=secret)
         self._retry = retry
-        self._resend: Resender | None = None  # made for the loop
+        self._budget = RetryBudget()
+        self._pacer: Pacer | None = None  # made for the event loop
 
     @classmethod
     def from_env(cls) -> Self:
@@ -132,8 +149,61 @@ class ContactClient:
         """
         if not isinstance(contact, Contact):
             raise TypeError(f"contact must be a Contact, not {type(contact).__name__}")
-        call = self._call(deadline_s, repeat_safe=repeat_safe(contact, self._retry))
-        return await self._resender()(functools.partial(self._send, contact), call)
+        content = wire.encode(contact)
+        delivery = self._delivery(deadline_s, idempotent=is_idempotent(contact, self._retry))
+        return await self._call(self._contact_url, content, wire.read_id, delivery)
+
+    async def _call(self, url: URL, content: bytes, read: _Read[_T], delivery: Delivery) -> _T:
+        while True:
+            try:
+                result = await self._attempt(url, content, read, delivery)
+            except ContactError as error:
+                delivery.record_failure(error)
+                is_empty = self._budget.is_empty
+                decision = decide(
+                    error, delivery, self._now(), self._retry, is_budget_empty=is_empty
+                )
+                if isinstance(decision, Fail):
+                    raise decision.error  # noqa: B904  # mostly this very error
+                if decision.costs_budget:
+                    self._budget.spend()
+                _logger.info("%s", describe(decision, error, delivery, self._retry))
+            else:
+                self._budget.restore()
+                return result
+            await asyncio.sleep(decision.wait_s)
+
+    async def _attempt(self, url: URL, content: bytes, read: _Read[_T], delivery: Delivery) -> _T:
+        """One attempt, once the pacer lets it go; the pacer learns what became of it."""
+        pacer = self._running_pacer()
+        delivery.attempts += 1
+        turn = pacer.acquire_nowait()
+        if turn is None:
+            turn = await pacer.acquire_within(self._patience_s(delivery))
+        try:
+            result = await self._requester.attempt(url, content, read, deadline=delivery.deadline)
+        except ContactError as error:
+            if delivery.deadline is not None and self._now() >= delivery.deadline:
+                pacer.abandon(turn)  # its own deadline was short, which says nothing of others
+            else:
+                pacer.record_result(turn, error)
+            raise
+        except RuntimeError as exc:
+            pacer.abandon(turn)
+            if delivery.attempts == 1:
+                raise
+            raise SetupError(str(exc)) from exc  # an earlier attempt has something to report
+        except BaseException:
+            pacer.abandon(turn)
+            raise
+        pacer.record_result(turn, None)
+        return result
+
+    def _patience_s(self, delivery: Delivery) -> float:
+        """For how many seconds a call waits at most until its next request may leave."""
+        if delivery.deadline is None:
+            return self._retry.max_wait_s
+        return min(self._retry.max_wait_s, delivery.deadline - self._now())
 
     async def ping(self, *, deadline_s: float | None = None) -> datetime.datetime:
         """The platform's time, in UTC: proves that address, key and secret work.
@@ -147,7 +217,7 @@ class ContactClient:
         try:
             return await self._look(self._ping_url, b"", wire.read_ack, deadline_s)
         except RejectedError as error:
-            # It names nothing that could be wrong, so the address is, such as by a path too many.
+            # A ping names nothing that could be wrong, so the address is: a path too many, say.
             what = f"{self._ping_url.host} does not know the call: {error.message}"
             raise converted(error, SetupError, what) from error
 
@@ -176,14 +246,7 @@ class ContactClient:
             found |= page
 
     def stream(
-        self,
-        contacts: Iterable[Item] | AsyncIterable[Item],
-        *,
-        concurrency: int = 32,
-        rate_per_s: float | None = None,
-        give_up_s: float = 300.0,
-        journal: SqliteJournal | None = None,
-        on_progress: OnProgress | None = None,
+        self, contacts: Iterable[Item] | AsyncIterable[Item], **options: Unpack[BulkOptions]
     ) -> OutcomeStream:
         """Add or update many contacts: the outcome of each as it comes, in constant memory.
 
@@ -194,61 +257,68 @@ class ContactClient:
         order; but an uncertain earlier one may still be applied after a later one.
 
         The run finds the rate that the platform allows, and pauses as a whole when it throttles or
-        does not answer; that costs no contact an attempt.
+        does not answer; that costs no contact an attempt. Unless this client has had a good answer
+        before, the first contact goes alone.
 
         Args:
             contacts: An iterable or async iterable of contacts, and of errors where there was no
                 valid one (`contacts_from` makes both). A blocking iterator blocks the event loop.
-            concurrency: How many contacts are in flight at a time, at most.
-            rate_per_s: How many requests may leave in any second, at most; `None` for no cap.
-            give_up_s: For how many seconds a platform that does not answer is tried, and the
-                longest wait that it may ask for, before the run stops.
-            journal: Where the run is recorded, so that it can go on after the process has died;
-                `None` for no record. Entering the stream raises a `JournalError` where it cannot
-                be used.
-            on_progress: Called with a `Progress`, ten times a second at most and once at the end.
+            **options: See `BulkOptions`; all may be left out.
+
+                - `concurrency`: How many contacts are in flight at a time, at most; 32 by default.
+                - `rate_per_s`: How many requests may leave in any second, at most.
+                - `give_up_s`: For how many seconds a platform that lets nothing through is tried,
+                  and the longest wait that it may ask for, before the run stops; 300 by default.
+                - `journal`: Where the run is recorded, so that it can go on after the process has
+                  died. Entering the stream raises a `JournalError` where it cannot be used.
+                - `on_progress`: Is called with a `Progress`, ten times a second at most.
 
         Raises:
             ValueError: A number is out of its range, or `concurrency` is more than the connections
                 of this client.
-            TypeError: `contacts` is no iterable of contacts.
+            TypeError: `contacts` is no iterable of contacts, or an option is unknown.
             RuntimeError: The client belongs to another event loop.
         """
-        check_count("concurrency", concurrency)
-        limit = self._requester.max_connections
-        if limit is not None and concurrency > limit:
-            raise ValueError(
-                f"concurrency {concurrency} is more than the {limit} connections "
-                "of this client: raise max_connections or lower it"
-            )
-        self._requester.running_loop()
-        return OutcomeStream(
-            contacts,
-            self._send,
-            self._retry,
-            concurrency=concurrency,
-            rate_per_s=rate_per_s,
-            give_up_s=give_up_s,
-            journal=None
-            if journal is None
-            else functools.partial(JournalRun, journal, self._account),
-            on_progress=on_progress,
+        unknown = options.keys() - BulkOptions.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
+        journal = options.get("journal")
+        run_options = RunOptions(
+            policy=self._retry,
+            concurrency=self._concurrency(options.get("concurrency")),
+            rate_per_s=options.get("rate_per_s"),
+            give_up_s=options.get("give_up_s", 300.0),
+            on_progress=options.get("on_progress"),
         )
+        run = Run(
+            contacts,
+            functools.partial(self._requester.attempt, self._contact_url, read=wire.read_id),
+            self._running_pacer(),
+            run_options,
+            open_journal=None
+            if journal is None
+            else functools.partial(journal.open_run, self._account),
+            is_proven=self._requester.has_succeeded,
+        )
+        return outcome_stream(run)
 
     async def add_or_update_many(
         self,
         contacts: Iterable[Item] | AsyncIterable[Item],
         *,
-        concurrency: int = 32,
-        rate_per_s: float | None = None,
-        give_up_s: float = 300.0,
-        journal: SqliteJournal | None = None,
-        on_progress: OnProgress | None = None,
+        into: list[Outcome] | None = None,
+        **options: Unpack[BulkOptions],
     ) -> BulkReport:
         """Add or update many contacts and report on every one of them, in input order.
 
-        Takes what `stream` takes, and keeps all outcomes in memory. It raises for no contact: see
-        the report's `failures` and `uncertain`, and `stopped_by` for a run that ended early.
+        It raises for no contact: see the report's `failures` and `uncertain`, and `stopped_by` for
+        a run that ended early. All outcomes are kept in memory.
+
+        Args:
+            contacts: As of `stream`.
+            into: A list that gets each outcome as it comes. It keeps what is known if this call is
+                cancelled, such as by `asyncio.timeout`, and so returns no report.
+            **options: As of `stream`; see `BulkOptions`.
 
         Raises:
             ValueError: As of `stream`.
@@ -256,32 +326,26 @@ class ContactClient:
             RuntimeError: As of `stream`.
             JournalError: The journal cannot be used.
         """
-        return await collect(
-            self.stream(
-                contacts,
-                concurrency=concurrency,
-                rate_per_s=rate_per_s,
-                give_up_s=give_up_s,
-                journal=journal,
-                on_progress=on_progress,
-            )
-        )
+        return await collect(self.stream(contacts, **options), into)
 
     def check_journal(self, journal: SqliteJournal, contacts: Iterable[Item]) -> None:
         """See, before anything is sent, that this whole input is the one that was recorded.
 
         Rows may have been appended since. A run with the journal looks at each item as it comes,
-        and sends nothing from the first one that differs on.
+        and sends nothing from the first one that differs on. The journal is only read.
 
         Raises:
             JournalError: It is not, and `number` names the first item that differs; or the journal
                 cannot be used.
         """
-        with contextlib.closing(JournalRun(journal, self._account)) as run:
-            run.check(contacts)
+        journal.check_account(contacts, self._account)
 
     async def aclose(self) -> None:
-        """Close the session, if this client made it. Calls in flight end with an error."""
+        """Close the session, if this client made it. Calls in flight end with an error.
+
+        Raises:
+            RuntimeError: The client belongs to another event loop.
+        """
         await self._requester.aclose()
 
     async def __aenter__(self) -> Self:
@@ -295,60 +359,49 @@ class ContactClient:
     ) -> None:
         await self.aclose()
 
-    def _send(self, contact: Contact, call: Call) -> Awaitable[int]:
-        return self._attempt(self._contact_url, wire.encode(contact), wire.read_id, call)
+    def _concurrency(self, asked: int | None) -> int:
+        """How many requests of a run may be open at a time.
 
-    def _call(self, deadline_s: float | None, *, repeat_safe: bool) -> Call:
+        Raises:
+            ValueError: They are more than there may be connections.
+        """
+        most = self._requester.max_connections
+        if asked is None:
+            return DEFAULT_CONCURRENCY if most is None else min(DEFAULT_CONCURRENCY, most)
+        if isinstance(asked, int) and most is not None and asked > most:
+            raise ValueError(
+                f"concurrency {asked} is more than the {most} connections of this client: raise "
+                "max_connections or lower it"
+            )
+        return asked
+
+    def _delivery(self, deadline_s: float | None, *, idempotent: bool) -> Delivery:
         if deadline_s is None:
             deadline_s = self._retry.deadline_s
         else:
             check_seconds("deadline_s", deadline_s)
         now = self._requester.running_loop().time()
-        deadline = None if deadline_s is None else now + deadline_s
-        return Call(repeat_safe, deadline)
+        return Delivery(idempotent, now, None if deadline_s is None else now + deadline_s)
 
     async def _look(
         self, url: URL, content: bytes, read: _Read[_T], deadline_s: float | None
     ) -> _T:
-        attempt = functools.partial(self._attempt, url, content, read)
-        call = self._call(deadline_s, repeat_safe=True)
+        """Make a call that changes nothing on the platform."""
         try:
-            return await self._resender()(attempt, call)
+            delivery = self._delivery(deadline_s, idempotent=True)
+            return await self._call(url, content, read, delivery)
         except UncertainError as error:
             # Nothing is in doubt where nothing was to be changed.
             raise converted(error, UnavailableError, error.message) from error
 
-    async def _attempt(self, url: URL, content: bytes, read: _Read[_T], call: Call) -> _T:
-        """One attempt; after a stale-date refusal, a second request by the platform's clock."""
-        is_sent = False
-
-        def note() -> None:
-            nonlocal is_sent
-            is_sent = True
-
-        requester = self._requester
-        try:
-            return await requester.attempt(
-                url, content, read, deadline=call.deadline, before_send=note
+    def _running_pacer(self) -> Pacer:
+        """The pacer, made for the event loop at first use."""
+        loop = self._requester.running_loop()
+        if self._pacer is None:
+            self._pacer = Pacer(
+                base_s=self._retry.base_s, max_wait_s=self._retry.max_wait_s, clock=loop.time
             )
-        except asyncio.CancelledError:
-            call.in_doubt = call.in_doubt or is_sent
-            raise
-        except RuntimeError as exc:
-            if call.attempts <= 1:
-                raise
-            raise SetupError(str(exc)) from exc  # an earlier attempt has something to tell
-        except StaleDateError as error:
-            if call.clock_corrected:
-                raise converted(error, AuthenticationError, error.message) from error
-            call.clock_corrected = True
-        if call.resend_turn is not None:
-            await call.resend_turn(call)
-        logger.info("sent again at once: the clocks are %.0f s apart", requester.clock_offset_s)
-        return await self._attempt(url, content, read, call)
+        return self._pacer
 
-    def _resender(self) -> Resender:
-        if self._resend is None:
-            clock = self._requester.running_loop().time
-            self._resend = Resender(self._retry, budget=RetryBudget(), clock=clock)
-        return self._resend
+    def _now(self) -> float:
+        return self._requester.running_loop().time()

@@ -201,7 +201,7 @@ def decide(
             return Retry(0.0)  # signed by the platform's clock, which is known now
         error = converted(error, AuthenticationError, error.message)
     if not _may_be_repeated(error, delivery):
-        return Fail(_final_error(error, delivery))
+        return Fail(final_error(error, delivery))
     asked_s = error.retry_after_s or 0.0
     # Not before the time that the platform asked for, and never without a backoff of our own.
     wait_s = max(asked_s, policy.backoff_s(_failures(delivery, is_free=is_free)))
@@ -216,7 +216,7 @@ def decide(
     # To wait as long as the platform asks is no retry storm.
     costs_budget = not is_free and not is_throttled
     if is_over or is_late or (costs_budget and is_budget_empty):
-        return Fail(_final_error(error, delivery))
+        return Fail(final_error(error, delivery))
     return Retry(wait_s, costs_budget)
 
 
@@ -237,7 +237,7 @@ def _may_be_repeated(error: ContactError, delivery: Delivery) -> bool:
             return False
 
 
-def _final_error(last: ContactError, delivery: Delivery) -> ContactError:
+def final_error(last: ContactError, delivery: Delivery) -> ContactError:
     """The final error of a call, given the error of its last attempt.
 
     Once an attempt may have been applied, that is an `UncertainError`: no later answer says what
@@ -247,6 +247,12 @@ def _final_error(last: ContactError, delivery: Delivery) -> ContactError:
         return last
     message = f"an earlier attempt may have been applied; the last one was not: {last.message}"
     return converted(last, UncertainError, message)
+
+
+def describe(retry: Retry, error: ContactError, delivery: Delivery, policy: RetryPolicy) -> str:
+    """One line for a log about the attempt that follows."""
+    number = delivery.attempts - delivery.free_attempts + 1
+    return f"attempt {number} of {policy.attempts} follows in {retry.wait_s:.2f} s: {reason(error)}"
 
 
 def reason(error: ContactError) -> str:

@@ -89,4 +89,3 @@ class BulkReport:
             lines.append(f"stopped: {self.stopped_by}")
         lines += [f"{count:>7} x {message}" for message, count in self.messages.items()]
         return "\n".join(lines)
-

@@ -139,11 +139,15 @@ class Run:
         if self.is_stopping:
             return
         self.is_stopping = True
-        if self._reading is not None and self._reading is not asyncio.current_task():
-            self._reading.cancel()
+        self.end_reading()
         self._idle.wake_all()
         for wait in self._turn_waits:
             wait.reschedule(self.clock())
+
+    def end_reading(self) -> None:
+        """Read no more; an input that is being closed already is not disturbed."""
+        if self._reading is not None and not self._reader.is_finished:
+            self._reading.cancel()
 
     def prove(self) -> None:
         """The platform gave a good answer, so more than one request may be open from now on."""
@@ -209,13 +213,17 @@ class Run:
         while self.schedule.waiting < self._most_waiting:
             item = self._reader.read()
             if item is None:
-                if self._reader.error is not None:
-                    self.stop(self._reader.error)
+                self._note_input_error()
                 return None
             job = self._new_job(item)
             if job.outcome is not None or self.schedule.claim(job):
                 return job
         return None
+
+    def _note_input_error(self) -> None:
+        # Nothing more is read, and what was read before is still sent.
+        if self.stopped_by is None:
+            self.stopped_by = self._reader.error
 
     def _want_items(self) -> None:
         """Have one more item read for each worker that waits for one."""
@@ -238,8 +246,7 @@ class Run:
             try:
                 await self._reader.aclose()
             finally:
-                if self._reader.error is not None:
-                    self.stop(self._reader.error)
+                self._note_input_error()
                 self._idle.wake_all()
 
     async def _read_one(self) -> None:
@@ -334,9 +341,7 @@ class Run:
             text = "sent, but the run was stopped before an answer came"
             return UncertainError(text, attempts=delivery.attempts)
         what = "not applied" if delivery.attempts else "never sent"
-        return UnavailableError(
-            f"{what}: the run was stopped before", attempts=delivery.attempts
-        )
+        return UnavailableError(f"{what}: the run was stopped before", attempts=delivery.attempts)
 
     def end_open_jobs(self) -> None:
         """Hand out an outcome for all that was read and has none yet, and finish the outcomes."""

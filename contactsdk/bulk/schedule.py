@@ -68,7 +68,7 @@ class Schedule:
 
     def release(self, job: Job) -> bool:
         """The job has its outcome; whether another one with its key is ready now."""
-        queue = self._behind.pop(job.key)
+        queue = self._behind.pop(job.key, None)
         if not queue:
             return False
         self._behind[job.key] = queue

@@ -104,8 +104,9 @@ class OutcomeStream:
                 if run.options.on_progress is not None:
                     tasks.append(helpers.create_task(self._report_regularly()))
                 if not run.reads_directly:
-                    tasks.append(helpers.create_task(run.read_all()))
+                    helpers.create_task(run.read_all())
                 await self._work()
+                run.end_reading()
                 for task in tasks:
                     task.cancel()
         except ExceptionGroup as group:

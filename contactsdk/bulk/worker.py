@@ -19,7 +19,7 @@ from contactsdk.errors import (
 )
 from contactsdk.models import Contact
 from contactsdk.pacing import Turn
-from contactsdk.retry import Fail, Retry, decide, reason
+from contactsdk.retry import Fail, Retry, decide, describe, final_error
 
 _logger: Final = logging.getLogger("contactsdk")
 
@@ -31,11 +31,7 @@ class Worker:
         self._run = run
 
     async def work(self) -> None:
-        """Send contacts until there are no more.
-
-        Raises:
-            JournalError: It cannot be recorded that a contact is sent, so it was not.
-        """
+        """Send contacts until there are no more."""
         run = self._run
         while (job := run.next_job_nowait() or await run.next_job()) is not None:
             if job.outcome is not None:
@@ -103,9 +99,8 @@ class Worker:
             recording = self._after_accident(job, was_cancelled("a request", exc), exc)
         except Exception as exc:
             run.pacer.abandon(turn)
-            if delivery.attempts == 0:
-                raise  # of the journal
-            # Such as a client that was closed meanwhile: no fault of this contact.
+            # Such as a client that was closed, or a journal that cannot be written: no fault of
+            # this contact.
             recording = self._after_accident(job, exc, exc)
         else:
             run.pacer.record_result(turn, None)
@@ -131,14 +126,11 @@ class Worker:
         run, delivery = self._run, job.delivery
         is_free = self._record_result(job, turn, error)
         delivery.record_failure(error, is_free=is_free)
-        verdict = run.foreign_answers.judge(job.index, error)
-        decision = verdict if isinstance(verdict, Fail) else self._decide(job, verdict, is_free)
-        if isinstance(decision, Fail) and verdict is not error and verdict is not decision:
-            decision = self._decide(job, error, is_free)  # its attempts are used up, undecided
+        decision = self._decide(job, error, is_free)
         if isinstance(decision, Retry) and not run.is_stopping:
             if run.journal is not None and not delivery.maybe_applied:
                 run.journal.withdraw(job.index, job.item)
-            _log_retry(decision, error)
+            _logger.info("%s", describe(decision, error, delivery, run.options.policy))
             run.retry_later(job, decision.wait_s)
             return None
         final = decision.error if isinstance(decision, Fail) else run.interrupted(job)
@@ -153,14 +145,15 @@ class Worker:
 
     def _decide(self, job: Job, error: ContactError, is_free: bool) -> Retry | Fail:
         run = self._run
-        return decide(
-            error,
-            job.delivery,
-            run.now(),
-            run.options.policy,
-            is_free=is_free,
-            patience_s=run.options.give_up_s,
-        )
+        judged = run.foreign_answers.judge(job.index, error)
+        if isinstance(judged, Fail):
+            return Fail(final_error(judged.error, job.delivery))
+        now, policy, patience_s = run.now(), run.options.policy, run.options.give_up_s
+        decision = decide(judged, job.delivery, now, policy, is_free=is_free, patience_s=patience_s)
+        if isinstance(decision, Fail) and judged is not error:
+            # Undecided to the end, with no other contact that succeeded: it is the set-up.
+            return Fail(final_error(error, job.delivery))
+        return decision
 
     def _record_result(self, job: Job, turn: Turn, error: ContactError) -> bool:
         """Whether the failure is about the platform as a whole, and costs the contact no attempt.
@@ -191,10 +184,6 @@ class Worker:
         error = self._run.interrupted(job)
         error.__cause__ = cause
         return self._run.conclude(job, None, error)
-
-
-def _log_retry(decision: Retry, error: ContactError) -> None:
-    _logger.info("another attempt follows in %.2f s: %s", decision.wait_s, reason(error))
 
 
 def _drop_frames(error: ContactError) -> None:

@@ -13,6 +13,7 @@ async def add_or_update(contact: ContactBody, client: ContactClientDep) -> int:
 
 import json
 import math
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeAlias, cast
@@ -34,7 +35,7 @@ from contactsdk.errors import (
 )
 from contactsdk.integrations.schema import CONTACT_SCHEMA
 from contactsdk.models import Contact
-from contactsdk.retry import logger, reason
+from contactsdk.retry import reason
 from contactsdk.wire import contact_from, platform_path
 
 __all__ = ["ContactBody", "ContactClientDep", "add_contact_error_handlers", "contact_lifespan"]
@@ -121,7 +122,7 @@ async def _answer(_: Request, error: ContactError) -> Response:
         case RejectedError(specific_code=int(code)):
             problem["specificCode"] = code
     if status >= 500:
-        logger.error("answered with HTTP %d: %s", status, reason(error))
+        logging.getLogger("contactsdk").error("answered with HTTP %d: %s", status, reason(error))
     headers = {}
     if status == 503 and error.retry_after_s is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))

@@ -9,11 +9,14 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 import attrs
+import orjson
 from examples import a_contact
 
 from contactsdk import Contact, ContactError, Outcome, OutcomeStream, RetryPolicy, UnavailableError
+from contactsdk.bulk import Run, RunOptions, outcome_stream
 from contactsdk.errors import UncertainError
-from contactsdk.retry import Call
+from contactsdk.pacing import Pacer
+from contactsdk.wire import contact_from
 
 
 class HeldLoop(asyncio.SelectorEventLoop):
@@ -69,28 +72,37 @@ class HeldPlatform:
 
     judge: Callable[[Contact], int | BaseException] = lambda contact: 1
     latency_s: float = 0.01
+    accident: Callable[[Contact], BaseException | None] = lambda contact: None
+    """What happens to an attempt before anything is sent."""
     sent: list[Contact] = attrs.field(factory=list)
     sent_at: list[float] = attrs.field(factory=list)
     in_flight: list[Contact] = attrs.field(factory=list)
     abreast: list[int] = attrs.field(factory=list)
     """How many were in flight with each that was sent, itself included."""
 
-    async def send(self, contact: Contact, call: Call) -> int:
-        if call.deadline is not None and call.deadline <= asyncio.get_running_loop().time():
+    async def send(
+        self, content: bytes, *, deadline: float | None, before_send: Callable[[], object]
+    ) -> int:
+        if deadline is not None and deadline <= asyncio.get_running_loop().time():
             raise UnavailableError("never sent: timed out")
+        contact = contact_from(orjson.loads(content))
+        if (accident := self.accident(contact)) is not None:
+            self.sent.append(contact)
+            raise accident
+        before_send()
+        return await self.answer(contact, deadline)
+
+    async def answer(self, contact: Contact, deadline: float | None) -> int:
         self.sent.append(contact)
         self.sent_at.append(now())
         self.in_flight.append(contact)
         self.abreast.append(len(self.in_flight))
         verdict = self.judge(contact)
         try:
-            async with asyncio.timeout_at(call.deadline):
+            async with asyncio.timeout_at(deadline):
                 await asyncio.sleep(self.latency_s)
         except TimeoutError as exc:
             raise UncertainError("sent, but no answer came: timed out") from exc
-        except asyncio.CancelledError:
-            call.in_doubt = True
-            raise
         finally:
             self.in_flight.remove(contact)
         if isinstance(verdict, BaseException):
@@ -98,10 +110,19 @@ class HeldPlatform:
         return verdict
 
 
-def stream_of(contacts: Any, platform: HeldPlatform, **options: Any) -> OutcomeStream:
-    policy = options.pop("policy", RetryPolicy())
-    plain = {"concurrency": 4, "rate_per_s": None, "give_up_s": 300.0, "on_progress": None}
-    return OutcomeStream(contacts, platform.send, policy, **{**plain, **options})
+def stream_of(
+    contacts: Any,
+    platform: HeldPlatform,
+    *,
+    policy: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen
+    is_proven: bool = True,
+    **options: Any,
+) -> OutcomeStream:
+    """A stream that sends to this platform, and knows already that it answers."""
+    clock = asyncio.get_running_loop().time
+    pacer = Pacer(base_s=policy.base_s, max_wait_s=policy.max_wait_s, clock=clock)
+    run_options = RunOptions(policy=policy, **{"concurrency": 4, **options})
+    return outcome_stream(Run(contacts, platform.send, pacer, run_options, is_proven=is_proven))
 
 
 def many(count: int, **changes: Any) -> list[Contact]:

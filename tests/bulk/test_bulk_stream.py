@@ -34,7 +34,6 @@ from contactsdk import (
     UncertainError,
 )
 from contactsdk.bulk import collect
-from contactsdk.retry import Call
 
 RACE = RateLimitedError("race", retry_after_s=0.0)
 
@@ -61,37 +60,6 @@ RACE = RateLimitedError("race", retry_after_s=0.0)
 async def test_number_out_of_range_is_refused_and_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must be"):
         stream_of(many(1), HeldPlatform(), **wrong)
-
-
-@in_held_time
-async def test_clock_and_sleep_can_be_handed_in() -> None:
-    slept: list[float] = []
-    time = itertools.count(5.0, 0.001)
-
-    async def sleep(seconds: float) -> None:
-        nonlocal time
-        slept.append(seconds)
-        time = itertools.count(next(time) + seconds, 0.001)
-        await asyncio.sleep(0)
-
-    platform = HeldPlatform(lambda _: 1 if len(platform.sent) > 3 else UnavailableError("away"))
-    stream = OutcomeStream(
-        many(1),
-        platform.send,
-        RetryPolicy(deadline_s=None),
-        concurrency=1,
-        rate_per_s=None,
-        give_up_s=10.0,
-        on_progress=None,
-        clock=lambda: next(time),
-        sleep=sleep,
-    )
-
-    outcomes, _ = await read_all(stream)
-
-    assert [outcome.attempts for outcome in outcomes] == [4]
-    assert len(slept) >= 3
-    assert sum(slept) < outcomes[0].elapsed_s < sum(slept) + 1
 
 
 @in_held_time
@@ -225,20 +193,26 @@ async def test_contacts_in_backoff_bound_what_is_read() -> None:
 @in_held_time
 async def test_leaving_early_tells_what_was_sent_from_what_was_not() -> None:
     source = Counted(many(100))
-    platform = HeldPlatform(latency_s=1.0)
+    busy = UnavailableError("busy")
+    platform = HeldPlatform(lambda c: busy if number(c) % 2 else 1, latency_s=1.0)
 
-    async with stream_of(source, platform, rate_per_s=2.0) as stream:
+    async with stream_of(source, platform, policy=RetryPolicy(base_s=1e9)) as stream:
         delivered = [await anext(stream)]
         await asyncio.sleep(0.1)
 
-    sent = {number(contact) for contact in platform.sent}
+    open_at_the_end = {
+        number(c) for c, at in zip(platform.sent, platform.sent_at, strict=True) if at >= 1.0
+    }
+    done = {outcome.index for outcome in stream.undelivered if outcome.ok}
     assert indexes([*delivered, *stream.undelivered]) == list(range(source.taken))
-    assert {o.index for o in stream.undelivered if o.uncertain} == sent - {delivered[0].index}
+    assert {o.index for o in stream.undelivered if o.uncertain} == open_at_the_end
     for outcome in stream.undelivered:
-        expected = UncertainError if outcome.index in sent else UnavailableError
-        assert type(outcome.error) is expected
-        assert outcome.attempts == outcome.error.attempts == (outcome.index in sent)
-    assert {type(o.error) for o in stream.undelivered} == {UncertainError, UnavailableError}
+        if outcome.index in open_at_the_end:
+            assert type(outcome.error) is UncertainError
+        elif outcome.index not in done:
+            assert type(outcome.error) is UnavailableError
+        assert outcome.attempts == 1
+    assert {type(o.error) for o in stream.undelivered} >= {UncertainError, UnavailableError}
 
 
 @in_held_time
@@ -368,8 +342,10 @@ async def test_contacts_that_wait_when_the_run_stops_were_never_sent() -> None:
     report = await collect(stream_of(many(100), platform, rate_per_s=1.0))
 
     assert report.stopped_by is wrong
-    assert errors(report.outcomes) == [SetupError] + [UnavailableError] * 3
-    assert [outcome.attempts for outcome in report.outcomes] == [1, 0, 0, 0]
+    assert len(report.outcomes) > 1
+    assert errors(report.outcomes[:1]) == [SetupError]
+    assert set(errors(report.outcomes[1:])) == {UnavailableError}
+    assert {outcome.attempts for outcome in report.outcomes[1:]} == {0}
 
 
 @in_held_time
@@ -386,7 +362,7 @@ async def test_first_reason_stays_where_several_stop_the_run() -> None:
 @in_held_time
 async def test_unexpected_exception_stops_the_run_and_loses_nothing() -> None:
     closed = RuntimeError("this client is closed")
-    platform = HeldPlatform(lambda contact: closed if number(contact) >= 6 else 1)
+    platform = HeldPlatform(accident=lambda contact: closed if number(contact) >= 6 else None)
 
     report = await collect(stream_of(many(50), platform))
 
@@ -404,7 +380,7 @@ async def test_request_that_was_cancelled_by_another_stops_the_run_and_loses_not
     on_progress: Any,
 ) -> None:
     cancelled = asyncio.CancelledError("the pool was closed")
-    platform = HeldPlatform(lambda contact: cancelled if number(contact) == 2 else 1)
+    platform = HeldPlatform(accident=lambda contact: cancelled if number(contact) == 2 else None)
 
     outcomes, raised = await read_all(stream_of(many(50), platform, on_progress=on_progress))
 
@@ -415,12 +391,12 @@ async def test_request_that_was_cancelled_by_another_stops_the_run_and_loses_not
 
 
 @in_held_time
-async def test_contact_that_cannot_be_encoded_is_its_own_failure() -> None:
+async def test_contact_that_is_refused_is_its_own_failure() -> None:
     class Fussy(HeldPlatform):
-        def send(self, contact: Contact, call: Call) -> Any:
+        async def answer(self, contact: Contact, deadline: float | None) -> int:
             if number(contact) == 1:
-                raise RejectedError("cannot be encoded")
-            return super().send(contact, call)
+                raise RejectedError("refused")
+            return await super().answer(contact, deadline)
 
     report = await collect(stream_of(many(3), Fussy()))
 

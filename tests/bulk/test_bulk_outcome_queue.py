@@ -5,7 +5,7 @@ import asyncio
 from bulk.held import in_held_time, now
 
 from contactsdk import Outcome
-from contactsdk.bulk.handover import Handover
+from contactsdk.bulk.outcome_queue import OutcomeQueue
 
 
 def outcome(index: int) -> Outcome:
@@ -14,41 +14,41 @@ def outcome(index: int) -> Outcome:
 
 @in_held_time
 async def test_outcomes_are_taken_in_the_order_in_which_they_were_put() -> None:
-    handover = Handover(room=9)
+    queue = OutcomeQueue(bound=9)
     for index in (3, 1, 2):
-        handover.put(outcome(index))
+        queue.put(outcome(index))
 
-    assert handover.take_at_once() == outcome(3)
-    assert await handover.take() == outcome(1)
-    assert handover.take_at_once() == outcome(2)
-    assert handover.take_at_once() is None
+    assert queue.get_nowait() == outcome(3)
+    assert await queue.get() == outcome(1)
+    assert queue.get_nowait() == outcome(2)
+    assert queue.get_nowait() is None
 
 
 @in_held_time
-async def test_what_nobody_took_is_told_in_input_order() -> None:
-    handover = Handover(room=9)
+async def test_undelivered_outcomes_are_in_input_order() -> None:
+    queue = OutcomeQueue(bound=9)
     for index in (3, 1, 2):
-        handover.put(outcome(index))
-    handover.take_at_once()
+        queue.put(outcome(index))
+    queue.get_nowait()
 
-    assert handover.untaken == (outcome(1), outcome(2))
+    assert queue.undelivered == (outcome(1), outcome(2))
 
 
 @in_held_time
-async def test_whoever_finds_no_room_goes_on_when_half_of_it_is_free() -> None:
-    handover = Handover(room=4)
+async def test_who_finds_no_room_goes_on_when_half_of_it_is_free() -> None:
+    queue = OutcomeQueue(bound=4)
     went_on = []
 
     async def put(index: int) -> None:
-        if not handover.put(outcome(index)):
-            await handover.room()
+        queue.put(outcome(index))
+        await queue.room()
         went_on.append((index, now()))
 
     async with asyncio.TaskGroup() as tasks:
         for index in range(6):
             tasks.create_task(put(index))
         await asyncio.sleep(1)
-        while handover.take_at_once() is not None:
+        while queue.get_nowait() is not None:
             await asyncio.sleep(1)
 
     # Six are ready at first; after the fourth that is taken, two are left.
@@ -57,34 +57,34 @@ async def test_whoever_finds_no_room_goes_on_when_half_of_it_is_free() -> None:
 
 @in_held_time
 async def test_taking_waits_for_what_is_put_and_ends_after_the_last_one() -> None:
-    handover = Handover(room=4)
+    queue = OutcomeQueue(bound=4)
     taken = []
 
     async def take_all() -> None:
-        while (came := await handover.take()) is not None:
+        while (came := await queue.get()) is not None:
             taken.append((came.index, now()))
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(take_all())
         await asyncio.sleep(2)
-        handover.put(outcome(0))
+        queue.put(outcome(0))
         await asyncio.sleep(2)
-        handover.put(outcome(1))
-        handover.put(outcome(2))
-        handover.end()
+        queue.put(outcome(1))
+        queue.put(outcome(2))
+        queue.finish()
 
     assert taken == [(0, 2.0), (1, 4.0), (2, 4.0)]
-    assert await handover.take() is None
+    assert await queue.get() is None
 
 
 @in_held_time
 async def test_once_it_is_closed_nothing_is_taken_and_nothing_lost() -> None:
-    handover = Handover(room=4)
-    waiting = asyncio.create_task(handover.take())
+    queue = OutcomeQueue(bound=4)
+    waiting = asyncio.create_task(queue.get())
     await asyncio.sleep(0)
-    handover.close()
-    handover.put(outcome(0))
+    queue.close()
+    queue.put(outcome(0))
 
     assert await waiting is None
-    assert handover.take_at_once() is None
-    assert handover.untaken == (outcome(0),)
+    assert queue.get_nowait() is None
+    assert queue.undelivered == (outcome(0),)

@@ -1,4 +1,4 @@
-"""Order where it matters: one key, one at a time, in input order."""
+"""Contacts with the same key are sent one after another, in input order; retries when due."""
 
 import asyncio
 import itertools
@@ -12,9 +12,9 @@ from examples import a_contact
 
 from contactsdk import Contact, RateLimitedError, UnavailableError
 from contactsdk.bulk import collect
-from contactsdk.bulk.lines import Lines
+from contactsdk.bulk.schedule import Job, Schedule
 from contactsdk.models import key_of
-from contactsdk.retry import Call
+from contactsdk.retry import Delivery
 
 
 @pytest.mark.parametrize(
@@ -47,34 +47,70 @@ def test_different_keys(one: Contact, other: Contact) -> None:
     assert key_of(one) != key_of(other)
 
 
-def test_line_hands_on_in_the_order_of_joining_and_is_forgotten_when_empty() -> None:
-    lines = Lines(room=10)
-    joined = [lines.join("a", index) for index in (0, 1, 2)]
-
-    assert joined == [True, False, False]
-    assert [lines.leave("a") for _ in range(3)] == [1, 2, None]
-    assert lines.join("a", 3)
+def a_job(index: int, key: str = "a") -> Job:
+    return Job(index, Contact(id=1), key, Delivery(True, 0.0, None))
 
 
-async def test_full_lines_have_room_again_when_one_leaves() -> None:
-    lines = Lines(room=2)
-    for index in range(3):
-        lines.join("a", index)
-    waiting = asyncio.create_task(lines.room())
-    await asyncio.sleep(0)
-    assert not waiting.done()
+def test_contacts_with_the_same_key_are_ready_one_after_another_in_the_order_of_claiming() -> None:
+    schedule = Schedule()
+    jobs = [a_job(index) for index in range(3)]
 
-    lines.leave("a")
+    assert [schedule.claim(job) for job in jobs] == [True, False, False]
+    assert schedule.take(0.0) is None
+    for job, following in itertools.pairwise(jobs):
+        assert schedule.release(job)
+        assert schedule.take(0.0) is following
+    assert not schedule.release(jobs[-1])
+    assert schedule.claim(a_job(3))
+    assert len(schedule) == 0
 
-    await waiting
+
+def test_retry_is_taken_when_it_is_due_before_what_is_ready_and_keeps_its_key() -> None:
+    schedule = Schedule()
+    first, second, other = a_job(0), a_job(1), a_job(2, "b")
+    schedule.claim(first)
+    schedule.claim(second)
+    schedule.retry_at(first, 10.0)
+    schedule.make_ready(other)
+
+    assert schedule.next_due == 10.0
+    assert schedule.waiting == 2
+    assert schedule.take(9.9) is other
+    assert schedule.take(9.9) is None
+    assert schedule.take(10.0) is first
+    assert schedule.next_due is None
+    assert schedule.release(first)
+    assert schedule.take(10.0) is second
+
+
+def test_retries_that_are_due_together_are_taken_in_the_order_in_which_they_came() -> None:
+    schedule = Schedule()
+    jobs = [a_job(index, str(index)) for index in range(5)]
+    for job in jobs:
+        schedule.retry_at(job, 1.0)
+
+    assert [schedule.take(1.0) for _ in jobs] == jobs
+
+
+def test_clear_takes_all_in_input_order_and_frees_their_keys() -> None:
+    schedule = Schedule()
+    jobs = [a_job(0), a_job(1), a_job(2, "b"), a_job(3, "c")]
+    schedule.claim(jobs[0])
+    schedule.claim(jobs[1])
+    schedule.retry_at(jobs[3], 5.0)
+    schedule.make_ready(jobs[2])
+
+    assert schedule.clear() == jobs[1:]
+    assert len(schedule) == 0
+    assert not schedule.release(jobs[0])
 
 
 class Watching(HeldPlatform):
     """Fails where two of one key are in flight together."""
 
-    async def send(self, contact: Contact, call: Call) -> int:
+    async def answer(self, contact: Contact, deadline: float | None) -> int:
         assert key_of(contact) not in map(key_of, self.in_flight)
-        return await super().send(contact, call)
+        return await super().answer(contact, deadline)
 
 
 def numbers_by_key(sent: list[Contact]) -> dict[Any, list[int]]:
@@ -155,15 +191,6 @@ async def test_long_line_of_equal_keys_is_read_ahead_within_bounds() -> None:
 
 
 @in_held_time
-async def test_memory_of_keys_ends_with_the_run() -> None:
-    stream = stream_of(updates(n % 5 + 1 for n in range(50)), HeldPlatform())
-
-    await collect(stream)
-
-    assert not stream._lines._lines
-
-
-@in_held_time
 async def test_one_place_and_equal_keys_in_backoff_do_not_deadlock() -> None:
     failed: set[str | None] = set()
 
@@ -179,24 +206,3 @@ async def test_one_place_and_equal_keys_in_backoff_do_not_deadlock() -> None:
 
     assert len(report.ids) == 40
     assert [outcome.attempts for outcome in report.outcomes] == [2] * 40
-
-
-async def test_one_place_in_line_is_for_one_of_all_who_wait_for_it() -> None:
-    lines = Lines(room=2)
-    lines.join("key", 0)
-    waiting: list[int] = []
-
-    async def wait_in_line(index: int) -> None:
-        await lines.room()
-        lines.join("key", index)
-        waiting.append(index)
-
-    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
-        for index in range(1, 9):
-            tasks.create_task(wait_in_line(index))
-        await asyncio.sleep(0)
-        for expected in range(2, 9):
-            assert len(waiting) == expected
-            lines.leave("key")
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)

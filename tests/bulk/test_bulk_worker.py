@@ -31,7 +31,6 @@ from contactsdk import (
     UncertainError,
 )
 from contactsdk.bulk import collect
-from contactsdk.retry import Call
 
 PATIENT = RetryPolicy(base_s=1000.0, max_wait_s=1000.0, deadline_s=None)
 RACE = RateLimitedError("race", retry_after_s=0.0)
@@ -379,7 +378,7 @@ async def test_rate_cap_holds_for_a_whole_run() -> None:
 async def test_no_more_is_read_once_the_platform_is_given_up(more: list[Any]) -> None:
     # While all wait, one that left before tells that the platform asks for too long a wait.
     class Asking(HeldPlatform):
-        async def send(self, contact: Contact, call: Call) -> int:
+        async def answer(self, contact: Contact, deadline: float | None) -> int:
             await asyncio.sleep({0: 0.3, 1: 0.1}.get(number(contact), 0.305))
             asked_s = {0: 1000.0, 1: 5.0}.get(number(contact))
             if asked_s is not None:
@@ -399,7 +398,7 @@ async def test_wait_for_the_first_place_counts_neither_as_patience_nor_as_time()
     class Slow(HeldPlatform):
         """Declines each of four once, and then keeps them; throttles the last one once."""
 
-        async def send(self, contact: Contact, call: Call) -> int:
+        async def answer(self, contact: Contact, deadline: float | None) -> int:
             self.sent.append(contact)
             is_first = self.sent.count(contact) == 1
             if number(contact) < 4 and is_first:
@@ -428,7 +427,7 @@ async def test_request_that_is_sent_again_at_once_does_not_wait_for_itself(
     class Stale(HeldPlatform):
         """Is away, and when it is back, refuses the first request for its date."""
 
-        async def send(self, contact: Contact, call: Call) -> int:
+        async def answer(self, contact: Contact, deadline: float | None) -> int:
             self.sent.append(contact)
             if len(self.sent) <= 6:
                 raise UnavailableError("away")
