@@ -1,7 +1,6 @@
 """One call: encode, sign, send, read the answer, perhaps again."""
 
 import asyncio
-import contextlib
 import datetime
 import functools
 import math
@@ -30,7 +29,7 @@ from contactsdk.errors import (
     UncertainError,
     converted,
 )
-from contactsdk.journal import Account, JournalRun, SqliteJournal
+from contactsdk.journal import Account, SqliteJournal
 from contactsdk.models import Contact, Item
 from contactsdk.retry import (
     Call,
@@ -255,9 +254,7 @@ class ContactClient:
             concurrency=concurrency,
             rate_per_s=rate_per_s,
             give_up_s=give_up_s,
-            journal=None
-            if journal is None
-            else functools.partial(JournalRun, journal, self._account),
+            journal=None if journal is None else functools.partial(journal.open_run, self._account),
             on_progress=on_progress,
         )
 
@@ -297,14 +294,14 @@ class ContactClient:
         """See, before anything is sent, that this whole input is the one that was recorded.
 
         Rows may have been appended since. A run with the journal looks at each item as it comes,
-        and sends nothing from the first one that differs on.
+        and sends nothing from the first one that differs on. The file is opened to read only; one
+        that is not there yet has recorded nothing.
 
         Raises:
             JournalError: It is not, and `number` names the first item that differs; or the journal
                 cannot be used.
         """
-        with contextlib.closing(JournalRun(journal, self._account)) as run:
-            run.check(contacts)
+        journal.check_account(contacts, self._account)
 
     async def aclose(self) -> None:
         """Close the session, if this client made it. Calls in flight end with an error."""

@@ -130,7 +130,7 @@ class Sender:
     async def _intend(self, journal: JournalRun, index: int, contact: Contact, call: Call) -> None:
         # Last: of a run that dies while it waits for the platform nothing is in doubt.
         try:
-            await journal.intend(index, contact)
+            await journal.record_intent(index, contact)
         except BaseException:
             self._pacer.forget(call.left_at)
             raise

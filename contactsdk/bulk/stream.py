@@ -66,7 +66,7 @@ class OutcomeStream:
         concurrency: int,
         rate_per_s: float | None = None,
         give_up_s: float = 300.0,
-        journal: Callable[[], JournalRun] | None = None,
+        journal: Callable[[], Awaitable[JournalRun]] | None = None,
         on_progress: OnProgress | None = None,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -122,7 +122,7 @@ class OutcomeStream:
         if self._runner is not None:
             raise RuntimeError("a stream runs once: make another")
         if self._open_journal is not None:
-            self._journal = self._sender.journal = self._open_journal()
+            self._journal = self._sender.journal = await self._open_journal()
         self._runner = asyncio.create_task(self._run())
         self._is_open = True
         return self
@@ -141,7 +141,7 @@ class OutcomeStream:
             await _wait_out(self._runner)
         finally:
             if self._journal is not None:
-                self._journal.close()
+                await self._journal.close()
         if not self._runner.cancelled():
             self._runner.result()
 
@@ -169,7 +169,7 @@ class OutcomeStream:
             async with self._tasks as tasks:
                 self._input.start(tasks)
                 if self._journal is not None:
-                    self._helpers.append(tasks.create_task(self._journal.write_on()))
+                    self._helpers.append(tasks.create_task(self._journal.write_loop()))
                 if self._on_progress is not None:
                     self._helpers.append(tasks.create_task(self._tick()))
                 for _ in range(self._concurrency):
@@ -183,7 +183,7 @@ class OutcomeStream:
             raise
         finally:
             for index, item in sorted(self._input.taken.items()):
-                self._settle(self._unsent(index, item))
+                self._settle(await self._unsent(index, item))
             self._report_progress()
             self._handover.end()
 
@@ -203,8 +203,11 @@ class OutcomeStream:
                 if index is None:
                     break
                 item = source.taken[index]
-                # Nothing is awaited since it was taken, so items are recalled in input order.
-                recorded = None if journal is None else self._recall(journal, index, item)
+                recorded = None
+                if journal is not None:
+                    while journal.needs_load(index):
+                        await journal.load(index)
+                    recorded = self._recall(journal, index, item)
                 if recorded is not None:
                     is_news = recorded.state is State.SENT  # then it is uncertain now
                     await self._hand_out(
@@ -233,12 +236,13 @@ class OutcomeStream:
 
     def _recall(self, journal: JournalRun, index: int, item: Item) -> JournalRow | None:
         is_safe = isinstance(item, Contact) and repeat_safe(item, self._policy)
-        return journal.recall(index, item, repeat_safe=is_safe)
+        return journal.recall(index, item, idempotent=is_safe)
 
-    def _unsent(self, index: int, item: Item) -> Outcome:
+    async def _unsent(self, index: int, item: Item) -> Outcome:
         """What is told of an item that the run did not come to."""
         if self._journal is not None:
             with contextlib.suppress(JournalError):  # then nothing is known of it
+                await self._journal.load(index)
                 recorded = self._recall(self._journal, index, item)
                 if recorded is not None:
                     return _recalled(index, item, recorded)
@@ -254,7 +258,7 @@ class OutcomeStream:
         """Settle it, once it is on record if it is news of an item, and wait for room."""
         try:
             if self._journal is not None and news_of is not None:
-                await self._journal.settle(
+                await self._journal.record_outcome(
                     outcome.index, news_of, outcome.id, outcome.error, outcome.attempts
                 )
         except JournalError as error:
