@@ -152,8 +152,9 @@ def import_(
         _fail("--resend-uncertain is about what a journal recorded: use --journal")
     ending = Ending()
     record_of_run = None
+    lines: dict[int, int] = {}
     if journal is not None and not dry_run:
-        record_of_run = SqliteJournal(journal, resend_uncertain=resend_uncertain)
+        record_of_run = SqliteJournal(journal, resend_uncertain=resend_uncertain, line_of=lines.get)
     with _errors_as_exits():
         format = format or format_of(file)
         client = None if dry_run else _client(url, key, secret_file, concurrency)
@@ -196,6 +197,7 @@ def import_(
                         give_up_s=give_up,
                         journal=record_of_run,
                         on_progress=show,
+                        lines=lines,
                         on_interrupt=lambda: None if quiet else _complain(_STOPPING),
                     )
                 )

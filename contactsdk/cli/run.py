@@ -99,18 +99,19 @@ async def import_rows(
     give_up_s: float,
     journal: SqliteJournal | None,
     on_progress: OnProgress,
+    lines: dict[int, int],
     on_interrupt: Callable[[], None],
 ) -> Ending:
     """Send every row of `source`, `record` what became of it, and close the client.
 
     `piped` says that reading a row may have to wait. With `record_rest`, a run that ends early also
-    reads the rest of its input, to record that none of it was started.
+    reads the rest of its input, to record that none of it was started. `lines` holds the line of
+    each contact in flight, by its number.
 
     Raises:
         ValueError: `concurrency`, `rate_per_s` or `give_up_s` is out of its range.
         JournalError: The journal cannot be used.
     """
-    lines = {} if journal is None else journal.lines
     feed: Feed = PipeFeed(source) if piped else FileFeed(source)
     held: dict[int, Row] = {}
 

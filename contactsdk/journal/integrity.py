@@ -1,0 +1,65 @@
+"""How a journal proves that it is whole: a keyed hash of each row, and their sum.
+
+The sum is kept beside the rows and changes in the same transaction. So a row that is missing, old,
+changed or added shows when all of them are added up again, in whatever order they were written.
+The key is the journal's salt, which is in the file: whoever can read a journal can check it. It
+tells damage and changes by other programs, not a forger, nor an older copy of the whole journal.
+"""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any, Final, Self
+
+from attrs import frozen
+
+from contactsdk.journal.store import StoredRow
+
+_MODULUS: Final = 2**128
+
+
+class RowHash:
+    """The hash of a row of one journal: `row_hash(row)`."""
+
+    def __init__(self, salt: bytes) -> None:
+        self._keyed: Any = blake2b(key=salt, digest_size=16)
+
+    def __call__(self, row: StoredRow) -> int:
+        number, line, digest, key, state, id_, error, attempts, settled, batch_id, position, _ = row
+        plain = f"{number} {line} {state} {id_} {attempts} {settled:d} {position} {batch_id!r}"
+        hash_ = self._keyed.copy()
+        hash_.update(b"%b\0%b%b\0%b" % (plain.encode(), digest, key or b"", error or b""))
+        return int.from_bytes(hash_.digest(), "big")
+
+
+@frozen
+class Checksum:
+    """How many rows there are, and the sum of their hashes."""
+
+    count: int
+    """How many rows there are."""
+    total: int
+    """The sum of their hashes, modulo 2**128."""
+
+    @classmethod
+    def of(cls, hashes: Iterable[int]) -> Self:
+        """That of rows with these hashes."""
+        found = tuple(hashes)
+        return cls(len(found), sum(found) % _MODULUS)
+
+    @classmethod
+    def of_no_rows(cls, salt: bytes, account: bytes) -> Self:
+        """That of a journal without rows, which proves whose it is."""
+        hash_ = blake2b(account, key=salt, digest_size=16, person=b"account")
+        return cls(0, int.from_bytes(hash_.digest(), "big"))
+
+    def plus(self, other: "Checksum") -> "Checksum":
+        """That of the rows of both."""
+        return Checksum(self.count + other.count, (self.total + other.total) % _MODULUS)
+
+    def minus(self, other: "Checksum") -> "Checksum":
+        """That of these rows without the others."""
+        return Checksum(self.count - other.count, (self.total - other.total) % _MODULUS)
+
+    def stored(self) -> tuple[int, bytes]:
+        """As it is kept beside the rows."""
+        return self.count, self.total.to_bytes(16, "big")

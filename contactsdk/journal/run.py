@@ -1,0 +1,322 @@
+"""The rules of a durable run: what a recorded row means for the next run, and group commit.
+
+That a contact is about to be sent (its intent) is written before its bytes leave, and what became
+of it before that is handed out. So a row that says "sent" is one that may or may not have been
+applied. Where rows are kept is a store's business, see `Store`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final, Self
+
+from attrs import evolve
+
+from contactsdk.errors import ContactError, JournalError, UnavailableError, UncertainError
+from contactsdk.journal.identity import Account, Digests, changed_item, content_of, other_account
+from contactsdk.journal.rows import JournalRow, State, pack_error, state_of
+from contactsdk.journal.store import PAGE_NUMBERS, Store, StoredRow
+from contactsdk.models import Contact, Item
+
+_logger: Final = logging.getLogger("contactsdk")
+
+_NO_PAGE: Final = -1
+_MAYBE_APPLIED: Final = (State.SENT, State.UNCERTAIN)
+
+
+class JournalRun:
+    """A journal in use by one run of one account.
+
+    `start` it, keep `write_loop` running, and `close` it. Of each item, `recall` tells first if it
+    is to be sent, after a `load` where one is needed. Then come an intent for each attempt, which
+    is withdrawn where it was not applied, and one outcome.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        digests: Digests,
+        *,
+        line_of: Callable[[int], int | None] | None = None,
+        resend_uncertain: bool = False,
+    ) -> None:
+        self._store = store
+        self._digests = digests
+        self._line_of = line_of
+        self._resend_uncertain = resend_uncertain
+        self._end = store.end
+        self._loading = asyncio.Lock()
+        self._page_number = _NO_PAGE
+        self._page: dict[int, StoredRow] = {}
+        self._last_sent: Mapping[bytes, int] = {}
+        self._open_rows: dict[int, StoredRow] = {}
+        self._in_doubt: set[int] = set()
+        self._group = _Group()
+        self._wanted = asyncio.Event()
+
+    @classmethod
+    async def start(
+        cls,
+        store: Store,
+        account: Account,
+        *,
+        line_of: Callable[[int], int | None] | None = None,
+        resend_uncertain: bool = False,
+    ) -> Self:
+        """Begin a run of this account on an opened store, which is closed where that fails.
+
+        A journal of another account is begun anew where nothing in it is or may be applied, as
+        after a run with a wrong secret.
+
+        Args:
+            line_of: The line of an item in its file, by its number.
+            resend_uncertain: Send uncertain contacts again, but one that was sent again later.
+
+        Raises:
+            JournalError: It belongs to another account, or cannot be used.
+        """
+        try:
+            digests = Digests.of(store.salt, account.secret)
+            mine = digests.of_account(account)
+            if mine != store.account:
+                if await store.may_be_applied():
+                    raise other_account(store.name)
+                await store.begin_anew(mine)
+        except BaseException:
+            await store.close(())
+            raise
+        return cls(store, digests, line_of=line_of, resend_uncertain=resend_uncertain)
+
+    def needs_load(self, number: int) -> bool:
+        """Whether `load` has to be awaited before this item can be recalled."""
+        return number < self._end and number // PAGE_NUMBERS != self._page_number
+
+    async def load(self, number: int) -> None:
+        """Have the rows at hand that stand near this number in the input.
+
+        Raises:
+            JournalError: They cannot be read, or were damaged since the journal was opened.
+        """
+        async with self._loading:
+            if not self.needs_load(number):
+                return
+            page = number // PAGE_NUMBERS
+            rows = await self._store.read_page(page)
+            keys = {row.key for row in rows if row.key is not None and self._may_be_resent(row)}
+            self._last_sent = await self._store.last_sent(keys) if keys else {}
+            self._page = {row.number: row for row in rows}
+            self._page_number = page
+
+    def recall(self, number: int, item: Item, *, idempotent: bool) -> JournalRow | None:
+        """What became of this item in an earlier run; `None` if it is to be sent.
+
+        Each item is recalled before anything of it is recorded, in input order.
+
+        Raises:
+            JournalError: It is another item than the recorded one.
+            RuntimeError: Its rows are not at hand: `load` comes first.
+        """
+        if number >= self._end:
+            return None
+        if self.needs_load(number):
+            raise RuntimeError(f"the rows around item {number} were not loaded")
+        row = self._page.get(number)
+        if row is None:
+            return None
+        content = content_of(item)
+        if row.digest != self._digests.of_content(content):
+            raise changed_item(number)
+        recorded = self._what_stands(row, idempotent=idempotent)
+        if recorded is None:
+            self._open_rows[number] = row._replace(content=content)
+            if row.state in _MAYBE_APPLIED:
+                self._in_doubt.add(number)
+        return recorded
+
+    def is_in_doubt(self, number: int) -> bool:
+        """Whether what is sent now may have been applied by an earlier run."""
+        return number in self._in_doubt
+
+    def batch_of(self, number: int) -> tuple[str, int | None] | None:
+        """The batch that this item was last sent with, as its id and the place in it, from 0.
+
+        After `recall`, of an item that is in doubt: the platform may still have the batch's
+        results. `None` where it was sent alone, and where it is not open.
+        """
+        row = self._open_rows.get(number)
+        return None if row is None or row.batch_id is None else (row.batch_id, row.batch_position)
+
+    async def record_intent(
+        self,
+        number: int,
+        contact: Contact,
+        *,
+        batch_id: str | None = None,
+        batch_position: int | None = None,
+    ) -> None:
+        """Have it on record, before its bytes leave, that this contact is being sent.
+
+        It is recorded again once the platform has given the batch it went with an id.
+
+        Raises:
+            JournalError: It cannot be written; nothing must be sent.
+        """
+        known = self._known(number, contact)
+        if (batch_id, batch_position) != (known.batch_id, known.batch_position):
+            known = known._replace(batch_id=batch_id, batch_position=batch_position)
+            self._open_rows[number] = known
+        await self._durable(_changed(known, State.SENT))
+
+    def withdraw(self, number: int, contact: Contact) -> None:
+        """Note that what was sent was not applied.
+
+        That is written with the next group; until then it counts as one that may be applied.
+        """
+        self._add(_changed(self._known(number, contact), State.NOT_APPLIED))
+
+    async def record_outcome(
+        self,
+        number: int,
+        item: Item,
+        id_: int | None,
+        error: ContactError | None,
+        attempts: int,
+        *,
+        settled: bool = False,
+    ) -> None:
+        """Have it on record what became of an item, before that is handed out.
+
+        `settled` says that it was found by a look-up.
+
+        Raises:
+            JournalError: It cannot be written; it may count as in flight from here on.
+        """
+        known = self._known(number, item)
+        self._open_rows.pop(number, None)
+        self._in_doubt.discard(number)
+        await self._durable(
+            _changed(known, state_of(error), id_, pack_error(error), attempts, settled)
+        )
+
+    async def write_loop(self) -> None:
+        """Write what is to be written, much at a time, until it is cancelled.
+
+        To be cancelled once nobody records anything any more; `close` writes what is left.
+        """
+        while await self._wanted.wait():
+            self._wanted.clear()
+            group, self._group = self._group, _Group()
+            try:
+                await self._store.write(tuple(group.rows.values()))
+            except JournalError as error:
+                group.end(error)
+            except BaseException:
+                group.end(JournalError(f"{self._store.name}: the run ended while this was written"))
+                raise
+            else:
+                group.end(None)
+
+    async def close(self) -> None:
+        """Write what is left, and let go of the journal."""
+        try:
+            await self._store.close(tuple(self._group.rows.values()))
+        except JournalError as error:
+            # What was not applied counts as in flight then; nothing that was promised is lost.
+            _logger.warning("the end of the journal was not written: %s", error)
+
+    def _may_be_resent(self, row: StoredRow) -> bool:
+        """Whether it matters for this row if a later one of the same contact was sent."""
+        return row.state == State.NOT_APPLIED or (
+            self._resend_uncertain and row.state in _MAYBE_APPLIED
+        )
+
+    def _what_stands(self, row: StoredRow, *, idempotent: bool) -> JournalRow | None:
+        """What an earlier run's row says for good; `None` where it is to be sent."""
+        was_sent_later = row.key is not None and self._last_sent.get(row.key, -1) > row.number
+        match row.state:
+            case State.SUCCEEDED | State.REJECTED | State.INVALID:
+                return row.public()
+            case State.NOT_APPLIED:
+                # An older update must not win over a newer one. A plain add changes nobody's.
+                if not (idempotent and was_sent_later):
+                    return None
+                late = "not applied, and a later one of the same contact was sent"
+                return evolve(row.public(), error=UnavailableError(late))
+            case State.SENT if idempotent:
+                return None
+        if self._resend_uncertain and not was_sent_later:
+            return None
+        recorded = row.public()
+        unknown = UncertainError("sent by an earlier run that ended before an answer came")
+        return recorded if recorded.error else evolve(recorded, error=unknown)
+
+    def _known(self, number: int, item: Item) -> StoredRow:
+        """What is known of an item from the start, digested once for all that becomes of it."""
+        row = self._open_rows.get(number)
+        if row is None:
+            content = content_of(item)
+            row = self._open_rows[number] = StoredRow(
+                number=number,
+                line=None if self._line_of is None else self._line_of(number),
+                digest=self._digests.of_content(content),
+                key=self._digests.of_key(item) if isinstance(item, Contact) else None,
+                state="",
+                id=None,
+                error=None,
+                attempts=0,
+                settled=False,
+                batch_id=None,
+                batch_position=None,
+                content=content,
+            )
+        return row
+
+    def _add(self, row: StoredRow) -> "_Group":
+        self._group.rows[row.number] = row
+        self._wanted.set()
+        return self._group
+
+    async def _durable(self, row: StoredRow) -> None:
+        written = asyncio.get_running_loop().create_future()
+        self._add(row).waiting.append(written)
+        if (error := await written) is not None:
+            raise error
+
+
+def _changed(
+    known: StoredRow,
+    state: State,
+    id_: int | None = None,
+    error: bytes | None = None,
+    attempts: int = 0,
+    settled: bool = False,
+) -> StoredRow:
+    """The same row in another state."""
+    # Not _replace, which takes four times as long, twice for each contact.
+    return StoredRow(
+        known.number,
+        known.line,
+        known.digest,
+        known.key,
+        state.value,
+        id_,
+        error,
+        attempts,
+        settled,
+        known.batch_id,
+        known.batch_position,
+        known.content,
+    )
+
+
+class _Group:
+    """What is written together, the last row of each number, and who waits for that."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, StoredRow] = {}
+        self.waiting: list[asyncio.Future[JournalError | None]] = []
+
+    def end(self, error: JournalError | None) -> None:
+        for written in self.waiting:
+            if not written.done():  # else its task was cancelled
+                written.set_result(error)

@@ -1,0 +1,210 @@
+"""What is wrong with a journal's SQLite file, found before anything in it is believed."""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from itertools import groupby
+from typing import Any, Final
+
+from attrs import frozen
+
+from contactsdk.errors import JournalError
+from contactsdk.journal.integrity import Checksum, RowHash
+from contactsdk.journal.rows import State
+from contactsdk.journal.store import PAGE_NUMBERS, StoredRow
+
+APPLICATION: Final = 0x434F4E54  # "CONT"
+"""The application id in the header of the file."""
+VERSION: Final = 2
+"""The version of the format, in the header of the file."""
+TABLES: Final = (
+    "CREATE TABLE head (salt BLOB NOT NULL, account BLOB NOT NULL, count INTEGER NOT NULL, "
+    "total BLOB NOT NULL)",
+    "CREATE TABLE rows (number INTEGER PRIMARY KEY, line INTEGER, digest BLOB NOT NULL, key BLOB, "
+    "state TEXT NOT NULL, id INTEGER, error BLOB, attempts INTEGER NOT NULL, "
+    "settled INTEGER NOT NULL, batch_id TEXT, batch_position INTEGER)",
+)
+"""What makes the tables, as SQLite keeps it; the columns of `rows` are those of a `StoredRow`."""
+
+_MAYBE_APPLIED: Final = (State.SENT.value, State.SUCCEEDED.value, State.UNCERTAIN.value)
+_HEADER_BYTES: Final = 100
+_MAGIC: Final = b"SQLite format 3\0"
+_WITHOUT_WAL: Final = b"\1\1"
+
+_REMEDY: Final = (
+    "Nothing was sent. Put back a copy that was made after its last run; or look up on the "
+    "platform which contacts are there, and send the others with a new journal"
+)
+
+_MEANINGS: Final[dict[int, str]] = {
+    sqlite3.SQLITE_BUSY: "another run is using it, or a program reads it",
+    sqlite3.SQLITE_CORRUPT: f"damaged. {_REMEDY}",
+    sqlite3.SQLITE_NOTADB: f"damaged. {_REMEDY}",
+    sqlite3.SQLITE_READONLY: "read-only (the file, its folder or its file system): it can be read, "
+    "but no run can record anything in it",
+}
+
+
+@frozen(eq=False)
+class Head:
+    """What a journal says of itself and of its rows."""
+
+    salt: bytes
+    """Random bytes that all digests and hashes depend on."""
+    account: bytes
+    """Digest of the account."""
+    checksum: tuple[int, bytes]
+    """The checksum of all rows, as `Checksum.stored` gives it."""
+
+
+def side_path(path: str) -> str:
+    """The side file of a journal, in which SQLite keeps what would undo a change in the making."""
+    return f"{path}-journal"
+
+
+def damaged(path: str, what: str) -> JournalError:
+    """The error of a journal that does not prove itself whole."""
+    return JournalError(f"{path}: damaged: {what}. {_REMEDY}")
+
+
+def in_use(path: str) -> JournalError:
+    """The error of a journal that somebody else has locked."""
+    return JournalError(f"{path}: {_MEANINGS[sqlite3.SQLITE_BUSY]}")
+
+
+@contextmanager
+def errors_of(path: str) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into a `JournalError` about this file."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        code = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # the rest of it says more than we do
+        raise JournalError(f"{path}: {_MEANINGS.get(code, exc)}") from exc
+    except OSError as exc:
+        raise JournalError(f"{path}: {exc.strerror or exc}") from exc
+
+
+def check_surroundings(path: str) -> bool:
+    """See that only files are there that belong together; whether the journal is one of them.
+
+    Raises:
+        JournalError: A side file is there without its journal, or one that is none of a journal's.
+    """
+    for strange in (f"{path}-wal", f"{path}-shm"):
+        if os.path.lexists(strange):
+            raise JournalError(
+                f"{path}: {strange} is there, so another program has it open or left it behind. "
+                "Nothing was sent: let that program close it"
+            )
+    if os.path.lexists(path):
+        return True
+    if os.path.lexists(side_path(path)):
+        raise JournalError(
+            f"{path}: there is no such file, but its side file {side_path(path)}: the journal was "
+            "moved or removed. Nothing was sent: put it back; or remove the side file too, to "
+            "begin a new journal, with which all contacts are sent anew"
+        )
+    return False
+
+
+def check_header(path: str) -> None:
+    """See that the file is a journal of this version.
+
+    To be called with the side file locked: that this opens and closes the file undoes the locks
+    that SQLite may have on it in this process.
+
+    Raises:
+        JournalError: It is not.
+        OSError: It cannot be read.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise JournalError(f"{path}: this is no file, so it cannot be a journal")
+    with open(path, "rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if not header:
+        raise damaged(path, "the file is empty, which no journal ever is")
+    if not header.startswith(_MAGIC):
+        raise JournalError(f"{path}: this is no journal of contactsdk, and no SQLite file at all")
+    if int.from_bytes(header[68:72], "big") != APPLICATION:
+        raise JournalError(f"{path}: this is no journal of contactsdk")
+    if (version := int.from_bytes(header[60:64], "big")) != VERSION:
+        raise JournalError(
+            f"{path}: a journal of version {version}, and this release of contactsdk reads version "
+            f"{VERSION}: use the release that made it"
+        )
+    if header[18:20] != _WITHOUT_WAL:
+        raise JournalError(
+            f"{path}: another program switched it to a write-ahead log. Nothing was sent: let that "
+            "program switch it back (PRAGMA journal_mode = PERSIST)"
+        )
+
+
+def read_head(connection: sqlite3.Connection, path: str) -> Head:
+    """The one row of the table `head`.
+
+    Raises:
+        JournalError: The tables are not those of a journal.
+    """
+    tables = connection.execute("SELECT sql FROM sqlite_schema ORDER BY name").fetchall()
+    if tables != [(table,) for table in TABLES]:
+        raise damaged(path, "another program changed its tables")
+    heads = connection.execute("SELECT salt, account, count, total FROM head").fetchall()
+    if len(heads) != 1:
+        raise damaged(path, "what it says of itself is missing")
+    salt, account, count, total = heads[0]
+    return Head(salt, account, (count, total))
+
+
+def may_be_applied(connection: sqlite3.Connection) -> bool:
+    """Whether any recorded contact is, or may be, applied."""
+    query = "SELECT 1 FROM rows WHERE state IN (?, ?, ?) LIMIT 1"
+    return connection.execute(query, _MAYBE_APPLIED).fetchone() is not None
+
+
+def stored(
+    connection: sqlite3.Connection, query: str, path: str
+) -> Generator[tuple[Any, ...], None, None]:
+    """What a query finds; to be closed before its connection is.
+
+    Raises:
+        JournalError: It cannot be read.
+    """
+    with errors_of(path), closing(connection.execute(query)) as rows:
+        yield from rows
+
+
+def verified_pages(
+    connection: sqlite3.Connection, path: str
+) -> Generator[tuple[int, Checksum], None, None]:
+    """Read all rows; each page that has any, with the checksum of its rows alone.
+
+    Only once it has come to its end, the journal is proved whole. To be closed before its
+    connection is.
+
+    Raises:
+        JournalError: Rows are missing, changed or added, or the file is damaged otherwise.
+    """
+    with errors_of(path):
+        head = read_head(connection, path)
+        if (found := connection.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
+            raise damaged(path, str(found[0]).replace("\n", " "))
+    try:
+        row_hash = RowHash(head.salt)
+        whole = Checksum.of_no_rows(head.salt, head.account)
+        with closing(stored(connection, "SELECT * FROM rows ORDER BY number", path)) as rows:
+            for page, of_page in groupby(rows, lambda row: row[0] // PAGE_NUMBERS):
+                checksum = Checksum.of(row_hash(StoredRow(*row)) for row in of_page)
+                whole = whole.plus(checksum)
+                yield page, checksum
+    except (TypeError, ValueError) as exc:  # a value of a type that was never written
+        raise damaged(path, "another program changed its rows") from exc
+    if whole.stored() != head.checksum:
+        count, recorded = whole.count, head.checksum[0]
+        raise damaged(
+            path,
+            f"it has {count} rows, and should have {recorded}"
+            if count != recorded
+            else "some of its rows are not what was recorded last",
+        )

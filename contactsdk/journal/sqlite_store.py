@@ -1,0 +1,194 @@
+"""The store behind `SqliteJournal`: rows in a SQLite file, of which a checksum is kept."""
+
+import asyncio
+import concurrent.futures  # loads its threads where they are asked for
+import os
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from typing import Final, Self, TypeVar
+
+from contactsdk.journal.identity import Account, Digests
+from contactsdk.journal.integrity import Checksum, RowHash
+from contactsdk.journal.rows import State
+from contactsdk.journal.sqlite_checks import (
+    check_surroundings,
+    damaged,
+    errors_of,
+    may_be_applied,
+    read_head,
+    verified_pages,
+)
+from contactsdk.journal.sqlite_file import Durability, JournalFile, make, open_to_write
+from contactsdk.journal.store import PAGE_NUMBERS, StoredRow
+
+_T = TypeVar("_T")
+
+_WRITE: Final = "REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITE_CHECKSUM: Final = "UPDATE head SET count = ?, total = ?"
+_READ_ROW: Final = "SELECT * FROM rows WHERE number = ?"
+_READ_PAGE: Final = "SELECT * FROM rows WHERE number >= ? AND number < ? ORDER BY number"
+_MAKE_LATEST: Final = (
+    "CREATE TEMP TABLE latest (key BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID"
+)
+_FILL_LATEST: Final = (
+    "INSERT INTO latest SELECT key, max(number) FROM rows "
+    "WHERE key IS NOT NULL AND state != ? GROUP BY key"
+)
+_FIND_LATEST: Final = "SELECT key, number FROM latest WHERE key = ?"
+_NO_ROWS: Final = Checksum(0, 0)
+
+
+class SqliteStore:
+    """The rows of a journal in a SQLite file; see `Store` for what each method does."""
+
+    def __init__(
+        self, file: JournalFile, durability: Durability, pages: Mapping[int, Checksum]
+    ) -> None:
+        head = read_head(file.connection, file.path)
+        self.name = file.path
+        self.salt = head.salt
+        self.account = head.account
+        self._file = file
+        self._connection = file.connection
+        # Without waiting for the disk, a write takes less than handing it to a thread would.
+        is_slow = durability == "power"
+        self._thread = concurrent.futures.ThreadPoolExecutor(1) if is_slow else None
+        self._row_hash = RowHash(head.salt)
+        self._pages = pages
+        self._pages_read = 0
+        self._has_latest = False
+        self._checksum = Checksum.of_no_rows(head.salt, head.account)
+        for checksum in pages.values():
+            self._checksum = self._checksum.plus(checksum)
+        (last,) = file.connection.execute("SELECT max(number) FROM rows").fetchone()
+        self.end = self._written_end = 0 if last is None else last + 1
+        self._hashes_sent: dict[int, int] = {}  # of what is in flight, by number
+
+    @classmethod
+    async def open(cls, path: str, durability: Durability, account: Account) -> Self:
+        """Open or make the file; other tasks go on while all of it is checked.
+
+        Raises:
+            JournalError: It is no journal, is damaged, in use, or cannot be written.
+        """
+        if not check_surroundings(path):
+            salt = os.urandom(16)
+            make(path, salt, Digests.of(salt, account.secret).of_account(account))
+        file = open_to_write(path, durability)
+        try:
+            pages: dict[int, Checksum] = {}
+            with closing(verified_pages(file.connection, path)) as verified:
+                for page, checksum in verified:
+                    pages[page] = checksum
+                    await asyncio.sleep(0)
+            with errors_of(path):
+                return cls(file, durability, pages)
+        except BaseException:
+            file.close()
+            raise
+
+    async def may_be_applied(self) -> bool:
+        return await self._run(lambda: may_be_applied(self._connection))
+
+    async def begin_anew(self, account: bytes) -> None:
+        await self._run(lambda: self._begin_anew(account))
+
+    async def read_page(self, page: int) -> Sequence[StoredRow]:
+        return await self._run(lambda: self._read_page(page))
+
+    async def last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
+        return await self._run(lambda: self._last_sent(keys))
+
+    async def write(self, rows: Sequence[StoredRow]) -> None:
+        await self._run(lambda: self._write(rows))
+
+    async def close(self, rows: Sequence[StoredRow]) -> None:
+        # Nothing is awaited: it is called when an event loop is being torn down, too.
+        if self._file.is_foreign:
+            return
+        if self._thread is not None:
+            self._thread.shutdown()
+        try:
+            with errors_of(self.name):
+                self._write(rows)
+        finally:
+            self._file.close()
+
+    async def _run(self, step: Callable[[], _T]) -> _T:
+        self._file.check_process()
+        with errors_of(self.name):
+            if self._thread is None:
+                return step()
+            # Shielded: what waits for the thread is done all the same.
+            loop = asyncio.get_running_loop()
+            return await asyncio.shield(loop.run_in_executor(self._thread, step))
+
+    def _begin_anew(self, account: bytes) -> None:
+        checksum = Checksum.of_no_rows(self.salt, account)
+        with self._transaction():
+            self._connection.execute("DELETE FROM rows")
+            query = "UPDATE head SET account = ?, count = ?, total = ?"
+            self._connection.execute(query, (account, *checksum.stored()))
+        self.account, self._checksum = account, checksum
+        self.end = self._written_end = 0
+
+    def _read_page(self, page: int) -> Sequence[StoredRow]:
+        first = page * PAGE_NUMBERS
+        found = self._connection.execute(_READ_PAGE, (first, first + PAGE_NUMBERS))
+        rows = [StoredRow(*row) for row in found]
+        # A page that was read before may have changed: this run has written some of its rows.
+        if page >= self._pages_read:
+            self._pages_read = page + 1
+            if Checksum.of(map(self._row_hash, rows)) != self._pages.get(page, _NO_ROWS):
+                raise damaged(self.name, "another program changed it while a run was using it")
+        return rows
+
+    def _last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
+        if not self._has_latest:
+            # In a temporary file of SQLite's own: few runs need it, and not for long.
+            self._connection.execute(_MAKE_LATEST)
+            self._connection.execute(_FILL_LATEST, (State.NOT_APPLIED.value,))
+            self._has_latest = True
+        found = (self._connection.execute(_FIND_LATEST, (key,)).fetchone() for key in keys)
+        return dict(row for row in found if row is not None)
+
+    def _write(self, rows: Sequence[StoredRow]) -> None:
+        if not rows:
+            return
+        rows = sorted(rows)
+        hashes = {row.number: self._row_hash(row) for row in rows}
+        with self._transaction():
+            before = [hash_ for row in rows if (hash_ := self._hash_of(row.number)) is not None]
+            self._connection.executemany(_WRITE, [row[:-1] for row in rows])
+            checksum = self._checksum.minus(Checksum.of(before)).plus(Checksum.of(hashes.values()))
+            self._connection.execute(_WRITE_CHECKSUM, checksum.stored())
+        self._checksum = checksum
+        self._written_end = max(self._written_end, rows[-1].number + 1)
+        for row in rows:
+            if row.state == State.SENT:
+                self._hashes_sent[row.number] = hashes[row.number]
+            else:
+                self._hashes_sent.pop(row.number, None)
+        self._file.check_place()
+
+    def _hash_of(self, number: int) -> int | None:
+        """The hash of a row as it is recorded; `None` where there is none of this number."""
+        if number >= self._written_end:
+            return None
+        known = self._hashes_sent.get(number)
+        if known is not None:
+            return known
+        row = self._connection.execute(_READ_ROW, (number,)).fetchone()
+        return None if row is None else self._row_hash(StoredRow(*row))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
