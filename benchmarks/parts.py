@@ -13,13 +13,14 @@ import contextlib
 import timeit
 from collections.abc import Callable, Iterator
 
+from contactsdk.slots import Slots
+
 from benchmarks.measuring import Table, show
 from benchmarks.rivals import BODY, CONTACT, CREDENTIALS
 from contactsdk import Contact, RateLimitedError, RetryPolicy, UnavailableError, UncertainError
 from contactsdk.deadlines import Deadline, Deadlines
 from contactsdk.retry import Call, may_resend, repeat_safe
 from contactsdk.signing import sign
-from contactsdk.slots import Slots
 from contactsdk.transport import Body
 from contactsdk.wire import encode, read_id
 

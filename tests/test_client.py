@@ -465,9 +465,7 @@ class TestLog:
 
         await client.add_or_update(ADD)
 
-        assert re.fullmatch(
-            r"the clocks are 3\d{3} s apart", caplog.records[0].getMessage()
-        )
+        assert re.fullmatch(r"the clocks are 3\d{3} s apart", caplog.records[0].getMessage())
 
 
 class TestFind:

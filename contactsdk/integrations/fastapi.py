@@ -12,8 +12,8 @@ async def add_or_update(contact: ContactBody, client: ContactClientDep) -> int:
 """
 
 import json
-import math
 import logging
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeAlias, cast

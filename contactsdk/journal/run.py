@@ -167,12 +167,12 @@ class JournalRun:
             self._open_rows[number] = known
         await self._durable(_changed(known, State.SENT))
 
-    def withdraw(self, number: int, contact: Contact) -> None:
+    def withdraw(self, number: int, item: Item) -> None:
         """Note that what was sent was not applied.
 
         That is written with the next group; until then it counts as one that may be applied.
         """
-        self._add(_changed(self._known(number, contact), State.NOT_APPLIED))
+        self._add(_changed(self._known(number, item), State.NOT_APPLIED))
 
     async def record_outcome(
         self,

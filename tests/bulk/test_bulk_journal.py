@@ -249,7 +249,7 @@ async def test_worker_that_fails_ends_the_run_and_loses_nothing(
     async def fail(*_: Any) -> None:
         raise LookupError("a mistake of ours")
 
-    monkeypatch.setattr(JournalRun, "settle", fail)
+    monkeypatch.setattr(JournalRun, "record_outcome", fail)
     async with client.stream(contacts(3), journal=journal, concurrency=1) as outcomes:
         delivered = []
         while (outcome := await outcomes.next()) is not None:
@@ -266,10 +266,11 @@ async def test_what_an_earlier_run_left_in_doubt_stays_so_where_this_one_does_no
     add = a_contact(email="same@example.com")
     items = [add, evolve(add, update_if_exists=True)]  # one after the other
     once = RetryPolicy(attempts=1)
-    sandbox.script(Fault(FaultKind.UNAVAILABLE), Fault(FaultKind.HANG_AFTER_WRITE))
     async with ContactClient(
         sandbox.url, Credentials(sandbox.key, sandbox.secret), retry=once
     ) as impatient:
+        await impatient.ping()  # then the first contact does not go alone
+        sandbox.script(Fault(FaultKind.UNAVAILABLE), Fault(FaultKind.HANG_AFTER_WRITE))
         async with impatient.stream(items, journal=journal, concurrency=1) as stream:
             await anext(stream)
             while len(sandbox.ledger.writes) == 0:
@@ -277,7 +278,7 @@ async def test_what_an_earlier_run_left_in_doubt_stays_so_where_this_one_does_no
 
         sandbox.script(Fault(FaultKind.HANG_BEFORE_WRITE))
         async with impatient.stream(items, journal=journal, concurrency=2) as stream:
-            while len(sandbox.ledger.requests) == 2:
+            while len(sandbox.ledger.requests) == 3:
                 await asyncio.sleep(0.001)
 
     assert [type(outcome.error) for outcome in stream.undelivered] == [

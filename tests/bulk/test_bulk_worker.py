@@ -31,6 +31,7 @@ from contactsdk import (
     UncertainError,
 )
 from contactsdk.bulk import collect
+from contactsdk.errors import StaleDateError
 
 PATIENT = RetryPolicy(base_s=1000.0, max_wait_s=1000.0, deadline_s=None)
 RACE = RateLimitedError("race", retry_after_s=0.0)
@@ -421,24 +422,24 @@ async def test_wait_for_the_first_place_counts_neither_as_patience_nor_as_time()
 
 @pytest.mark.parametrize("is_given_up", [False, True])
 @in_held_time
-async def test_request_that_is_sent_again_at_once_does_not_wait_for_itself(
-    is_given_up: bool,
-) -> None:
+async def test_stale_date_in_an_outage_is_sent_again_at_once(is_given_up: bool) -> None:
     class Stale(HeldPlatform):
         """Is away, and when it is back, refuses the first request for its date."""
 
         async def answer(self, contact: Contact, deadline: float | None) -> int:
             self.sent.append(contact)
+            self.sent_at.append(now())
             if len(self.sent) <= 6:
                 raise UnavailableError("away")
             if len(self.sent) == 7:
-                assert call.resend_turn is not None
-                await call.resend_turn(call)
-                if is_given_up:
-                    raise UnavailableError("away", retry_after_s=1000.0)
+                raise StaleDateError("old")
+            if is_given_up:
+                raise UnavailableError("away", retry_after_s=1000.0)
             return 1
 
-    report = await collect(stream_of(many(20), Stale(), concurrency=4))
+    platform = Stale()
+    report = await collect(stream_of(many(20), platform, concurrency=4))
 
     assert len(report.ids) == (0 if is_given_up else 20)
     assert (report.stopped_by is None) is not is_given_up
+    assert platform.sent_at[7] == platform.sent_at[6]
