@@ -13,13 +13,12 @@ import contextlib
 import timeit
 from collections.abc import Callable, Iterator
 
-from contactsdk.slots import Slots
-
 from benchmarks.measuring import Table, show
 from benchmarks.rivals import BODY, CONTACT, CREDENTIALS
 from contactsdk import Contact, RateLimitedError, RetryPolicy, UnavailableError, UncertainError
 from contactsdk.deadlines import Deadline, Deadlines
-from contactsdk.retry import Call, may_resend, repeat_safe
+from contactsdk.limiter import Limiter
+from contactsdk.retry import Delivery, decide, is_idempotent
 from contactsdk.signing import sign
 from contactsdk.transport import Body
 from contactsdk.wire import encode, read_id
@@ -36,13 +35,13 @@ def _refused() -> None:
 
 def tables(quick: bool) -> Iterator[Table]:
     """One table, in the order of a call."""
-    policy, slots = RetryPolicy(), Slots(1)
-    add = Call(repeat_safe=False)
+    policy, limiter = RetryPolicy(), Limiter(1)
+    add = Delivery(False, 0.0, None, attempts=1)
     uncertain, unavailable = UncertainError("late"), UnavailableError("never sent")
 
-    def take_and_give_back() -> None:
-        slots.take_at_once()
-        slots.give_back()
+    def acquire_and_release() -> None:
+        limiter.acquire_nowait()
+        limiter.release()
 
     parts: dict[str, Callable[[], object]] = {
         "make a contact with an email": lambda: Contact(
@@ -50,14 +49,14 @@ def tables(quick: bool) -> Iterator[Table]:
         ),
         "make a contact without": lambda: Contact(id=1, first_name="Bobby", last_name="Smith"),
         "encode it": lambda: encode(CONTACT),
-        "what is known of its call": lambda: Call(repeat_safe=repeat_safe(CONTACT, policy)),
-        "a slot": take_and_give_back,
+        "what is known of its call": lambda: Delivery(is_idempotent(CONTACT, policy), 0.0, None),
+        "the limiter": acquire_and_release,
         "the body that proves": lambda: Body(BODY, on_write=_refused),
         "sign it": lambda: sign(CREDENTIALS, BODY, target=_TARGET, now=1e9),
         "read an id": lambda: read_id(200, {}, _ANSWER),
         "read a refusal": _refused,
-        "decide on an uncertain add": lambda: may_resend(uncertain, add),
-        "decide on one never sent": lambda: may_resend(unavailable, add),
+        "decide on an uncertain add": lambda: decide(uncertain, add, 0.0, policy),
+        "decide on one never sent": lambda: decide(unavailable, add, 0.0, policy),
     }
     number = 100 if quick else 20_000
     rows = [

@@ -14,10 +14,13 @@ class ForeignAnswers:
 
     A 403, 404 or 405 without the platform's JSON may be about one contact, whose text a firewall
     does not let pass, or about all of them, such as after a wrong address. Which of the two is
-    known once another contact succeeds, or once three contacts in a row were answered so.
+    known once another contact succeeds, or once three contacts in a row were answered so. After
+    the last attempt of a contact it counts if any call succeeded before; `is_proven` says that one
+    did before the run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_proven: bool = False) -> None:
+        self._is_proven = is_proven
         self._successes = 0
         self._since_success: set[int] = set()
         self._successes_before: dict[int, int] = {}
@@ -46,8 +49,13 @@ class ForeignAnswers:
             f"not applied: HTTP {error.http_status} from something between here and the platform, "
             "such as a firewall",
         )
-        if index not in self._successes_before:
-            self._successes_before[index] = self._successes
-        elif self._successes > self._successes_before.pop(index):
+        before = self._successes_before.setdefault(index, self._successes)
+        if self._successes > before:
+            del self._successes_before[index]
             return Fail(undecided)
         return undecided
+
+    def judge_last(self, index: int, error: ContactError, undecided: ContactError) -> ContactError:
+        """The error of a contact that is still undecided after its last attempt."""
+        self._successes_before.pop(index, None)
+        return undecided if self._successes or self._is_proven else error

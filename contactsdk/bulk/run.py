@@ -84,7 +84,7 @@ class Run:
         self.clock = asyncio.get_running_loop().time
         self.outcomes = OutcomeQueue(bound=options.concurrency)
         self.schedule = Schedule()
-        self.foreign_answers = ForeignAnswers()
+        self.foreign_answers = ForeignAnswers(is_proven=is_proven)
         self.journal: JournalRun | None = None
         self.in_flight = 0
         self.throttled = 0

@@ -151,8 +151,8 @@ class Worker:
         now, policy, patience_s = run.now(), run.options.policy, run.options.give_up_s
         decision = decide(judged, job.delivery, now, policy, is_free=is_free, patience_s=patience_s)
         if isinstance(decision, Fail) and judged is not error:
-            # Undecided to the end, with no other contact that succeeded: it is the set-up.
-            return Fail(final_error(error, job.delivery))
+            last = run.foreign_answers.judge_last(job.index, error, judged)
+            return Fail(final_error(last, job.delivery))
         return decision
 
     def _record_result(self, job: Job, turn: Turn, error: ContactError) -> bool:
