@@ -29,12 +29,12 @@ from contactsdk.signing import API_VERSION, Credentials, sign
 from contactsdk.transport import (
     Body,
     UnusableConnectionError,
-    announcing_connection,
     check_loop,
     connection_limit,
     is_mocked,
     make_session,
     may_try_another,
+    middlewares_for,
     transport_error,
 )
 
@@ -239,7 +239,7 @@ class Requester:
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=True,
-            middlewares=(announcing_connection(body),) if hdrs.EXPECT in session.headers else (),
+            middlewares=middlewares_for(body, own_session=self._owns_session),
         )
         if body.sent is False:
             body.seal()

@@ -24,7 +24,7 @@ class Body(aiohttp.Payload):
 
     Args:
         content: Its bytes.
-        start_timeout: Called when the connection is had, and again before the bytes are handed
+        start_timeout: Called once there is a connection, and again before the bytes are handed
             over; where it raises, they are not.
         before_send: Called last. Where it raises, nothing is sent, and `refused_by` is its error.
     """
@@ -56,7 +56,7 @@ class Body(aiohttp.Payload):
         self.refused_by = None
         self.connection_error = None
         self.watch = None
-        self.start_timeout = start_timeout
+        self._start_timeout = start_timeout
         self._before_send = before_send
 
     @property
@@ -70,17 +70,25 @@ class Body(aiohttp.Payload):
         """As text."""
         return self.content.decode(encoding, errors)
 
+    async def connected(self, protocol: ResponseHandler) -> None:
+        """Begin the timeout, on a connection that can be used.
+
+        Raises:
+            ClientError: It cannot, and nothing was sent.
+        """
+        if not await self._is_usable(protocol):
+            self.connection_error = protocol.exception() or _unusable()
+            raise self.connection_error
+        self._start_timeout()
+
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Mark it, and hand it over.
 
         Raises:
-            ClientError: The connection is not for it, and nothing was sent.
+            ClientError: The connection cannot be used, and nothing was sent.
         """
-        protocol = cast("ResponseHandler", cast("StreamWriter", writer).protocol)
-        if not await self._is_usable(protocol):
-            self.connection_error = protocol.exception() or _unusable()
-            raise self.connection_error
-        self.start_timeout()
+        # Once more: aiohttp may have waited since it had the connection.
+        await self.connected(cast("ResponseHandler", cast("StreamWriter", writer).protocol))
         if self._before_send is not None:
             try:
                 self._before_send()
@@ -105,7 +113,7 @@ class Body(aiohttp.Payload):
 
     def seal(self) -> bool | None:
         """`sent`, for good: from here on it is handed to nobody."""
-        self.start_timeout = _refuse
+        self._start_timeout = _refuse
         return self.sent
 
 

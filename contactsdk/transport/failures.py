@@ -47,7 +47,7 @@ def transport_error(
     why = ended or _reason(chain)
     for each in chain:
         _scrub(each)
-    if _is_certificate_alert(chain) and (not sent or _nothing_came(body)):
+    if _is_certificate_alert(chain) and (not sent or _is_unanswered(body)):
         return SetupError(
             "the platform, or a proxy before it, does not accept the client's TLS certificate, or "
             f"misses one: hand in a session whose connector has it ({why})"
@@ -80,7 +80,7 @@ def may_try_another(exc: Exception, bodies: Sequence[Body]) -> bool:
     why = exc if isinstance(exc, UnusableConnectionError) else body.connection_error
     if why is None or body.seal() or _is_certificate_alert(list(_chain(why))):
         return False
-    new = sum(each.watch is None or each.watch.is_fresh for each in bodies)
+    new = sum(each.watch is None or each.watch.is_new for each in bodies)
     return new < _NEW_CONNECTIONS and len(bodies) < _USED_CONNECTIONS
 
 
@@ -123,8 +123,9 @@ def _words(exc: BaseException) -> str:
     return getattr(exc, "strerror", None) or f"{type(exc).__name__} was raised, see the cause"
 
 
-def _nothing_came(body: Body | None) -> bool:
-    return body is not None and body.watch is not None and body.watch.is_fresh
+def _is_unanswered(body: Body | None) -> bool:
+    watch = None if body is None else body.watch
+    return watch is not None and watch.is_new and not watch.something_came
 
 
 def _is_certificate_alert(chain: list[BaseException]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import StreamWriter
 from aiohttp.typedefs import LooseHeaders
@@ -73,11 +74,13 @@ class Request(aiohttp.ClientRequest):
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         """Write it, and give the response that is then to be read."""
-        body = self._body
-        if not isinstance(body, Body) or body.size > _AT_ONCE_BYTES or self._traces:
+        body, protocol = self._body, _protocol(conn)
+        if not isinstance(body, Body):
             return await super().send(conn)
-        assert conn.protocol is not None  # noqa: S101  # it is just connected
-        writer = StreamWriter(conn.protocol, self.loop)
+        if body.size > _AT_ONCE_BYTES or self._traces:
+            await body.connected(protocol)
+            return await super().send(conn)
+        writer = StreamWriter(protocol, self.loop)
         await writer.write_headers(f"POST {self.url.raw_path_qs} HTTP/1.1", self.headers)
         await body.write(writer)
         writer.set_eof()
@@ -109,23 +112,30 @@ def check_loop(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop) 
         )
 
 
-def announcing_connection(body: Body) -> aiohttp.ClientMiddlewareType:
-    """A middleware that starts the timeout of the body when the connection is had.
+def middlewares_for(body: Body, *, own_session: bool) -> tuple[aiohttp.ClientMiddlewareType, ...]:
+    """What makes aiohttp's own requests tell the body of the connection as soon as it is had.
 
-    Only where the server is first asked for leave (`Expect: 100-continue`) does the body itself
-    notice later than that.
+    Else the body would learn of it after aiohttp has begun to read, also what had come before; or
+    after the server was asked for leave (`Expect: 100-continue`), however long that took.
     """
+    if own_session and _IS_KNOWN:
+        return ()
 
-    async def announce(
+    async def tell(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         send = request.send
 
-        async def start_and_send(conn: Connection) -> aiohttp.ClientResponse:
-            body.start_timeout()
+        async def tell_and_send(conn: Connection) -> aiohttp.ClientResponse:
+            await body.connected(_protocol(conn))
             return await send(conn)
 
-        request.send = start_and_send  # type: ignore[method-assign]  # of this one request
+        request.send = tell_and_send  # type: ignore[method-assign]  # of this one request
         return await handler(request)
 
-    return announce
+    return (tell,)
+
+
+def _protocol(conn: Connection) -> ResponseHandler:
+    assert conn.protocol is not None  # noqa: S101  # it was just connected
+    return conn.protocol

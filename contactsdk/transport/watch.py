@@ -15,12 +15,15 @@ _TURNS: Final = 10  # of the loop, in which what lies unread is read; a few woul
 class Watch:
     """Stands between a transport and its protocol for good, and notes whether anything came."""
 
-    is_fresh: bool
-    """Nothing has come so far, since the first request that was to be sent on the connection."""
+    is_new: bool
+    """No answer has been read on the connection so far."""
+
+    something_came: bool
+    """Since the last answer, or ever on a new connection."""
 
     def __init__(self, transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:
-        self.is_fresh = True
-        self._something_came = False
+        self.is_new = True
+        self.something_came = False
         self._is_lost = False
         self._transport = transport
         self._protocol = protocol
@@ -39,11 +42,11 @@ class Watch:
 
     def answered(self) -> None:
         """The answer to the last request has been read: what comes from here on is none."""
-        self._something_came = False
+        self.is_new = self.something_came = False
 
     def is_silent(self) -> bool | None:
         """Whether nothing came that would be taken for an answer; `None` where `look` is needed."""
-        if self._something_came or self._transport.is_closing():
+        if self.something_came or self._transport.is_closing():
             return False
         return None if self._readable(0) else True
 
@@ -65,8 +68,7 @@ class Watch:
 
     def data_received(self, data: bytes) -> None:
         """Note that something came, and pass it on."""
-        self.is_fresh = False
-        self._something_came = True
+        self.something_came = True
         self._pass_on(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
