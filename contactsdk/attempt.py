@@ -7,9 +7,10 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import aiohttp
+from aiohttp import hdrs
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -21,13 +22,26 @@ from contactsdk.errors import (
     ContactError,
     SetupError,
     StaleDateError,
+    UnavailableError,
     converted,
 )
 from contactsdk.limiter import Limiter
 from contactsdk.signing import API_VERSION, Credentials, sign
-from contactsdk.transport import Body, connection_limit, make_session, transport_error
+from contactsdk.transport import (
+    Body,
+    UnusableConnectionError,
+    check_loop,
+    connection_limit,
+    is_mocked,
+    make_session,
+    may_try_another,
+    middlewares_for,
+    transport_error,
+)
 
 _T = TypeVar("_T")
+
+_Answer: TypeAlias = tuple[int, Mapping[str, str], bytes]
 
 _logger: Final = logging.getLogger("contactsdk")
 
@@ -41,7 +55,7 @@ class Requester:
 
     Raises:
         ValueError: An argument is wrong; the message says what is expected.
-        TypeError: `credentials` are no `Credentials`.
+        TypeError: `credentials` are no `Credentials`, or `session` is no aiohttp session.
     """
 
     max_connections: int | None
@@ -73,6 +87,9 @@ class Requester:
         if credentials is not None and not isinstance(credentials, Credentials):
             kind = type(credentials).__name__  # a value could be the secret
             raise TypeError(f"credentials must be Credentials(key, secret) or None, not {kind}")
+        if session is not None and not isinstance(session, aiohttp.ClientSession):
+            kind = f"{type(session).__module__}.{type(session).__qualname__}"
+            raise TypeError(f"session must be an aiohttp.ClientSession or None, not {kind}")
         if session is not None and trace_configs:
             raise ValueError("trace_configs belong to the session: give them to the one you made")
         self._base = _checked_base_url(base_url)
@@ -92,6 +109,7 @@ class Requester:
         self._limiter = Limiter(self.max_connections or sys.maxsize)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadlines: Deadlines  # made for the loop
+        self._unsent: set[Deadline] = set()  # of attempts that have sent nothing so far
         self._is_closed = False
 
     @property
@@ -108,10 +126,12 @@ class Requester:
         """The running event loop, which has to be the one that was first used.
 
         Raises:
-            RuntimeError: It is another one.
+            RuntimeError: It is another one, or that of the session is.
         """
         loop = asyncio.get_running_loop()
         if self._loop is None:
+            if self._session is not None:
+                check_loop(self._session, loop)
             self._loop, self._deadlines = loop, Deadlines(loop)
         if self._loop is not loop:
             raise RuntimeError(
@@ -143,56 +163,82 @@ class Requester:
         """
         self.running_loop()
         session = self._open()
-        body: Body | None = None
         end = Deadline(self._deadlines, math.inf if deadline is None else deadline)
+        bodies: list[Body] = []  # one for each connection that was tried
+        self._unsent.add(end)
         try:
             with end:
-                has_waited = not self._limiter.acquire_nowait()
-                if has_waited:
+                if not self._limiter.acquire_nowait():
                     await self._limiter.acquire()
                 try:
-                    if has_waited and session.closed:
-                        raise SetupError("never sent: the client was closed meanwhile")
-                    body = Body(
-                        content,
-                        # A function: what mocks sessions may copy a body deeply, but no function.
-                        start_timeout=lambda: end.shorten(self._timeout_s),
-                        before_send=before_send,
-                    )
-                    answer = await self._post(session, url, body)
+                    answer = await self._exchange(session, url, content, bodies, end, before_send)
                 finally:
                     self._limiter.release()
         except asyncio.CancelledError as exc:
             if is_being_cancelled():
-                if body is not None:
+                for body in bodies:
                     body.seal()
                 raise
             # aiohttp cancels what waits for a session that is closed.
-            raise transport_error(exc, body, expired=end.passed) from exc
+            raise self._error(exc, session, bodies, end) from exc
         except ContactError:
             raise
         except Exception as exc:
-            if body is not None and body.refused_by is not None:
-                raise body.refused_by from None
-            raise transport_error(exc, body, expired=end.passed) from exc
+            if bodies and bodies[-1].refused_by is not None:
+                raise bodies[-1].refused_by from None  # aiohttp may have made another of it
+            raise self._error(exc, session, bodies, end) from exc
+        finally:
+            self._unsent.discard(end)
         result = self._read(read, *answer)
         self.has_succeeded = True
         return result
 
     async def aclose(self) -> None:
-        """Close the session, if it was made here. Attempts in flight end with an error.
+        """Make no more attempts: those that have sent nothing end at once, as never sent.
+
+        The session is closed if it was made here, which ends the others too, as uncertain.
 
         Raises:
-            RuntimeError: It was first used in another event loop.
+            RuntimeError: It was first used in another event loop; nothing has changed.
         """
-        self._is_closed = True
-        if self._owns_session and self._session is not None:
+        if self._loop is not None:
             self.running_loop()
+        self._is_closed = True
+        for end in tuple(self._unsent):
+            end.end("the client was closed")
+        if self._owns_session and self._session is not None:
             await self._session.close()
 
-    async def _post(
-        self, session: aiohttp.ClientSession, url: URL, body: Body
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    async def _exchange(
+        self,
+        session: aiohttp.ClientSession,
+        url: URL,
+        content: bytes,
+        bodies: list[Body],
+        end: Deadline,
+        before_send: Callable[[], object] | None,
+    ) -> _Answer:
+        """Send the content once, on the first connection that can be used."""
+
+        # Functions: what mocks sessions may copy a body deeply, but no function.
+        def start_timeout() -> None:
+            end.start_timeout(self._timeout_s)
+
+        def note_sending() -> None:
+            if before_send is not None:
+                before_send()
+            self._unsent.discard(end)
+
+        while True:
+            body = Body(content, start_timeout=start_timeout, before_send=note_sending)
+            bodies.append(body)
+            try:
+                return await self._post(session, url, body)
+            except Exception as exc:
+                if not may_try_another(exc, bodies):
+                    raise
+
+    async def _post(self, session: aiohttp.ClientSession, url: URL, body: Body) -> _Answer:
         response = await session.post(
             url,
             data=body,
@@ -203,16 +249,19 @@ class Requester:
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=True,
-            middlewares=(),
+            middlewares=middlewares_for(body, own_session=self._owns_session),
         )
         if body.sent is False:
+            body.seal()
             response.close()
-            raise aiohttp.ClientConnectionError  # an answer to something else
+            raise _unasked(response)
         # Most answers have come whole by now; `read` would only see so several times.
         if response.content.is_eof() and not session.trace_configs:
             answer = response.content.read_nowait()
         else:
             answer = await response.read()
+        if body.watch is not None:
+            body.watch.answered()
         if not response.closed:
             response.release()  # as after "101 Switching Protocols"
         return response.status, response.headers, answer
@@ -221,7 +270,26 @@ class Requester:
         now = time.time() + self.clock_offset_s
         return sign(self._credentials, body.content, target=url.raw_path_qs, now=now)
 
-    def _read(self, read: Callable[..., _T], status: int, headers: Any, answer: bytes) -> _T:
+    def _error(
+        self,
+        exc: BaseException,
+        session: aiohttp.ClientSession,
+        bodies: Sequence[Body],
+        end: Deadline,
+    ) -> ContactError:
+        if not bodies and self._is_closed:
+            return SetupError("never sent: the client was closed meanwhile")
+        why = end.ended or ("the session was closed" if session.closed else None)
+        body = bodies[-1] if bodies else None
+        return transport_error(exc, body, ended=why, mocked=is_mocked(session))
+
+    def _read(
+        self,
+        read: Callable[[int, Mapping[str, str], bytes], _T],
+        status: int,
+        headers: Mapping[str, str],
+        answer: bytes,
+    ) -> _T:
         try:
             return read(status, headers, answer)
         except AuthenticationError as error:
@@ -244,6 +312,17 @@ class Requester:
         if self._session.closed:
             raise RuntimeError("the session that this client was given is closed")
         return self._session
+
+
+def _unasked(response: aiohttp.ClientResponse) -> Exception:
+    """The error for an answer that came before the body was sent."""
+    if hdrs.EXPECT in response.request_info.headers:
+        return UnavailableError(
+            f"never sent: the server answered HTTP {response.status} to the header Expect of the "
+            "session, and not 100; leave that header out",
+            http_status=response.status,
+        )
+    return UnusableConnectionError("an answer lay on the connection before anything was sent")
 
 
 def _checked_base_url(base_url: str) -> URL:

@@ -3,7 +3,14 @@
 import asyncio
 import math
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+TIMED_OUT: Final = "timed out"
+
+# A timer that is later than this was held up: by a slow callback, a stopped process or a stopped
+# machine. Answers that came meanwhile lie in their sockets, and the loop may read them first.
+_LATE_S: Final = 0.01
+_GRACE_S: Final = 0.5
 
 
 class Deadlines:
@@ -24,11 +31,11 @@ class Deadlines:
     def watch(self, deadline: "Deadline") -> None:
         """End what this deadline is for when it passes, until `forget`."""
         self._running.add(deadline)
-        if deadline.at < self._timer_at:
-            self._set_timer(deadline.at)
+        if deadline.ends_at < self._timer_at:
+            self._set_timer(deadline.ends_at)
 
     def forget(self, deadline: "Deadline") -> None:
-        """It is over."""
+        """What it was for is over."""
         self._running.discard(deadline)
 
     def _set_timer(self, at: float) -> None:
@@ -42,45 +49,65 @@ class Deadlines:
     def _end_late_ones(self) -> None:
         # By the timer's own time: the loop's may be a rounding short of it.
         now = max(self._timer_at, self.loop.time())
-        for deadline in [running for running in self._running if running.at <= now]:
-            self._running.discard(deadline)
-            deadline.pass_()
-        self._set_timer(min((running.at for running in self._running), default=math.inf))
+        for deadline in [running for running in self._running if running.ends_at <= now]:
+            if now - deadline.ends_at > _LATE_S and deadline.may_have_grace:
+                deadline.grant_grace(now + _GRACE_S)
+            else:
+                self._running.discard(deadline)
+                deadline.end(TIMED_OUT)
+        self._set_timer(min((running.ends_at for running in self._running), default=math.inf))
 
 
 class Deadline:
     """What `asyncio.timeout_at` does for the task that enters it, with the timer of all.
 
     `at` is by the clock of the event loop, `inf` for no end. Leaving it raises `TimeoutError` if it
-    has `passed`, but never instead of a cancellation from outside.
+    has `ended` what it is for, but never instead of a cancellation from outside.
     """
 
-    __slots__ = ("_all", "_cancelling", "_is_task_cancelled", "_task", "at", "passed")
+    __slots__ = (
+        "_all",
+        "_cancelling",
+        "_is_task_cancelled",
+        "_task",
+        "at",
+        "ended",
+        "ends_at",
+        "may_have_grace",
+    )
 
     def __init__(self, all_: Deadlines, at: float) -> None:
         self.at = at
-        self.passed = False
+        self.ends_at = at  # later than `at` in a grace
+        self.ended: str | None = None  # why
+        self.may_have_grace = False
         self._is_task_cancelled = False
         self._all = all_
 
-    def shorten(self, timeout_s: float) -> None:
-        """Let it pass in so many seconds, if that is earlier.
+    def start_timeout(self, timeout_s: float) -> None:
+        """Something is about to be sent: let it pass in so many seconds, if that is earlier.
 
         Raises:
-            RuntimeError: It has passed.
+            RuntimeError: It has passed, so nothing may be sent any more.
         """
         now = self._all.loop.time()
-        if self.passed or now >= self.at:
-            self.passed = True  # the timer is late, since the loop was busy
+        if self.ended is None and now >= self.at:
+            self.ended = TIMED_OUT  # the timer is late, since the loop was busy
+        if self.ended is not None:
             raise RuntimeError("the deadline has passed")
-        at = now + timeout_s
-        if at < self.at:
-            self.at = at
+        self.may_have_grace = True
+        if now + timeout_s < self.at:
+            self.at = self.ends_at = now + timeout_s
             self._all.watch(self)
 
-    def pass_(self) -> None:
+    def grant_grace(self, until: float) -> None:
+        """Let an answer that has come be read; once."""
+        self.may_have_grace = False
+        self.ends_at = until
+
+    def end(self, why: str) -> None:
         """End what it is for."""
-        self.passed = True
+        self.ended = why
         self._is_task_cancelled = True
         self._task.cancel()
 

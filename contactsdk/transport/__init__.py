@@ -1,0 +1,25 @@
+"""aiohttp as this SDK uses it: the session, the body that proves "never sent", errors as ours.
+
+What is known of aiohttp's insides is known here alone.
+"""
+
+from contactsdk.transport.body import Body, UnusableConnectionError
+from contactsdk.transport.failures import is_mocked, may_try_another, transport_error
+from contactsdk.transport.session import (
+    check_loop,
+    connection_limit,
+    make_session,
+    middlewares_for,
+)
+
+__all__ = [
+    "Body",
+    "UnusableConnectionError",
+    "check_loop",
+    "connection_limit",
+    "is_mocked",
+    "make_session",
+    "may_try_another",
+    "middlewares_for",
+    "transport_error",
+]

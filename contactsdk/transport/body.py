@@ -1,0 +1,125 @@
+"""The body of a request, which knows whether it was sent."""
+
+from collections.abc import Callable
+from typing import cast
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import StreamWriter
+
+from contactsdk.signing import CONTENT_TYPE
+from contactsdk.transport.watch import Watch
+
+
+class UnusableConnectionError(aiohttp.ClientConnectionResetError):
+    """A connection on which something came that nobody had asked for, or that was closed."""
+
+
+class Body(aiohttp.Payload):
+    """A request body that knows whether its bytes were handed to an open connection.
+
+    aiohttp holds the headers back until the first bytes of the body, and without its body nothing
+    can be applied, so `sent` is proof.
+
+    Args:
+        content: Its bytes.
+        start_timeout: Called once there is a connection, and again before the bytes are handed
+            over; where it raises, they are not.
+        before_send: Called last. Where it raises, nothing is sent, and `refused_by` is its error.
+    """
+
+    sent: bool | None
+    """`True`, on its way; `False`, a request was made of it, and it has not been handed over;
+    `None`, aiohttp has made no request of it."""
+
+    refused_by: Exception | None
+    """What `before_send` raised."""
+
+    connection_error: BaseException | None
+    """Why the connection could not be used: the error that it was lost with, or one that says so.
+    Nothing was sent, and another connection may do."""
+
+    watch: Watch | None
+    """That of the connection which it was to be sent on."""
+
+    def __init__(
+        self,
+        content: bytes,
+        *,
+        start_timeout: Callable[[], object],
+        before_send: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__(content, content_type=CONTENT_TYPE)
+        self.content = content
+        self.sent = None
+        self.refused_by = None
+        self.connection_error = None
+        self.watch = None
+        self._start_timeout = start_timeout
+        self._before_send = before_send
+
+    @property
+    def size(self) -> int:
+        """In bytes; only who makes a request of it asks."""
+        if self.sent is None:
+            self.sent = False
+        return len(self.content)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """As text."""
+        return self.content.decode(encoding, errors)
+
+    async def connected(self, protocol: ResponseHandler) -> None:
+        """Begin the timeout, on a connection that can be used.
+
+        Raises:
+            ClientError: It cannot, and nothing was sent.
+        """
+        if not await self._is_usable(protocol):
+            self.connection_error = protocol.exception() or _unusable()
+            raise self.connection_error
+        self._start_timeout()
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Mark it, and hand it over.
+
+        Raises:
+            ClientError: The connection cannot be used, and nothing was sent.
+        """
+        # Once more: aiohttp may have waited since it had the connection.
+        await self.connected(cast("ResponseHandler", cast("StreamWriter", writer).protocol))
+        if self._before_send is not None:
+            try:
+                self._before_send()
+            except Exception as exc:
+                self.refused_by = exc
+                raise
+        self.sent = True
+        await writer.write(self.content)
+
+    async def _is_usable(self, protocol: ResponseHandler) -> bool:
+        transport = protocol.transport
+        if transport is None:
+            return False
+        self.watch = watch = Watch.of(transport)
+        is_silent = watch.is_silent()
+        if is_silent is None:
+            is_silent = await watch.look()
+        if is_silent and not protocol.should_close:
+            return True
+        await watch.is_lost()  # if it is being closed, then with the error that says why
+        return False
+
+    def seal(self) -> bool | None:
+        """`sent`, for good: from here on it is handed to nobody."""
+        self._start_timeout = _refuse
+        return self.sent
+
+
+def _refuse() -> None:
+    raise _unusable()
+
+
+def _unusable() -> UnusableConnectionError:
+    return UnusableConnectionError(None, "the connection was gone")
