@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import orjson
 
 from contactsdk.errors import UncertainError
-from contactsdk.wire.answers import read_object, whole_number
+from contactsdk.wire.answers import read_object
+from contactsdk.wire.values import whole_number
 
 
 def encode_search(external_id: str, start: int) -> bytes:
