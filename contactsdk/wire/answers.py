@@ -54,6 +54,8 @@ _BY_ERROR_CODE: Final[dict[int | str, type[ContactError]]] = {
 }
 
 _BY_STATUS: Final[dict[int, type[ContactError]]] = {
+    # The address is wrong: a redirect of a POST is not followed.
+    **dict.fromkeys(range(300, 400), SetupError),
     401: AuthenticationError,
     403: AuthenticationError,
     # A wrong address must stop a run, not reject every contact one by one.
@@ -152,8 +154,23 @@ def read_json(status: int, headers: Mapping[str, str], body: bytes) -> Any:
     return answer
 
 
-def refusal(status: int, headers: Mapping[str, str], answer: Any) -> ContactError | None:
-    """The error that an answer reports, given its parsed body; `None` where it reports none."""
+def results_of(answer: Any, status: int) -> list[dict[str, Any]]:
+    """The objects of a list, which comes as an array, or in an object as its `results`.
+
+    Raises:
+        UncertainError: There is no such list.
+    """
+    results = answer.get("results") if isinstance(answer, dict) else answer
+    if not isinstance(results, list) or not all(isinstance(item, dict) for item in results):
+        raise UncertainError("the answer holds no list", http_status=status)
+    return results
+
+
+def refusal(status: int | None, headers: Mapping[str, str], answer: Any) -> ContactError | None:
+    """The error that an answer reports, given its parsed body; `None` where it reports none.
+
+    `status` is `None` for an answer that came within another one.
+    """
     fields: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
     code = _error_code(fields.get("errorCode"))
     specific_code = whole_number(fields.get("specificCode"))
@@ -162,9 +179,7 @@ def refusal(status: int, headers: Mapping[str, str], answer: Any) -> ContactErro
         kind = AuthenticationError
     elif code is not None:
         kind = _BY_ERROR_CODE.get(code, UncertainError)
-    elif 300 <= status <= 399:
-        kind = SetupError
-    elif not 200 <= status <= 299:
+    elif status is not None and not 200 <= status <= 299:
         kind = _BY_STATUS.get(status, UncertainError)
     elif fields.get("success") is False:
         kind = RejectedError
@@ -204,9 +219,12 @@ def _refuse_constant(name: str) -> None:
 
 
 def _message(
-    status: int, headers: Mapping[str, str], answer: Mapping[str, Any], code: int | str | None
+    status: int | None,
+    headers: Mapping[str, str],
+    answer: Mapping[str, Any],
+    code: int | str | None,
 ) -> str:
-    if 300 <= status <= 399 and code is None:
+    if code is None and status is not None and 300 <= status <= 399:
         return f"HTTP {status} redirects to {headers.get('Location', 'nowhere')}; use that address"
     if isinstance(message := answer.get("message"), str) and message:
         return message
