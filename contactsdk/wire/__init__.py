@@ -1,7 +1,8 @@
 """The platform's JSON: pure functions, and the only place that uses the platform's names.
 
-`contact` writes and reads contacts, `answers` says what an answer means, `lookups` finds contacts,
-`definitions` reads what an account declares, `batch` sends many contacts in one request.
+`contact` writes and reads contacts, `answers` says what an answer means, `lookups` lists contacts,
+`matching` says whether a listed one is the one looked for, `definitions` reads what an account
+declares, `batch` sends many contacts in one request.
 """
 
 from contactsdk.wire.answers import (
@@ -40,13 +41,10 @@ from contactsdk.wire.lookups import (
     ListedContact,
     encode_get,
     encode_list,
-    encode_search,
-    matches,
     read_contact,
-    read_found,
     read_page,
-    satisfies,
 )
+from contactsdk.wire.matching import encode_search, matches, read_found, satisfies
 
 __all__ = [
     "FIELD_NAMES",

@@ -57,7 +57,6 @@ def _definition(item: Mapping[str, Any], status: int) -> CustomFieldDefinition:
             "the list holds a custom field without an id or a name", http_status=status
         )
     number = whole_number(item.get("fieldType"))
-    file_types = item.get("fileTypes")
     return CustomFieldDefinition(
         field_id=field_id,
         name=name,
@@ -66,7 +65,7 @@ def _definition(item: Mapping[str, Any], status: int) -> CustomFieldDefinition:
         is_required=_is_true(item.get("isRequired"), absent=False),
         is_active=_is_true(item.get("isActive"), absent=True),
         sort_order=whole_number(item.get("sortOrder")),
-        file_types=tuple(map(str, file_types)) if isinstance(file_types, list) else (),
+        file_types=_texts(item.get("fileTypes")),
     )
 
 
@@ -92,6 +91,10 @@ def _option(item: Any) -> FieldOption | None:
     if label is None or not isinstance(value, str | int) or isinstance(value, bool):
         return None
     return FieldOption(value=value, label=label)
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    return tuple(filter(None, map(_text, values))) if isinstance(values, list) else ()
 
 
 def _text(value: Any) -> str | None:

@@ -21,14 +21,14 @@ from examples import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contactsdk.errors import (
-    InvalidContactError,
-)
+from contactsdk.errors import InvalidContactError
 from contactsdk.models import Contact, CustomField, EmailStatus, ExternalUrl, SmsStatus
 from contactsdk.wire import (
     contact_from,
+    contact_to_json,
     contacts_from,
     encode,
+    platform_path,
 )
 
 # The two examples of the platform's page "Add or Update Contact", word for word but for a comma
@@ -445,6 +445,64 @@ def test_a_contact_with_dates_that_was_written_is_read_back_to_the_same_body(
     contact: Contact,
 ) -> None:
     assert encode(contact_from(sent(contact))) == encode(contact)
+
+
+def test_a_contact_is_given_as_the_json_object_that_is_sent() -> None:
+    assert contact_to_json(a_full_contact()) == {
+        "id": 33884,
+        "externalId": "ext-1",
+        "firstName": "Ada",
+        "lastName": "Archer",
+        "email": "ada@example.com",
+        "phone": "+61 400 000 000",
+        "groups": [{"groupId": 10}, {"groupId": 11}],
+        "customFields": [
+            {"fieldId": 33443, "value": "No"},
+            {"fieldId": 33444, "value": ["red", "blue"]},
+        ],
+        "companies": [4, 5],
+        "status": 2,
+        "smsStatus": 3,
+        "updateIfExists": False,
+        "externalUrls": [{"ref": "crm", "url": "https://crm.example.com/7", "label": "CRM"}],
+        "privacyConsent": True,
+    }
+
+
+@given(contacts(sendable_json))
+def test_a_contact_comes_back_equal_from_its_json(contact: Contact) -> None:
+    assert contact_from(contact_to_json(contact)) == contact
+
+
+def test_a_date_comes_back_from_json_as_the_text_that_is_sent() -> None:
+    contact = an_update(custom_fields={5: datetime.date(2026, 11, 2)})
+    read = contact_from(contact_to_json(contact))
+    assert read == an_update(custom_fields={5: "2026-11-02"})
+    assert encode(read) == encode(contact)
+
+
+@given(contacts(sendable_json | dates))
+def test_the_json_of_a_contact_is_what_is_sent(contact: Contact) -> None:
+    assert json.loads(json.dumps(contact_to_json(contact))) == sent(contact)
+
+
+@pytest.mark.parametrize(
+    ("path", "in_json"),
+    [
+        ((), ()),
+        (("id",), ("id",)),
+        (("first_name",), ("firstName",)),
+        (("groups", 1), ("groups", 1, "groupId")),
+        (("groups", 1, "groupId"), ("groups", 1, "groupId")),
+        (("groups",), ("groups",)),
+        (("custom_fields", 0, "field_id"), ("customFields", 0, "fieldId")),
+        (("custom_fields", 0, "value"), ("customFields", 0, "value")),
+        (("external_urls", 2, "url"), ("externalUrls", 2, "url")),
+        (("fullName",), ("fullName",)),
+    ],
+)
+def test_a_path_is_given_in_the_platforms_names(path: Any, in_json: Any) -> None:
+    assert platform_path(path) == in_json
 
 
 def test_an_add_is_read_back_as_an_add() -> None:
