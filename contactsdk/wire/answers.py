@@ -53,7 +53,7 @@ _BY_ERROR_CODE: Final[dict[int | str, type[ContactError]]] = {
     429: RateLimitedError,
 }
 
-_BY_STATUS: Final[dict[int, type[ContactError]]] = {
+_BY_STATUS: Final[dict[int | None, type[ContactError]]] = {
     # The address is wrong: a redirect of a POST is not followed.
     **dict.fromkeys(range(300, 400), SetupError),
     401: AuthenticationError,
@@ -172,19 +172,20 @@ def refusal(status: int | None, headers: Mapping[str, str], answer: Any) -> Cont
     `status` is `None` for an answer that came within another one.
     """
     fields: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
-    code = _error_code(fields.get("errorCode"))
+    code = _error_code(fields["errorCode"]) if "errorCode" in fields else None
+    is_success = code is None and (status is None or 200 <= status <= 299)
+    if is_success and fields.get("success") is not False:
+        return None
     specific_code = whole_number(fields.get("specificCode"))
     kind: type[ContactError]
-    if code is not None and specific_code == STALE_DATE:
-        kind = AuthenticationError
-    elif code is not None:
-        kind = _BY_ERROR_CODE.get(code, UncertainError)
-    elif status is not None and not 200 <= status <= 299:
-        kind = _BY_STATUS.get(status, UncertainError)
-    elif fields.get("success") is False:
+    if is_success:
         kind = RejectedError
+    elif code is None:
+        kind = _BY_STATUS.get(status, UncertainError)
+    elif specific_code == STALE_DATE:
+        kind = AuthenticationError
     else:
-        return None
+        kind = _BY_ERROR_CODE.get(code, UncertainError)
     additional = fields.get("additionalMessages")
     return kind(
         printable(_message(status, headers, fields, code)),
