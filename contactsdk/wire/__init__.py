@@ -1,7 +1,8 @@
 """The platform's JSON: pure functions, and the only place that uses the platform's names.
 
-`contact` writes and reads contacts, `answers` says what an answer means, `lookups` has the list of
-contacts.
+`contact` writes and reads contacts, `answers` says what an answer means, `lookups` lists contacts,
+`matching` says whether a listed one is the one looked for, `definitions` reads what an account
+declares, `batch` sends many contacts in one request.
 """
 
 from contactsdk.wire.answers import (
@@ -12,6 +13,19 @@ from contactsdk.wire.answers import (
     read_id,
     server_time,
 )
+from contactsdk.wire.batch import (
+    MAX_JOBS,
+    NO_SUCH_BATCH,
+    TOO_MANY_JOBS,
+    JobResult,
+    encode_async,
+    encode_run,
+    is_too_large,
+    job_outcome,
+    read_async_id,
+    read_progress,
+    read_results,
+)
 from contactsdk.wire.contact import (
     FIELD_NAMES,
     contact_from,
@@ -20,21 +34,53 @@ from contactsdk.wire.contact import (
     encode,
     platform_path,
 )
-from contactsdk.wire.lookups import encode_search, read_found
+from contactsdk.wire.definitions import read_custom_fields, read_groups
+from contactsdk.wire.lookups import (
+    ContactFilter,
+    ContactPage,
+    ListedContact,
+    encode_get,
+    encode_list,
+    read_contact,
+    read_page,
+)
+from contactsdk.wire.matching import encode_search, matches, read_found, satisfies
 
 __all__ = [
     "FIELD_NAMES",
+    "MAX_JOBS",
+    "NO_SUCH_BATCH",
     "RACE",
     "STALE_DATE",
+    "TOO_MANY_JOBS",
+    "ContactFilter",
+    "ContactPage",
+    "JobResult",
+    "ListedContact",
     "contact_from",
     "contact_to_json",
     "contacts_from",
     "encode",
+    "encode_async",
+    "encode_get",
+    "encode_list",
+    "encode_run",
     "encode_search",
     "is_foreign",
+    "is_too_large",
+    "job_outcome",
+    "matches",
     "platform_path",
     "read_ack",
+    "read_async_id",
+    "read_contact",
+    "read_custom_fields",
     "read_found",
+    "read_groups",
     "read_id",
+    "read_page",
+    "read_progress",
+    "read_results",
+    "satisfies",
     "server_time",
 ]

@@ -1,12 +1,15 @@
 """What an answer of the platform says: the value that was asked for, or a `ContactError`.
 
-Sources: the platform's pages "Add or Update Contact", "Errors" and "Ping".
+The table is that of design.md, "Classifying an answer"; where no page of the platform says what an
+answer means, it means that the contact may have been applied. Sources: the platform's pages "Add or
+Update Contact", "Exceptions" and "Ping".
+
+`headers` are looked up case-insensitively by their own type, as aiohttp's are.
 """
 
 import datetime
-import re
+import json
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import orjson
@@ -20,7 +23,14 @@ from contactsdk.errors import (
     UnavailableError,
     UncertainError,
 )
-from contactsdk.models.checks import MAX_ID
+from contactsdk.wire.values import (
+    http_date,
+    positive_id,
+    printable,
+    seconds,
+    timestamp,
+    whole_number,
+)
 
 STALE_DATE: Final = 23005
 """The `specific_code` of a request whose date is over five minutes off the platform's clock."""
@@ -28,7 +38,7 @@ STALE_DATE: Final = 23005
 RACE: Final = 24299
 """The `specific_code` of a refusal because the same record was being written at the same time."""
 
-_DIGITS: Final = re.compile(r"[0-9]{1,18}")
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 _BY_ERROR_CODE: Final[dict[int | str, type[ContactError]]] = {
     400: RejectedError,
@@ -43,7 +53,9 @@ _BY_ERROR_CODE: Final[dict[int | str, type[ContactError]]] = {
     429: RateLimitedError,
 }
 
-_BY_STATUS: Final[dict[int, type[ContactError]]] = {
+_BY_STATUS: Final[dict[int | None, type[ContactError]]] = {
+    # The address is wrong: a redirect of a POST is not followed.
+    **dict.fromkeys(range(300, 400), SetupError),
     401: AuthenticationError,
     403: AuthenticationError,
     # A wrong address must stop a run, not reject every contact one by one.
@@ -67,18 +79,22 @@ _BY_STATUS: Final[dict[int, type[ContactError]]] = {
 def read_id(status: int, headers: Mapping[str, str], body: bytes) -> int:
     """The contact's id that an answer to add-or-update names.
 
-    `headers` are looked up case-insensitively by their own type, as aiohttp's are.
-
     Raises:
         ContactError: The answer names none; which subclass says what is known.
     """
-    answer = read_object(status, headers, body)
-    id_ = answer.get("id")
-    if isinstance(id_, str) and _DIGITS.fullmatch(id_):
-        id_ = int(id_)
-    if type(id_) is int and 0 < id_ <= MAX_ID:  # True is an int
-        return id_
-    raise UncertainError("the answer names no contact id", http_status=status)
+    return id_of(read_object(status, headers, body), status)
+
+
+def id_of(answer: Mapping[str, Any], status: int | None) -> int:
+    """The contact's id in an answer that refuses nothing.
+
+    Raises:
+        UncertainError: There is none.
+    """
+    contact_id = positive_id(answer.get("id"))
+    if contact_id is None:
+        raise UncertainError("the answer names no contact id", http_status=status)
+    return contact_id
 
 
 def read_ack(status: int, headers: Mapping[str, str], body: bytes) -> datetime.datetime:
@@ -87,18 +103,15 @@ def read_ack(status: int, headers: Mapping[str, str], body: bytes) -> datetime.d
     Raises:
         ContactError: The answer names none; which subclass says what is known.
     """
-    ack = read_object(status, headers, body).get("ack")
-    try:
-        return datetime.datetime.strptime(
-            str(ack).removesuffix(" UTC"), "%Y-%m-%d %H:%M:%S"
-        ).replace(tzinfo=datetime.UTC)
-    except ValueError:
-        raise UncertainError("the answer holds no time", http_status=status) from None
+    time = timestamp(read_object(status, headers, body).get("ack"))
+    if time is None:
+        raise UncertainError("the answer holds no time", http_status=status)
+    return time
 
 
 def server_time(headers: Mapping[str, str]) -> float | None:
     """Seconds since the epoch by the answer's `Date` header; `None` where it has none to read."""
-    return _seconds(headers.get("Date", ""))
+    return http_date(headers.get("Date", ""))
 
 
 def is_foreign(error: ContactError) -> bool:
@@ -116,44 +129,103 @@ def read_object(status: int, headers: Mapping[str, str], body: bytes) -> dict[st
     Raises:
         ContactError: The answer reports an error, or is not to be trusted.
     """
+    answer = read_json(status, headers, body)
+    if not isinstance(answer, dict):
+        raise _unreadable(status)
+    return answer
+
+
+def read_json(status: int, headers: Mapping[str, str], body: bytes) -> Any:
+    """The JSON value of an answer that reports success; of several actions it is an array.
+
+    Raises:
+        ContactError: The answer reports an error, or is no JSON.
+    """
     try:
-        parsed = orjson.loads(body)
+        answer = orjson.loads(body.removeprefix(_BYTE_ORDER_MARK))
+        is_valid = True
     except orjson.JSONDecodeError:
-        parsed = None
-    is_object = isinstance(parsed, dict)
-    answer: dict[str, Any] = parsed if is_object else {}
+        answer, is_valid = _parse_leniently(body), False
+    error = refusal(status, headers, answer)
+    if error is not None:
+        raise error
+    if not is_valid:
+        raise _unreadable(status)
+    return answer
 
-    code = _error_code(answer) if "errorCode" in answer else None
+
+def results_of(answer: Any, status: int) -> list[dict[str, Any]]:
+    """The objects of a list, which comes as an array, or in an object as its `results`.
+
+    Raises:
+        UncertainError: There is no such list.
+    """
+    results = answer.get("results") if isinstance(answer, dict) else answer
+    if not isinstance(results, list) or not all(isinstance(item, dict) for item in results):
+        raise UncertainError("the answer holds no list", http_status=status)
+    return results
+
+
+def refusal(status: int | None, headers: Mapping[str, str], answer: Any) -> ContactError | None:
+    """The error that an answer reports, given its parsed body; `None` where it reports none.
+
+    `status` is `None` for an answer that came within another one.
+    """
+    fields: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+    code = _error_code(fields["errorCode"]) if "errorCode" in fields else None
+    is_success = code is None and (status is None or 200 <= status <= 299)
+    if is_success and fields.get("success") is not False:
+        return None
+    specific_code = whole_number(fields.get("specificCode"))
     kind: type[ContactError]
-    if code is not None:
-        stale = whole_number(answer.get("specificCode")) == STALE_DATE
-        kind = AuthenticationError if stale else _BY_ERROR_CODE.get(code, UncertainError)
-    elif 300 <= status <= 399:
-        kind = SetupError
-    elif not 200 <= status <= 299:
-        kind = _BY_STATUS.get(status, UncertainError)
-    elif answer.get("success") is False:
+    if is_success:
         kind = RejectedError
-    elif not is_object:
-        kind = UncertainError
+    elif code is None:
+        kind = _BY_STATUS.get(status, UncertainError)
+    elif specific_code == STALE_DATE:
+        kind = AuthenticationError
     else:
-        return answer
-
-    additional = answer.get("additionalMessages")
-    raise kind(
-        _message(status, headers, answer, code),
+        kind = _BY_ERROR_CODE.get(code, UncertainError)
+    additional = fields.get("additionalMessages")
+    return kind(
+        printable(_message(status, headers, fields, code)),
         http_status=status,
         error_code=code,
-        specific_code=whole_number(answer.get("specificCode")),
-        additional_messages=map(str, additional) if isinstance(additional, list) else (),
+        specific_code=specific_code,
+        additional_messages=map(printable, additional) if isinstance(additional, list) else (),
         retry_after_s=_retry_after_s(headers),
     )
 
 
+def _unreadable(status: int) -> UncertainError:
+    return UncertainError(f"HTTP {status} without a readable answer", http_status=status)
+
+
+def _parse_leniently(body: bytes) -> Any:
+    """What a body says that is JSON but for its text; `None` for any other.
+
+    A refusal that repeats what it was sent may hold bytes that are no UTF-8, or a control
+    character, and refuses nevertheless. A success is not read from such a body.
+    """
+    try:
+        return json.loads(
+            body.decode("utf-8-sig", "replace"), strict=False, parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
 def _message(
-    status: int, headers: Mapping[str, str], answer: Mapping[str, Any], code: int | str | None
+    status: int | None,
+    headers: Mapping[str, str],
+    answer: Mapping[str, Any],
+    code: int | str | None,
 ) -> str:
-    if 300 <= status <= 399 and code is None:
+    if code is None and status is not None and 300 <= status <= 399:
         return f"HTTP {status} redirects to {headers.get('Location', 'nowhere')}; use that address"
     if isinstance(message := answer.get("message"), str) and message:
         return message
@@ -162,43 +234,18 @@ def _message(
     return f"HTTP {status} without a readable answer" if code is None else f"error {code}"
 
 
-def _error_code(answer: Mapping[str, Any]) -> int | str | None:
-    code = answer.get("errorCode")
-    number = whole_number(code)
+def _error_code(value: object) -> int | str | None:
+    number = whole_number(value)
     if number is not None:
         return number
-    return str(code) if isinstance(code, str | float) else None
-
-
-def _seconds(http_date: str) -> float | None:
-    try:
-        date = parsedate_to_datetime(http_date)
-    except (ValueError, OverflowError):
-        return None
-    # HTTP dates are in GMT; the old asctime form, which is to be read too, does not say so.
-    return date.replace(tzinfo=date.tzinfo or datetime.UTC).timestamp()
+    return printable(value) if isinstance(value, str | float) else None
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     value = headers.get("Retry-After", "").strip()
-    if not value:
-        return None
-    if _DIGITS.fullmatch(value):
-        return float(value)
+    wait_s = seconds(value)
+    if wait_s is not None:
+        return wait_s
     # A date is read against the answer's own, so that the clocks need not agree.
-    until, now = _seconds(value), server_time(headers)
+    until, now = http_date(value), server_time(headers)
     return None if until is None or now is None else max(0.0, until - now)
-
-
-def whole_number(value: object) -> int | None:
-    """The whole number that a JSON value is or spells in digits; `None` if it is none."""
-    match value:
-        case bool():
-            return None
-        case int():
-            return value
-        case float() if value.is_integer() and abs(value) <= MAX_ID:
-            return int(value)
-        case str() if _DIGITS.fullmatch(value):
-            return int(value)
-    return None

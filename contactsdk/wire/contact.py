@@ -184,6 +184,7 @@ def _read_part(
     problems = _key_problems(item, names)
     if needed not in item:
         problems.append(((names[needed],), "is required"))  # null would do, and clears
+    part = None
     try:
         part = kind(**{name: item.get(key) for key, name in names.items()})
     except InvalidContactError as error:

@@ -1,38 +1,132 @@
-"""What the list of contacts is asked, and what it answers.
+"""How contacts are looked up: one by its id, or a list of those that a filter lets through.
 
-Source: the platform's page "Get Contact List".
+Sources: the platform's pages "Get Contact", "Get Contact List", "Filtering", "Pagination" and
+"Collections".
 """
 
+import datetime
 from collections.abc import Mapping
+from typing import Any, Final
 
 import orjson
+from attrs import field, frozen
 
 from contactsdk.errors import UncertainError
-from contactsdk.wire.answers import read_object, whole_number
+from contactsdk.wire.answers import read_json, read_object, results_of
+from contactsdk.wire.values import encode_timestamp, positive_id, timestamp, whole_number
+
+PER_PAGE: Final = 100
+"""How many contacts of a list are asked for at a time; the platform may give fewer."""
 
 
-def encode_search(external_id: str, start: int) -> bytes:
-    """The body that lists contacts with this external id, from the `start`-th on."""
-    return orjson.dumps({"filter": {"externalId": external_id}, "perPage": 100, "start": start})
+@frozen(kw_only=True)
+class ContactFilter:
+    """Which contacts a list is to hold: those that all of these are true of.
+
+    Texts are meant whole. Which differences of case or blanks the platform passes over is not
+    known.
+    """
+
+    external_id: str | None = field(default=None, repr=False)
+    """The contact's id in another system."""
+    first_name: str | None = field(default=None, repr=False)
+    """The whole first name."""
+    last_name: str | None = field(default=None, repr=False)
+    """The whole last name."""
+    email: str | None = field(default=None, repr=False)
+    """The email address, in any case."""
+    modified_since: datetime.datetime | None = None
+    """Modified then or later; it must know its time zone."""
+    modified_until: datetime.datetime | None = None
+    """Modified then or earlier; it must know its time zone."""
+    company_id: int | None = None
+    """Belongs to this company."""
 
 
-def read_found(
-    external_id: str, status: int, headers: Mapping[str, str], body: bytes
-) -> dict[int, bool]:
-    """The ids on a page of the list, in its order, and whether each has this external id.
+@frozen(kw_only=True)
+class ListedContact:
+    """A contact as a list shows it."""
+
+    id: int
+    """The platform's id."""
+    modified: datetime.datetime | None
+    """When it was last changed, by the platform's clock; `None` where the list does not say."""
+    shown: Mapping[str, Any] = field(repr=False, hash=False)
+    """All that the list shows of it, in the platform's names."""
+
+
+@frozen(kw_only=True)
+class ContactPage:
+    """A part of a list of contacts."""
+
+    contacts: tuple[ListedContact, ...]
+    """In the platform's order, which no page documents."""
+    total: int | None = None
+    """How many contacts the whole list has; `None` where the platform does not say."""
+    start: int | None = None
+    """The place in the list, from 0, of the first of `contacts`; `None` where not said."""
+    per_page: int | None = None
+    """How many the platform gives at a time, which may be fewer than asked; `None` if not said."""
+
+
+def encode_list(
+    contact_filter: ContactFilter, *, start: int = 0, per_page: int = PER_PAGE
+) -> bytes:
+    """The body that lists the contacts of this filter, from the `start`-th on, counted from 0."""
+    wanted = contact_filter
+    since, until = wanted.modified_since, wanted.modified_until
+    criteria = {
+        "externalId": wanted.external_id,
+        "firstName": wanted.first_name,
+        "lastName": wanted.last_name,
+        "email": wanted.email,
+        "fromModifiedDate": None if since is None else encode_timestamp(since),
+        "toModifiedDate": None if until is None else encode_timestamp(until),
+        "companyId": wanted.company_id,
+    }
+    given = {name: value for name, value in criteria.items() if value is not None}
+    return orjson.dumps({"filter": given, "perPage": per_page, "start": start})
+
+
+def read_page(status: int, headers: Mapping[str, str], body: bytes) -> ContactPage:
+    """A page of a list of contacts.
 
     Raises:
         ContactError: The answer is no such page; which subclass says what is known.
     """
-    results = read_object(status, headers, body).get("results")
-    if not isinstance(results, list):
-        raise UncertainError("the answer holds no list of contacts", http_status=status)
-    found: dict[int, bool] = {}
-    for result in results:
-        number = whole_number(result.get("id")) if isinstance(result, dict) else None
-        if number is None or number < 1:
-            raise UncertainError("the list holds a contact without an id", http_status=status)
-        # No page says that the filter is exact.
-        its = result.get("externalId", external_id)
-        found[number] = its is not None and str(its) == external_id
-    return found
+    answer = read_json(status, headers, body)
+    contacts = tuple(_listed(item, status) for item in results_of(answer, status))
+    meta = answer.get("meta") if isinstance(answer, dict) else None
+    if not isinstance(meta, dict):
+        return ContactPage(contacts=contacts)
+    return ContactPage(
+        contacts=contacts,
+        total=whole_number(meta.get("totalResults")),
+        start=whole_number(meta.get("start")),
+        per_page=whole_number(meta.get("perPage")),
+    )
+
+
+def encode_get(contact_id: int) -> bytes:
+    """The body that gets the contact with this id."""
+    return orjson.dumps({"id": contact_id})
+
+
+def read_contact(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """All that the platform shows of a contact, in its names.
+
+    Raises:
+        ContactError: The answer is no contact; which subclass says what is known. A
+            `RejectedError` with the specific code 24096 where there is none of this id.
+    """
+    contact = read_object(status, headers, body)
+    if positive_id(contact.get("id")) is None:
+        raise UncertainError("the answer is no contact with an id", http_status=status)
+    return contact
+
+
+def _listed(item: Mapping[str, Any], status: int) -> ListedContact:
+    contact_id = positive_id(item.get("id"))
+    if contact_id is None:
+        raise UncertainError("the list holds a contact without an id", http_status=status)
+    return ListedContact(id=contact_id, modified=timestamp(item.get("modifiedDate")), shown=item)

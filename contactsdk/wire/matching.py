@@ -1,0 +1,111 @@
+"""Whether a contact of a list is the one that was looked for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from contactsdk.models import Contact
+from contactsdk.wire.contact import contact_to_json
+from contactsdk.wire.equality import same_email, same_phone, same_value
+from contactsdk.wire.lookups import ContactFilter, ListedContact, encode_list, read_page
+from contactsdk.wire.values import whole_number
+
+
+def satisfies(contact_filter: ContactFilter, listed: ListedContact) -> bool:
+    """Whether a listed contact is one that the filter asked for, as far as the list shows.
+
+    No page says that the platform's filters are exact.
+    """
+    wanted, shown, modified = contact_filter, listed.shown, listed.modified
+    texts = {
+        "externalId": wanted.external_id,
+        "firstName": wanted.first_name,
+        "lastName": wanted.last_name,
+        "email": wanted.email,
+    }
+    for name, value in texts.items():
+        if value is not None and name in shown and not _same_field(name, value, shown[name]):
+            return False
+    if modified is not None:
+        # The platform counts in whole seconds.
+        since, until = wanted.modified_since, wanted.modified_until
+        if since is not None and modified < since.replace(microsecond=0):
+            return False
+        if until is not None and modified > until:
+            return False
+    is_given = wanted.company_id is not None and "companies" in shown
+    return not is_given or wanted.company_id in _ids(shown["companies"], "id")
+
+
+def matches(contact: Contact, listed: ListedContact) -> bool:
+    """Whether a listed contact may be what became of `contact`.
+
+    Every field that was sent and that the list shows must be equal, as a value. Where a list shows
+    custom fields, one that is not among them is an empty one.
+    """
+    return all(
+        _same_field(name, value, listed.shown[name])
+        for name, value in contact_to_json(contact).items()
+        if name in listed.shown
+    )
+
+
+def _same_field(name: str, sent: Any, shown: Any) -> bool:
+    match name:
+        case "email":
+            return same_email(sent, shown)
+        case "phone":
+            return same_phone(sent, shown)
+        case "groups":
+            return _ids(sent, "groupId") == _ids(shown, "groupId")
+        case "companies":
+            return _ids(sent, "id") == _ids(shown, "id")
+        case "customFields":
+            return _same_custom_fields(sent, shown)
+        case "externalUrls":
+            return _same_external_urls(sent, shown)
+        case _:
+            return same_value(sent, shown)
+
+
+def _ids(items: Any, key: str) -> set[int | None]:
+    """The ids of a list of ids, or of objects that have one; `None` stands for what has none."""
+    return {
+        whole_number(item.get(key) if isinstance(item, Mapping) else item)
+        for item in (items if isinstance(items, list) else ())
+    }
+
+
+def _same_custom_fields(sent: list[dict[str, Any]], shown: Any) -> bool:
+    values = {whole_number(part.get("fieldId")): part.get("value") for part in _objects(shown)}
+    return all(same_value(part["value"], values.get(part["fieldId"])) for part in sent)
+
+
+def _same_external_urls(sent: list[dict[str, Any]] | None, shown: Any) -> bool:
+    links = _objects(shown)
+    if sent is None:  # which removes all of them
+        return not links
+    urls = {link["ref"]: link.get("url") for link in links if isinstance(link.get("ref"), str)}
+    return all(same_value(link["url"], urls.get(link["ref"])) for link in sent)
+
+
+def _objects(items: Any) -> list[dict[str, Any]]:
+    is_list = isinstance(items, list)
+    return [item for item in items if isinstance(item, dict)] if is_list else []
+
+
+def encode_search(external_id: str, start: int) -> bytes:
+    """The body that lists contacts with this external id, from the `start`-th on."""
+    return encode_list(ContactFilter(external_id=external_id), start=start)
+
+
+def read_found(
+    external_id: str, status: int, headers: Mapping[str, str], body: bytes
+) -> dict[int, bool]:
+    """The ids on a page of the list, in its order, and whether each has this external id.
+
+    Raises:
+        ContactError: The answer is no such page; which subclass says what is known.
+    """
+    wanted = ContactFilter(external_id=external_id)
+    page = read_page(status, headers, body)
+    return {listed.id: satisfies(wanted, listed) for listed in page.contacts}
