@@ -1,19 +1,15 @@
-"""The client: one call is an attempt, a decision, a sleep, and perhaps another attempt."""
+"""The public methods of the SDK."""
 
-import asyncio
 import datetime
 import functools
-import logging
 import os
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Final, Self, TypeAlias, TypeVar, Unpack
+from typing import Any, Final, Self, Unpack
 
 import aiohttp
-from yarl import URL
 
 from contactsdk import wire
-from contactsdk.arguments import check_seconds
 from contactsdk.attempt import Requester
 from contactsdk.bulk import (
     BulkOptions,
@@ -25,33 +21,13 @@ from contactsdk.bulk import (
     collect,
     outcome_stream,
 )
-from contactsdk.errors import (
-    ContactError,
-    RejectedError,
-    SetupError,
-    UnavailableError,
-    UncertainError,
-    converted,
-)
+from contactsdk.calls import Caller
 from contactsdk.journal import Account, SqliteJournal
-from contactsdk.models import Contact, Item
-from contactsdk.pacing import Pacer
-from contactsdk.retry import (
-    Delivery,
-    Fail,
-    RetryBudget,
-    RetryPolicy,
-    decide,
-    describe,
-    is_idempotent,
-)
+from contactsdk.lookups import Lookups
+from contactsdk.models import Contact, CustomFieldDefinition, Group, Item
+from contactsdk.retry import RetryPolicy, is_idempotent
 from contactsdk.signing import Credentials
-
-_T = TypeVar("_T")
-
-_Read: TypeAlias = Callable[[int, Mapping[str, str], bytes], _T]
-
-_logger: Final = logging.getLogger("contactsdk")
+from contactsdk.wire import ContactFilter
 
 DEFAULT_CONCURRENCY: Final = 32
 """How many contacts of a bulk run are in flight at a time, unless the caller says otherwise."""
@@ -109,13 +85,11 @@ class ContactClient:
             trace_configs=trace_configs,
         )
         self._contact_url = self._requester.url("contact", "addOrUpdateContact")
-        self._list_url = self._requester.url("contact", "getContactList")
-        self._ping_url = self._requester.url("test", "ping")
         key, secret = ("", "") if credentials is None else (credentials.key, credentials.secret)
         self._account = Account(url=str(self._contact_url), key=key, secret=secret)
         self._retry = retry
-        self._budget = RetryBudget()
-        self._pacer: Pacer | None = None  # made for the event loop
+        self._caller = Caller(self._requester, retry)
+        self._lookups = Lookups(self._requester, self._caller)
 
     @classmethod
     def from_env(cls) -> Self:
@@ -150,60 +124,9 @@ class ContactClient:
         if not isinstance(contact, Contact):
             raise TypeError(f"contact must be a Contact, not {type(contact).__name__}")
         content = wire.encode(contact)
-        delivery = self._delivery(deadline_s, idempotent=is_idempotent(contact, self._retry))
-        return await self._call(self._contact_url, content, wire.read_id, delivery)
-
-    async def _call(self, url: URL, content: bytes, read: _Read[_T], delivery: Delivery) -> _T:
-        while True:
-            try:
-                result = await self._attempt(url, content, read, delivery)
-            except ContactError as error:
-                delivery.record_failure(error)
-                is_empty = self._budget.is_empty
-                decision = decide(
-                    error, delivery, self._now(), self._retry, is_budget_empty=is_empty
-                )
-                if isinstance(decision, Fail):
-                    raise decision.error  # noqa: B904  # mostly this very error
-                if decision.costs_budget:
-                    self._budget.spend()
-                _logger.info("%s", describe(decision, error, delivery, self._retry))
-            else:
-                self._budget.restore()
-                return result
-            await asyncio.sleep(decision.wait_s)
-
-    async def _attempt(self, url: URL, content: bytes, read: _Read[_T], delivery: Delivery) -> _T:
-        """One attempt, once the pacer lets it go; the pacer learns what became of it."""
-        pacer = self._running_pacer()
-        delivery.attempts += 1
-        turn = pacer.acquire_nowait()
-        if turn is None:
-            turn = await pacer.acquire_within(self._patience_s(delivery))
-        try:
-            result = await self._requester.attempt(url, content, read, deadline=delivery.deadline)
-        except ContactError as error:
-            if delivery.deadline is not None and self._now() >= delivery.deadline:
-                pacer.abandon(turn)  # its own deadline was short, which says nothing of others
-            else:
-                pacer.record_result(turn, error)
-            raise
-        except RuntimeError as exc:
-            pacer.abandon(turn)
-            if delivery.attempts == 1:
-                raise
-            raise SetupError(str(exc)) from exc  # an earlier attempt has something to report
-        except BaseException:
-            pacer.abandon(turn)
-            raise
-        pacer.record_result(turn, None)
-        return result
-
-    def _patience_s(self, delivery: Delivery) -> float:
-        """For how many seconds a call waits at most until its next request may leave."""
-        if delivery.deadline is None:
-            return self._retry.max_wait_s
-        return min(self._retry.max_wait_s, delivery.deadline - self._now())
+        is_safe = is_idempotent(contact, self._retry)
+        delivery = self._caller.delivery(deadline_s, is_idempotent=is_safe)
+        return await self._caller.call(self._contact_url, content, wire.read_id, delivery)
 
     async def ping(self, *, deadline_s: float | None = None) -> datetime.datetime:
         """The platform's time, in UTC: proves that address, key and secret work.
@@ -214,36 +137,86 @@ class ContactClient:
             UnavailableError: The platform cannot be reached, or its answer cannot be read.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
-        try:
-            return await self._look(self._ping_url, b"", wire.read_ack, deadline_s)
-        except RejectedError as error:
-            # A ping names nothing that could be wrong, so the address is: a path too many, say.
-            what = f"{self._ping_url.host} does not know the call: {error.message}"
-            raise converted(error, SetupError, what) from error
+        return await self._lookups.ping(deadline_s)
 
-    async def find(self, *, external_id: str, deadline_s: float | None = None) -> tuple[int, ...]:
-        """The ids of all contacts with this external id, in the platform's order; empty for none.
+    async def find(
+        self,
+        *,
+        external_id: str | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        email: str | None = None,
+        modified_since: datetime.datetime | None = None,
+        deadline_s: float | None = None,
+    ) -> tuple[int, ...]:
+        """The ids of all contacts for which all criteria are true, in the platform's order.
 
-        This is how an `UncertainError` is resolved: look before sending the contact again.
+        Empty for none. Texts are compared whole, but for blanks at their ends and the case of the
+        email; `modified_since` must know its time zone. The platform filters, and each criterion
+        is then held against what it lists, since no page says that its filters are exact.
         `deadline_s` bounds each page of the list.
 
         Raises:
+            ValueError: There is no criterion, or `modified_since` knows no time zone.
             RejectedError: The platform refused the search.
-            SetupError: Every call will fail; an `AuthenticationError` where key, secret or clock
-                is wrong.
+            SetupError: Every call will fail, or the key may not look contacts up; an
+                `AuthenticationError` where key, secret or clock is wrong.
+            RateLimitedError: Too many requests.
+            UnavailableError: The platform cannot be reached, its answer cannot be read, or the
+                list changed each time that it was read.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
+        wanted = ContactFilter(
+            external_id=external_id,
+            first_name=first_name,
+            last_name=last_name,
+            email=email,
+            modified_since=modified_since,
+        )
+        if wanted == ContactFilter():
+            raise ValueError("find needs at least one criterion, such as external_id")
+        if modified_since is not None and modified_since.tzinfo is None:
+            raise ValueError("modified_since must know its time zone")
+        return tuple(contact.id for contact in await self._lookups.find(wanted, deadline_s))
+
+    async def get(self, contact_id: int, *, deadline_s: float | None = None) -> Mapping[str, Any]:
+        """All that the platform shows of a contact, in the platform's names.
+
+        Raises:
+            RejectedError: There is no contact with this id.
+            SetupError: Every call will fail, or the key may not look contacts up; an
+                `AuthenticationError` where key, secret or clock is wrong.
             RateLimitedError: Too many requests.
             UnavailableError: The platform cannot be reached, or its answer cannot be read.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
-        read = functools.partial(wire.read_found, external_id)
-        found: dict[int, bool] = {}
-        while True:
-            content = wire.encode_search(external_id, start=len(found))
-            page = await self._look(self._list_url, content, read, deadline_s)
-            # No page says how long one may be, so only one that brings nothing new is the last.
-            if page.keys() <= found.keys():
-                return tuple(id_ for id_, is_it in found.items() if is_it)
-            found |= page
+        return await self._lookups.get(contact_id, deadline_s)
+
+    async def groups(self, *, deadline_s: float | None = None) -> tuple[Group, ...]:
+        """The subscription groups of the account, in the platform's order.
+
+        Raises:
+            SetupError: Every call will fail, or the key may not ask for them; an
+                `AuthenticationError` where key, secret or clock is wrong.
+            RateLimitedError: Too many requests.
+            UnavailableError: The platform cannot be reached, or its answer cannot be read.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
+        return await self._lookups.groups(deadline_s)
+
+    async def custom_fields(
+        self, *, deadline_s: float | None = None
+    ) -> tuple[CustomFieldDefinition, ...]:
+        """The custom fields of the account's contacts, in the platform's order.
+
+        Raises:
+            SetupError: Every call will fail, or the key may not ask for them; an
+                `AuthenticationError` where key, secret or clock is wrong.
+            RateLimitedError: Too many requests.
+            UnavailableError: The platform cannot be reached, or its answer cannot be read.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
+        return await self._lookups.custom_fields(deadline_s)
 
     def stream(
         self, contacts: Iterable[Item] | AsyncIterable[Item], **options: Unpack[BulkOptions]
@@ -293,7 +266,7 @@ class ContactClient:
         run = Run(
             contacts,
             functools.partial(self._requester.attempt, self._contact_url, read=wire.read_id),
-            self._running_pacer(),
+            self._caller.pacer,
             run_options,
             open_journal=None
             if journal is None
@@ -374,34 +347,3 @@ class ContactClient:
                 "max_connections or lower it"
             )
         return asked
-
-    def _delivery(self, deadline_s: float | None, *, idempotent: bool) -> Delivery:
-        if deadline_s is None:
-            deadline_s = self._retry.deadline_s
-        else:
-            check_seconds("deadline_s", deadline_s)
-        now = self._requester.running_loop().time()
-        return Delivery(idempotent, now, None if deadline_s is None else now + deadline_s)
-
-    async def _look(
-        self, url: URL, content: bytes, read: _Read[_T], deadline_s: float | None
-    ) -> _T:
-        """Make a call that changes nothing on the platform."""
-        try:
-            delivery = self._delivery(deadline_s, idempotent=True)
-            return await self._call(url, content, read, delivery)
-        except UncertainError as error:
-            # Nothing is in doubt where nothing was to be changed.
-            raise converted(error, UnavailableError, error.message) from error
-
-    def _running_pacer(self) -> Pacer:
-        """The pacer, made for the event loop at first use."""
-        loop = self._requester.running_loop()
-        if self._pacer is None:
-            self._pacer = Pacer(
-                base_s=self._retry.base_s, max_wait_s=self._retry.max_wait_s, clock=loop.time
-            )
-        return self._pacer
-
-    def _now(self) -> float:
-        return self._requester.running_loop().time()

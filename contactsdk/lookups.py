@@ -1,0 +1,86 @@
+"""Reading from the platform: contacts by what is known of them, groups, and custom fields."""
+
+import datetime
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from contactsdk import wire
+from contactsdk.attempt import Requester
+from contactsdk.calls import Caller
+from contactsdk.errors import RejectedError, SetupError, UnavailableError, converted
+from contactsdk.models import CustomFieldDefinition, Group
+from contactsdk.wire import ContactFilter, ContactPage, ListedContact
+
+_MOST_PASSES: Final = 10
+
+
+class Lookups:
+    """The calls that change nothing on the platform."""
+
+    def __init__(self, requester: Requester, caller: Caller) -> None:
+        self._caller = caller
+        self._list_url = requester.url("contact", "getContactList")
+        self._get_url = requester.url("contact", "getContact")
+        self._groups_url = requester.url("contact", "getSubscriptionGroupList")
+        self._fields_url = requester.url("contact", "getCustomFieldDefinition")
+        self._ping_url = requester.url("test", "ping")
+
+    async def ping(self, deadline_s: float | None) -> datetime.datetime:
+        """The platform's time."""
+        try:
+            return await self._caller.look(self._ping_url, b"", wire.read_ack, deadline_s)
+        except RejectedError as error:
+            # A ping names nothing that could be wrong, so the address is: a path too many, say.
+            what = f"{self._ping_url.host} does not know the call: {error.message}"
+            raise converted(error, SetupError, what) from error
+
+    async def find(self, wanted: ContactFilter, deadline_s: float | None) -> list[ListedContact]:
+        """All contacts that the filter lets through, in the platform's order."""
+
+        def page_at(start: int) -> Awaitable[ContactPage]:
+            content = wire.encode_list(wanted, start=start)
+            return self._caller.look(self._list_url, content, wire.read_page, deadline_s)
+
+        listed = await read_list(page_at)
+        return [contact for contact in listed if wire.satisfies(wanted, contact)]
+
+    async def get(self, contact_id: int, deadline_s: float | None) -> Mapping[str, Any]:
+        """All that the platform shows of a contact."""
+        content = wire.encode_get(contact_id)
+        return await self._caller.look(self._get_url, content, wire.read_contact, deadline_s)
+
+    async def groups(self, deadline_s: float | None) -> tuple[Group, ...]:
+        """The subscription groups of the account."""
+        return await self._caller.look(self._groups_url, b"", wire.read_groups, deadline_s)
+
+    async def custom_fields(self, deadline_s: float | None) -> tuple[CustomFieldDefinition, ...]:
+        """The custom fields of the account's contacts."""
+        return await self._caller.look(self._fields_url, b"", wire.read_custom_fields, deadline_s)
+
+
+async def read_list(page_at: Callable[[int], Awaitable[ContactPage]]) -> list[ListedContact]:
+    """A whole list, read page by page, each contact once.
+
+    A list may move while it is read: a contact that enters or leaves it shifts all that follow.
+    Each page therefore begins with the last contact of the page before. Where another contact
+    stands there, the list has moved, and is read once more.
+
+    Raises:
+        UnavailableError: The list moved each time that it was read.
+    """
+    for _ in range(_MOST_PASSES):
+        found: dict[int, ListedContact] = {}
+        last: ListedContact | None = None
+        while True:
+            start = max(0, len(found) - 1)
+            page = (await page_at(start)).contacts
+            if last is not None and (not page or page[0].id != last.id):
+                break  # it has moved
+            new = {contact.id: contact for contact in page if contact.id not in found}
+            if len(new) != len(page) - (last is not None):
+                break  # a contact stands in it twice, so it has moved
+            if not new:
+                return list(found.values())
+            found |= new
+            last = page[-1]
+    raise UnavailableError("the list of contacts changed each time that it was read")
