@@ -160,8 +160,8 @@ def contact_from_names(row: Mapping[str, Any], names: AccountNames) -> Contact:
     (see `converter_of`); `None` is not sent. `groups` may be names or ids, in a list or one text.
 
     Raises:
-        InvalidContactError: With all that is wrong, each under its key; a name of nothing is reported
-            with what there is.
+        InvalidContactError: With all that is wrong, each under its key. Where a name is not known,
+            the message lists those that are.
     """
     if not isinstance(row, Mapping):
         return contact_from(row)  # which says what is wrong with it
