@@ -38,11 +38,13 @@ def check_attributes(instance: Any, checks: Checks, required: Container[str]) ->
 
 
 def id_problems(value: Any) -> Problems:
+    """An id is an integer from 1 to `MAX_ID`; a bool is none."""
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_ID:
         yield (), "must be a positive integer"
 
 
 def text_problems(value: Any) -> Problems:
+    """A text can be written as UTF-8."""
     if not isinstance(value, str):
         yield (), "must be a string"
     elif not _encodable(value):
@@ -50,6 +52,7 @@ def text_problems(value: Any) -> Problems:
 
 
 def email_problems(value: Any) -> Problems:
+    """An email address is one that could be delivered to, or of a reserved test domain."""
     if not isinstance(value, str):
         yield (), "must be a string"
         return
@@ -64,11 +67,13 @@ def email_problems(value: Any) -> Problems:
 
 
 def bool_problems(value: Any) -> Problems:
+    """True or false, and no number."""
     if not isinstance(value, bool):
         yield (), "must be true or false"
 
 
 def https_problems(value: Any) -> Problems:
+    """An https address has a host and no blanks."""
     yield from text_problems(value)
     try:
         url = urlsplit(value) if isinstance(value, str) else None
@@ -105,6 +110,7 @@ def json_copy(value: Any, within: frozenset[int] = frozenset()) -> Any:
 
 
 def json_problems(value: Any) -> Problems:
+    """Whether JSON can carry what `json_copy` made; a date is written as text."""
     match value:
         case None | bool():
             pass

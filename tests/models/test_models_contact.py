@@ -241,7 +241,7 @@ def test_an_id_is_a_positive_integer_of_63_bits(value: Any) -> None:
 
 @pytest.mark.parametrize("name", ["groups", "companies"])
 @pytest.mark.parametrize("value", [*NOT_IDS, None], ids=repr)
-def test_each_wrong_id_in_a_list_is_told_with_its_position(name: str, value: Any) -> None:
+def test_each_wrong_id_in_a_list_is_reported_with_its_position(name: str, value: Any) -> None:
     assert wrong_update(**{name: [1, value, 2, value]}) == (
         ((name, 1), POSITIVE),
         ((name, 3), POSITIVE),
@@ -403,7 +403,7 @@ def test_what_json_cannot_carry_is_refused(value: Any, what: set[str], within: A
 
 
 @pytest.mark.parametrize("value", [0, -1, 2**63, True, 1.5, "1", b"1", (1,), math.nan], ids=repr)
-def test_a_wrong_field_id_is_told_with_its_position(value: Any) -> None:
+def test_a_wrong_field_id_is_reported_with_its_position(value: Any) -> None:
     pairs = {5: "fine", value: "red"}
     assert wrong_update(custom_fields=pairs) == ((("custom_fields", 1, "field_id"), POSITIVE),)
 
@@ -427,7 +427,7 @@ def test_parts_are_not_taken_from_strings_or_what_is_no_iterable(
     ids=["custom_fields", "external_urls"],
 )
 @pytest.mark.parametrize("value", [None, "a", 5, {"field_id": 1}, (1, "a")], ids=repr)
-def test_what_is_no_part_is_told_with_its_position(
+def test_what_is_no_part_is_reported_with_its_position(
     name: str, part: str, good: Any, value: Any
 ) -> None:
     assert wrong_update(**{name: [good, value]}) == (((name, 1), f"is no {part}"),)
@@ -456,7 +456,7 @@ def test_a_ref_that_is_there_twice_is_refused() -> None:
     assert wrong_update(external_urls=links) == ((("external_urls",), "must not name a ref twice"),)
 
 
-def test_all_that_is_wrong_is_told_at_once_in_the_order_of_the_fields() -> None:
+def test_all_that_is_wrong_is_reported_at_once_in_the_order_of_the_fields() -> None:
     problems = wrong(
         id=0,
         external_id=1,
@@ -577,20 +577,20 @@ BAD_MARKED = [
 @pytest.mark.parametrize("name", FIELDS)
 def test_no_error_of_a_contact_holds_one_of_its_values(name: str, value: Any) -> None:
     values = {"update_if_exists": 1, name: value}  # there is always something wrong
-    told = "".join(text for error in errors_of(Contact, values) for text in everything(error))
-    assert told
-    assert MARK not in told
-    assert str(MARK_NUMBER) not in told
+    shown = "".join(text for error in errors_of(Contact, values) for text in everything(error))
+    assert shown
+    assert MARK not in shown
+    assert str(MARK_NUMBER) not in shown
 
 
 @pytest.mark.parametrize("value", BAD_MARKED, ids=ascii)
 @pytest.mark.parametrize("name", ["ref", "url", "label"])
 def test_no_error_of_an_external_url_holds_one_of_its_values(name: str, value: Any) -> None:
     values = {"ref": "", "url": None, "label": 0, name: value}
-    told = "".join(text for error in errors_of(ExternalUrl, values) for text in everything(error))
-    assert told
-    assert MARK not in told
-    assert str(MARK_NUMBER) not in told
+    shown = "".join(text for error in errors_of(ExternalUrl, values) for text in everything(error))
+    assert shown
+    assert MARK not in shown
+    assert str(MARK_NUMBER) not in shown
 
 
 def errors_of(kind: type, values: dict[str, Any]) -> list[InvalidContactError]:

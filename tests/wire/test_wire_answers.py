@@ -314,7 +314,7 @@ def test_where_a_redirect_leads_is_shown_as_printable_text(location: str, shown:
     assert message == f"HTTP 301 redirects to {shown}; use that address"
 
 
-def test_a_redirect_to_nowhere_is_told_too() -> None:
+def test_a_redirect_to_nowhere_is_reported_too() -> None:
     assert str(refusal(304, b"")) == "HTTP 304 redirects to nowhere; use that address"
 
 

@@ -144,7 +144,7 @@ def test_another_refusal_is_none_of_size(status: int, answer: Any) -> None:
 
 @pytest.mark.parametrize("code", [401, 403, 404, 405])
 @pytest.mark.parametrize("platform_says_so", [True, False])
-def test_a_key_that_may_not_use_batches_is_told_so(code: int, platform_says_so: bool) -> None:
+def test_a_key_that_may_not_use_batches_is_reported_so(code: int, platform_says_so: bool) -> None:
     answer = {"errorCode": code, "message": "no such right"} if platform_says_so else b"<html>"
     error = refused_run(answer, status=200 if platform_says_so else code)
     assert isinstance(error, SetupError)
@@ -274,7 +274,7 @@ def test_a_job_that_failed_is_read_by_the_table_of_single_answers(
     assert (type(error), error.http_status) == (kind, None)
 
 
-def test_a_race_within_a_batch_is_told_by_its_specific_code() -> None:
+def test_a_race_within_a_batch_is_reported_by_its_specific_code() -> None:
     error = failed_job({"errorCode": 429, "specificCode": RACE, "message": "race"})
     assert error.specific_code == RACE
 

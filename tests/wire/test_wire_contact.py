@@ -230,7 +230,7 @@ def test_a_row_is_read_by_the_odd_name_of_the_parameter_table() -> None:
     assert contact_from({"id": 7, "LastName": "Archer"}) == an_update(last_name="Archer")
 
 
-def test_an_unknown_key_is_told_with_all_else_that_is_wrong() -> None:
+def test_an_unknown_key_is_reported_with_all_else_that_is_wrong() -> None:
     assert wrong({"id": 7, "fullName": "Ada", "phone": 5}) == (
         (("fullName",), "is not a field of a contact"),
         (("phone",), "must be a string"),
@@ -384,7 +384,7 @@ POSITIVE = "must be a positive integer"
         ),
     ],
 )
-def test_what_is_wrong_with_the_parts_of_a_row_is_told_with_its_position(
+def test_what_is_wrong_with_the_parts_of_a_row_is_reported_with_its_position(
     row: dict[str, Any], problems: Any
 ) -> None:
     assert wrong({"id": 7, **row}) == tuple(problems)

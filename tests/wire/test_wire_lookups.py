@@ -159,7 +159,7 @@ def test_what_is_no_contact_is_uncertain(answer: Any) -> None:
         read_contact(200, NO_HEADERS, json.dumps(answer).encode())
 
 
-def test_a_contact_that_is_not_there_is_told_by_its_specific_code() -> None:
+def test_a_contact_that_is_not_there_is_reported_by_its_specific_code() -> None:
     answer = b'{"errorCode": 404, "specificCode": 24096, "message": "Unable to find contact"}'
     with pytest.raises(RejectedError) as caught:
         read_contact(404, NO_HEADERS, answer)

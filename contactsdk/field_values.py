@@ -1,0 +1,199 @@
+"""The value of a custom field as a person writes it, converted to what is sent for its type.
+
+No message repeats the value; it may list what the account has declared.
+"""
+
+import datetime
+import re
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from contactsdk.models import CustomFieldDefinition, FieldType
+
+Converter: TypeAlias = Callable[[Any], Any]
+"""Gives what is sent for a value; raises a `ValueError` that says what the value must be."""
+
+ADDRESS_PARTS: Final = (
+    "line1",
+    "line2",
+    "line3",
+    "line4",
+    "city",
+    "postalCode",
+    "countryCode",
+    "stateCode",
+    "stateName",
+)
+"""The parts of an address, as the platform spells them."""
+
+_SHOWN: Final = 20
+_SEPARATORS: Final = re.compile(r"[;,\n]")
+_WHOLE_NUMBER: Final = re.compile(r"([-+]?[0-9]{1,18})(?:\.0+)?")
+_PLAIN_DATE: Final = re.compile(
+    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[T ]00:00(?::00(?:\.0+)?)?)?"
+)
+_ORDERED_DATE: Final = re.compile(r"([0-9]{1,4})([-/. ])([0-9]{1,2})\2([0-9]{1,4})")
+
+
+class DateOrder(StrEnum):
+    """The order in which a written date names day, month and year."""
+
+    DMY = "dmy"
+    MDY = "mdy"
+    YMD = "ymd"
+
+
+def converter_of(
+    definition: CustomFieldDefinition, date_order: DateOrder | None = None
+) -> Converter:
+    """What converts the values of this field; an empty text is sent as it is, whatever the type.
+
+    - Texts take numbers and dates too, as their text.
+    - A select takes one of its options by its label or its value, in any case; a multiple select a
+      list of them, or one text that `;`, `,` or a line break divides. Where the platform shows no
+      options, any text is taken.
+    - A date is a date, `yyyy-mm-dd`, or written in `date_order` with a year of four digits.
+    - An address is a mapping of `ADDRESS_PARTS`, in any case.
+    - Files and static texts cannot be set. A type that is not known takes any value.
+    """
+    options = {folded(str(option.value)): option.value for option in definition.options}
+    options |= {folded(option.label): option.value for option in definition.options}
+    match definition.type:
+        case FieldType.SMALL_TEXT | FieldType.LARGE_TEXT:
+            return _text
+        case FieldType.SINGLE_SELECT:
+            return partial(_one_option, options)
+        case FieldType.MULTIPLE_SELECT:
+            return partial(_several_options, options)
+        case FieldType.ADDRESS:
+            return _address
+        case FieldType.DATE:
+            return partial(_date, date_order)
+        case FieldType.WHOLE_NUMBER:
+            return _whole_number
+        case FieldType.FILE | FieldType.STATIC_TEXT as kind:
+            return partial(_refuse, f"is a {kind.name.lower().replace('_', ' ')}: it cannot be set")
+        case _:
+            return _as_it_is
+
+
+def folded(name: str) -> str:
+    """A name without what makes no difference to people: case, and blanks of any kind."""
+    return " ".join(name.split()).casefold()
+
+
+def parts_of(text: str) -> list[str]:
+    """The parts of a text that `;`, `,` or a line break divides, without the empty ones."""
+    return [part.strip() for part in _SEPARATORS.split(text) if part.strip()]
+
+
+def listing(names: Iterable[str]) -> str:
+    """Names in a sentence: the first twenty, and how many more there are."""
+    known = list(names)
+    shown = ", ".join(known[:_SHOWN]) or "none"
+    more = len(known) - _SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def address_part(name: str) -> str | None:
+    """The part of an address that has this name in any case; `None` if there is none."""
+    return _ADDRESS_PARTS.get(folded(name))
+
+
+_ADDRESS_PARTS: Final = {folded(part): part for part in ADDRESS_PARTS}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _refuse(why: str, value: Any) -> Any:
+    raise ValueError(why)
+
+
+def _text(value: Any) -> str:
+    match value:
+        case str():
+            return value
+        case float() if value.is_integer():
+            return str(int(value))
+        case int() | float() if not isinstance(value, bool):
+            return str(value)
+        case datetime.date() if not isinstance(value, datetime.datetime):
+            return value.isoformat()
+    raise ValueError("must be a text")
+
+
+def _whole_number(value: Any) -> int | str:
+    text = _text(value).strip()
+    if not text:
+        return text
+    number = _WHOLE_NUMBER.fullmatch(text)
+    if number is None:
+        raise ValueError("must be a whole number in digits, without blanks or commas in it")
+    return int(number[1])
+
+
+def _date(order: DateOrder | None, value: Any) -> datetime.date | str:
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        return value.date()
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return value
+    text = value.strip() if isinstance(value, str) else None
+    if text == "":
+        return text
+    if text is not None and (plain := _PLAIN_DATE.fullmatch(text)):
+        return _day(*plain.groups())
+    ordered = None if text is None else _ORDERED_DATE.fullmatch(text)
+    if ordered is None:
+        raise ValueError("must be a date without a time, such as 2026-12-31")
+    if order is None:
+        raise ValueError("must be a date such as 2026-12-31, or the date order must be given")
+    parts = dict(zip(order.value, (ordered[1], ordered[3], ordered[4]), strict=True))
+    if len(parts["y"]) != 4:
+        raise ValueError("must be a date whose year has four digits, such as 2026-12-31")
+    return _day(parts["y"], parts["m"], parts["d"])
+
+
+def _day(year: str, month: str, day: str) -> datetime.date:
+    try:
+        return datetime.date(int(year), int(month), int(day))
+    except ValueError:
+        raise ValueError("must be a date that exists: check the order of day and month") from None
+
+
+def _one_option(options: Mapping[str, str | int], value: Any) -> str | int:
+    text = _text(value).strip()
+    if not text or not options:
+        return text
+    if folded(text) not in options:
+        known = listing(dict.fromkeys(map(str, options.values())))
+        raise ValueError(f"must be one of the field's options: {known}")
+    return options[folded(text)]
+
+
+def _several_options(options: Mapping[str, str | int], value: Any) -> list[str | int] | str:
+    if isinstance(value, list | tuple):
+        return [_one_option(options, item) for item in value]
+    text = _text(value).strip()
+    if not text:
+        return text
+    # An option may have a comma in it.
+    parts = [text] if folded(text) in options else parts_of(text)
+    return [_one_option(options, part) for part in parts]
+
+
+def _address(value: Any) -> dict[str, str] | str:
+    if value == "":
+        return ""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"must be an address of the parts {', '.join(ADDRESS_PARTS)}")
+    parts: dict[str, str] = {}
+    for name, text in value.items():
+        part = address_part(name) if isinstance(name, str) else None
+        if part is None or part in parts:
+            raise ValueError(f"must have each of the parts {', '.join(ADDRESS_PARTS)} once at most")
+        parts[part] = _text(text)
+    return parts

@@ -1,0 +1,251 @@
+"""Contacts made of names: groups and custom fields by the names that people see, not by ids."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from attrs import Factory, field, frozen
+from attrs.converters import optional
+
+from contactsdk.errors import InvalidContactError, Path
+from contactsdk.field_values import (
+    ADDRESS_PARTS,
+    Converter,
+    DateOrder,
+    address_part,
+    converter_of,
+    folded,
+    listing,
+    parts_of,
+)
+from contactsdk.models import Contact, CustomFieldDefinition, FieldType, Group
+from contactsdk.models.parts import InvalidPart
+from contactsdk.wire import FIELD_NAMES, contact_from
+
+_CUSTOM_FIELDS: Final = "custom_fields"
+_UNKNOWN: Final = "is no field of a contact, nor a custom field of the account, which has"
+
+
+def _groups(groups: Iterable[Group]) -> tuple[Group, ...]:
+    return tuple(groups)
+
+
+def _definitions(
+    definitions: Iterable[CustomFieldDefinition],
+) -> tuple[CustomFieldDefinition, ...]:
+    return tuple(definitions)
+
+
+def _index_groups(names: "AccountNames") -> Mapping[str, set[int]]:
+    """The ids of groups by the folded name, and by the id as a text."""
+    index: dict[str, set[int]] = {}
+    for group in names.groups:
+        for name in (folded(group.name), str(group.id)):
+            index.setdefault(name, set()).add(group.id)
+    return index
+
+
+def _index_fields(names: "AccountNames") -> Mapping[str, list[CustomFieldDefinition]]:
+    """The custom fields in use by their folded names, which need not be unique."""
+    index: dict[str, list[CustomFieldDefinition]] = {}
+    for definition in names.custom_fields:
+        if definition.is_active:
+            index.setdefault(folded(definition.name), []).append(definition)
+    return index
+
+
+def _make_converters(names: "AccountNames") -> Mapping[int, Converter]:
+    return {
+        definition.field_id: converter_of(definition, names.date_order)
+        for definition in names.custom_fields
+    }
+
+
+@frozen(kw_only=True)
+class AccountNames:
+    """The names that an account gives to its groups and custom fields.
+
+    Make it once, of what `ContactClient.groups` and `ContactClient.custom_fields` give, and use it
+    for any number of contacts.
+    """
+
+    groups: tuple[Group, ...] = field(default=(), converter=_groups)
+    """The account's subscription groups."""
+    custom_fields: tuple[CustomFieldDefinition, ...] = field(default=(), converter=_definitions)
+    """The account's custom fields."""
+    date_order: DateOrder | None = field(default=None, converter=optional(DateOrder))
+    """How dates are written that are not `yyyy-mm-dd`; `None` takes no others."""
+    _group_ids: Mapping[str, set[int]] = field(
+        init=False, eq=False, repr=False, default=Factory(_index_groups, takes_self=True)
+    )
+    _fields: Mapping[str, list[CustomFieldDefinition]] = field(
+        init=False, eq=False, repr=False, default=Factory(_index_fields, takes_self=True)
+    )
+    _converters: Mapping[int, Converter] = field(
+        init=False, eq=False, repr=False, default=Factory(_make_converters, takes_self=True)
+    )
+
+    def group_id(self, group: str | int) -> int:
+        """The id of the group that has this name, in any case, or this id.
+
+        Raises:
+            ValueError: There is none, or several; the message says which there are.
+        """
+        if isinstance(group, int):
+            found = {known.id for known in self.groups if known.id == group}
+        else:
+            found = self._group_ids.get(folded(group), set())
+        if len(found) == 1:
+            return next(iter(found))
+        known = listing(f"{known.name} ({known.id})" for known in self.groups)
+        if found:
+            raise ValueError(f"may be several groups, give the id as a number: {known}")
+        raise ValueError(f"must be a group of the account, which has: {known}")
+
+    def group_ids(self, groups: str) -> list[int]:
+        """The ids of groups that are named in one text, divided by `;`, `,` or a line break.
+
+        Raises:
+            ValueError: As of `group_id`.
+        """
+        # The name of a group may have a comma in it.
+        is_one = folded(groups) in self._group_ids
+        return [self.group_id(name) for name in ([groups] if is_one else parts_of(groups))]
+
+    def custom_field(self, name: str) -> CustomFieldDefinition:
+        """The custom field in use that has this name, in any case.
+
+        Raises:
+            ValueError: There is none, or several; the message says which there are.
+        """
+        found = self._fields.get(folded(name), [])
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = listing(f"customFields.{definition.field_id}" for definition in found)
+            raise ValueError(f"is the name of several custom fields, use one of: {ids}")
+        active = (known[0].name for known in self._fields.values())
+        raise ValueError(f"{_UNKNOWN}: {listing(active)}")
+
+    def has_custom_field(self, name: str) -> bool:
+        """Whether a custom field in use, or several, have this name."""
+        return folded(name) in self._fields
+
+    def custom_field_by_id(self, field_id: str) -> CustomFieldDefinition:
+        """The custom field of the account with this id.
+
+        Raises:
+            ValueError: There is none; the message says which there are.
+        """
+        for definition in self.custom_fields:
+            if str(definition.field_id) == field_id:
+                return definition
+        known = listing(f"{known.field_id} ({known.name})" for known in self.custom_fields)
+        raise ValueError(f"must be a custom field of the account, which has: {known}")
+
+    def value(self, definition: CustomFieldDefinition, value: Any) -> Any:
+        """What is sent for this value of a custom field of the account (see `converter_of`).
+
+        Raises:
+            ValueError: The value is none of the field's type; the message says what it must be.
+        """
+        return self._converters[definition.field_id](value)
+
+
+def contact_from_names(row: Mapping[str, Any], names: AccountNames) -> Contact:
+    """The contact that a mapping describes, with groups and custom fields by their names.
+
+    Keys are those that `contact_from` takes, and the names of custom fields, such as `Birthday`; a
+    part of an address is `Home address.city`. `customFields.5` is the field with the id 5, for one
+    that shares its name with another field. Values of custom fields are converted by their type
+    (see `converter_of`); `None` is not sent. `groups` may be names or ids, in a list or one text.
+
+    Raises:
+        InvalidContactError: With all that is wrong, each under its key. Where a name is not known,
+            the message lists those that are.
+    """
+    if not isinstance(row, Mapping):
+        return contact_from(row)  # which says what is wrong with it
+    own: dict[Any, Any] = {}
+    by_id: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
+    for key, value in row.items():
+        known = FIELD_NAMES.get(key.casefold()) if isinstance(key, str) else None
+        if known == "groups":
+            own[key] = _read_groups(value, names)
+        elif known == _CUSTOM_FIELDS:
+            by_id[key] = value
+        elif known is None and isinstance(key, str):
+            by_name[key] = value
+        else:
+            own[key] = value
+    values, problems = _converted(by_name, names)
+    if by_name and any(value is not None for value in by_id.values()):
+        problems += [((key,), "must not stand beside custom fields by name") for key in by_id]
+    own |= {_CUSTOM_FIELDS: values} if values else by_id
+    try:
+        contact = contact_from(own)
+    except InvalidContactError as error:
+        raise InvalidContactError([*problems, *error.errors]) from None
+    if problems:
+        raise InvalidContactError(problems)
+    return contact
+
+
+def _read_groups(groups: Any, names: AccountNames) -> Any:
+    if isinstance(groups, str):
+        try:
+            return names.group_ids(groups)
+        except ValueError as error:
+            return [InvalidPart((((), str(error)),))]
+    if not isinstance(groups, list | tuple):
+        return groups
+    return [_read_group(group, names) for group in groups]
+
+
+def _read_group(group: Any, names: AccountNames) -> Any:
+    if not isinstance(group, str | int) or isinstance(group, bool):
+        return group
+    try:
+        return names.group_id(group)
+    except ValueError as error:
+        return InvalidPart((((), str(error)),))
+
+
+def _converted(
+    named: Mapping[str, Any], names: AccountNames
+) -> tuple[dict[int, Any], list[tuple[Path, str]]]:
+    """The values of custom fields by their ids, and what is wrong with them."""
+    values: dict[int, Any] = {}
+    problems: list[tuple[Path, str]] = []
+    for key, value in named.items():
+        try:
+            definition, part = _column(key, names)
+            if value is None:
+                continue
+            if part is None:
+                _set(values, definition.field_id, names.value(definition, value))
+            else:
+                parts = values.setdefault(definition.field_id, {})
+                _set(parts, part, names.value(definition, {part: value})[part])
+        except ValueError as error:
+            problems.append(((key,), str(error)))
+    return values, problems
+
+
+def _set(values: Any, key: int | str, value: Any) -> None:
+    if not isinstance(values, dict) or key in values:
+        raise ValueError("is there twice")
+    values[key] = value
+
+
+def _column(key: str, names: AccountNames) -> tuple[CustomFieldDefinition, str | None]:
+    """The custom field that a key names, and the part of it where it is one of an address."""
+    stem, dot, last = key.rpartition(".")
+    if dot and FIELD_NAMES.get(stem.casefold()) == _CUSTOM_FIELDS:
+        return names.custom_field_by_id(last), None
+    if not dot or names.has_custom_field(key):
+        return names.custom_field(key), None
+    definition, part = names.custom_field(stem), address_part(last)
+    if definition.type is not FieldType.ADDRESS or part is None:
+        raise ValueError(f"must be a custom field, or one with a part: {', '.join(ADDRESS_PARTS)}")
+    return definition, part
