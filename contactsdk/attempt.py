@@ -22,6 +22,7 @@ from contactsdk.errors import (
     SetupError,
     StaleDateError,
     UnavailableError,
+    UncertainError,
     converted,
 )
 from contactsdk.limiter import Limiter
@@ -41,6 +42,8 @@ from contactsdk.transport import (
 _T = TypeVar("_T")
 
 _Answer: TypeAlias = tuple[int, Mapping[str, str], bytes]
+
+_ENCODINGS: Final = {"identity", "gzip", "deflate", "br", "zstd"}  # that aiohttp undoes
 
 _LOOPBACK: Final = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
@@ -288,6 +291,15 @@ class Requester:
                 raise
             self.clock_offset_s = platform_now - time.time()
             raise converted(error, StaleDateError, error.message) from error
+        except UncertainError as error:
+            encoding = headers.get(hdrs.CONTENT_ENCODING, "identity")
+            if encoding.lower() in _ENCODINGS:
+                raise
+            message = (
+                f"the answer is encoded as {encoding!r}, which was not asked for; look at what a "
+                "proxy or gateway on the way does to answers"
+            )
+            raise converted(error, UncertainError, message) from error
 
     def _open(self) -> aiohttp.ClientSession:
         if self._is_closed:
