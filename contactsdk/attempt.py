@@ -23,6 +23,7 @@ from contactsdk.errors import (
     SetupError,
     StaleDateError,
     UnavailableError,
+    UncertainError,
     converted,
 )
 from contactsdk.limiter import Limiter
@@ -44,6 +45,8 @@ _T = TypeVar("_T")
 _Answer: TypeAlias = tuple[int, Mapping[str, str], bytes]
 
 _logger: Final = logging.getLogger("contactsdk")
+
+_ENCODINGS: Final = {"identity", "gzip", "deflate", "br", "zstd"}  # that aiohttp undoes
 
 _LOOPBACK: Final = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
@@ -299,6 +302,15 @@ class Requester:
             self.clock_offset_s = platform_now - time.time()
             _logger.info("the clocks are %.0f s apart", self.clock_offset_s)
             raise converted(error, StaleDateError, error.message) from error
+        except UncertainError as error:
+            encoding = headers.get(hdrs.CONTENT_ENCODING, "identity")
+            if encoding.lower() in _ENCODINGS:
+                raise
+            message = (
+                f"the answer is encoded as {encoding!r}, which was not asked for; look at what a "
+                "proxy or gateway on the way does to answers"
+            )
+            raise converted(error, UncertainError, message) from error
 
     def _open(self) -> aiohttp.ClientSession:
         if self._is_closed:

@@ -5,6 +5,7 @@ A signature holds for five minutes around the platform's clock: sign each attemp
 
 import functools
 import hashlib
+import hmac
 import time
 from typing import Final
 
@@ -29,6 +30,8 @@ class Credentials:
 
     key: str = field(repr=False)
     secret: str = field(repr=False)
+    # To take the key in is most of the work of a signature.
+    _keyed: hmac.HMAC = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         # Not attrs' instance_of, whose error repeats the value.
@@ -41,6 +44,16 @@ class Credentials:
         # Bytes of the environment that are no UTF-8 come as lone surrogates.
         if any("\ud800" <= char <= "\udfff" for char in self.secret):
             raise ValueError("credentials: the secret is not UTF-8 text")
+        object.__setattr__(self, "_keyed", hmac.new(self.secret.encode(), digestmod="sha1"))
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.key, self.secret)  # a keyed hash cannot be pickled
+
+    def signature(self, text: str) -> str:
+        """Hex HMAC-SHA1 of `text` under the secret."""
+        mac = self._keyed.copy()
+        mac.update(text.encode())
+        return mac.hexdigest()
 
 
 def sign(
@@ -57,8 +70,8 @@ def sign(
     headers[_CONTENT_MD5] = content_md5
     headers[_IVVY_DATE] = ivvy_date
     if credentials is not None:
-        text = string_to_sign(content_md5, ivvy_date, target)
-        headers[_AUTHORIZATION] = f"IWS {credentials.key}:{signature(credentials.secret, text)}"
+        signature = credentials.signature(string_to_sign(content_md5, ivvy_date, target))
+        headers[_AUTHORIZATION] = f"IWS {credentials.key}:{signature}"
     return headers
 
 
@@ -84,26 +97,3 @@ def string_to_sign(content_md5: str, ivvy_date: str, target: str) -> str:
     """
     ivvy_headers = f"ivvydate={ivvy_date}"
     return f"POST{content_md5}{CONTENT_TYPE}{target}{API_VERSION}{ivvy_headers}".lower()
-
-
-def signature(secret: str, text: str) -> str:
-    """Hex HMAC-SHA1 of `text` under `secret`."""
-    keyed_inner, keyed_outer = _keyed(secret)
-    inner, outer = keyed_inner.copy(), keyed_outer.copy()
-    inner.update(text.encode())
-    outer.update(inner.digest())
-    return outer.hexdigest()
-
-
-@functools.lru_cache(maxsize=4)
-def _keyed(secret: str) -> "tuple[hashlib._Hash, hashlib._Hash]":
-    """The two hashes of an HMAC (RFC 2104), with the key taken in: that is most of a signature."""
-    key = secret.encode()
-    if len(key) > _BLOCK_BYTES:
-        key = hashlib.sha1(key, usedforsecurity=False).digest()
-    key = key.ljust(_BLOCK_BYTES, b"\0")
-    inner, outer = (bytes(byte ^ pad for byte in key) for pad in (0x36, 0x5C))
-    return hashlib.sha1(inner, usedforsecurity=False), hashlib.sha1(outer, usedforsecurity=False)
-
-
-_BLOCK_BYTES: Final = 64  # of SHA-1

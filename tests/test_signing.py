@@ -5,12 +5,13 @@ import hmac
 import pickle
 from typing import Any
 
+import attrs
 import pytest
 from examples import utc_times
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from contactsdk.signing import Credentials, sign, signature, string_to_sign
+from contactsdk.signing import Credentials, sign, string_to_sign
 
 CREDENTIALS = Credentials("some-key", "my secret key")
 TARGET = "/api/1.0/contact?action=addOrUpdateContact"
@@ -44,9 +45,7 @@ def test_the_documented_request_has_the_documented_string_to_sign() -> None:
 
 
 def test_the_documented_text_has_the_documented_signature() -> None:
-    assert signature("my secret key", "string to sign") == (
-        "a993876ea1218921a1c8551923473da7b310dfae"
-    )
+    assert CREDENTIALS.signature("string to sign") == ("a993876ea1218921a1c8551923473da7b310dfae")
 
 
 def test_the_string_to_sign_is_lower_cased_as_a_whole() -> None:
@@ -176,3 +175,17 @@ def test_credentials_are_frozen() -> None:
 )
 def test_credentials_survive_a_copy(copied: Any) -> None:
     assert copied(CREDENTIALS) == CREDENTIALS
+    assert copied(CREDENTIALS).signature("text") == CREDENTIALS.signature("text")
+
+
+def test_a_text_is_signed_the_same_each_time() -> None:
+    assert CREDENTIALS.signature("text") == CREDENTIALS.signature("text")
+
+
+def test_credentials_are_told_apart_by_key_and_secret_alone() -> None:
+    assert len({CREDENTIALS, Credentials("some-key", "my secret key"), Credentials("a", "b")}) == 2
+
+
+def test_evolved_credentials_sign_with_their_own_secret() -> None:
+    other = attrs.evolve(CREDENTIALS, secret="other")
+    assert other.signature("text") == Credentials("some-key", "other").signature("text")

@@ -76,10 +76,10 @@ class Body(aiohttp.Payload):
         Raises:
             ClientError: It cannot, and nothing was sent.
         """
-        if not await self._is_usable(protocol):
-            self.connection_error = protocol.exception() or _unusable()
-            raise self.connection_error
-        self._start_timeout()
+        if protocol.transport is not None:
+            self.watch = Watch.of(protocol.transport)
+        is_silent = self.watch is not None and await self.watch.is_silent()
+        await self._start_on(protocol, is_silent=is_silent)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Mark it, and hand it over.
@@ -87,8 +87,12 @@ class Body(aiohttp.Payload):
         Raises:
             ClientError: The connection cannot be used, and nothing was sent.
         """
-        # Once more: aiohttp may have waited since it had the connection.
-        await self.connected(cast("ResponseHandler", cast("StreamWriter", writer).protocol))
+        protocol = cast("ResponseHandler", cast("StreamWriter", writer).protocol)
+        if self.watch is None:
+            await self.connected(protocol)
+        else:  # aiohttp may have waited since, and may have been given leave to send the body
+            is_silent = not self.watch.has_unread() or await self.watch.is_silent()
+            await self._start_on(protocol, is_silent=is_silent)
         if self._before_send is not None:
             try:
                 self._before_send()
@@ -98,18 +102,13 @@ class Body(aiohttp.Payload):
         self.sent = True
         await writer.write(self.content)
 
-    async def _is_usable(self, protocol: ResponseHandler) -> bool:
-        transport = protocol.transport
-        if transport is None:
-            return False
-        self.watch = watch = Watch.of(transport)
-        is_silent = watch.is_silent()
-        if is_silent is None:
-            is_silent = await watch.look()
-        if is_silent and not protocol.should_close:
-            return True
-        await watch.is_lost()  # if it is being closed, then with the error that says why
-        return False
+    async def _start_on(self, protocol: ResponseHandler, *, is_silent: bool) -> None:
+        if not is_silent or not protocol.is_connected() or protocol.should_close:
+            if self.watch is not None:
+                await self.watch.closed()  # if it is being closed, then with an error that says why
+            self.connection_error = protocol.exception() or _unusable()
+            raise self.connection_error
+        self._start_timeout()
 
     def seal(self) -> bool | None:
         """`sent`, for good: from here on it is handed to nobody."""

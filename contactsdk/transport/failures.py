@@ -105,7 +105,8 @@ def _reason(chain: list[BaseException]) -> str:
             return "it was cut short"
         case aiohttp.ClientConnectorError():
             what = "the proxy " if isinstance(exc, aiohttp.ClientProxyConnectionError) else ""
-            return f"{what}{exc.host}: {_words(exc.os_error)}"
+            host = getattr(exc.args[0], "host", "the host")  # a mock may have put anything there
+            return f"{what}{host}: {_words(exc.os_error)}"
         case aiohttp.ConnectionTimeoutError():
             return "there was no connection in time"
         case aiohttp.ServerDisconnectedError():
@@ -134,8 +135,9 @@ def _is_certificate_alert(chain: list[BaseException]) -> bool:
     With TLS 1.3 the client learns that only after it has sent something, which the server then
     never took in.
     """
-    reasons = (str(getattr(each, "reason", None)) for each in chain)
-    return any(re.search("ALERT_.*CERTIFICATE|ALERT_UNKNOWN_CA", reason) for reason in reasons)
+    # aiohttp repeats the text of such an error, not its attributes.
+    texts = (str(getattr(each, "strerror", None)) for each in chain)
+    return any(re.search(r"_ALERT_(\w*CERTIFICATE|UNKNOWN_CA)", text) for text in texts)
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:
@@ -166,7 +168,7 @@ def _scrub(exc: BaseException) -> None:
     """Take out what is secret: headers, bytes of an answer, the user and password of a proxy."""
     match exc:
         case aiohttp.ClientResponseError():
-            if isinstance(exc.request_info, aiohttp.RequestInfo):  # a mock may have put anything
+            if isinstance(exc.request_info, aiohttp.RequestInfo):
                 exc.request_info = _scrubbed(exc.request_info)
             exc.headers = None
             exc.message = _without_values(exc.message)
@@ -185,7 +187,8 @@ def _scrub(exc: BaseException) -> None:
                 exc._conn_key = key
             exc.args = (key, *rest)
         case aiohttp.InvalidURL():
-            exc.args = ("not shown, since it may hold a password",)
+            exc._url = "not shown, since it may hold a password"
+            exc.args = (exc._url,)
             exc.__cause__ = exc.__context__ = None  # which repeat parts of it
         case aiohttp.ClientError() if not isinstance(exc, OSError):
             exc.args = tuple(_without_values(a) if isinstance(a, str) else a for a in exc.args)

@@ -28,7 +28,7 @@ class Watch:
         self._transport = transport
         self._protocol = protocol
         self._pass_on = protocol.data_received
-        self._readable = _poller(transport)
+        self._poll = _poller(transport)
 
     @classmethod
     def of(cls, transport: asyncio.Transport) -> "Watch":
@@ -42,29 +42,32 @@ class Watch:
 
     def answered(self) -> None:
         """The answer to the last request has been read: what comes from here on is none."""
-        self.is_new = self.something_came = False
+        self.is_new = False
+        self.something_came = False
 
-    def is_silent(self) -> bool | None:
-        """Whether nothing came that would be taken for an answer; `None` where `look` is needed."""
-        if self.something_came or self._transport.is_closing():
-            return False
-        return None if self._readable(0) else True
+    def has_unread(self) -> bool:
+        """Whether the connection holds what nobody has read, be it only its end."""
+        return bool(self._poll(0))
 
-    async def look(self) -> bool:
-        """Whether what lies unread turns out to be nothing, such as a session ticket of TLS."""
+    async def is_silent(self) -> bool:
+        """Whether nothing came that would be taken for an answer.
+
+        What lies unread is read first: it may be nothing, such as a session ticket of TLS.
+        """
         for _ in range(_TURNS):
+            if self.something_came or self._transport.is_closing():
+                return False
+            if not self._poll(0):
+                return True
             await asyncio.sleep(0)
-            if (is_silent := self.is_silent()) is not None:
-                return is_silent
         return False
 
-    async def is_lost(self) -> bool:
-        """Whether the connection is closed; awaits it where it is being closed."""
+    async def closed(self) -> None:
+        """Wait for the end of a connection that is being closed."""
         for _ in range(_TURNS):
             if self._is_lost or not self._transport.is_closing():
-                break
+                return
             await asyncio.sleep(0)
-        return self._is_lost
 
     def data_received(self, data: bytes) -> None:
         """Note that something came, and pass it on."""

@@ -43,7 +43,10 @@ class _Writer:
         lost_with: Exception | None = None,
     ) -> None:
         self.protocol = SimpleNamespace(
-            transport=transport, should_close=should_close, exception=lambda: lost_with
+            transport=transport,
+            should_close=should_close,
+            is_connected=lambda: transport is not None and not transport.is_closing(),
+            exception=lambda: lost_with,
         )
         self.written = b""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import select
+import socket
 import threading
 from typing import Any
 
@@ -176,20 +177,19 @@ class _SilentTransport(asyncio.Transport):
         return False
 
 
-def test_transport_without_a_socket_is_taken_to_be_silent() -> None:
+async def test_transport_without_a_socket_is_taken_to_be_silent() -> None:
     watch = Watch.of(_SilentTransport(asyncio.Protocol(), {}))
 
-    assert watch.is_silent()
+    assert await watch.is_silent()
 
 
 async def test_connection_that_nobody_reads_is_not_silent() -> None:
-    import socket
-
     here, there = socket.socketpair()
     with here, there:
-        there.send(b"x")
         watch = Watch.of(_SilentTransport(asyncio.Protocol(), {"socket": here}))
+        assert not watch.has_unread()
+        there.send(b"x")
 
-        assert watch.is_silent() is None
-        assert not await watch.look()
-        assert not await watch.is_lost()
+        assert watch.has_unread()
+        assert not await watch.is_silent()
+        await watch.closed()  # at once, since nobody closes it
