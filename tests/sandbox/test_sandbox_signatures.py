@@ -24,10 +24,20 @@ def headers(**changes: str | None) -> CIMultiDict[str]:
     return CIMultiDict(merged)
 
 
-def check(given: CIMultiDict[str], body: bytes = BODY, now: float = SENT_AT) -> None:
+def check(
+    given: CIMultiDict[str], body: bytes = BODY, now: float = SENT_AT, stale_error_code: int = 401
+) -> None:
     signed = signature("secret", string_to_sign(TARGET, given, hashlib.md5(body).hexdigest()))
     given.setdefault("X-Api-Authorization", f"IWS key:{signed}")
-    verify(TARGET, given, body, key="key", secret="secret", now=now)
+    verify(
+        TARGET,
+        given,
+        body,
+        key="key",
+        secret="secret",
+        now=now,
+        stale_error_code=stale_error_code,
+    )
 
 
 def test_documented_body_has_the_documented_md5():
@@ -58,6 +68,7 @@ def test_every_ivvy_header_is_signed_in_order_of_name_and_date_is_not():
         headers(),
         headers(Content_Type="application/json; charset=utf-8"),
         headers(Content_Type=None),
+        headers(X_Api_Version=None),
         headers(IVVY_Date="2012-04-03 22:23:24 UTC"),
         headers(IVVY_Date=None, Date="Tue, 03 Apr 2012 22:23:24 GMT"),
         headers(IVVY_Note="\udcff"),
@@ -72,7 +83,6 @@ def test_well_signed_request_is_accepted(given):
     [
         headers(Content_MD5=None),
         headers(Content_MD5="0" * 32),
-        headers(X_Api_Version=None),
         headers(X_Api_Version="2.0"),
         headers(X_Api_Authorization=""),
         headers(X_Api_Authorization="IWS key:\udcff"),
@@ -103,4 +113,10 @@ def test_request_is_fresh_for_five_minutes_around_the_clock(off_s):
 def test_request_without_a_fresh_date_is_stale(given, now):
     with pytest.raises(Refused) as refused:
         check(given, now=now)
+    assert (refused.value.error_code, refused.value.specific_code) == (401, 23005)
+
+
+def test_stale_date_may_have_another_error_code() -> None:
+    with pytest.raises(Refused) as refused:
+        check(headers(), now=SENT_AT + 301, stale_error_code=400)
     assert (refused.value.error_code, refused.value.specific_code) == (400, 23005)
