@@ -1,7 +1,7 @@
 """The platform's custom fields: their types, their definitions, and the values that they take."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from enum import Enum
 from typing import Any
@@ -46,6 +46,14 @@ class FieldType(Enum):
 _NUMBERS = {field_type: number for number, field_type in enumerate(FieldType)}
 
 
+def _texts(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(given)
+
+
+def _texts_or_none(given: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if given is None else tuple(given)
+
+
 @attrs.frozen(kw_only=True)
 class FieldDefinition:
     """What getCustomFieldDefinition tells of one custom field."""
@@ -56,11 +64,9 @@ class FieldDefinition:
     required: bool = False
     active: bool = True
     sort_order: int = 0
-    select_values: Sequence[str] | None = attrs.field(
-        default=None, converter=attrs.converters.optional(tuple)
-    )
+    select_values: Sequence[str] | None = attrs.field(default=None, converter=_texts_or_none)
     """What a selection may be set to; `None` where anything will do."""
-    file_types: Sequence[str] = attrs.field(default=(), converter=tuple)
+    file_types: Sequence[str] = attrs.field(default=(), converter=_texts)
 
 
 def is_whole(value: Any) -> bool:

@@ -1,14 +1,14 @@
 import asyncio
 import errno
 import io
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 import pytest
 from sandbox.asking import ADD, BROKEN, LIST, PING, RESULTS, RUN, Asking, batch_of, until
-from sandbox.made import BOBBY
+from sandbox.made import BOBBY, NOON
 
 from contactsdk.sandbox import (
     DEFAULT_MIX,
@@ -21,7 +21,15 @@ from contactsdk.sandbox import (
     Sandbox,
 )
 
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
+
+@pytest.fixture
+async def ask(sandbox: Sandbox) -> AsyncIterator[Asking]:
+    async with aiohttp.ClientSession() as session:
+        yield Asking(session, sandbox)
+
+
+def answers(sandbox: Sandbox) -> list[Answer]:
+    return [request.answer for request in sandbox.ledger.requests]
 
 
 async def test_add_is_written_and_answered_with_its_id(sandbox: Sandbox, ask: Asking) -> None:
@@ -219,11 +227,11 @@ async def test_contact_is_written_after_the_client_has_gone(sandbox: Sandbox, as
     sandbox.script(Fault(FaultKind.WRITE_AFTER_GONE))
     asked = asyncio.create_task(ask(ADD, BOBBY))
     await until(lambda: sandbox.ledger.requests)
-    assert sandbox.ledger.requests[0].answer is Answer.PENDING
+    assert answers(sandbox) == [Answer.PENDING]
     assert not sandbox.ledger.writes
     asked.cancel()
     await until(lambda: sandbox.ledger.writes)
-    assert sandbox.ledger.requests[0].answer is Answer.GONE
+    assert answers(sandbox) == [Answer.GONE]
 
 
 async def test_stopped_sandbox_writes_nothing_more(sandbox: Sandbox, ask: Asking) -> None:
@@ -347,9 +355,9 @@ async def test_latency_delays_the_answer_and_not_the_write(sandbox: Sandbox, ask
     sandbox.latency_s = 60
     asked = asyncio.create_task(ask(ADD, BOBBY))
     await until(lambda: sandbox.ledger.writes)
-    assert sandbox.ledger.requests[0].answer is Answer.PENDING
+    assert answers(sandbox) == [Answer.PENDING]
     asked.cancel()
-    await until(lambda: sandbox.ledger.requests[0].answer is Answer.GONE)
+    await until(lambda: answers(sandbox) == [Answer.GONE])
     sandbox.latency_s = 0.01
     assert (await ask(ADD, BOBBY)).status == 200
 

@@ -43,7 +43,7 @@ def test_share_of_zero_turns_the_mix_off() -> None:
 @pytest.mark.parametrize(("share", "faults"), [(-0.1, [CUT]), (1.1, [CUT]), (0.5, [])])
 def test_mix_out_of_range_is_refused(share: float, faults: list[Fault]) -> None:
     with pytest.raises(ValueError, match=r"share|faults"):
-        FaultPlan().mix(1, share, faults)
+        FaultPlan[Fault]().mix(1, share, faults)
 
 
 def test_default_mix_leaves_out_what_no_client_can_tell_and_what_is_of_batches() -> None:
@@ -85,7 +85,7 @@ def test_shares_that_add_up_to_one_spare_no_request() -> None:
 @pytest.mark.parametrize("shares", [{HTML: -0.1}, {HTML: 0.6, CUT: 0.5}])
 def test_shares_out_of_range_are_refused(shares: dict[Fault, float]) -> None:
     with pytest.raises(ValueError, match="shares"):
-        FaultPlan().mix_shares(1, shares)
+        FaultPlan[Fault]().mix_shares(1, shares)
 
 
 def test_clearing_forgets_scripts_and_keeps_the_mix() -> None:

@@ -1,5 +1,7 @@
 import ssl
+from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 import trustme
 from sandbox.asking import (
@@ -17,6 +19,12 @@ from sandbox.made import BOBBY, Clock
 
 from contactsdk import sandbox as sandbox_package
 from contactsdk.sandbox import Fault, FaultKind, FieldType, JobFault, Ledger, Rival, Sandbox
+
+
+@pytest.fixture
+async def ask(sandbox: Sandbox) -> AsyncIterator[Asking]:
+    async with aiohttp.ClientSession() as session:
+        yield Asking(session, sandbox)
 
 
 def test_public_names_are_guarded() -> None:
