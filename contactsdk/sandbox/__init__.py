@@ -8,7 +8,7 @@ from contactsdk.sandbox.batches import Batch, Job
 from contactsdk.sandbox.custom_fields import FieldDefinition, FieldType
 from contactsdk.sandbox.faults import DEFAULT_MIX, JOB_MIX, Fault, FaultKind, JobFault
 from contactsdk.sandbox.guesses import Guesses
-from contactsdk.sandbox.ledger import Answer, Ledger, Request, Write
+from contactsdk.sandbox.ledger import Answer, Callback, Ledger, Request, Write
 from contactsdk.sandbox.limits import RateLimit
 from contactsdk.sandbox.rivals import Rival
 from contactsdk.sandbox.server import Sandbox
@@ -18,6 +18,7 @@ __all__ = [
     "JOB_MIX",
     "Answer",
     "Batch",
+    "Callback",
     "Fault",
     "FaultKind",
     "FieldDefinition",

@@ -76,6 +76,18 @@ class Write:
     """The position in that batch, from 0."""
 
 
+@attrs.define(kw_only=True, eq=False)
+class Callback:
+    """One time that the results of a batch were posted to its callbackUrl."""
+
+    async_id: str
+    url: str
+    status: int | None = None
+    """The HTTP status that was answered; `None` while there is no answer."""
+    failed: bool = False
+    """Whether nobody could be reached, or nobody answered in time."""
+
+
 @attrs.define
 class Ledger:
     """All that happened to a sandbox since it was made or cleared."""
@@ -87,8 +99,12 @@ class Ledger:
     rival_writes: list[Write] = attrs.field(factory=list)
     """What other clients wrote, in order of commit."""
 
+    callbacks: list[Callback] = attrs.field(factory=list)
+    """In the order in which they were posted."""
+
     def clear(self) -> None:
         """Forget everything; the numbers start again at 1."""
         self.requests.clear()
         self.writes.clear()
         self.rival_writes.clear()
+        self.callbacks.clear()

@@ -13,6 +13,7 @@ from aiohttp import web
 from contactsdk.sandbox.account import Account
 from contactsdk.sandbox.alarm import BatchAlarm
 from contactsdk.sandbox.batches import Batch
+from contactsdk.sandbox.callbacks import Callbacks
 from contactsdk.sandbox.custom_fields import FieldDefinition, FieldType
 from contactsdk.sandbox.exchanges import Exchanges
 from contactsdk.sandbox.faults import DEFAULT_MIX, JOB_MIX, Fault, FaultPlan, JobFault
@@ -104,6 +105,7 @@ class Sandbox:
         self.batch_rate_per_s = batch_rate_per_s
         self.list_lag_s = list_lag_s
         self.rate_limit = rate_limit
+        self._callbacks = Callbacks(guesses, self.ledger)
         self._faults: FaultPlan[Fault] = FaultPlan()
         self._platform = Platform(
             Rules(Account.declared(groups, companies, custom_fields), guesses),
@@ -114,6 +116,7 @@ class Sandbox:
             per_page_max=per_page_max,
             hidden_in_lists=hidden_in_lists,
             denied=denied or {},
+            on_completed=self._callbacks.post,
         )
         self._alarm = BatchAlarm(self._platform, lambda: self.clock())
         self._exchanges = Exchanges(
@@ -289,6 +292,7 @@ class Sandbox:
             self._exchanges.cancel()
             await runner.cleanup()
             await self._exchanges.ended()
+            await self._callbacks.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from contactsdk.sandbox import RateLimit
@@ -38,6 +40,6 @@ def test_window_starts_anew_with_each_whole_second() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"per_s": 0}, {"depth_s": -1}])
-def test_limit_out_of_range_is_refused(wrong: dict[str, float]) -> None:
+def test_limit_out_of_range_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RateLimit(**wrong)

@@ -110,8 +110,8 @@ def test_filters_may_be_ignored_altogether() -> None:
 @pytest.mark.parametrize("name", ["nickname", "firstName__LIKE", "customFields"])
 def test_unknown_filter_is_refused_or_ignored(name: str) -> None:
     with pytest.raises(Refused, match="filter"):
-        filtered(**{name: "Ann"})
-    assert filtered({"unknown_filters": "ignore"}, **{name: "Ann"}) == [1001, 1002, 1003]
+        ids({"filter": {name: "Ann"}})
+    assert ids({"filter": {name: "Ann"}}, unknown_filters="ignore") == [1001, 1002, 1003]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_what_only_says_how_to_write_is_not_kept() -> None:
     ],
 )
 def test_custom_fields_after_an_update(
-    guess: dict[str, str], params: dict[str, Any], change: list[dict[str, Any]]
+    guess: dict[str, Any], params: dict[str, Any], change: list[dict[str, Any]]
 ) -> None:
     assert merged(FULL, params, rules(**guess))["customFields"] == change
 
@@ -94,7 +94,7 @@ def test_static_text_that_is_ignored_is_not_kept() -> None:
     ],
 )
 def test_empty_and_null_do_what_is_guessed(
-    guess: dict[str, str], params: dict[str, Any], change: dict[str, Any]
+    guess: dict[str, Any], params: dict[str, Any], change: dict[str, Any]
 ) -> None:
     expected = {name: value for name, value in {**FULL, **change}.items() if value is not None}
     assert merged(FULL, params, rules(**guess)) == expected

@@ -40,23 +40,23 @@ def check(
     )
 
 
-def test_documented_body_has_the_documented_md5():
+def test_documented_body_has_the_documented_md5() -> None:
     assert hashlib.md5(BODY).hexdigest() == MD5
 
 
-def test_documented_request_has_the_documented_string_to_sign():
+def test_documented_request_has_the_documented_string_to_sign() -> None:
     assert string_to_sign(TARGET, headers(), MD5) == (
         "posta09f600c77a6dbd947db24c61e8935caapplication/json"
         "/api/1.0/test?action=ping1.0ivvydate=2012-04-03 22:23:24"
     )
 
 
-def test_documented_string_has_the_documented_signature():
+def test_documented_string_has_the_documented_signature() -> None:
     signed = signature("my secret key", "string to sign")
     assert signed == "a993876ea1218921a1c8551923473da7b310dfae"
 
 
-def test_every_ivvy_header_is_signed_in_order_of_name_and_date_is_not():
+def test_every_ivvy_header_is_signed_in_order_of_name_and_date_is_not() -> None:
     given = headers(ivvy_b_c="X", IVVY_A="y", Date="not signed")
     signed = string_to_sign(TARGET, given, MD5)
     assert signed.endswith("ping1.0ivvya=y&ivvybc=x&ivvydate=2012-04-03 22:23:24")
@@ -74,7 +74,7 @@ def test_every_ivvy_header_is_signed_in_order_of_name_and_date_is_not():
         headers(IVVY_Note="\udcff"),
     ],
 )
-def test_well_signed_request_is_accepted(given):
+def test_well_signed_request_is_accepted(given: CIMultiDict[str]) -> None:
     check(given)
 
 
@@ -89,14 +89,14 @@ def test_well_signed_request_is_accepted(given):
         headers(X_Api_Authorization="IWS other:" + "0" * 40),
     ],
 )
-def test_badly_signed_request_is_unauthorized(given):
+def test_badly_signed_request_is_unauthorized(given: CIMultiDict[str]) -> None:
     with pytest.raises(Refused) as refused:
         check(given)
     assert refused.value.error_code == 401
 
 
 @pytest.mark.parametrize("off_s", [-300, 300])
-def test_request_is_fresh_for_five_minutes_around_the_clock(off_s):
+def test_request_is_fresh_for_five_minutes_around_the_clock(off_s: float) -> None:
     check(headers(), now=SENT_AT + off_s)
 
 
@@ -110,7 +110,7 @@ def test_request_is_fresh_for_five_minutes_around_the_clock(off_s):
         (headers(IVVY_Date=None), SENT_AT),
     ],
 )
-def test_request_without_a_fresh_date_is_stale(given, now):
+def test_request_without_a_fresh_date_is_stale(given: CIMultiDict[str], now: float) -> None:
     with pytest.raises(Refused) as refused:
         check(given, now=now)
     assert (refused.value.error_code, refused.value.specific_code) == (401, 23005)
