@@ -4,21 +4,32 @@ It is a reading of the platform of its own and shares no code with the rest of t
 that gets along with it agrees with a second opinion.
 """
 
-from contactsdk.sandbox.faults import DEFAULT_MIX, Fault, FaultKind
-from contactsdk.sandbox.fields import FieldType
-from contactsdk.sandbox.ledger import Answer, Ledger, Request, Write
+from contactsdk.sandbox.batches import Batch, Job
+from contactsdk.sandbox.custom_fields import FieldDefinition, FieldType
+from contactsdk.sandbox.faults import DEFAULT_MIX, JOB_MIX, Fault, FaultKind, JobFault
+from contactsdk.sandbox.guesses import Guesses
+from contactsdk.sandbox.ledger import Answer, Callback, Ledger, Request, Write
 from contactsdk.sandbox.limits import RateLimit
+from contactsdk.sandbox.rivals import Rival
 from contactsdk.sandbox.server import Sandbox
 
 __all__ = [
     "DEFAULT_MIX",
+    "JOB_MIX",
     "Answer",
+    "Batch",
+    "Callback",
     "Fault",
     "FaultKind",
+    "FieldDefinition",
     "FieldType",
+    "Guesses",
+    "Job",
+    "JobFault",
     "Ledger",
     "RateLimit",
     "Request",
+    "Rival",
     "Sandbox",
     "Write",
 ]

@@ -1,9 +1,11 @@
 """What can go wrong between a client and the platform, and which request it happens to."""
 
+import math
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
+from typing import Generic, TypeVar
 
 import attrs
 
@@ -13,6 +15,10 @@ class FaultKind(Enum):
 
     THROTTLED = "throttled"
     """errorCode 429, with Retry-After if the fault has one; nothing is written."""
+    RACED = "raced"
+    """errorCode 429 with specificCode 24299: another write to the same record came first; nothing
+    is written.
+    """
     UNAVAILABLE = "unavailable"
     """HTTP 503 in plain text, with Retry-After if the fault has one; nothing is written."""
     ERROR_BEFORE_WRITE = "error before write"
@@ -41,22 +47,27 @@ class FaultKind(Enum):
     HTML = "html"
     """Written; a proxy's HTML page with status 502 comes back."""
     SUCCESS_WITHOUT_ID = "success without id"
-    """Written; the answer is a success and lacks the id."""
+    """Written; the answer is a success and lacks the id (of a batch: the asyncId)."""
     REDIRECT = "redirect"
     """HTTP 302 to another address; nothing is written."""
     CLOCK_OFF = "clock off"
     """Judged by a clock that is off, which the answer's Date header shows; written if still fresh.
     """
+    BATCH_NOT_SAVED = "batch not saved"
+    """errorCode 400 with specificCode 24091 to a batch, of which nothing is written; any other
+    request is answered as usual. Not in the default mix.
+    """
 
     @property
     def writes(self) -> bool:
-        """Whether a contact that the platform accepts is written despite this fault."""
+        """Whether what the platform accepts is written despite this fault."""
         return self not in _NOTHING_WRITTEN
 
 
 _NOTHING_WRITTEN = frozenset(
     {
         FaultKind.THROTTLED,
+        FaultKind.RACED,
         FaultKind.UNAVAILABLE,
         FaultKind.ERROR_BEFORE_WRITE,
         FaultKind.CLOSE_BEFORE_READ,
@@ -81,25 +92,69 @@ class Fault:
     clock_off_s: float = attrs.field(default=0.0, kw_only=True)
 
 
+class JobFault(Enum):
+    """One way in which a single job of a batch goes wrong."""
+
+    REJECTED = "rejected"
+    """Its response is errorCode 400; nothing is written."""
+    RACED = "raced"
+    """Its response is errorCode 429 with specificCode 24299; nothing is written."""
+    ERROR_BEFORE_WRITE = "error before write"
+    """Its response is errorCode 500; nothing is written."""
+    ERROR_AFTER_WRITE = "error after write"
+    """Written, then its response is errorCode 500."""
+    NEVER_EXECUTED = "never executed"
+    """Its result has no response, and nothing is written."""
+    RESULT_MISSING = "result missing"
+    """Written, and the results do not have it."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether a contact that the platform accepts is written despite this fault."""
+        return self in (JobFault.ERROR_AFTER_WRITE, JobFault.RESULT_MISSING)
+
+
+_LEFT_OUT = (FaultKind.WRITE_LATE, FaultKind.BATCH_NOT_SAVED)
+
 DEFAULT_MIX: tuple[Fault, ...] = tuple(
     Fault(kind, clock_off_s=3600.0 if kind is FaultKind.CLOCK_OFF else 0.0)
     for kind in FaultKind
-    if kind is not FaultKind.WRITE_LATE
+    if kind not in _LEFT_OUT
 )
-"""One fault of each kind but WRITE_LATE, the clock an hour ahead."""
+"""One fault of each kind but WRITE_LATE and BATCH_NOT_SAVED, the clock an hour ahead."""
+
+JOB_MIX: tuple[JobFault, ...] = tuple(JobFault)
+"""One fault of each kind for the jobs of batches."""
+
+_F = TypeVar("_F")
 
 
-class FaultPlan:
-    """Which request gets which fault: first what is scripted, then by chance."""
+class FaultPlan(Generic[_F]):
+    """What goes wrong next: first what is scripted, then by chance."""
 
     def __init__(self) -> None:
-        self.script: deque[Fault | None] = deque()
+        self.script: deque[_F | None] = deque()
+        self._scripts: dict[str, deque[_F | None]] = {}
         self._random = random.Random(0)
+        self._faults: Sequence[_F] = ()
+        self._weights: Sequence[float] = ()
         self._share = 0.0
-        self._mix: Sequence[Fault] = ()
+        self._actions: frozenset[str] | None = None
 
-    def mix(self, seed: int, share: float, faults: Sequence[Fault]) -> None:
+    def script_for(self, action: str, faults: Sequence[_F | None]) -> None:
+        """Give these faults to the next requests for this action, before any other."""
+        self._scripts.setdefault(action, deque()).extend(faults)
+
+    def mix(
+        self,
+        seed: int,
+        share: float,
+        faults: Sequence[_F],
+        actions: Collection[str] | None = None,
+    ) -> None:
         """From now on draw one of `faults` with probability `share`, the same for a same seed.
+
+        Only for `actions`, unless that is `None`.
 
         Raises:
             ValueError: `share` is not within 0 and 1, or there is no fault to draw.
@@ -108,12 +163,46 @@ class FaultPlan:
             raise ValueError(f"share must be within 0 and 1, not {share}")
         if share and not faults:
             raise ValueError("faults is empty")
-        self._random, self._share, self._mix = random.Random(seed), share, tuple(faults)
+        self._begin(seed, share, faults, [1.0] * len(faults), actions)
 
-    def draw(self) -> Fault | None:
+    def mix_shares(
+        self, seed: int, shares: Mapping[_F, float], actions: Collection[str] | None = None
+    ) -> None:
+        """From now on draw each fault with a probability of its own, the same for a same seed.
+
+        Raises:
+            ValueError: a share is below 0, or together they are above 1.
+        """
+        # Shares that add up to 1 may, as floats, add up to a little more.
+        together = math.fsum(shares.values())
+        if any(share < 0 for share in shares.values()) or together > 1 + 1e-9:
+            raise ValueError("shares must be at least 0, and together at most 1")
+        self._begin(seed, together, tuple(shares), tuple(shares.values()), actions)
+
+    def draw(self, action: str = "") -> _F | None:
         """The fault of the next request; `None` for one that is answered as usual."""
-        if self.script:
-            return self.script.popleft()
+        for script in (self._scripts.get(action), self.script):
+            if script:
+                return script.popleft()
+        if self._actions is not None and action not in self._actions:
+            return None
         if self._random.random() < self._share:
-            return self._random.choice(self._mix)
+            return self._random.choices(self._faults, self._weights)[0]
         return None
+
+    def clear(self) -> None:
+        """Forget what is scripted; the mix stays."""
+        self.script.clear()
+        self._scripts.clear()
+
+    def _begin(
+        self,
+        seed: int,
+        share: float,
+        faults: Sequence[_F],
+        weights: Sequence[float],
+        actions: Collection[str] | None,
+    ) -> None:
+        self._random, self._share = random.Random(seed), share
+        self._faults, self._weights = tuple(faults), tuple(weights)
+        self._actions = None if actions is None else frozenset(actions)

@@ -39,6 +39,8 @@ class Request:
     method: str
     headers: Mapping[str, str]
     """Case-insensitive."""
+    arrived_at: float = 0.0
+    """Epoch seconds by the sandbox's clock."""
     body: bytes = b""
     """Empty if it was not read."""
     fault: Fault | None = None
@@ -49,6 +51,10 @@ class Request:
     """The answer's `errorCode`."""
     contact_id: int | None = None
     """The contact that this request wrote, whether or not the answer said so."""
+    async_id: str | None = None
+    """The batch that was accepted from this request, whether or not the answer said so."""
+    answer_body: bytes | None = None
+    """What was answered, also where it was not or not wholly sent; `None` if there was nothing."""
 
 
 @attrs.frozen(kw_only=True)
@@ -61,9 +67,25 @@ class Write:
     body: Mapping[str, Any]
     """The JSON object as it was sent."""
     request: int
-    """The number of the request."""
+    """The number of the request; 0 for a rival."""
     added: bool
     """Whether the contact is new."""
+    async_id: str | None = None
+    """The batch that this write came from, if it did."""
+    job: int | None = None
+    """The position in that batch, from 0."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class Callback:
+    """One time that the results of a batch were posted to its callbackUrl."""
+
+    async_id: str
+    url: str
+    status: int | None = None
+    """The HTTP status that was answered; `None` while there is no answer."""
+    failed: bool = False
+    """Whether nobody could be reached, or nobody answered in time."""
 
 
 @attrs.define
@@ -73,9 +95,16 @@ class Ledger:
     requests: list[Request] = attrs.field(factory=list)
     """In order of arrival, the refused ones too."""
     writes: list[Write] = attrs.field(factory=list)
-    """In order of commit."""
+    """In order of commit; what rivals wrote is not among them."""
+    rival_writes: list[Write] = attrs.field(factory=list)
+    """What other clients wrote, in order of commit."""
+
+    callbacks: list[Callback] = attrs.field(factory=list)
+    """In the order in which they were posted."""
 
     def clear(self) -> None:
         """Forget everything; the numbers start again at 1."""
         self.requests.clear()
         self.writes.clear()
+        self.rival_writes.clear()
+        self.callbacks.clear()

@@ -1,19 +1,44 @@
-"""The contacts of the platform and what its actions do to them; no I/O."""
+"""The actions of the platform: what each does, and what it answers; no I/O."""
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import attrs
 import orjson
 
-from contactsdk.sandbox.fields import EXTERNAL_URLS_MAX, Declared, check_contact, is_whole
-from contactsdk.sandbox.replies import Refused, invalid
+from contactsdk.sandbox.batches import Batch, Batches
+from contactsdk.sandbox.contacts import Contacts
+from contactsdk.sandbox.custom_fields import is_whole
+from contactsdk.sandbox.faults import JobFault
+from contactsdk.sandbox.ledger import Ledger, Write
+from contactsdk.sandbox.listing import ContactIndex, contact_list
+from contactsdk.sandbox.replies import (
+    Refused,
+    Unsuccessful,
+    internal_error,
+    invalid,
+    missing,
+    raced,
+)
+from contactsdk.sandbox.rivals import Rivals
+from contactsdk.sandbox.timestamps import timestamp
+from contactsdk.sandbox.validation import Rules, contact_id_of, is_id
+from contactsdk.sandbox.views import contact_alone, custom_field_definitions, subscription_groups
 
-FIRST_ID = 1001
+ADD_OR_UPDATE = "contact?action=addOrUpdateContact"
+RUN_BATCH = "batch?action=run"
+REPOST_BATCH = "batch?action=repost"
+PING = "test?action=ping"
 
-Contact = Mapping[str, Any]
+
+@attrs.frozen(kw_only=True)
+class Origin:
+    """Where a call of an action comes from: a request, or a job of a batch that one brought."""
+
+    request: int
+    batch: Batch | None = None
+    job: int | None = None
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -31,118 +56,188 @@ def read_object(body: bytes) -> dict[str, Any]:
     return params
 
 
-@attrs.frozen
-class Change:
-    """What addOrUpdateContact did."""
-
-    contact_id: int
-    added: bool
-
-
 class Platform:
-    """The contacts of one account, in the platform's spelling; each is replaced, never changed."""
+    """One account on the platform, and all that can be asked of it.
 
-    def __init__(self, declared: Declared) -> None:
-        self._declared = declared
-        self._contacts: dict[int, Contact] = {}
-        # Name and email to the ids that bear them, so that updateIfExists needs no search. The
-        # inner dict serves as an ordered set: the oldest contact is the one that matches.
-        self._ids: defaultdict[tuple[str, ...], dict[int, None]] = defaultdict(dict)
-        self._next_id = FIRST_ID
-        self.contacts: Mapping[int, Contact] = MappingProxyType(self._contacts)
+    `clock` gives epoch seconds. Writes go to `ledger`, batches that are completed or posted again
+    to `on_completed`.
+    """
 
-    def clear(self) -> None:
-        """Forget all contacts; the ids start again at 1001."""
-        self._contacts.clear()
-        self._ids.clear()
-        self._next_id = FIRST_ID
-
-    def add_or_update(self, params: Mapping[str, Any]) -> Change:
-        """Do addOrUpdateContact, or change nothing.
-
-        Raises:
-            Refused: 400 for parameters that do not validate (see `check_contact`), 404 with
-                specificCode 24096 if there is no contact of that `id`.
-        """
-        check_contact(params, self._declared)
-        contact_id = params.get("id")
-        if contact_id is None and params.get("updateIfExists"):
-            contact_id = next(iter(self._ids.get(_name(params), ())), None)
-        before = {} if contact_id is None else self.get_contact(contact_id)
-        after = _merged(before, params)
-        added = contact_id is None
-        if contact_id is None:
-            contact_id, self._next_id = self._next_id, self._next_id + 1
-        else:
-            self._forget_name(contact_id, before)
-        self._contacts[contact_id] = MappingProxyType({**after, "id": contact_id})
-        self._ids[_name(after)][contact_id] = None
-        return Change(contact_id, added)
-
-    def get_contact(self, contact_id: Any) -> Contact:
-        """The contact of this id.
-
-        Raises:
-            Refused: 404 with specificCode 24096 if there is none, 400 if it is no whole number.
-        """
-        if not is_whole(contact_id):
-            raise invalid("id", "Value must be a whole number")
-        if contact_id not in self._contacts:
-            raise Refused(404, "Unable to find contact", 24096)
-        return self._contacts[contact_id]
-
-    def get_contact_list(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Do getContactList: of those that match, `perPage` from the one at `start` (from 0) on.
-
-        Raises:
-            Refused: 400 with specificCode 23016 for any other parameter or filter.
-        """
-        wanted = {"filter": {}, "perPage": 20, "start": 0, **params}
-        for name in wanted.keys() - {"filter", "perPage", "start"}:
-            raise invalid(name, "Unknown parameter")
-        filters, per_page, start = wanted["filter"], wanted["perPage"], wanted["start"]
-        if not isinstance(filters, dict) or not filters.keys() <= {"externalId"}:
-            raise invalid("filter", "The filter is an object that may have an externalId")
-        if not is_whole(per_page) or per_page < 1:
-            raise invalid("perPage", "Value must be a positive whole number")
-        if not is_whole(start) or start < 0:
-            raise invalid("start", "Value must be a whole number from 0")
-        matches = [
-            contact
-            for contact in self._contacts.values()
-            if all(contact.get(name) == value for name, value in filters.items())
-        ]
-        return {
-            "meta": {"count": len(matches), "perPage": per_page, "start": start},
-            "results": [dict(contact) for contact in matches[start : start + per_page]],
+    def __init__(
+        self,
+        rules: Rules,
+        clock: Callable[[], float],
+        ledger: Ledger,
+        *,
+        batch_rate_per_s: Callable[[], float | None] = lambda: None,
+        list_lag_s: Callable[[], float] = lambda: 0.0,
+        per_page_max: int = 100,
+        hidden_in_lists: Collection[str] = (),
+        denied: Mapping[str, int] = MappingProxyType({}),
+        on_completed: Callable[[Batch], None] = lambda _: None,
+    ) -> None:
+        self._per_page_max = per_page_max
+        self._hidden_in_lists = hidden_in_lists
+        self._denied = denied
+        self.index = ContactIndex(clock, list_lag_s)
+        self.contacts = Contacts(rules, clock, self.index.put)
+        self.rivals = Rivals(self.contacts, ledger)
+        self.batches = Batches(rules.guesses, self._execute, batch_rate_per_s)
+        self._rules = rules
+        self._clock = clock
+        self._ledger = ledger
+        self._on_completed = on_completed
+        self._actions: Mapping[str, Callable[[dict[str, Any], Origin, float], Any]] = {
+            ADD_OR_UPDATE: self._add_or_update,
+            "contact?action=getContact": self._get_contact,
+            "contact?action=getContactList": self._get_contact_list,
+            "contact?action=getSubscriptionGroupList": self._get_groups,
+            "contact?action=getCustomFieldDefinition": self._get_custom_fields,
+            "contact?action=addContactsToSubscriptionGroup": self._join_group,
+            RUN_BATCH: self._run_batch,
+            "batch?action=progress": lambda params, _, now: self.batches.progress(params, now),
+            "batch?action=results": lambda params, _, now: self.batches.results(params, now),
+            "batch?action=restart": lambda params, _, now: self.batches.restart(params, now),
+            REPOST_BATCH: self._repost_batch,
+            PING: self._ping,
         }
 
-    def _forget_name(self, contact_id: int, contact: Contact) -> None:
-        name = _name(contact)
-        del self._ids[name][contact_id]
-        if not self._ids[name]:
-            del self._ids[name]
+    def clear(self) -> None:
+        """Forget contacts and batches."""
+        self.contacts.clear()
+        self.index.clear()
+        self.batches.clear()
+
+    def has(self, action: str) -> bool:
+        """Whether there is this action."""
+        return action in self._actions
+
+    def call(self, action: str, body: bytes, origin: Origin, now: float) -> Any:
+        """Do an action that there is; its answer, as a JSON value.
+
+        Raises:
+            Refused, Unsuccessful: nothing was done.
+        """
+        if action in self._denied:
+            raise Refused(self._denied[action], "The API key has no access to this action")
+        params = read_object(body or b"{}") if action in _WITHOUT_BODY else read_object(body)
+        return self._actions[action](params, origin, now)
+
+    def advance(self) -> None:
+        """Execute the jobs of batches that are due."""
+        for batch in self.batches.advance(self._clock()):
+            self._on_completed(batch)
+
+    def write(self, params: Mapping[str, Any], origin: Origin) -> int:
+        """Write one contact, and record it; its id.
+
+        Raises:
+            Refused, Unsuccessful: nothing was written.
+        """
+        rival = self.rivals.before(params)
+        change = self.contacts.add_or_update(params)
+        self._ledger.writes.append(
+            Write(
+                number=len(self._ledger.writes) + 1,
+                contact_id=change.contact_id,
+                body=params,
+                request=origin.request,
+                added=change.added,
+                async_id=origin.batch.async_id if origin.batch else None,
+                job=origin.job,
+            )
+        )
+        self.rivals.after(rival, params)
+        return change.contact_id
+
+    def _add_or_update(self, params: dict[str, Any], origin: Origin, _now: float) -> Any:
+        contact_id = self.write(params, origin)
+        guesses = self._rules.guesses
+        answer = {"success": True} if guesses.success_flag == "sent" else {}
+        return {**answer, "id": str(contact_id) if guesses.written_id == "text" else contact_id}
+
+    def _get_contact(self, params: dict[str, Any], _origin: Origin, _now: float) -> Any:
+        for name in params.keys() - {"id", "useEventSortOrder"}:
+            raise invalid(name, "Unknown parameter")
+        if "id" not in params:
+            raise missing("id")
+        contact_id = contact_id_of(params)
+        if contact_id is None:
+            raise invalid("id", "Value must be a whole number")
+        if not isinstance(params.get("useEventSortOrder", False), bool):
+            raise invalid("useEventSortOrder", "Value must be true or false")
+        return contact_alone(self.contacts.get(contact_id), self._rules)
+
+    def _get_contact_list(self, params: dict[str, Any], _origin: Origin, _now: float) -> Any:
+        return contact_list(
+            params,
+            self.index.shown(),
+            self._rules,
+            per_page_max=self._per_page_max,
+            hidden=self._hidden_in_lists,
+        )
+
+    def _get_groups(self, _params: dict[str, Any], _origin: Origin, _now: float) -> Any:
+        return subscription_groups(self.contacts)
+
+    def _get_custom_fields(self, _params: dict[str, Any], _origin: Origin, _now: float) -> Any:
+        return custom_field_definitions(self._rules)
+
+    def _join_group(self, params: dict[str, Any], _origin: Origin, _now: float) -> Any:
+        for name in ("contacts", "group"):
+            if name not in params:
+                raise missing(name)
+        contacts, group = params["contacts"], params["group"]
+        if not isinstance(contacts, list) or not all(map(is_id, contacts)):
+            raise invalid("contacts", "Value must be a list of contact ids")
+        declared = self._rules.account.groups
+        if not is_whole(group) or (declared is not None and group not in declared):
+            raise invalid("group", f"Group {group} does not exist")
+        return [
+            {"contactId": int(contact), "status": self.contacts.join(int(contact), group)}
+            for contact in contacts
+        ]
+
+    def _run_batch(self, params: dict[str, Any], origin: Origin, now: float) -> Any:
+        return {"asyncId": self.batches.run(params, origin.request, now).async_id}
+
+    def _repost_batch(self, params: dict[str, Any], _origin: Origin, now: float) -> Any:
+        self._on_completed(self.batches.completed(params, now))
+        return {"reposted": True}
+
+    def _ping(self, _params: dict[str, Any], _origin: Origin, now: float) -> Any:
+        with_utc = self._rules.guesses.timestamps == "with_utc"
+        return {"ack": timestamp(now, with_utc=with_utc)}
+
+    def _execute(self, batch: Batch, position: int) -> Any:
+        """The response to one job of a batch."""
+        job = batch.jobs[position]
+        origin = Origin(request=batch.request, batch=batch, job=position)
+        action = f"{job.namespace}?action={job.action}"
+        try:
+            if job.fault in _JOB_REFUSALS:
+                raise _JOB_REFUSALS[job.fault]()
+            if job.namespace == "batch" or action not in self._actions:
+                raise Refused(404, "Not found")
+            response = self._actions[action](dict(job.params), origin, self._clock())
+            if job.fault is JobFault.ERROR_AFTER_WRITE:
+                raise internal_error()
+            return response
+        except Refused as refused:
+            return refused.answer(codes_as_text=self._rules.guesses.codes == "text")
+        except Unsuccessful as unsuccessful:
+            return unsuccessful.answer()
 
 
-def _name(contact: Contact) -> tuple[str, ...]:
-    return tuple(contact[name].casefold() for name in ("firstName", "lastName", "email"))
-
-
-def _merged(before: Contact, params: Mapping[str, Any]) -> Contact:
-    """The contact after these parameters: what is not sent stays, and a list replaces the list.
-
-    Custom fields and external URLs are replaced one by one, by `fieldId` and by `ref`.
-    """
-    after = {**before, **params}
-    after.pop("updateIfExists", None)
-    if params.get("customFields"):
-        fields = (*before.get("customFields", ()), *params["customFields"])
-        after["customFields"] = list({field["fieldId"]: field for field in fields}.values())
-    if "externalUrls" in params:
-        sent = params["externalUrls"]
-        kept = before.get("externalUrls", ()) if sent is not None else ()
-        urls = {url["ref"]: url for url in (*kept, *(sent or ()))}
-        after["externalUrls"] = [url for url in urls.values() if url["url"] is not None]
-        if len(after["externalUrls"]) > EXTERNAL_URLS_MAX:
-            raise invalid("externalUrls", f"At most {EXTERNAL_URLS_MAX} external URLs")
-    return after
+_WITHOUT_BODY = frozenset(
+    {
+        "contact?action=getSubscriptionGroupList",
+        "contact?action=getCustomFieldDefinition",
+        PING,
+    }
+)
+_JOB_REFUSALS: Mapping[JobFault | None, Callable[[], Refused]] = {
+    JobFault.REJECTED: lambda: Refused(400, "This contact cannot be saved"),
+    JobFault.RACED: raced,
+    JobFault.ERROR_BEFORE_WRITE: internal_error,
+}

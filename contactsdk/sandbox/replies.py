@@ -5,6 +5,8 @@ from typing import Any
 import attrs
 import orjson
 
+from contactsdk.sandbox.guesses import Guesses
+
 
 class Refused(Exception):
     """The platform will not do what it was asked; it becomes an answer with an `errorCode`."""
@@ -18,19 +20,50 @@ class Refused(Exception):
         self.specific_code = specific_code
         self.details = details
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self, *, codes_as_text: bool = False) -> dict[str, Any]:
         """The JSON object that says so; absent parts are left out, as on the platform."""
-        answer: dict[str, Any] = {"errorCode": self.error_code, "message": self.message}
+
+        def code(number: int) -> int | str:
+            return str(number) if codes_as_text else number
+
+        answer: dict[str, Any] = {"errorCode": code(self.error_code), "message": self.message}
         if self.specific_code is not None:
-            answer["specificCode"] = self.specific_code
+            answer["specificCode"] = code(self.specific_code)
         if self.details:
-            answer["additionalMessages"] = self.details
+            answer["additionalMessages"] = list(self.details)
         return answer
+
+
+class Unsuccessful(Exception):
+    """The platform will not write this contact; it becomes an answer with `"success": false`."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def answer(self) -> dict[str, Any]:
+        """The JSON object that says so."""
+        return {"success": False, "message": self.message}
 
 
 def invalid(name: str, detail: str) -> Refused:
     """The refusal of one parameter that does not validate."""
     return Refused(400, f"'{name}' does not validate", 23016, detail)
+
+
+def missing(name: str) -> Refused:
+    """The refusal for one parameter that is required and missing."""
+    return Refused(400, f"'{name}' is required", 23017)
+
+
+def internal_error() -> Refused:
+    """The refusal that says nothing."""
+    return Refused(500, "Internal error")
+
+
+def raced() -> Refused:
+    """The refusal of a write that met another one to the same record."""
+    return Refused(429, "Race condition error", 24299)
 
 
 @attrs.frozen(kw_only=True)
@@ -44,18 +77,16 @@ class Reply:
     error_code: int | None = None
 
 
-def success(answer: dict[str, Any]) -> Reply:
+def success(answer: Any) -> Reply:
     """A JSON answer with status 200."""
     return Reply(body=orjson.dumps(answer))
 
 
-def refusal(
-    refused: Refused, *, at_200: bool = False, headers: dict[str, str] | None = None
-) -> Reply:
-    """The answer for a refusal; its HTTP status mirrors the `errorCode`, or is 200."""
+def refusal(refused: Refused, guesses: Guesses, *, headers: dict[str, str] | None = None) -> Reply:
+    """The answer for a refusal."""
     return Reply(
-        status=200 if at_200 else refused.error_code,
-        body=orjson.dumps(refused.answer()),
+        status=refused.error_code if guesses.error_status == "mirrored" else 200,
+        body=orjson.dumps(refused.answer(codes_as_text=guesses.codes == "text")),
         headers=headers or {},
         error_code=refused.error_code,
     )

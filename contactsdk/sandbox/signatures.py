@@ -3,10 +3,10 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from contactsdk.sandbox.replies import Refused
+from contactsdk.sandbox.timestamps import read_timestamp
 
 API_VERSION = "1.0"
 FRESH_S = 300.0
@@ -43,18 +43,28 @@ def signature(secret: str, text: str) -> str:
 
 
 def verify(
-    target: str, headers: Mapping[str, str], body: bytes, *, key: str, secret: str, now: float
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    key: str,
+    secret: str,
+    now: float,
+    stale_error_code: int = 401,
 ) -> None:
     """Accept a request that is signed with this key and secret within five minutes of `now`.
 
+    X-Api-Version may be missing: the vendor's C# SDK does not send it.
+
     Raises:
-        Refused: 401 if Content-MD5, X-Api-Version or the signature is wrong; 400 with
-            specificCode 23005 if its date is stale, missing or cannot be read.
+        Refused: 401 if Content-MD5, X-Api-Version or the signature is wrong; with
+            `stale_error_code` and specificCode 23005 if its date is stale, missing or cannot be
+            read.
     """
     content_md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
     if headers.get("Content-MD5") != content_md5:
         raise Refused(401, "Content-MD5 is not the MD5 of the body")
-    if headers.get("X-Api-Version") != API_VERSION:
+    if headers.get("X-Api-Version", API_VERSION) != API_VERSION:
         raise Refused(401, f"X-Api-Version must be {API_VERSION}")
     signed = signature(secret, string_to_sign(target, headers, content_md5))
     given = headers.get("X-Api-Authorization", "").encode("utf-8", "surrogateescape")
@@ -62,16 +72,13 @@ def verify(
         raise Refused(401, "Invalid API key or signature")
     sent_at = _sent_at(headers)
     if sent_at is None or abs(now - sent_at) > FRESH_S:
-        raise Refused(400, "Request is stale", 23005)
+        raise Refused(stale_error_code, "Request is stale", 23005)
 
 
 def _sent_at(headers: Mapping[str, str]) -> float | None:
     try:
         if "IVVY-Date" in headers:
-            text = headers["IVVY-Date"].removesuffix(" UTC")
-            sent_at = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-        else:
-            sent_at = parsedate_to_datetime(headers.get("Date", ""))
+            return read_timestamp(headers["IVVY-Date"])
+        return parsedate_to_datetime(headers.get("Date", "")).timestamp()
     except ValueError:
         return None
-    return sent_at.timestamp()

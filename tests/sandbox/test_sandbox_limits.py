@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from contactsdk.sandbox import RateLimit
@@ -12,7 +14,7 @@ class Clock:
         return self.now
 
 
-def test_bucket_holds_its_depth_and_fills_at_its_rate():
+def test_bucket_holds_its_depth_and_fills_at_its_rate() -> None:
     clock = Clock()
     limiter = Limiter(RateLimit(per_s=10, depth_s=0.3), clock)
     assert [limiter.take() for _ in range(4)] == [0, 0, 0, pytest.approx(0.1)]
@@ -21,7 +23,7 @@ def test_bucket_holds_its_depth_and_fills_at_its_rate():
     assert limiter.take() > 0
 
 
-def test_bucket_holds_at_least_one_and_never_more_than_its_depth():
+def test_bucket_holds_at_least_one_and_never_more_than_its_depth() -> None:
     clock = Clock()
     limiter = Limiter(RateLimit(per_s=1, depth_s=0), clock)
     clock.now += 1000
@@ -29,7 +31,7 @@ def test_bucket_holds_at_least_one_and_never_more_than_its_depth():
     assert limiter.take() == pytest.approx(1)
 
 
-def test_window_starts_anew_with_each_whole_second():
+def test_window_starts_anew_with_each_whole_second() -> None:
     clock = Clock()
     limiter = Limiter(RateLimit(per_s=2, window=True), clock)
     assert [limiter.take() for _ in range(3)] == [0, 0, 0.75]
@@ -38,6 +40,6 @@ def test_window_starts_anew_with_each_whole_second():
 
 
 @pytest.mark.parametrize("wrong", [{"per_s": 0}, {"depth_s": -1}])
-def test_limit_out_of_range_is_refused(wrong):
+def test_limit_out_of_range_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RateLimit(**wrong)

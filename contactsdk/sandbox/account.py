@@ -1,0 +1,45 @@
+"""What an account has besides contacts: groups, companies and custom fields."""
+
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+import attrs
+
+from contactsdk.sandbox.custom_fields import FieldDefinition, FieldType
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """The groups, companies and custom fields of the account; `None` where any will do."""
+
+    groups: Mapping[int, str] | None = None
+    """Id -> name."""
+    companies: frozenset[int] | None = None
+    custom_fields: Mapping[int, FieldDefinition] | None = None
+
+    @classmethod
+    def declared(
+        cls,
+        groups: Iterable[int] | Mapping[int, str] | None = None,
+        companies: Iterable[int] | None = None,
+        custom_fields: Mapping[int, FieldType | FieldDefinition] | None = None,
+    ) -> Self:
+        """From what is handy to write: groups without names, custom fields as types alone."""
+        if groups is not None and not isinstance(groups, Mapping):
+            groups = {group: f"Group {group}" for group in groups}
+        return cls(
+            groups=None if groups is None else dict(groups),
+            companies=None if companies is None else frozenset(companies),
+            custom_fields=None
+            if custom_fields is None
+            else {field_id: _definition(it) for field_id, it in custom_fields.items()},
+        )
+
+    def display_name(self, field_id: int) -> str:
+        """The name of a custom field, also of one that nobody declared."""
+        definition = (self.custom_fields or {}).get(field_id)
+        return (definition and definition.display_name) or f"Field {field_id}"
+
+
+def _definition(given: FieldType | FieldDefinition) -> FieldDefinition:
+    return FieldDefinition(field_type=given) if isinstance(given, FieldType) else given
