@@ -44,7 +44,7 @@ from contactsdk.wire.lookups import (
     read_contact,
     read_page,
 )
-from contactsdk.wire.matching import encode_search, matches, read_found, satisfies
+from contactsdk.wire.matching import matches, satisfies
 
 __all__ = [
     "FIELD_NAMES",
@@ -65,7 +65,6 @@ __all__ = [
     "encode_get",
     "encode_list",
     "encode_run",
-    "encode_search",
     "is_foreign",
     "is_too_large",
     "job_outcome",
@@ -75,7 +74,6 @@ __all__ = [
     "read_async_id",
     "read_contact",
     "read_custom_fields",
-    "read_found",
     "read_groups",
     "read_id",
     "read_page",

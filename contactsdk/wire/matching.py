@@ -6,7 +6,7 @@ from typing import Any
 from contactsdk.models import Contact
 from contactsdk.wire.contact import contact_to_json
 from contactsdk.wire.equality import same_email, same_phone, same_value
-from contactsdk.wire.lookups import ContactFilter, ListedContact, encode_list, read_page
+from contactsdk.wire.lookups import ContactFilter, ListedContact
 from contactsdk.wire.values import whole_number
 
 
@@ -91,21 +91,3 @@ def _same_external_urls(sent: list[dict[str, Any]] | None, shown: Any) -> bool:
 def _objects(items: Any) -> list[dict[str, Any]]:
     is_list = isinstance(items, list)
     return [item for item in items if isinstance(item, dict)] if is_list else []
-
-
-def encode_search(external_id: str, start: int) -> bytes:
-    """The body that lists contacts with this external id, from the `start`-th on."""
-    return encode_list(ContactFilter(external_id=external_id), start=start)
-
-
-def read_found(
-    external_id: str, status: int, headers: Mapping[str, str], body: bytes
-) -> dict[int, bool]:
-    """The ids on a page of the list, in its order, and whether each has this external id.
-
-    Raises:
-        ContactError: The answer is no such page; which subclass says what is known.
-    """
-    wanted = ContactFilter(external_id=external_id)
-    page = read_page(status, headers, body)
-    return {listed.id: satisfies(wanted, listed) for listed in page.contacts}

@@ -17,36 +17,6 @@ from contactsdk.models import key_of
 from contactsdk.retry import Delivery
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (Contact(id=7), Contact(id=7, first_name="Eda")),
-        (a_contact(id=7), Contact(id=7)),
-        (a_contact(), a_contact(phone="1", update_if_exists=True, external_id="x")),
-        (a_contact(first_name="ADA"), a_contact(first_name="ada")),
-        (a_contact(last_name="Groß"), a_contact(last_name="GROSS")),
-        (a_contact(email="Ada@Example.com"), a_contact(email="ada@example.com")),
-    ],
-)
-def test_same_key(one: Contact, other: Contact) -> None:
-    assert key_of(one) == key_of(other)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (Contact(id=7), Contact(id=8)),
-        (a_contact(id=7), a_contact()),
-        (a_contact(first_name="Eda"), a_contact()),
-        (a_contact(last_name="Brook"), a_contact()),
-        (a_contact(email="eda@example.com"), a_contact()),
-        (a_contact(first_name="A", last_name="BC"), a_contact(first_name="AB", last_name="C")),
-    ],
-)
-def test_different_keys(one: Contact, other: Contact) -> None:
-    assert key_of(one) != key_of(other)
-
-
 def a_job(index: int, key: str = "a") -> Job:
     return Job(index, Contact(id=1), key, Delivery(True, 0.0, None))
 
