@@ -73,14 +73,15 @@ async def read_list(page_at: Callable[[int], Awaitable[ContactPage]]) -> list[Li
         last: ListedContact | None = None
         while True:
             start = max(0, len(found) - 1)
-            page = (await page_at(start)).contacts
+            part = await page_at(start)
+            page = part.contacts
             if last is not None and (not page or page[0].id != last.id):
                 break  # it has moved
             new = {contact.id: contact for contact in page if contact.id not in found}
             if len(new) != len(page) - (last is not None):
                 break  # a contact stands in it twice, so it has moved
-            if not new:
-                return list(found.values())
             found |= new
+            if not new or len(found) == part.total:
+                return list(found.values())
             last = page[-1]
     raise UnavailableError("the list of contacts changed each time that it was read")

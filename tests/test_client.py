@@ -505,14 +505,14 @@ class TestFind:
         page = b'{"results": [{"id": 1, "externalId": "xy"}, {"id": "2", "externalId": "x"}]}'
         with answers(f"{URL}/api/1.0/contact?action=getContactList") as platform:
             platform.add(body=page)
-            platform.add(body=b'{"results": []}')
+            platform.add(body=b'{"results": [{"id": "2", "externalId": "x"}]}')
             async with ContactClient(URL, CREDENTIALS) as client:
                 assert await client.find(external_id="x") == (2,)
 
     async def test_contact_without_an_external_id_is_passed_over(self) -> None:
         with answers(f"{URL}/api/1.0/contact?action=getContactList") as platform:
-            platform.add(body=b'{"results": [{"id": 1, "externalId": null}]}')
-            platform.add(body=b'{"results": []}')
+            for _ in range(2):  # the second page begins where the first one ended
+                platform.add(body=b'{"results": [{"id": 1, "externalId": null}]}')
             async with ContactClient(URL, CREDENTIALS) as client:
                 assert await client.find(external_id="None") == ()
 

@@ -88,7 +88,9 @@ class Run:
         self.journal: JournalRun | None = None
         self.in_flight = 0
         self.throttled = 0
-        self.stopped_by: BaseException | None = None
+        self.stopped_by: Exception | None = None
+        self.interrupted_by: BaseException | None = None
+        """What the input raised that is no `Exception`, such as a `KeyboardInterrupt`."""
         self.is_stopping = False
         rate = options.rate_per_s
         cap = None if rate is None else RateCap(rate, clock=self.clock)
@@ -132,7 +134,7 @@ class Run:
         if self.journal is not None:
             await self.journal.close()
 
-    def stop(self, reason: BaseException | None) -> None:
+    def stop(self, reason: Exception | None) -> None:
         """Start nothing new, and let what is in flight end; the first reason is kept."""
         if self.stopped_by is None:
             self.stopped_by = reason
@@ -222,8 +224,11 @@ class Run:
 
     def _note_input_error(self) -> None:
         # Nothing more is read, and what was read before is still sent.
-        if self.stopped_by is None:
-            self.stopped_by = self._reader.error
+        error = self._reader.error
+        if isinstance(error, Exception):
+            self.stopped_by = self.stopped_by or error
+        elif error is not None:
+            self.interrupted_by = error
 
     def _want_items(self) -> None:
         """Have one more item read for each worker that waits for one."""

@@ -28,9 +28,14 @@ class OutcomeStream:
     _is_open = False
 
     @property
-    def stopped_by(self) -> BaseException | None:
+    def stopped_by(self) -> Exception | None:
         """Why no more input was read before its end; `None` where nothing stopped the run."""
         return self._run.stopped_by
+
+    @property
+    def interrupted_by(self) -> BaseException | None:
+        """What the input raised that is no `Exception`, such as a `KeyboardInterrupt`."""
+        return self._run.interrupted_by
 
     @property
     def undelivered(self) -> tuple[Outcome, ...]:
@@ -80,8 +85,9 @@ class OutcomeStream:
             outcome = await self.next()
         if outcome is not None:
             return outcome
-        if self.stopped_by is not None:
-            raise self.stopped_by
+        reason = self._run.interrupted_by or self.stopped_by
+        if reason is not None:
+            raise reason
         raise StopAsyncIteration
 
     async def next(self) -> Outcome | None:
@@ -160,12 +166,11 @@ async def collect(stream: OutcomeStream, into: list[Outcome] | None = None) -> B
                 outcomes.append(outcome)
     finally:
         outcomes += stream.undelivered
-    stopped_by = stream.stopped_by
-    if stopped_by is not None and not isinstance(stopped_by, Exception):
-        raise stopped_by  # such as a KeyboardInterrupt in the input
+    if stream.interrupted_by is not None:
+        raise stream.interrupted_by
     return BulkReport(
         outcomes=tuple(sorted(outcomes[first:], key=lambda outcome: outcome.index)),
-        stopped_by=stopped_by,
+        stopped_by=stream.stopped_by,
         elapsed_s=clock() - started_at,
     )
 

@@ -35,7 +35,7 @@ class Ending:
     `unread` says that there may be more of the input than was told of.
     """
 
-    stopped_by: BaseException | None = None
+    stopped_by: Exception | None = None
     interrupted: bool = False
     unread: bool = False
 
@@ -59,7 +59,7 @@ async def send(
     give_up_s: float = 300.0,
     journal: SqliteJournal | None = None,
     on_progress: OnProgress,
-) -> BaseException | None:
+) -> Exception | None:
     """Give `take` the outcome of every item that is read, interrupted or not.
 
     Returns what stopped the run before its input ended, `None` where nothing did.
