@@ -85,10 +85,15 @@ CONTACT_SCHEMA: Final[dict[str, Any]] = {
     },
     "additionalProperties": False,
     "anyOf": [
-        {"required": ["id"]},
+        # Pages of documentation show each by its title and by the properties that it names.
+        {"title": "Update", "required": ["id"], "properties": {"id": _ID}},
         {
+            "title": "Add",
             "required": ["firstName", "lastName", "email"],
-            "properties": {"firstName": {"minLength": 1}, "lastName": {"minLength": 1}},
+            "properties": {
+                name: {"type": "string", "minLength": 1}
+                for name in ("firstName", "lastName", "email")
+            },
         },
     ],
     "examples": [

@@ -129,17 +129,17 @@ class _CancelledRequests:
         try:
             await self.app(scope, receive, noted_send)
         except asyncio.CancelledError as cancellation:
-            if scope["type"] == "http" and not has_begun and scope.get(_CLIENT_WAS_USED):
-                error = _contact_error_of(cancellation)
+            error = _known_error(cancellation)
+            if error is None and scope.get(_CLIENT_WAS_USED):
+                error = UncertainError("cancelled before it was known what became of the contact")
+            if error is not None and scope["type"] == "http" and not has_begun:
                 await _response(problem_from(error))(scope, receive, send)
             raise
 
 
-def _contact_error_of(cancellation: asyncio.CancelledError) -> ContactError:
-    """The error of the call that was cancelled, where the client knows what became of it."""
+def _known_error(cancellation: asyncio.CancelledError) -> ContactError | None:
+    """The error that says what became of the call that was cancelled, if one is its cause."""
     cause: BaseException | None = cancellation
-    while cause is not None:
-        if isinstance(cause, ContactError):
-            return cause
+    while cause is not None and not isinstance(cause, ContactError):
         cause = cause.__cause__
-    return UncertainError("cancelled before it was known what became of the contact")
+    return cause
