@@ -13,6 +13,7 @@ add_contact_error_handlers(app)
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
@@ -26,9 +27,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError, UncertainError
 from contactsdk.integrations.problems import Problem, problem_from
-from contactsdk.retry import logger
 
 __all__ = ["add_contact_error_handlers", "contact_client_of", "contact_lifespan"]
+
+_logger: Final = logging.getLogger("contactsdk")
 
 _STATE: Final = "contactsdk_lifespan"
 _CLIENT_WAS_USED: Final = "contactsdk.client_was_used"
@@ -108,7 +110,7 @@ async def _answer(_: Request, error: ContactError) -> Response:
 
 def _response(problem: Problem) -> Response:
     if problem.status >= 500:
-        logger.error("answered with HTTP %d: %s", problem.status, problem.reason)
+        _logger.error("answered with HTTP %d: %s", problem.status, problem.reason)
     return Response(problem.body, problem.status, problem.headers)
 
 
