@@ -4,7 +4,6 @@ from types import ModuleType
 
 import contactsdk
 
-
 # Names for other types; a string below each documents it, which Python keeps nowhere.
 ALIASES = {"Item", "OnProgress"}
 
