@@ -39,7 +39,6 @@ async def test_faults_are_at_hand(contact_client, contact_sandbox):
 """
 
 
-
 # Each has the client in one loop and the fixtures in another, unless the configuration agrees.
 IN_A_MODULES_LOOP = """
 import pytest
