@@ -97,7 +97,8 @@ def add_contact_error_handlers(app: Starlette) -> None:
     `contactsdk.integrations.problems.problem_from` says what it holds. What is 5xx is logged
     without contact data. A route that is cancelled after it took the client from
     `contact_client_of`, as by uvicorn when its `--timeout-graceful-shutdown` is over, is answered
-    so as well: `uncertain`, unless it is known that the contact was not applied.
+    so as well: `uncertain`, unless it is known that the contact was not applied. For that, add
+    middleware of your own first: Starlette's `BaseHTTPMiddleware` around it hides such an answer.
     """
     # Starlette's own type of a handler takes every exception.
     app.add_exception_handler(ContactError, cast("Callable[..., Response]", _answer))

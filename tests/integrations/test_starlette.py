@@ -11,6 +11,7 @@ import pytest
 from integrations.bodies import ADA
 from integrations.serving import serve
 from starlette.applications import Starlette
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -210,6 +211,20 @@ async def test_cancelled_request_is_answered_with_what_is_known_of_its_contact()
 
     assert start["status"] == 503
     assert json.loads(body["body"])["type"] == "urn:contactsdk:unavailable"
+
+
+async def test_cancelled_request_is_answered_around_middleware_that_was_added_before() -> None:
+    async def hand_on(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        return await call_next(request)
+
+    app = Starlette(routes=[Route("/", take_client_and_wait)])
+    app.add_middleware(BaseHTTPMiddleware, dispatch=hand_on)
+    add_contact_error_handlers(app)
+    async with contact_lifespan(app, a_client):
+        start, _ = await cancelled(app)
+
+    assert start["status"] == 500
+    assert (b"content-type", b"application/problem+json") in start["headers"]
 
 
 async def test_cancelled_request_that_took_no_client_is_no_business_of_ours() -> None:
