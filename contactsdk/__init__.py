@@ -3,7 +3,7 @@
 Start with `ContactClient`, `Credentials` and `Contact`; what can go wrong is below `ContactError`.
 """
 
-from contactsdk.bulk import BulkReport, Outcome, OutcomeStream, Progress
+from contactsdk.bulk import BulkReport, OnProgress, Outcome, OutcomeStream, Progress
 from contactsdk.client import ContactClient
 from contactsdk.errors import (
     AuthenticationError,
@@ -16,8 +16,8 @@ from contactsdk.errors import (
     UnavailableError,
     UncertainError,
 )
-from contactsdk.journal import SqliteJournal
-from contactsdk.models import Contact, CustomField, EmailStatus, ExternalUrl, SmsStatus
+from contactsdk.journal import JournalRow, SqliteJournal, State
+from contactsdk.models import Contact, CustomField, EmailStatus, ExternalUrl, Item, SmsStatus
 from contactsdk.retry import RetryPolicy
 from contactsdk.signing import Credentials
 from contactsdk.wire import contacts_from
@@ -35,7 +35,10 @@ __all__ = [
     "EmailStatus",
     "ExternalUrl",
     "InvalidContactError",
+    "Item",
     "JournalError",
+    "JournalRow",
+    "OnProgress",
     "Outcome",
     "OutcomeStream",
     "Progress",
@@ -45,6 +48,7 @@ __all__ = [
     "SetupError",
     "SmsStatus",
     "SqliteJournal",
+    "State",
     "UnavailableError",
     "UncertainError",
     "contacts_from",

@@ -1,11 +1,14 @@
 """Fixtures for your own tests: the platform on this machine, and a client connected to it.
 
 Name it in the topmost `conftest.py`: `pytest_plugins = ["contactsdk.pytest_plugin"]`. It needs
-pytest-asyncio, in auto or in strict mode.
+pytest-asyncio, in auto or in strict mode. The types of the fixtures, for annotations, are
+`contactsdk.sandbox.Sandbox` and `contactsdk.ContactClient`.
 """
 
-from collections.abc import AsyncIterator
-from typing import Final
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final, cast
 
 import pytest
 
@@ -32,21 +35,77 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"{_NEEDED}, and do not switch it off")
 
 
+@pytest.fixture
+def contact_sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    """A running sandbox of this test's own, empty; see its `ledger`, `contacts` and `script`.
+
+    It runs in the event loop of an async test. A test that is not async, such as one with
+    Starlette's `TestClient`, has no loop that turns while it waits: there the sandbox runs in a
+    thread of its own, and its `start` and `stop` are not for the test to call.
+    """
+    in_the_loop = _test_loop_scope(request) == _fixture_loop_scope(request)
+    name = "_contact_sandbox_in_loop" if in_the_loop else "_contact_sandbox_in_thread"
+    return cast("Sandbox", request.getfixturevalue(name))
+
+
 @pytest_asyncio.fixture
-async def contact_sandbox() -> AsyncIterator[Sandbox]:
-    """A running sandbox of this test's own, empty; see its `ledger`, `contacts` and `script`."""
+async def _contact_sandbox_in_loop() -> AsyncIterator[Sandbox]:
     async with Sandbox() as sandbox:
         yield sandbox
 
 
-@pytest_asyncio.fixture
-async def contact_client(contact_sandbox: Sandbox) -> AsyncIterator[ContactClient]:
+@pytest.fixture
+def _contact_sandbox_in_thread() -> Iterator[Sandbox]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="contact_sandbox")
+    thread.start()
+    sandbox = Sandbox()
+    try:
+        asyncio.run_coroutine_threadsafe(sandbox.start(), loop).result()
+        yield sandbox
+        asyncio.run_coroutine_threadsafe(sandbox.stop(), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture
+def contact_client(request: pytest.FixtureRequest) -> ContactClient:
     """A client connected to `contact_sandbox`.
 
     It waits a millisecond where others wait half a second before the next attempt, so that faults
     make no test slow; a `Retry-After` is waited for as usual.
     """
+    test_scope, fixture_scope = _test_loop_scope(request), _fixture_loop_scope(request)
+    if test_scope not in (None, fixture_scope):
+        # Its first use would bind it to one loop, and its end come in another.
+        pytest.fail(
+            f"contact_client: this test runs in the event loop of its {test_scope}, and fixtures "
+            f"in that of their {fixture_scope}; set both alike, such as by "
+            f"asyncio_default_fixture_loop_scope = {test_scope} in pytest's configuration",
+            pytrace=False,
+        )
+    return cast("ContactClient", request.getfixturevalue("_contact_client_in_loop"))
+
+
+@pytest_asyncio.fixture
+async def _contact_client_in_loop(contact_sandbox: Sandbox) -> AsyncIterator[ContactClient]:
     credentials = Credentials(contact_sandbox.key, contact_sandbox.secret)
     retry = RetryPolicy(base_s=0.001)
     async with ContactClient(contact_sandbox.url, credentials, retry=retry) as client:
         yield client
+
+
+def _test_loop_scope(request: pytest.FixtureRequest) -> Any:
+    """Which of pytest-asyncio's event loops runs the test; `None` where none of them does."""
+    if not pytest_asyncio.is_async_test(request.node):
+        return None
+    asked_for = request.node.get_closest_marker("asyncio").kwargs.get("loop_scope")
+    return asked_for or request.config.getini("asyncio_default_test_loop_scope")
+
+
+def _fixture_loop_scope(request: pytest.FixtureRequest) -> Any:
+    """Which of pytest-asyncio's event loops runs the fixtures above."""
+    scope = request.config.getini("asyncio_default_fixture_loop_scope")
+    return scope if scope in ("class", "module", "package", "session") else "function"

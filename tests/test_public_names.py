@@ -4,10 +4,13 @@ from types import ModuleType
 
 import contactsdk
 
+# Names for other types; a string below each documents it, which Python keeps nowhere.
+ALIASES = {"Item", "OnProgress"}
+
 
 def test_public_names_are_there_sorted_and_documented() -> None:
     assert contactsdk.__all__ == sorted(contactsdk.__all__)
-    for name in contactsdk.__all__:
+    for name in set(contactsdk.__all__) - ALIASES:
         assert getattr(contactsdk, name).__doc__
 
 

@@ -1,12 +1,13 @@
-"""The JSON schema of a contact in the platform's own JSON, for a web framework's documentation.
+"""JSON schemas for a web framework's documentation: a contact, and the answers to errors.
 
-It describes what the platform documents (page "Add or Update Contact"). What is read is a little
-wider: `null` is as good as absent, and `contacts_from` says which other spellings will do.
+The contact's describes what the platform documents (page "Add or Update Contact"). What is read is
+a little wider: `null` is as good as absent, and `contacts_from` says which other spellings will do.
 """
 
 from enum import IntEnum
 from typing import Any, Final
 
+from contactsdk.integrations.problems import MEDIA_TYPE
 from contactsdk.models import EmailStatus, SmsStatus
 
 
@@ -84,10 +85,15 @@ CONTACT_SCHEMA: Final[dict[str, Any]] = {
     },
     "additionalProperties": False,
     "anyOf": [
-        {"required": ["id"]},
+        # Pages of documentation show each by its title and by the properties that it names.
+        {"title": "Update", "required": ["id"], "properties": {"id": _ID}},
         {
+            "title": "Add",
             "required": ["firstName", "lastName", "email"],
-            "properties": {"firstName": {"minLength": 1}, "lastName": {"minLength": 1}},
+            "properties": {
+                name: {"type": "string", "minLength": 1}
+                for name in ("firstName", "lastName", "email")
+            },
         },
     ],
     "examples": [
@@ -104,3 +110,72 @@ CONTACT_SCHEMA: Final[dict[str, Any]] = {
     ],
 }
 """The body of a request to add or update one contact (JSON Schema 2020-12)."""
+
+
+def _problem(status: int, *kinds: str, **more: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "title": "ContactProblem",
+        "type": "object",
+        "properties": {
+            "type": {"type": "string", "enum": [f"urn:contactsdk:{kind}" for kind in kinds]},
+            "title": {"type": "string"},
+            "status": {"type": "integer", "const": status},
+            **more,
+        },
+        "required": ["type", "title", "status"],
+    }
+
+
+def _errors(title: str, **properties: dict[str, Any]) -> dict[str, Any]:
+    location = {"type": "array", "items": {"type": ["string", "integer"]}}
+    error = {
+        "type": "object",
+        "properties": {"loc": location, "msg": {"type": "string"}, **properties},
+        "required": ["loc", "msg", *properties],
+    }
+    return {"title": title, "type": "array", "items": error}
+
+
+_RETRY_AFTER: Final = {
+    "description": "How many seconds to wait, where the platform said.",
+    "schema": {"type": "integer", "minimum": 0},
+}
+
+PROBLEM_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    422: {
+        "description": "The contact is not valid, or the platform refused it; not applied.",
+        "content": {
+            # A body that is no contact is answered by the framework, before any route runs.
+            "application/json": {
+                "schema": {
+                    "title": "HTTPValidationError",
+                    "type": "object",
+                    "properties": {"detail": _errors("Detail", type={"type": "string"})},
+                }
+            },
+            MEDIA_TYPE: {
+                "schema": _problem(
+                    422,
+                    "invalid",
+                    "rejected",
+                    errors=_errors("Errors"),
+                    specificCode={"type": "integer", "description": "The platform's own code."},
+                )
+            },
+        },
+    },
+    500: {
+        "description": "The contact may have been applied; look before sending it again.",
+        "content": {MEDIA_TYPE: {"schema": _problem(500, "uncertain")}},
+    },
+    502: {
+        "description": "The service is not set up to reach the platform; not applied.",
+        "content": {MEDIA_TYPE: {"schema": _problem(502, "setup", "authentication")}},
+    },
+    503: {
+        "description": "The platform is not available or asked too much; not applied, try later.",
+        "headers": {"Retry-After": _RETRY_AFTER},
+        "content": {MEDIA_TYPE: {"schema": _problem(503, "rate-limited", "unavailable")}},
+    },
+}
+"""The `responses` of an OpenAPI operation that answers errors as `problem_from` does, by status."""

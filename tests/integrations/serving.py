@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 
 class Served:
     """A running uvicorn; `url` is where it listens."""
 
-    def __init__(self, app: FastAPI, *, stop_s: int | None = None) -> None:
+    def __init__(self, app: Starlette, *, stop_s: int | None = None) -> None:
         config = uvicorn.Config(
             app,
             port=0,
@@ -44,7 +44,7 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(app: FastAPI, *, stop_s: int | None = None) -> AsyncIterator[Served]:
+async def serve(app: Starlette, *, stop_s: int | None = None) -> AsyncIterator[Served]:
     served = Served(app, stop_s=stop_s)
     await served.start()
     try:

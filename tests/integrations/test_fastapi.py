@@ -7,20 +7,24 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any
 
 import aiohttp
+import jsonschema
 import openapi_spec_validator
 import pytest
 import pytest_asyncio
 from fastapi import Body, FastAPI
 from integrations.bodies import ADA, WRONG
 from integrations.serving import Served, serve
+from pydantic import BaseModel, ValidationError
 
 from contactsdk import Contact, ContactClient, ContactError, Credentials, RetryPolicy, contacts_from
 from contactsdk.integrations.fastapi import (
+    CONTACT_PROBLEM_RESPONSES,
     ContactBody,
     ContactClientDep,
     add_contact_error_handlers,
     contact_lifespan,
 )
+from contactsdk.integrations.problems import MEDIA_TYPE
 from contactsdk.integrations.schema import CONTACT_SCHEMA
 from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
 
@@ -30,7 +34,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
 
 
 def an_app(lifespan: Lifespan) -> FastAPI:
-    app = FastAPI(lifespan=lifespan)
+    app = FastAPI(lifespan=lifespan, responses=CONTACT_PROBLEM_RESPONSES)
     add_contact_error_handlers(app)
 
     @app.post("/contacts")
@@ -40,6 +44,14 @@ def an_app(lifespan: Lifespan) -> FastAPI:
     @app.post("/contacts/all")
     async def names(contacts: Annotated[list[ContactBody], Body()]) -> int:
         return len(contacts)
+
+    @app.post("/contacts/echo")
+    async def echo(contact: ContactBody) -> ContactBody:
+        return contact
+
+    @app.post("/contacts/all/echo")
+    async def echo_all(contacts: Annotated[list[ContactBody], Body()]) -> list[ContactBody]:
+        return contacts
 
     # FastAPI describes a stream by the itemSchema of OpenAPI 3.2, in a document that says 3.1.
     @app.post("/contacts/bulk", include_in_schema=False)
@@ -226,16 +238,83 @@ async def test_contact_arrives_as_it_was_sent(
     assert sandbox.ledger.writes[0].body == body
 
 
+async def test_contact_is_returned_as_it_came(served: Served, http: aiohttp.ClientSession) -> None:
+    body = {
+        **ADA,
+        "groups": [],
+        "customFields": [{"fieldId": 7, "value": ["red", {"x": None}]}],
+        "externalUrls": None,
+        "status": 5,
+    }
+    async with http.post(f"{served.url}/contacts/echo", json=body) as response:
+        assert await response.json() == body
+    async with http.post(f"{served.url}/contacts/all/echo", json=[body, ADA]) as response:
+        assert await response.json() == [body, ADA]
+
+
+class Order(BaseModel):
+    number: int
+    contact: ContactBody
+
+
+async def test_contact_can_be_a_part_of_a_model() -> None:
+    order = Order.model_validate({"number": 7, "contact": ADA})
+
+    assert order.contact == Contact(first_name="Ada", last_name="Archer", email="ada@example.com")
+    assert order.model_dump() == {"number": 7, "contact": ADA}
+
+
+async def test_wrong_contact_within_a_model_is_located() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Order.model_validate({"number": 7, "contact": {**ADA, "groups": [{"groupId": 0}]}})
+
+    assert [e["loc"] for e in caught.value.errors()] == [("contact", "groups", 0, "groupId")]
+
+
 # The OpenAPI document
 
 
-async def test_openapi_document_is_valid(served: Served, http: aiohttp.ClientSession) -> None:
+@pytest_asyncio.fixture(loop_scope="module")
+async def document(served: Served, http: aiohttp.ClientSession) -> Any:
     async with http.get(f"{served.url}/openapi.json") as response:
-        document = await response.json()
+        return await response.json()
 
+
+async def test_openapi_document_is_valid(document: Any) -> None:
     openapi_spec_validator.validate(document)
-    content = document["paths"]["/contacts"]["post"]["requestBody"]["content"]
-    assert content["application/json"]["schema"] == CONTACT_SCHEMA
+
+
+async def test_contact_is_one_named_component(document: Any) -> None:
+    paths = document["paths"]
+    name = {"$ref": "#/components/schemas/Contact"}
+
+    def body_of(path: str) -> Any:
+        return paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+
+    def answer_of(path: str) -> Any:
+        return paths[path]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+
+    assert body_of("/contacts") == body_of("/contacts/echo") == name
+    assert answer_of("/contacts/echo") == name
+    assert body_of("/contacts/all")["items"] == answer_of("/contacts/all/echo")["items"] == name
+    assert list(document["components"]["schemas"]) == ["Contact"]
+    assert document["components"]["schemas"]["Contact"] == CONTACT_SCHEMA
+
+
+async def test_problems_are_documented_beside_fastapis_own(document: Any) -> None:
+    responses = document["paths"]["/contacts"]["post"]["responses"]
+
+    assert responses.keys() == {"200", "422", "500", "502", "503"}
+    assert all(MEDIA_TYPE in responses[status]["content"] for status in responses.keys() - {"200"})
+    assert responses["422"]["content"].keys() == {"application/json", MEDIA_TYPE}
+
+
+async def test_answer_to_a_wrong_body_is_as_documented(
+    document: Any, served: Served, http: aiohttp.ClientSession
+) -> None:
+    documented = document["paths"]["/contacts"]["post"]["responses"]["422"]["content"]
+    async with http.post(f"{served.url}/contacts", json={"id": 0}) as response:
+        jsonschema.validate(await response.json(), documented["application/json"]["schema"])
 
 
 async def test_openapi_page_opens(served: Served, http: aiohttp.ClientSession) -> None:
@@ -245,11 +324,9 @@ async def test_openapi_page_opens(served: Served, http: aiohttp.ClientSession) -
 
 
 async def test_route_takes_the_documented_examples(
-    served: Served, sandbox: Sandbox, http: aiohttp.ClientSession
+    document: Any, served: Served, sandbox: Sandbox, http: aiohttp.ClientSession
 ) -> None:
-    async with http.get(f"{served.url}/openapi.json") as response:
-        content = (await response.json())["paths"]["/contacts"]["post"]["requestBody"]["content"]
-    examples = content["application/json"]["schema"]["examples"]
+    examples = document["components"]["schemas"]["Contact"]["examples"]
     assert len(examples) == 2
 
     for example in examples:

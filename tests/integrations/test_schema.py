@@ -1,4 +1,4 @@
-"""The JSON schema that OpenAPI documents show says what the code does."""
+"""The JSON schemas that OpenAPI documents show say what the code does."""
 
 import json
 from typing import Any
@@ -7,8 +7,11 @@ import jsonschema
 import pytest
 from examples import a_full_contact
 from integrations.bodies import WRONG
+from integrations.test_problems import KINDS
 
-from contactsdk.integrations.schema import CONTACT_SCHEMA
+from contactsdk import ContactError, InvalidContactError, RejectedError
+from contactsdk.integrations.problems import MEDIA_TYPE, problem_from
+from contactsdk.integrations.schema import CONTACT_SCHEMA, PROBLEM_RESPONSES
 from contactsdk.wire import contact_from, encode
 
 SCHEMA = jsonschema.Draft202012Validator(
@@ -37,3 +40,33 @@ def test_examples_are_contacts_as_they_are_sent(example: dict[str, Any]) -> None
 @pytest.mark.parametrize("body", [body for body, _ in WRONG])
 def test_schema_refuses_what_is_no_contact(body: Any) -> None:
     assert not SCHEMA.is_valid(body)
+
+
+def documented_problem(status: int) -> jsonschema.Draft202012Validator:
+    schema = PROBLEM_RESPONSES[status]["content"][MEDIA_TYPE]["schema"]
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(error for error, _, _ in KINDS),
+        InvalidContactError([(("groups", 1), "must be a positive integer")]),
+        RejectedError("", specific_code=23016),
+    ],
+)
+def test_each_problem_is_documented_under_its_status(error: ContactError) -> None:
+    problem = problem_from(error)
+
+    documented_problem(problem.status).validate(json.loads(problem.body))
+
+
+def test_no_status_is_documented_that_no_error_has() -> None:
+    assert PROBLEM_RESPONSES.keys() == {problem_from(error).status for error, _, _ in KINDS}
+
+
+def test_problem_of_another_status_does_not_fit() -> None:
+    for error, status, _ in KINDS:
+        for other in PROBLEM_RESPONSES.keys() - {status}:
+            assert not documented_problem(int(other)).is_valid(json.loads(problem_from(error).body))

@@ -8,6 +8,8 @@ from typing import Any, assert_never, assert_type
 
 import aiohttp
 from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
 
 from contactsdk import (
     AuthenticationError,
@@ -20,7 +22,10 @@ from contactsdk import (
     EmailStatus,
     ExternalUrl,
     InvalidContactError,
+    Item,
     JournalError,
+    JournalRow,
+    OnProgress,
     Outcome,
     OutcomeStream,
     Progress,
@@ -30,16 +35,21 @@ from contactsdk import (
     SetupError,
     SmsStatus,
     SqliteJournal,
+    State,
     UnavailableError,
     UncertainError,
     contacts_from,
 )
 from contactsdk.integrations.fastapi import (
+    CONTACT_PROBLEM_RESPONSES,
     ContactBody,
     ContactClientDep,
     add_contact_error_handlers,
+    contact_client,
     contact_lifespan,
 )
+from contactsdk.integrations.problems import Problem, problem_from
+from contactsdk.integrations.starlette import contact_client_of
 from contactsdk.sandbox import Sandbox
 
 
@@ -116,6 +126,14 @@ def show(progress: Progress) -> None:
     assert_type(progress.rate_per_s, float)
 
 
+async def what_is_handed_through_has_a_type(
+    client: ContactClient, items: list[Item], on_progress: OnProgress
+) -> None:
+    items.append(InvalidContactError([(("email",), "is required")]))
+    await client.add_or_update_many(items, on_progress=on_progress)
+    items.append("Ada Archer")  # type: ignore[arg-type]
+
+
 async def a_stream_gives_outcomes(client: ContactClient, contacts: list[Contact]) -> None:
     assert_type(client.stream(contacts), OutcomeStream)
     async with client.stream(contacts) as outcomes:
@@ -150,6 +168,45 @@ def an_outcome_narrows(outcome: Outcome) -> str:
             assert_type(contact, Contact | None)
             assert_type(error, ContactError | None)
             return outcome.message
+
+
+def an_outcomes_error_narrows(outcome: Outcome) -> str:
+    match outcome.error:
+        case None:
+            return "added or updated"
+        case UncertainError() | UnavailableError() as error:
+            assert_type(error, UncertainError | UnavailableError)
+            return "not now"
+        case ContactError() as error:
+            assert_type(error, ContactError)
+            return error.message
+        case _:
+            assert_never(outcome.error)
+
+
+def an_item_narrows(item: Item) -> str:
+    match item:
+        case Contact():
+            return repr(item)
+        case InvalidContactError():
+            return item.message
+        case _:
+            assert_never(item)
+
+
+def a_state_narrows(row: JournalRow) -> bool:
+    assert_type(row.error, ContactError | None)
+    match row.state:
+        case State.SUCCEEDED | State.REJECTED | State.INVALID | State.UNCERTAIN:
+            return True
+        case State.SENT | State.NOT_APPLIED:
+            return False
+        case _:
+            assert_never(row.state)
+
+
+def a_journal_gives_rows(journal: SqliteJournal) -> None:
+    assert_type(journal.rows(), Iterator[JournalRow])
 
 
 def an_error_narrows(
@@ -193,8 +250,32 @@ async def a_sandbox_is_entered() -> None:
         assert_type(sandbox.url, str)
 
 
-app = FastAPI(lifespan=contact_lifespan)
+async def a_test_gets(contact_client: ContactClient, contact_sandbox: Sandbox) -> None:
+    """The types of the fixtures of `contactsdk.pytest_plugin`."""
+    contact_id = await contact_client.add_or_update(Contact(id=1))
+    assert_type(contact_sandbox.contacts[contact_id], Mapping[str, Any])
+
+
+def a_problem_has(error: ContactError) -> None:
+    problem = problem_from(error)
+    assert_type(problem, Problem)
+    assert_type(problem.status, int)
+    assert_type(problem.headers, Mapping[str, str])
+    assert_type(problem.document, Mapping[str, Any])
+    assert_type(problem.body, bytes)
+
+
+starlette_app = Starlette(lifespan=contact_lifespan)
+add_contact_error_handlers(starlette_app)
+
+
+def a_connection_has(connection: HTTPConnection) -> None:
+    assert_type(contact_client_of(connection), ContactClient)
+
+
+app = FastAPI(lifespan=contact_lifespan, responses=CONTACT_PROBLEM_RESPONSES)
 add_contact_error_handlers(app)
+app.dependency_overrides[contact_client] = ContactClient.from_env
 
 
 @app.post("/contacts")
@@ -202,3 +283,8 @@ async def a_route_gets(contact: ContactBody, client: ContactClientDep) -> int:
     assert_type(contact, Contact)
     assert_type(client, ContactClient)
     return await client.add_or_update(contact)
+
+
+@app.get("/contacts")
+async def a_route_returns() -> ContactBody:
+    return Contact(id=1)
