@@ -103,7 +103,8 @@ def _test_loop_scope(request: pytest.FixtureRequest) -> Any:
         return None
     marker = request.node.get_closest_marker("asyncio")
     assert marker is not None  # noqa: S101  # pytest-asyncio marks what it runs, in auto mode too
-    return marker.kwargs.get("loop_scope") or request.config.getini("asyncio_default_test_loop_scope")
+    default = request.config.getini("asyncio_default_test_loop_scope")
+    return marker.kwargs.get("loop_scope", default)
 
 
 def _fixture_loop_scope(request: pytest.FixtureRequest) -> Any:
