@@ -101,8 +101,10 @@ def _test_loop_scope(request: pytest.FixtureRequest) -> Any:
     """Which of pytest-asyncio's event loops runs the test; `None` where none of them does."""
     if not pytest_asyncio.is_async_test(request.node):
         return None
-    asked_for = request.node.get_closest_marker("asyncio").kwargs.get("loop_scope")
-    return asked_for or request.config.getini("asyncio_default_test_loop_scope")
+    marker = request.node.get_closest_marker("asyncio")
+    assert marker is not None  # noqa: S101  # pytest-asyncio marks what it runs, in auto mode too
+    default = request.config.getini("asyncio_default_test_loop_scope")
+    return marker.kwargs.get("loop_scope", default)
 
 
 def _fixture_loop_scope(request: pytest.FixtureRequest) -> Any:

@@ -1,1 +1,1 @@
-"""At home in other people's programs: one module for each framework, each needs its extra."""
+"""Use in other programs: one module for each framework, and `problems` for any of them."""

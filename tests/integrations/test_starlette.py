@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
@@ -45,6 +47,13 @@ async def is_connected(connection: HTTPConnection) -> JSONResponse:
 
 
 ROUTES = [Route("/", is_connected)]
+
+
+def test_starlette_is_all_that_it_needs() -> None:
+    code = "import contactsdk.integrations.starlette, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert not {"fastapi", "pydantic"} & set(done.stdout.split())
 
 
 # The client
