@@ -1,5 +1,6 @@
 """The public methods of the SDK."""
 
+import asyncio
 import datetime
 import functools
 import os
@@ -25,7 +26,7 @@ from contactsdk.calls import Caller
 from contactsdk.journal import Account, SqliteJournal
 from contactsdk.lookups import Lookups
 from contactsdk.models import Contact, CustomFieldDefinition, Group, Item
-from contactsdk.retry import RetryPolicy, is_idempotent
+from contactsdk.retry import RetryPolicy, cancelled_error, is_idempotent
 from contactsdk.signing import Credentials
 from contactsdk.wire import ContactFilter
 
@@ -126,7 +127,11 @@ class ContactClient:
         content = wire.encode(contact)
         is_safe = is_idempotent(contact, self._retry)
         delivery = self._caller.delivery(deadline_s, is_idempotent=is_safe)
-        return await self._caller.call(self._contact_url, content, wire.read_id, delivery)
+        try:
+            return await self._caller.call(self._contact_url, content, wire.read_id, delivery)
+        except asyncio.CancelledError as cancellation:
+            # Whoever catches it, or the TimeoutError made of it, learns what is known.
+            raise cancellation from cancelled_error(delivery)
 
     async def ping(self, *, deadline_s: float | None = None) -> datetime.datetime:
         """The platform's time, in UTC: proves that address, key and secret work.

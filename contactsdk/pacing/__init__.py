@@ -1,32 +1,47 @@
+"""Temporary."""
+
 import asyncio
+import math
+
+from contactsdk.errors import UnavailableError
+from contactsdk.pacing.old import Pacer as _Old
+from contactsdk.retry import RetryPolicy
 
 Turn = float
 
 
-class Pacer:
+class Pacer(_Old):
     def __init__(self, *, base_s, max_wait_s, clock, sleep=asyncio.sleep, random=None):
-        self.clock = clock
-        self.rate_per_s = None
-        self.paused_s = 0.0
-        self.blocked_since = None
-        self.is_open = False
+        super().__init__(
+            RetryPolicy(base_s=base_s, max_wait_s=max_wait_s),
+            rate_per_s=None,
+            give_up_s=math.inf,
+            clock=clock,
+        )
 
-    def acquire_nowait(self):
-        return self.clock()
+    acquire_nowait = _Old.turn_at_once
+    acquire = _Old.turn
+    abandon = _Old.forget
 
-    async def acquire(self):
-        return self.clock()
-
-    async def acquire_within(self, p):
-        return self.clock()
+    async def acquire_within(self, patience_s):
+        if self.is_open and (self._probe_left_at is not None or self._ready_at() > self._clock()):
+            raise UnavailableError("never sent: the platform does not answer")
+        return await self.turn()
 
     def record_result(self, turn, error, *, in_a_row=0):
-        from contactsdk.errors import RateLimitedError
+        return self.told(turn, error, in_a_row=in_a_row)
 
-        return isinstance(error, RateLimitedError)
+    @property
+    def is_open(self):
+        return self._silent >= 5
 
-    def abandon(self, turn):
-        pass
+    @property
+    def blocked_since(self):
+        return self._failing_since
+
+    @property
+    def rate_per_s(self):
+        return self._rate.per_s(self._clock())
 
 
 class RateCap:

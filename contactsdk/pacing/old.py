@@ -207,7 +207,9 @@ class Pacer:
             return False
         now = self._clock()
         from contactsdk.wire import RACE
-        if error.specific_code == RACE: return True
+
+        if error.specific_code == RACE:
+            return True
         # A run that had nothing to send meanwhile has not been failing all that time.
         was_idle = left_at - max(self._failed_at, self._paused_until) > self._give_up_s
         if self._failing_since is None or was_idle:
