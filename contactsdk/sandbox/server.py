@@ -24,6 +24,7 @@ from contactsdk.sandbox.platform import Platform
 from contactsdk.sandbox.rivals import Rival
 from contactsdk.sandbox.settings import Settings
 from contactsdk.sandbox.validation import Rules
+from contactsdk.sandbox.viewing import Viewer
 
 # What is still in flight when the sandbox stops is a crash to its client; waiting longer than a
 # moment for it would only make tests slow.
@@ -107,8 +108,9 @@ class Sandbox:
         self.rate_limit = rate_limit
         self._callbacks = Callbacks(guesses, self.ledger)
         self._faults: FaultPlan[Fault] = FaultPlan()
+        rules = Rules(Account.declared(groups, companies, custom_fields), guesses)
         self._platform = Platform(
-            Rules(Account.declared(groups, companies, custom_fields), guesses),
+            rules,
             lambda: self.clock(),
             self.ledger,
             batch_rate_per_s=lambda: self.batch_rate_per_s,
@@ -134,6 +136,7 @@ class Sandbox:
             self._faults,
             self._alarm.set,
         )
+        self._viewer = Viewer(lambda: self.url, rules, self._platform, self.ledger)
         self._runner: web.ServerRunner | None = None
 
     @property
@@ -264,7 +267,7 @@ class Sandbox:
         self._exchanges.begin()
         # With handler_cancellation a handler learns at once that its client has gone.
         server = web.Server(
-            self._exchanges.handle,
+            self._handle,
             handler_cancellation=True,
             access_log=None,
             keepalive_timeout=self._keepalive_timeout_s,
@@ -293,6 +296,11 @@ class Sandbox:
             await runner.cleanup()
             await self._exchanges.ended()
             await self._callbacks.stop()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._viewer.is_asked(request):
+            return self._viewer.answer(request)
+        return await self._exchanges.handle(request)
 
     async def __aenter__(self) -> Self:
         await self.start()
