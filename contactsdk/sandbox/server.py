@@ -123,8 +123,8 @@ class Sandbox:
         self._alarm = BatchAlarm(self._platform, lambda: self.clock())
         self._exchanges = Exchanges(
             Settings(
-                key=self.key,
-                secret=self.secret,
+                key=lambda: self.key,
+                secret=lambda: self.secret,
                 guesses=guesses,
                 clock=lambda: self.clock(),
                 latency_s=lambda: self.latency_s,
