@@ -514,7 +514,7 @@ def test_interrupted_sandbox_exits_well(monkeypatch):
             await super().start()
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("contactsdk.cli.commands.Sandbox", Interrupting)
+    monkeypatch.setattr("contactsdk.cli.sandbox_command.Sandbox", Interrupting)
     result = CliRunner().invoke(app, ["sandbox", "--port", "0"])
     assert result.exit_code == 0
     assert result.stdout.count("\n") == 3

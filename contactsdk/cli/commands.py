@@ -17,10 +17,11 @@ import typer
 
 from contactsdk import __version__
 from contactsdk.cli.demo import CONTACTS, import_samples
-from contactsdk.cli.interruption import GRACE_S, Interruption
+from contactsdk.cli.interruption import GRACE_S
 from contactsdk.cli.record import check_input, tell, tell_rows
 from contactsdk.cli.report import Tally, bar, printable, summary
 from contactsdk.cli.run import Ending, check_rows, import_rows
+from contactsdk.cli.sandbox_command import sandbox
 from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError, JournalError
 from contactsdk.files import (
@@ -37,7 +38,6 @@ from contactsdk.files import (
     standard_input,
 )
 from contactsdk.journal import SqliteJournal
-from contactsdk.sandbox import Sandbox
 from contactsdk.signing import Credentials
 
 _PING_S: Final = 20.0
@@ -293,41 +293,7 @@ def ping(url: _Url = "", key: _Key = "", secret_file: _SecretFile = None) -> Non
     typer.echo(f"The platform's clock is {_apart(ahead_s)} this machine's.")
 
 
-@app.command()
-def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-) -> None:
-    """Play the platform on this machine until Ctrl-C.
-
-    Key and secret come from CONTACTSDK_KEY and CONTACTSDK_SECRET; without them, new ones are made.
-    """
-
-    async def run() -> None:
-        stop = asyncio.Event()
-        platform = Sandbox(
-            host=host,
-            port=port,
-            key=os.environ.get("CONTACTSDK_KEY") or None,
-            secret=os.environ.get("CONTACTSDK_SECRET") or None,
-        )
-        with Interruption(stop.set):
-            async with platform:
-                lines = (
-                    f"CONTACTSDK_URL={platform.url}",
-                    f"CONTACTSDK_KEY={platform.key}",
-                    f"CONTACTSDK_SECRET={platform.secret}",
-                )
-                print(*lines, sep="\n", flush=True)
-                await stop.wait()
-
-    with _errors_as_exits():
-        try:
-            asyncio.run(run())
-        except OSError as exc:
-            # asyncio's own text repeats the address; a name that is not found has no such number.
-            why = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror
-            _fail(f"cannot listen on {host} port {port}: {why}")
+app.command()(sandbox)
 
 
 @app.command()
