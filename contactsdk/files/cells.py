@@ -88,13 +88,13 @@ def phone_of(cell: str) -> str | None:
         raise CellError("is a formula: replace it by its value")
     if _SEVERAL in text:
         raise CellError("holds several numbers: keep one")
-    return _as_whole(text)
+    return as_whole_number(text)
 
 
 def external_id_of(cell: str) -> str | None:
     """An id of another system, which a spreadsheet may have taken for a number."""
     text = name_of(cell)
-    return text if text is None else _as_whole(text)
+    return text if text is None else as_whole_number(text)
 
 
 def number_of(cell: str) -> int | str | None:
@@ -102,7 +102,7 @@ def number_of(cell: str) -> int | str | None:
     text = text_of(cell)
     if text is None:
         return None
-    whole = _as_whole(text)
+    whole = as_whole_number(text)
     return int(whole) if _NUMBER.fullmatch(whole) else text
 
 
@@ -136,11 +136,6 @@ def _status_of(kind: type[IntEnum], cell: str) -> int | str | None:
     return kind[name].value if name in kind.__members__ else number_of(text)
 
 
-def as_whole_number(text: str) -> str:
-    """`10.0`, as some programs write the number 10, as `10`; other text as it is."""
-    return _as_whole(text)
-
-
 READERS: Final[dict[str, Reader]] = {
     "id": number_of,
     "external_id": external_id_of,
@@ -157,8 +152,9 @@ READERS: Final[dict[str, Reader]] = {
 """Field of a contact -> how its cells are read; an email's reader is in `emails.py`."""
 
 
-def _as_whole(text: str) -> str:
-    if not text.endswith("0"):
+def as_whole_number(text: str) -> str:
+    """`10.0`, as some programs write the number 10, as `10`; other text as it is."""
+    if text[-2:] not in (".0", ",0"):
         return text
     whole = _WHOLE_AS_FLOAT.fullmatch(text)
     return whole[1] if whole else text

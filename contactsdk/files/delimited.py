@@ -54,7 +54,7 @@ class DelimitedRows:
             except csv.Error as exc:
                 yield self._broken(exc, line, number, reader.line_num - start)
                 continue
-            if any(cells) and any(map(str.strip, cells)):
+            if any(map(str.strip, cells)):
                 yield self._row(line, number, cells, reader.line_num - start)
 
     def _row(self, line: int, number: int, cells: list[str], lines: int) -> Row:

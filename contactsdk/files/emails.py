@@ -23,7 +23,7 @@ def email_of(cell: str) -> str | None:
         return None
     if not text.isprintable():
         raise CellError(_unseen_in(text))
-    if text[:7].casefold() == "mailto:":
+    if ":" in text and text[:7].casefold() == "mailto:":
         text = text[7:].partition("?")[0].strip()
     if "<" in text:
         text = _without_brackets(text)
