@@ -9,7 +9,7 @@ from contactsdk.files.columns import ColumnUse
 from contactsdk.files.custom_values import DateOrder, FieldType, ListedField, ListedGroup
 from contactsdk.files.description import Description
 from contactsdk.files.formats import MESSAGE, FileError, Format, Row, format_of
-from contactsdk.files.inputs import Input, open_input, spooled_standard_input
+from contactsdk.files.inputs import Input, open_input, read_input, spooled_standard_input
 from contactsdk.files.options import InputOptions, input_options
 from contactsdk.files.outputs import STANDARD, Outputs, ResultsWriter, RowsWriter, open_outputs
 from contactsdk.files.results import Result, State, not_started, result_of, result_of_record
@@ -38,6 +38,7 @@ __all__ = [
     "not_started",
     "open_input",
     "open_outputs",
+    "read_input",
     "result_of",
     "result_of_record",
     "spooled_standard_input",

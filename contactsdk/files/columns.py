@@ -16,6 +16,9 @@ _INVISIBLE: Final = dict.fromkeys(map(ord, "_\ufeff\u200b\u200c\u200d\u2060\u00a
 _FULL_NAME: Final = ("first_name", "last_name")
 
 
+_NO_NAMES: Final = CustomFieldNames()
+
+
 @frozen
 class Column:
     """What a column holds: a field of a contact or, with a key, one part of it.
@@ -58,7 +61,7 @@ class ColumnRules:
     ignored: tuple[str, ...] = ()
     """Headers to leave out, or several of them in one text, divided by commas."""
     ignore_unknown: bool = False
-    names: CustomFieldNames = CustomFieldNames()
+    names: CustomFieldNames = _NO_NAMES
     """The account's custom fields, by which columns are known as well."""
     whole: bool = False
     """Whether a column may hold all custom fields or all links at once, as a key of JSON may."""
@@ -103,7 +106,7 @@ def spelled(column: Column) -> str:
 
 
 def column_of(
-    name: str, names: CustomFieldNames = CustomFieldNames(), *, whole: bool = False
+    name: str, names: CustomFieldNames = _NO_NAMES, *, whole: bool = False
 ) -> Column | None:
     """What a header says by itself, without regard to other columns; `None` if nothing."""
     stem, dot, rest = name.strip().partition(".")

@@ -86,9 +86,10 @@ class DelimitedRows:
     def _broken(self, exc: csv.Error, line: int, number: int, lines: int) -> Row:
         is_open = "unexpected end" in str(exc)
         if lines > 1 or is_open:
+            where = f"row {number}" if line == number else f"row {number}, line {line}"
             raise FileError(
-                f"{self._name}, row {number} (line {line}): a quote that opens here is not closed, "
-                "or closes in a later row: correct the quotes"
+                f"{self._name}, {where}: a quote that opens here is not closed, or closes in a "
+                "later row: correct the quotes"
             ) from exc
         if "limit" in str(exc):
             problem = f"a cell is longer than {_LONGEST:,} characters: shorten it"

@@ -47,9 +47,9 @@ def _no_header(header: Row, following: Sequence[Row], plan: Plan, rules: ColumnR
         return f"it looks like a title, and row {number} like the header; delete what is above it"
     if not known and any(map(_is_address, header.cells)):
         return f"it looks like a contact; put a row with the names above it, such as {_EXAMPLE}"
-    if len([cell for cell in header.cells if cell.strip()]) == 1 and following and not known:
-        if max(len(row.cells) for row in following) > 1 or len(header.cells) > 1:
-            return f"it looks like a title; the first row must have the names, such as {_EXAMPLE}"
+    is_wider = any(len(row.cells) > 1 for row in (header, *following))
+    if not known and is_wider and sum(bool(cell.strip()) for cell in header.cells) == 1:
+        return f"it looks like a title; the first row must have the names, such as {_EXAMPLE}"
     return None
 
 

@@ -65,7 +65,7 @@ class Input(Protocol):
 
 @contextmanager
 def open_input(
-    name: str, options: InputOptions = InputOptions(), *, shown: str | None = None
+    name: str, options: InputOptions | None = None, *, shown: str | None = None
 ) -> Iterator[Input]:
     """Open the file `name`, which messages call `shown` where that is given.
 
@@ -83,8 +83,19 @@ def open_input(
         stream = open(name, "rb")  # noqa: SIM115  # closed below, where OSError is the reader's
     except OSError as exc:
         raise FileError(f"{file}: {exc.strerror}") from exc
-    with stream, ExitStack() as stack:
-        yield _input(stream, file, options, stack)
+    with stream, read_input(stream, file, options) as source:
+        yield source
+
+
+@contextmanager
+def read_input(stream: BinaryIO, file: str, options: InputOptions | None = None) -> Iterator[Input]:
+    """The list in a stream that can seek; see `open_input`. Messages call it `file`.
+
+    Raises:
+        FileError: It has nothing in it, or is no list of contacts.
+    """
+    with ExitStack() as stack:
+        yield _input(stream, file, options or InputOptions(), stack)
 
 
 @contextmanager

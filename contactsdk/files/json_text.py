@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, TextIO
 
+from contactsdk.files.columns import folded
 from contactsdk.files.formats import FileError, Row
+from contactsdk.wire import FIELD_NAMES
 
 _CHUNK: Final = 1 << 16
 _BLANK: Final = " \t\r\n"
@@ -75,22 +77,14 @@ def _check_not_wrapped(line: str, name: str) -> None:
         value = parsed(line)
     except (ValueError, RecursionError):
         return
-    if isinstance(value, dict) and len(value) <= 3:
-        for key, item in value.items():
-            if isinstance(item, list) and item and all(isinstance(it, dict) for it in item):
-                if key.casefold().replace("_", "") not in (
-                    "customfields",
-                    "externalurls",
-                    "groups",
-                ):
-                    raise FileError(_wrapped(name, key))
-
-
-def _wrapped(name: str, key: str) -> str:
-    return (
-        f"{name}: the list is within an object, under the key '{key}': save the list alone, as an "
-        "array or with each contact on a line of its own"
-    )
+    if not isinstance(value, dict) or any(folded(key) in FIELD_NAMES for key in value):
+        return
+    for key, item in value.items():
+        if isinstance(item, list) and item and all(isinstance(it, dict) for it in item):
+            raise FileError(
+                f"{name}: the list is within an object, under the key '{key}': save the list "
+                "alone, as an array or with each contact on a line of its own"
+            )
 
 
 def _items(line: str, number: int, text: TextIO, name: str) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 import datetime
 
-from attrs import frozen
+from attrs import field, frozen
 
 from contactsdk.files.cells import READERS, CellError, Reader, name_of, text_of
 from contactsdk.files.columns import Column
@@ -20,7 +20,7 @@ from contactsdk.files.emails import email_of
 class Readers:
     """How cells are read, by what their column holds."""
 
-    names: CustomFieldNames = CustomFieldNames()
+    names: CustomFieldNames = field(factory=CustomFieldNames)
     """The account's custom fields, by whose types values are converted."""
     groups: tuple[ListedGroup, ...] | None = None
     """The account's groups; `None` where they are not known, and only ids will do."""

@@ -19,7 +19,8 @@ from contactsdk.models import Contact, Item
 # The bytes of UTF-8 read as Windows-1252, a mark for what could not be read, or a question mark
 # within a name, which is what some programs put there instead.
 _MISDECODED: Final = re.compile(
-    "Ã[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|Â[\u00a0-\u00bf]|â€|\ufffd|[^\\W\\d_]\\?[^\\W\\d_]"  # noqa: RUF001
+    "Ã[\u0080-\u00bf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d\u2018"
+    "\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178]|Â[\u00a0-\u00bf]|â€|\ufffd|[^\\W\\d_]\\?[^\\W\\d_]"
 )
 _MISDECODED_TEXT: Final = (
     "the text was decoded wrongly once already (such as Ã¶ for ö): export the list again as UTF-8"

@@ -26,9 +26,11 @@ _ALPHABETS: Final = tuple(
         "äõöüšž",  # Estonian
     )
 )
-_JOINING: Final = frozenset("’‘´–—·\u00ad")  # may stand between two letters
-_NEVER_BEFORE_LETTERS: Final = frozenset("£¥¤¦¢¹²³¼½¾±¶¸¯¨¬")
-_NEVER_AFTER_WORDS: Final = frozenset("¹²³¿¼½¾¯¸£¥¤¦±¬")
+_JOINING: Final = frozenset(
+    "\u2019\u2018\u00b4\u2013\u2014·\u00ad"
+)  # may stand between two letters
+_NEVER_BEFORE_LETTERS: Final = frozenset("£¥¤¦¢¹²³¼½¾±¶\u00b8¯¨¬")
+_NEVER_AFTER_WORDS: Final = frozenset("¹²³¿¼½¾¯\u00b8£¥¤¦±¬")
 _SHORT: Final = 3  # m² is no word
 
 
