@@ -81,8 +81,10 @@ def _kind_of_zip(stream: BinaryIO) -> str | None:
         return "a damaged zip archive or workbook: get the file again"
     if kind.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
         return None
-    if any(name.startswith("xl/") for name in names):
+    if "xl/workbook.xml" in names:
         return None
+    if "xl/workbook.bin" in names:
+        return "a binary workbook: save it as .xlsx"
     if any(name.endswith(".iwa") for name in names):
         return "an Apple Numbers document: export it as Excel or CSV"
     if any(name.startswith("word/") for name in names):

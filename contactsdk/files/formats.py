@@ -37,7 +37,7 @@ class Format(StrEnum):
 _ENDINGS: Final = {
     **dict.fromkeys(("csv", "tsv", "tab", "txt"), Format.CSV),
     **dict.fromkeys(("jsonl", "ndjson", "json"), Format.JSONL),
-    **dict.fromkeys(("xlsx", "xlsm", "xlsb", "xls", "ods"), Format.EXCEL),
+    **dict.fromkeys(("xlsx", "xlsm", "xls", "ods"), Format.EXCEL),
 }
 
 

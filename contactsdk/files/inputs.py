@@ -153,8 +153,9 @@ def _workbook(stream: BinaryIO, file: str, options: InputOptions) -> Input:
     sheet = sheet_of(stream, file, options.sheet)
     readers = evolve(options.readers, day_zero=sheet.details.day_zero)
     notes = []
-    if sheet.details.hidden_rows:
-        notes.append(f"{sheet.details.hidden_rows:,} rows are hidden, and are imported as well")
+    if hidden := sheet.details.hidden_rows:
+        what = "1 row is hidden, and is" if hidden == 1 else f"{hidden:,} rows are hidden, and are"
+        notes.append(f"{what} imported as well.")
     description = Description(
         format=Format.EXCEL, sheet=sheet.name, other_sheets=sheet.others, notes=tuple(notes)
     )

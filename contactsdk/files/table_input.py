@@ -51,7 +51,7 @@ class TableInput:
         self._rows: Iterator[Row] = iter(rows)
         header = next(self._rows, None)
         if header is None:
-            raise FileError(f"{name}: there is nothing to do: the file is empty")
+            raise FileError(f"{name}: there is nothing to do: there is nothing in it")
         following = list(itertools.islice(self._rows, SEARCHED))
         plan = plan_of_header(header, following, options.rules, name)
         if not following:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from attrs import Factory, frozen
 
-from contactsdk.files.biff import error_cells
+from contactsdk.files import biff, ods
 
 _MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _STRICT: Final = "{http://purl.oclc.org/ooxml/spreadsheetml/main}"
@@ -25,8 +25,6 @@ _REFERENCE: Final = re.compile(r"([A-Z]+)([0-9]+)")
 DAY_ZERO: Final = datetime.date(1899, 12, 30)
 """The day that a workbook counts dates from; right from March 1900 on."""
 _DAY_ZERO_1904: Final = datetime.date(1904, 1, 1)  # of workbooks of old Macintoshes
-
-_Cells = Mapping[int, Mapping[int, str]]
 
 
 @frozen(kw_only=True)
@@ -47,12 +45,12 @@ def details_of(stream: BinaryIO, sheet: str) -> SheetDetails:
     """The details of the sheet of this name; the stream can seek."""
     stream.seek(0)
     if stream.read(2) != b"PK":
-        return SheetDetails(texts=error_cells(stream, sheet))
+        return SheetDetails(texts=biff.error_cells(stream, sheet))
     stream.seek(0)
     try:
         with zipfile.ZipFile(stream) as archive:
-            if "xl/workbook.xml" not in archive.namelist():
-                return SheetDetails()
+            if "content.xml" in archive.namelist():
+                return SheetDetails(texts=ods.error_cells(archive, sheet))
             return _details(archive, sheet)
     except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, ValueError):
         # What is amiss in it does not hinder python-calamine, or it would have said so.
