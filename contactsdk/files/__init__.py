@@ -5,7 +5,7 @@ apart, which is read whole). A row's `cells` are as in the file, so that what is
 what was read.
 """
 
-from contactsdk.files.columns import ColumnUse
+from contactsdk.files.column_plan import ColumnUse
 from contactsdk.files.custom_values import DateOrder, FieldType, ListedField, ListedGroup
 from contactsdk.files.description import Description
 from contactsdk.files.formats import MESSAGE, FileError, Format, Row, format_of

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from contactsdk.errors import InvalidContactError, Path
 from contactsdk.files.cells import CellError, Reader
-from contactsdk.files.columns import Column, Plan, letter_of
+from contactsdk.files.column_plan import Plan
+from contactsdk.files.columns import Column, letter_of
 from contactsdk.files.emails import INVALID, reason_of
 from contactsdk.files.json_values import value_of
 from contactsdk.files.readers import Readers
@@ -40,7 +41,7 @@ class ContactMaker:
         self._plain: list[tuple[int, str, Reader]] = []
         self._composed: list[tuple[int, Column, Reader]] = []
         self._columns: list[tuple[int, Column, Reader]] = []
-        for use in plan.uses:
+        for use in sorted(plan.uses, key=lambda use: use.rank):
             if use.column is None:
                 continue
             read = readers.of(use.column)

@@ -4,7 +4,7 @@ from typing import Final
 
 from attrs import frozen
 
-from contactsdk.files.columns import ColumnUse
+from contactsdk.files.column_plan import ColumnUse
 from contactsdk.files.formats import Format
 
 _SHOWN: Final = 10

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from contactsdk.files.columns import ColumnRules, Plan, plan_of
+from contactsdk.files.column_plan import ColumnRules, Plan, plan_of
 from contactsdk.files.containers import markup_of
 from contactsdk.files.formats import FileError, Row
 

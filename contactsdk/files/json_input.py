@@ -8,7 +8,8 @@ from typing import Any, Final
 from attrs import evolve
 
 from contactsdk.errors import InvalidContactError, Path
-from contactsdk.files.columns import Plan, folded, plan_of
+from contactsdk.files.column_plan import Plan, plan_of
+from contactsdk.files.columns import folded
 from contactsdk.files.contacts import ContactMaker
 from contactsdk.files.description import Description
 from contactsdk.files.formats import MESSAGE, FileError, Row, json_line

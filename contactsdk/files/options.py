@@ -9,7 +9,8 @@ from attrs import evolve, field, frozen
 
 from contactsdk.errors import InvalidContactError
 from contactsdk.files.cells import CellError
-from contactsdk.files.columns import Column, ColumnRules, target_of
+from contactsdk.files.column_plan import ColumnRules
+from contactsdk.files.columns import Column, target_of
 from contactsdk.files.contacts import ContactMaker
 from contactsdk.files.custom_values import CustomFieldNames, DateOrder, ListedField, ListedGroup
 from contactsdk.files.formats import FileError, Format
