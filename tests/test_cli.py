@@ -27,7 +27,7 @@ from contactsdk.cli.run import Ending, import_rows
 from contactsdk.files import FileError, Result, State, read_input
 from contactsdk.journal import Account, JournalRun
 from contactsdk.journal import State as JournalState
-from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
+from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
 NAMES = "firstName,lastName,email"
 ROOT = Path(__file__).parent.parent
@@ -539,8 +539,9 @@ def test_no_command_shows_the_help():
 @pytest.mark.parametrize("piped", [False, True])
 def test_interrupted_run_tells_of_every_row(piped, sandbox):
     sandbox.script(None, Fault(FaultKind.HANG_AFTER_WRITE))
+    stack = contextlib.ExitStack()
     reading = read_input(io.BytesIO(sample(100).encode()), "x.csv")
-    source = contextlib.ExitStack().enter_context(reading)
+    source = stack.enter_context(reading)
     told = {}
     notices = []
 

@@ -110,8 +110,10 @@ class ContactMaker:
         if self._update_if_exists and "id" not in values:
             values.setdefault("update_if_exists", True)
         try:
-            # What composed fields may hold, the platform's JSON knows.
-            contact = contact_from(values) if "external_urls" in values else Contact(**values)
+            if "external_urls" in values or isinstance(values.get("custom_fields"), list):
+                contact = contact_from(values)  # their parts are as in the platform's JSON
+            else:
+                contact = Contact(**values)
         except InvalidContactError as error:
             return InvalidContactError(_all_errors(error, values, problems, cells))
         return InvalidContactError(problems) if problems else contact
@@ -181,7 +183,8 @@ def _all_errors(
         # That it is required says nothing where its cell could not be read.
         if not (what == "is required" and path and path[0] in failed):
             errors.append((path, what))
-    if "full_name" in failed:
+    # Where the id could not be read, it is no add; a full name is both names.
+    if failed & {"id", "full_name"}:
         errors = [(path, what) for path, what in errors if what != "is required"]
     errors += problems
     if len(cells) > 1 and sum(bool(cell.strip()) for cell in cells) == 1:

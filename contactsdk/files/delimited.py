@@ -131,11 +131,12 @@ def _best_delimiter(lines: list[str]) -> str:
 def _evenness(lines: list[str], delimiter: str) -> tuple[int, int]:
     """How many of these rows it divides like the first, and into how many cells in all."""
     try:
-        rows = [cells for cells in csv.reader(lines, delimiter=delimiter) if any(cells)]
-        if rows and len(rows[0]) == 1 and delimiter in rows[0][0]:
-            whole = [cells[0] for cells in rows]
-            rows = list(csv.reader(whole, delimiter=delimiter))
+        rows = list(csv.reader(lines, delimiter=delimiter))
+        filled = [cells for cells in rows if any(map(str.strip, cells))]
+        if filled and len(filled[0]) == 1 and delimiter in filled[0][0]:
+            whole = [cells[0] for cells in filled]
+            rows = filled = list(csv.reader(whole, delimiter=delimiter))
     except csv.Error:  # a very long cell
         return 0, 0
-    widths = [len(cells) for cells in rows]
-    return sum(width == widths[0] > 1 for width in widths), sum(widths)
+    widths = [len(cells) for cells in filled]
+    return sum(width == widths[0] > 1 for width in widths), sum(map(len, rows))

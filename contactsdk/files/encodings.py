@@ -22,10 +22,11 @@ _MARKS: Final = (  # that of UTF-32 begins like that of UTF-16
 )
 _WITH_MARK: Final = ("utf-8-sig", "utf-16", "utf-32")
 
-# Two bytes of UTF-8 for one letter. As Windows-1252 the second of these would be a closing quote, a
-# trademark or a blank that may follow a capital letter: they prove nothing.
+# Two bytes of UTF-8 for one letter. Where the second would be a quote, a trademark or a blank in
+# Windows-1252, it may follow a capital letter there, and proves nothing.
 _UTF8_LETTER: Final = re.compile(
-    rb"[\xc3-\xdf][\x80-\x91\x95-\x98\x9a-\x9f\xa1-\xaa\xac-\xba\xbc-\xbf]"
+    rb"\xc3[\x80-\x9f\xa1-\xbf]"
+    rb"|[\xc4-\xdf][\x80-\x91\x95-\x98\x9a-\x9f\xa1-\xaa\xac-\xba\xbc-\xbf]"
 )
 
 
@@ -146,5 +147,5 @@ def _likely(sample: bytes) -> str:
         import charset_normalizer
     except ImportError:
         return ""
-    best = charset_normalizer.from_bytes(sample, threshold=0.4).best()
+    best = charset_normalizer.from_bytes(sample).best()
     return "" if best is None else f" (it may be {best.encoding.replace('_', '-')})"

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from contactsdk.files.column_plan import ColumnRules, Plan, plan_of
-from contactsdk.files.containers import markup_of
 from contactsdk.files.formats import FileError, Row
 
 SEARCHED: Final = 20
@@ -38,8 +37,6 @@ def plan_of_header(header: Row, following: Sequence[Row], rules: ColumnRules, na
 def _no_header(header: Row, following: Sequence[Row], plan: Plan, rules: ColumnRules) -> str | None:
     """What the first row looks like, and what to do; `None` where it is a header after all."""
     first = next(cell for cell in header.cells if cell.strip()).strip()
-    if kind := markup_of(first):
-        return f"the file looks like {kind}; open it in a spreadsheet and save it as CSV or Excel"
     if first[0] in "{[" and '"' in first:
         return "the file looks like JSON; use --format jsonl"
     known = sum(use.column is not None for use in plan.uses)

@@ -123,13 +123,17 @@ def _input(stream: BinaryIO, file: str, options: InputOptions, stack: ExitStack)
         if container is not Container.NONE:
             raise FileError(f"{file}: what is compressed in it is no text: unpack it first")
     if what is not None:
-        raise FileError(
-            f"{file}, row 1: this is no header row: the file looks like {what}; "
-            "a list must be Excel, CSV or JSON"
-        )
+        raise _no_list(file, what)
     if container is Container.WORKBOOK:
         return _workbook(stream, file, options)
     return _text(stream, file, options, stack, is_compressed=is_compressed)
+
+
+def _no_list(file: str, what: str) -> FileError:
+    return FileError(
+        f"{file}, row 1: this is no header row: the file looks like {what}; a list must be Excel, "
+        "CSV or JSON: open it in a spreadsheet, and save it as one of them"
+    )
 
 
 @contextmanager
@@ -174,6 +178,8 @@ def _text(
     stream.seek(len(encoding.mark))
     start = stream.read(_START).decode(encoding.codec, "ignore")
     stream.seek(len(encoding.mark))
+    if what := markup_of(start):
+        raise _no_list(file, what)
     text = stack.enter_context(io.TextIOWrapper(stream, encoding.codec, newline=""))
     format = _format_of(start, file, options.format)
     description = Description(format=format, encoding=encoding.name, is_compressed=is_compressed)
@@ -189,8 +195,6 @@ def _text(
 def _format_of(start: str, file: str, chosen: Format | None) -> Format:
     if chosen is not None and chosen is not Format.EXCEL:
         return chosen
-    if markup_of(start):
-        return Format.CSV  # where it is refused with advice
     match ending_of(file):
         case "jsonl" | "ndjson" | "json":
             return Format.JSONL

@@ -169,4 +169,5 @@ def _refuse_constant(name: str) -> None:
 
 
 _decoder: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
-_lenient: Final = json.JSONDecoder()  # finds where a value ends; what is in it, `parsed` judges
+# Finds where a value ends; what is in it, `parsed` judges.
+_lenient: Final = json.JSONDecoder(parse_int=str, parse_float=str)

@@ -59,7 +59,7 @@ def suggested_map(name: str) -> str:
     word = " ".join(name.replace("_", " ").casefold().split())
     field = _WORDS.get(word)
     if field is None:
-        near = difflib.get_close_matches("".join(word.split()), FIELD_NAMES, n=1, cutoff=0.75)
+        near = difflib.get_close_matches("".join(word.split()), FIELD_NAMES, n=1, cutoff=0.8)
         field = FIELD_NAMES[near[0]] if near else None
     if field in ("custom_fields", "external_urls"):
         field = {"custom_fields": "customFields.<field id>"}.get(field, "externalUrls.<ref>")

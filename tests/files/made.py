@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from typing import Any
+from typing import Any, Final
 
 import openpyxl
 from attrs import frozen
@@ -44,11 +44,14 @@ class AnOption:
     label: str
 
 
+# What is read is in memory, and stays open to the end of the tests.
+_opened: Final = contextlib.ExitStack()
+
+
 def made_input(content: str | bytes, name: str, **options: Any) -> Input:
     data = content if isinstance(content, bytes) else content.encode()
-    # Nothing is left open: what is read is in memory.
     reading = read_input(io.BytesIO(data), name, input_options(**options))
-    return contextlib.ExitStack().enter_context(reading)
+    return _opened.enter_context(reading)
 
 
 def csv_input(content: str | bytes, **options: Any) -> Input:
