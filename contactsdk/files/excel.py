@@ -87,8 +87,10 @@ def _first(workbook: Any, names: list[str]) -> str | None:
 
 
 def _rows(sheet: Any, details: SheetDetails) -> Iterator[Row]:
+    # The library leaves out empty columns before the first one that is used, and no rows.
+    before = [""] * (sheet.start[1] if sheet.start else 0)
     for number, values in enumerate(sheet.iter_rows(), 1):
-        cells = [value if type(value) is str else text_of_value(value) for value in values]
+        cells = before + [it if type(it) is str else text_of_value(it) for it in values]
         for place, text in details.texts.get(number, {}).items():
             cells += [""] * (place + 1 - len(cells))
             cells[place] = text

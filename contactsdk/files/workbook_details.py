@@ -93,10 +93,10 @@ def _first(root: ElementTree.Element, name: str) -> ElementTree.Element | None:
 
 
 def _part_of(archive: zipfile.ZipFile, workbook: ElementTree.Element, sheet: str) -> str:
-    element = next(it for it in _all(workbook, "sheet") if it.get("name") == sheet)
-    id_ = next(value for key, value in element.items() if key.endswith("}id"))
+    [element] = (it for it in _all(workbook, "sheet") if it.get("name") == sheet)
+    [id_] = (value for key, value in element.items() if key.endswith("}id"))
     relations = _root(archive, "xl/_rels/workbook.xml.rels")
-    target = next(it.get("Target", "") for it in relations if it.get("Id") == id_)
+    [target] = (it.get("Target", "") for it in relations if it.get("Id") == id_)
     return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
 
 

@@ -141,7 +141,7 @@ def test_chosen_encoding_that_is_wrong_is_refused_with_the_line() -> None:
 
 
 def test_no_encoding_is_suggested_where_nothing_can_guess(monkeypatch: pytest.MonkeyPatch) -> None:
-    content = "First Name\nМихаил\n".encode("cp1251") * 20
+    content = "First Name\nΓιώργης Δημητρίδης\n".encode("cp1253") * 20
     with pytest.raises(FileError, match=r"Windows-1252 \(it may be "):
         name_of(content)
     monkeypatch.setitem(sys.modules, "charset_normalizer", None)

@@ -172,7 +172,8 @@ def test_groups_are_held_against_those_of_the_account() -> None:
 
 
 def test_rows_of_a_table_may_be_json_lines() -> None:
-    text = '{"First Name": "Ada", "Last Name": "Archer", "Email": "ada@example.com", "Groups": "10;11"}'
+    names = '"First Name": "Ada", "Last Name": "Archer", "Email": "ada@example.com"'
+    text = f'{{{names}, "Groups": "10;11"}}'
     assert contact_of(one_item(jsonl_input(text))).groups == (10, 11)
 
 
