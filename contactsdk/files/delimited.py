@@ -3,6 +3,7 @@
 import csv
 import itertools
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Final, TextIO
 
 from contactsdk.files.formats import FileError, Row
@@ -44,7 +45,9 @@ class DelimitedRows:
             FileError: A quote that opens in a row closes in no later one, or in a wrong one.
         """
         reader = csv.reader(self._kept(self._lines), delimiter=self.delimiter, strict=True)
-        for number in itertools.count(1):
+        number = 0
+        while True:
+            number += 1
             start = reader.line_num
             line = start + 1 + self._lines_before
             try:
@@ -130,13 +133,16 @@ def _best_delimiter(lines: list[str]) -> str:
 
 def _evenness(lines: list[str], delimiter: str) -> tuple[int, int]:
     """How many of these rows it divides like the first, and into how many cells in all."""
-    try:
-        rows = list(csv.reader(lines, delimiter=delimiter))
-        filled = [cells for cells in rows if any(map(str.strip, cells))]
-        if filled and len(filled[0]) == 1 and delimiter in filled[0][0]:
-            whole = [cells[0] for cells in filled]
-            rows = filled = list(csv.reader(whole, delimiter=delimiter))
-    except csv.Error:  # a very long cell
-        return 0, 0
+    rows = _rows_of(lines, delimiter)
+    filled = [cells for cells in rows if any(map(str.strip, cells))]
+    if filled and len(filled[0]) == 1 and delimiter in filled[0][0]:
+        rows = filled = _rows_of([cells[0] for cells in filled], delimiter)
     widths = [len(cells) for cells in filled]
     return sum(width == widths[0] > 1 for width in widths), sum(map(len, rows))
+
+
+def _rows_of(lines: list[str], delimiter: str) -> list[list[str]]:
+    rows: list[list[str]] = []
+    with suppress(csv.Error):  # of a very long cell: the rows before it say enough
+        rows.extend(csv.reader(lines, delimiter=delimiter))
+    return rows

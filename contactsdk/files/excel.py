@@ -18,7 +18,7 @@ class Sheet:
 
     name: str
     others: tuple[str, ...]
-    """The names of the workbook's other sheets that have rows or may have some."""
+    """The names of the workbook's other sheets that people see."""
     rows: Iterator[Row]
     """Its rows, blank ones left out."""
     details: SheetDetails
@@ -43,8 +43,9 @@ def sheet_of(stream: BinaryIO, name: str, wanted: str | None) -> Sheet:
             it.name
             for it in workbook.sheets_metadata
             if it.visible is calamine.SheetVisibleEnum.Visible
+            and it.typ is calamine.SheetTypeEnum.WorkSheet
         ]
-        chosen = _named(names, wanted, name) if wanted else _first(workbook, visible or names)
+        chosen = _named(names, wanted, name) if wanted else _first(workbook, visible)
         found = None if chosen is None else workbook.get_sheet_by_name(chosen)
     except calamine.PasswordError:
         raise FileError(
@@ -75,13 +76,8 @@ def _named(names: list[str], wanted: str, file: str) -> str:
 
 def _first(workbook: Any, names: list[str]) -> str | None:
     for name in names:
-        try:
-            sheet = workbook.get_sheet_by_name(name)
-        except Exception as exc:  # a chart's sheet, which the library has no class of error for
-            if type(exc).__name__ == "PasswordError":
-                raise
-            continue
-        if sheet.total_height and any(any(map(_is_filled, row)) for row in sheet.iter_rows()):
+        rows = workbook.get_sheet_by_name(name).iter_rows()
+        if any(any(map(_is_filled, row)) for row in rows):
             return name
     return None
 
@@ -104,7 +100,7 @@ def _rows(sheet: Any, details: SheetDetails) -> Iterator[Row]:
 
 
 def _is_filled(value: Any) -> bool:
-    return value != "" and value is not None
+    return bool(value != "")
 
 
 def text_of_value(value: Any) -> str:

@@ -4,7 +4,7 @@ import pytest
 from files.made import csv_input, errors, one_item
 
 from contactsdk import Contact, EmailStatus, ExternalUrl, SmsStatus
-from contactsdk.files.cells import CellError, external_id_of, name_of, phone_of, text_of
+from contactsdk.files.cells import CellError, external_id_of, name_of, number_of, phone_of, text_of
 
 
 def one_cell(column: str, cell: str) -> Any:
@@ -172,6 +172,6 @@ def test_formula_is_no_phone() -> None:
         phone_of("=+61412345678")
 
 
-@pytest.mark.parametrize("read", [name_of, phone_of, external_id_of])
+@pytest.mark.parametrize("read", [name_of, phone_of, external_id_of, number_of])
 def test_nothing_is_read_from_blanks(read: Any) -> None:
     assert read(" \u200b") is None

@@ -1,5 +1,4 @@
 import io
-import tracemalloc
 
 import pytest
 from files.made import ADA, NAMES, contact_of, csv_input, errors, fields_of, items, written_back
@@ -28,7 +27,7 @@ def test_line_ends_may_be_mixed() -> None:
     assert len(items(csv_input(f"{NAMES}\r\n{ADA}\r{ADA}\n{ADA}"))) == 3
 
 
-@pytest.mark.parametrize("hint", ["sep=;", "SEP=;", '"sep=;"', "sep=;\r"[:5]])
+@pytest.mark.parametrize("hint", ["sep=;", "SEP=;", '"sep=;"'])
 def test_hint_of_excel_names_the_delimiter_and_is_no_row(hint: str) -> None:
     source = csv_input(f"{hint}\r\nid;phone,2\r\n7;1\r\n", ignored=["phone,2"])
     [row] = source
@@ -121,20 +120,24 @@ def test_very_long_cell_fails_its_row_alone(quote: str) -> None:
     assert fields_of(contact_of(good)) == [(7, "y")]
 
 
+def test_very_long_cell_with_line_breaks_is_refused_as_an_open_quote() -> None:
+    long = "x" * 100_000
+    with pytest.raises(FileError, match="row 2: a quote that opens here is not closed"):
+        list(csv_input(f'id,customFields.7\n7,"{long}\n{long}"\n8,x\n'))
+
+
 def test_very_long_header_is_refused() -> None:
     with pytest.raises(FileError, match="row 1: a cell is longer than"):
         csv_input(f"{'x' * 200_000},id\n1,2\n")
 
 
 def test_rows_are_read_as_they_are_asked_for() -> None:
-    text = f"{NAMES}\n" + f"{ADA}\n" * 200_000
-    stream = io.StringIO(text)
-    tracemalloc.start()
-    count = sum(1 for _ in DelimitedRows(stream, "x.csv"))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert count == 200_001
-    assert peak < 1_000_000
+    class Endless(io.StringIO):
+        def __next__(self) -> str:  # type: ignore[override]  # as of any text
+            return f"{ADA}\n"
+
+    rows = iter(DelimitedRows(Endless(), "x.csv"))
+    assert [next(rows).number for _ in range(100)] == list(range(1, 101))
 
 
 def test_rows_are_written_back_with_a_message() -> None:

@@ -89,6 +89,12 @@ def test_other_encodings_are_refused_with_the_line(text: str, codec: str) -> Non
     assert encoding_of(io.BytesIO(content), "x.csv", codec).name == codec
 
 
+def test_late_line_of_another_encoding_is_refused_too() -> None:
+    content = "Jörg,Müller\n".encode("cp1252") * 10_000 + "Łukasz,Michał\n".encode("cp1250")
+    with pytest.raises(FileError, match="line 10001: the text is neither"):
+        name_of(content)
+
+
 def test_mixed_encodings_are_refused_with_the_line() -> None:
     content = "Zoë\n".encode() * 3 + "Jörg\n".encode("cp1252")
     with pytest.raises(FileError, match="line 4: the file mixes UTF-8 and another encoding"):
@@ -141,7 +147,7 @@ def test_chosen_encoding_that_is_wrong_is_refused_with_the_line() -> None:
 
 
 def test_no_encoding_is_suggested_where_nothing_can_guess(monkeypatch: pytest.MonkeyPatch) -> None:
-    content = "First Name\nΓιώργης Δημητρίδης\n".encode("cp1253") * 20
+    content = "First Name\nФилипп Юдин\n".encode("cp1251") * 20
     with pytest.raises(FileError, match=r"Windows-1252 \(it may be "):
         name_of(content)
     monkeypatch.setitem(sys.modules, "charset_normalizer", None)

@@ -5,7 +5,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-import xlwt
+import xlwt  # type: ignore[import-untyped]  # it has no types
 from files.made import (
     ADA,
     NAMES,
@@ -135,7 +135,13 @@ def test_rejects_are_csv_that_imports_again() -> None:
 
 def test_dates_of_a_date_field_are_read_as_dates() -> None:
     day = datetime.date(2024, 12, 31)
-    rows = [["id", "Birth date"], [1, day], [2, 45657], [3, "31/12/2024"], [4, "2024-12-31"]]
+    rows: list[list[Any]] = [
+        ["id", "Birth date"],
+        [1, day],
+        [2, 45657],
+        [3, "31/12/2024"],
+        [4, "2024-12-31"],
+    ]
     fields = [AField(8, "Birth date", 5)]
     *good, late = items(xlsx_input(workbook(rows), custom_fields=fields))[0:3]
     assert [fields_of(contact_of(item)) for item in good] == [[(8, day)]] * 2

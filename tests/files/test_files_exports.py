@@ -6,11 +6,11 @@ from typing import Any
 
 import openpyxl
 import pytest
-import xlwt
+import xlwt  # type: ignore[import-untyped]  # it has no types
 from files.made import contact_of, items, made_input, saved
-from odf.opendocument import OpenDocumentSpreadsheet
-from odf.table import Table, TableCell, TableRow
-from odf.text import P
+from odf.opendocument import OpenDocumentSpreadsheet  # type: ignore[import-untyped]  # it has no types
+from odf.table import Table, TableCell, TableRow  # type: ignore[import-untyped]  # it has no types
+from odf.text import P  # type: ignore[import-untyped]  # it has no types
 
 from contactsdk import Contact, InvalidContactError
 from contactsdk.files import Input
@@ -170,7 +170,7 @@ EVENTBRITE = {
     "Cell Phone": "+61 400 000 001",
     "How did you hear about this event?": "From a friend, by mail",
 }
-EXPORTS = {
+EXPORTS: dict[str, list[dict[str, Any]]] = {
     "HubSpot": [HUBSPOT],
     "Mailchimp": [MAILCHIMP],
     "Google Contacts": [GOOGLE, GOOGLE_BEFORE_2024],

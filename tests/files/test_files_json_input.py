@@ -177,6 +177,25 @@ def test_rows_of_a_table_may_be_json_lines() -> None:
     assert contact_of(one_item(jsonl_input(text))).groups == (10, 11)
 
 
+def test_first_of_several_phones_of_an_export_counts() -> None:
+    names = '"First Name": "Ada", "Last Name": "Archer", "E-mail Address": "a@example.com"'
+    phones = '"Car Phone": "", "Home Phone": 2, "Mobile Phone": 1'
+    found = contact_of(one_item(jsonl_input(f'{{{names}, "E-mail Type": "SMTP", {phones}}}')))
+    assert found.phone == "1"
+
+
+def test_field_that_cannot_be_set_fails_its_line() -> None:
+    fields = [AField(5, "Mine", 7)]
+    item = one_item(jsonl_input('{"id": 7, "Mine": "x"}', custom_fields=fields))
+    assert errors(item) == {("Mine",): "custom field 5 (Mine) is a fixed text and cannot be set"}
+
+
+def test_rows_are_read_once() -> None:
+    source = jsonl_input('{"id": 7}\n{"id": 8}\n')
+    assert len(list(source)) == 2
+    assert list(source) == []
+
+
 def test_values_for_rows_that_have_none_are_set() -> None:
     source = jsonl_input(f"{{{ADA}}}", sets=["groups=10", "status=1"], update_if_exists=True)
     contact = contact_of(one_item(source))

@@ -13,7 +13,7 @@ OTHERS = (
     ("Иван", "cp1251"), ("Michał", "cp1250"), ("Łukasz", "cp1250"), ("Jiří", "cp1250"),
     ("Dvořák", "cp1250"), ("Müller", "mac-roman"), ("José", "mac-roman"), ("Jörg", "cp850"),
     ("Γιώργος", "cp1253"), ("山田", "shift-jis"), ("Světlá", "cp1250"), ("王小明", "gbk"),
-    ("שלום", "cp1255"), ("Müller", "utf-8"), ("Grzyb¹", "cp1252"),
+    ("שלום", "cp1255"), ("Müller", "utf-8"), ("Grzyb¹", "cp1252"), ("öäüö", "cp1252"),
 )  # fmt: skip
 
 
