@@ -18,6 +18,8 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 
+pytest_plugins = ["postgres.fixtures"]
+
 QUICK = RetryPolicy(base_s=0.001, max_wait_s=0.01)
 
 
