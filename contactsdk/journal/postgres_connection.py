@@ -26,6 +26,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
 # The statements are short: to compile one takes longer than it ever runs.
 _SETTINGS: Final = "SET jit = off"
 
+_ENDINGS: Final = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown)
+
 _PORTS: Final = re.compile(r"[0-9]*(,[0-9]*)*")
 
 
@@ -79,6 +81,12 @@ class Database:
     def table(self, name: str) -> sql.Identifier:
         """A table of the schema, as it is put into a statement."""
         return sql.Identifier(self.schema, name)
+
+
+def is_broken(connection: Connection | None, exc: psycopg.Error) -> bool:
+    """Whether this error means that there is no connection, or none that is of any more use."""
+    # A server that ends a connection says so, before it is closed.
+    return connection is None or connection.closed or isinstance(exc, _ENDINGS)
 
 
 @contextmanager

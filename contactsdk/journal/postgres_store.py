@@ -21,7 +21,13 @@ from contactsdk.errors import JournalError, UnavailableError
 from contactsdk.journal import postgres_statements as statements
 from contactsdk.journal.identity import Account, Digests, other_account
 from contactsdk.journal.lease import Lease, clock_s
-from contactsdk.journal.postgres_connection import Connection, Database, errors_of, journal_error
+from contactsdk.journal.postgres_connection import (
+    Connection,
+    Database,
+    errors_of,
+    is_broken,
+    journal_error,
+)
 from contactsdk.journal.postgres_schema import prepare
 from contactsdk.journal.rows import State
 from contactsdk.journal.sqlite_file import Durability
@@ -237,14 +243,17 @@ class PostgresStore:
         started, pause_s = self._now(), _FIRST_PAUSE_S
         while True:
             try:
-                if self._connection is None or self._connection.closed:
+                if self._connection is None:
                     self._connection = self._connect()
                 return step(self._connection)
             except psycopg.Error as exc:
-                is_broken = self._connection is None or self._connection.closed
-                if not is_broken or self._now() - started >= self._reconnect_s:
+                is_over = self._now() - started >= self._reconnect_s
+                if is_over or not is_broken(self._connection, exc):
                     raise journal_error(self.name, exc) from exc
                 _logger.info("%s: the connection broke, and is made anew", self.name)
+                if self._connection is not None:
+                    self._connection.close()
+                    self._connection = None
             self._sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
