@@ -7,20 +7,26 @@ from typing import Any
 
 import psycopg
 import pytest
-from postgres.servers import own_server
+from postgres.servers import Server, own_server
 from psycopg import sql
 
 from contactsdk.journal.postgres import PostgresJournal
 
 
 @pytest.fixture(scope="session")
-def database_url() -> Iterator[str]:
-    """The server of CONTACTSDK_TEST_POSTGRES, else one that is made here."""
+def server() -> Iterator[Server]:
+    """A server that is made here, and may be stopped by a test that starts it again."""
+    with own_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The server of CONTACTSDK_TEST_POSTGRES, else the one that is made here."""
     if url := os.environ.get("CONTACTSDK_TEST_POSTGRES"):
-        yield url
-        return
-    with own_server() as server:
-        yield server.url
+        return url
+    made: Server = request.getfixturevalue("server")
+    return made.url
 
 
 @pytest.fixture

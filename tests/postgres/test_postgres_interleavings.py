@@ -154,7 +154,11 @@ def _row(number: int, state: State) -> StoredRow:
 
 def test_record_follows_its_owner_in_every_interleaving(database_url: str, schema: str) -> None:
     PostgresJournal(database_url, run="run", schema=schema).make_tables()
+
+    class HereInterleavings(Interleavings):
+        def __init__(self) -> None:
+            super().__init__(database_url, schema)
+
     run_state_machine_as_test(
-        lambda: Interleavings(database_url, schema),
-        settings=settings(max_examples=25, stateful_step_count=25),
+        HereInterleavings, settings=settings(max_examples=25, stateful_step_count=25)
     )
