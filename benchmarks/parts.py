@@ -17,9 +17,9 @@ from benchmarks.measuring import Table, show
 from benchmarks.rivals import BODY, CONTACT, CREDENTIALS
 from contactsdk import Contact, RateLimitedError, RetryPolicy, UnavailableError, UncertainError
 from contactsdk.deadlines import Deadline, Deadlines
+from contactsdk.limiter import Limiter
 from contactsdk.retry import Call, may_resend, repeat_safe
 from contactsdk.signing import sign
-from contactsdk.slots import Slots
 from contactsdk.transport import Body
 from contactsdk.wire import encode, read_id
 
@@ -35,13 +35,13 @@ def _refused() -> None:
 
 def tables(quick: bool) -> Iterator[Table]:
     """One table, in the order of a call."""
-    policy, slots = RetryPolicy(), Slots(1)
+    policy, limiter = RetryPolicy(), Limiter(1)
     add = Call(repeat_safe=False)
     uncertain, unavailable = UncertainError("late"), UnavailableError("never sent")
 
-    def take_and_give_back() -> None:
-        slots.take_at_once()
-        slots.give_back()
+    def acquire_and_release() -> None:
+        limiter.acquire_nowait()
+        limiter.release()
 
     parts: dict[str, Callable[[], object]] = {
         "make a contact with an email": lambda: Contact(
@@ -50,8 +50,8 @@ def tables(quick: bool) -> Iterator[Table]:
         "make a contact without": lambda: Contact(id=1, first_name="Bobby", last_name="Smith"),
         "encode it": lambda: encode(CONTACT),
         "what is known of its call": lambda: Call(repeat_safe=repeat_safe(CONTACT, policy)),
-        "a slot": take_and_give_back,
-        "the body that proves": lambda: Body(BODY, on_write=_refused),
+        "a token of the limiter": acquire_and_release,
+        "the body that proves": lambda: Body(BODY, _refused),
         "sign it": lambda: sign(CREDENTIALS, BODY, target=_TARGET, now=1e9),
         "read an id": lambda: read_id(200, {}, _ANSWER),
         "read a refusal": _refused,
@@ -72,8 +72,8 @@ async def _deadline_ns(number: int) -> float:
     deadlines = Deadlines(loop)
 
     def keep() -> None:
-        with Deadline(deadlines, loop.time() + 120) as deadline:
-            deadline.shorten(30)
+        with Deadline(deadlines, loop.time() + 120, 30.0) as deadline:
+            deadline.start_timeout()
 
     return min(timeit.repeat(keep, number=number, repeat=5)) / number * 1e9
 
