@@ -705,6 +705,27 @@ def test_long_run_is_told_in_minutes(monkeypatch):
 
 
 class TestJournal:
+    @pytest.mark.parametrize("option", ["--results", "--rejects", "--uncertain"])
+    @pytest.mark.parametrize("name", ["run.sqlite", "./run.sqlite-wal", "link"])
+    def test_output_that_is_the_journal_is_refused_before_anything_is_opened(
+        self, option, name, sandbox, folder
+    ):
+        (folder / "in.csv").write_text(sample(2))
+        call("import", "in.csv", "--journal", "run.sqlite")
+        (folder / "link").symlink_to("run.sqlite")
+        recorded = (folder / "run.sqlite").read_bytes()
+
+        for command in (
+            ("import", "in.csv", "--journal", "run.sqlite"),
+            ("import", "in.csv", "--journal", "run.sqlite", "--dry-run"),
+            ("journal", "run.sqlite", "--input", "in.csv"),
+        ):
+            refused = call(*command, option, name, code=2)
+            assert f"{option} and --journal must be different files" in refused.stderr
+
+        assert (folder / "run.sqlite").read_bytes() == recorded
+        assert len(sandbox.ledger.writes) == 2
+
     def test_same_command_again_hands_back_what_is_final(self, sandbox, folder):
         rows = [f"Ada,Archer,a{n}@example.com,10" for n in range(5)]
         wrong = ["Ada,,b@example.com,10", "Ada,Archer,c@example.com,99"]

@@ -31,6 +31,7 @@ from contactsdk.files import (
     Result,
     Row,
     State,
+    check_files_differ,
     format_of,
     open_input,
     open_outputs,
@@ -150,6 +151,12 @@ def import_(
         _fail("standard input has no name that tells its format: use --format csv or jsonl")
     if resend_uncertain and journal is None:
         _fail("--resend-uncertain is about what a journal recorded: use --journal")
+    with _errors_as_exits():
+        check_files_differ(
+            outputs={"--results": results, "--rejects": rejects, "--uncertain": uncertain},
+            inputs={"the input": file, "--secret-file": secret_file},
+            journal=journal,
+        )
     ending = Ending()
     record_of_run = None
     if journal is not None and not dry_run:
@@ -165,7 +172,6 @@ def import_(
             _opened(file, format, ignored) as (source, total),
             open_outputs(
                 source,
-                file,
                 results=results,
                 rejects=rejects,
                 uncertain=uncertain,
@@ -240,6 +246,12 @@ def journal(
     ] = None,
 ) -> None:
     """Tell what a journal recorded: counts, failures by message, and the uncertain rows."""
+    with _errors_as_exits():
+        check_files_differ(
+            outputs={"--results": results, "--rejects": rejects, "--uncertain": uncertain},
+            inputs={"--input": input, "--secret-file": secret_file},
+            journal=file,
+        )
     recorded = SqliteJournal(file)
     tally = Tally()
     with _errors_as_exits(), ExitStack() as stack:
@@ -255,7 +267,6 @@ def journal(
         outputs = stack.enter_context(
             open_outputs(
                 source,
-                input or STANDARD,
                 results=results,
                 rejects=rejects,
                 uncertain=uncertain,

@@ -5,10 +5,11 @@ in the file, so that what is written back is what was read, bytes that are not U
 """
 
 from contactsdk.files.csv_input import CsvInput
+from contactsdk.files.distinct import STANDARD, check_files_differ
 from contactsdk.files.formats import FileError, Format, Row, format_of
 from contactsdk.files.inputs import Input, open_input, standard_input
 from contactsdk.files.json_lines_input import JsonLinesInput
-from contactsdk.files.outputs import STANDARD, Outputs, ResultsWriter, RowsWriter, open_outputs
+from contactsdk.files.outputs import Outputs, ResultsWriter, RowsWriter, open_outputs
 from contactsdk.files.results import Result, State, not_started, result_of, result_of_record
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Row",
     "RowsWriter",
     "State",
+    "check_files_differ",
     "format_of",
     "not_started",
     "open_input",

@@ -1,20 +1,17 @@
 """Files of what became of each row: all results, and rows that are written back."""
 
 import io
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Final, TextIO
 
 from attrs import frozen
 
+from contactsdk.files.distinct import STANDARD
 from contactsdk.files.formats import FileError, Format, Row, csv_line, json_line
 from contactsdk.files.inputs import Input
 from contactsdk.files.results import Result, State
-
-STANDARD: Final = "-"
-"""In place of a file's name: standard input or output."""
 
 
 @frozen(kw_only=True)
@@ -51,7 +48,6 @@ class Outputs:
 @contextmanager
 def open_outputs(
     source: Input | None,
-    source_name: str,
     *,
     results: str | None = None,
     rejects: str | None = None,
@@ -61,16 +57,11 @@ def open_outputs(
     """Open the files of these names, `-` for standard output; all are complete when it is left.
 
     Raises:
-        FileError: One cannot be written, is the input or another of them, or needs an input.
+        FileError: One cannot be written, or needs an input.
     """
     if source is None and (rejects or uncertain):
         raise FileError("rejects and uncertain rows are written from their input: name it")
     names = [name for name in (results, rejects, uncertain) if name is not None]
-    files = [_identity(name) for name in names]
-    if source_name != STANDARD:
-        files.append(_identity(source_name))
-    if len(set(files)) < len(files):
-        raise FileError("input, results, rejects and uncertain rows must be different files")
     with ExitStack() as stack:
         streams = {name: stack.enter_context(_opened(name)) for name in names}
         yield Outputs(
@@ -138,12 +129,3 @@ def _opened(name: str) -> Iterator[TextIO]:
 
 def _results_format(name: str) -> Format:
     return Format.JSONL if name.lower().endswith(".jsonl") else Format.CSV
-
-
-def _identity(name: str) -> object:
-    if name == STANDARD:
-        return name
-    with suppress(OSError):
-        found = os.stat(name)
-        return found.st_dev, found.st_ino
-    return os.path.realpath(name)
