@@ -9,16 +9,36 @@ from contactsdk.files.distinct import STANDARD, check_files_differ
 from contactsdk.files.formats import FileError, Format, Row, format_of
 from contactsdk.files.inputs import Input, open_input, standard_input
 from contactsdk.files.json_lines_input import JsonLinesInput
-from contactsdk.files.outputs import Outputs, ResultsWriter, RowsWriter, open_outputs
-from contactsdk.files.results import Result, State, not_started, result_of, result_of_record
+from contactsdk.files.layout import HasLayout, Layout, layout_of
+from contactsdk.files.outputs import (
+    OutputNames,
+    Outputs,
+    check_output_names,
+    open_outputs,
+    open_text,
+)
+from contactsdk.files.results import (
+    Result,
+    State,
+    invalid,
+    message_of,
+    not_started,
+    result_of,
+    result_of_record,
+)
+from contactsdk.files.writers import MergedWriter, ResultsWriter, RowsWriter, safe_cell
 
 __all__ = [
     "STANDARD",
     "CsvInput",
     "FileError",
     "Format",
+    "HasLayout",
     "Input",
     "JsonLinesInput",
+    "Layout",
+    "MergedWriter",
+    "OutputNames",
     "Outputs",
     "Result",
     "ResultsWriter",
@@ -26,11 +46,17 @@ __all__ = [
     "RowsWriter",
     "State",
     "check_files_differ",
+    "check_output_names",
     "format_of",
+    "invalid",
+    "layout_of",
+    "message_of",
     "not_started",
     "open_input",
     "open_outputs",
+    "open_text",
     "result_of",
     "result_of_record",
+    "safe_cell",
     "standard_input",
 ]

@@ -35,6 +35,15 @@ def check_files_differ(
         FileError: Two of them are one file; the message says which.
     """
     written = _uses(outputs, standard=1)
+    # As long as it is not complete, an output has another name, and that is written to.
+    written += _uses(
+        {
+            use: partial_name(str(name))
+            for use, name in outputs.items()
+            if name is not None and not is_special(str(name))
+        },
+        standard=1,
+    )
     read = _uses(inputs, standard=0)
     recorded = [] if journal is None else _journal_files(str(journal))
     clashes = [
@@ -45,6 +54,18 @@ def check_files_differ(
     for (use, name, identity), (other_use, _, other_identity) in clashes:
         if identity == other_identity:
             raise FileError(f"{name}: {use} and {other_use} must be different files")
+
+
+def partial_name(name: str) -> Path:
+    """Where an output is written as long as it is not complete, such as `results.partial.csv`."""
+    # What a link points to is replaced, not the link.
+    path = Path(os.path.realpath(name))
+    return path.with_name(f"{path.stem}.partial{path.suffix}")
+
+
+def is_special(name: str) -> bool:
+    """Whether it is standard output, a pipe or a device, which no file can take the place of."""
+    return name == STANDARD or (os.path.exists(name) and not os.path.isfile(name))
 
 
 def _uses(names: Mapping[str, str | Path | None], *, standard: int) -> list[_Use]:

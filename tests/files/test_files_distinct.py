@@ -95,3 +95,11 @@ def test_file_that_standard_input_or_output_is_redirected_to_counts(folder):
         finally:
             os.dup2(before, 0)
             os.close(before)
+
+
+def test_output_is_not_written_over_another_file_while_it_is_not_complete(folder):
+    (folder / "rejects.partial.csv").touch()
+    with pytest.raises(FileError, match="--rejects and the input must be different"):
+        check_files_differ(
+            outputs={"--rejects": "rejects.csv"}, inputs={"the input": "rejects.partial.csv"}
+        )
