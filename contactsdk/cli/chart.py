@@ -1,65 +1,65 @@
 """A chart of how fast a run went, as SVG that stands within a page."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
 from contactsdk.cli.text import duration
 from contactsdk.cli.timeline import Span
 
-_WIDTH: Final = 720
-_HEIGHT: Final = 180
-_LEFT: Final = 56
-_BOTTOM: Final = 24
-_TOP: Final = 12
+_WIDTH: Final = 1000
+_HEIGHT: Final = 100
 
 
 def chart(spans: Sequence[Span]) -> str:
     """Contacts a second over the time of a run, and a band wherever it was paused.
 
-    Empty where there is nothing to show.
+    The texts are not part of the drawing, which is stretched to the width of a page. Empty where
+    there is nothing to show.
     """
-    if not spans or spans[-1].end_s <= 0:
+    if not spans:
         return ""
     end_s = spans[-1].end_s
     rates = [span.contacts / (span.end_s - span.start_s) for span in spans]
     top = _round_up(max(rates))
 
-    def x(seconds: float) -> float:
-        return _LEFT + (_WIDTH - _LEFT) * seconds / end_s
+    def x(seconds: float) -> str:
+        return f"{_WIDTH * seconds / end_s:.1f}"
 
-    def y(rate: float) -> float:
-        return _TOP + (_HEIGHT - _TOP - _BOTTOM) * (1 - rate / top)
-
-    base = y(0)
-    pauses = [
-        f'<rect class="pause" x="{x(span.start_s):.1f}" y="{_TOP}" '
-        f'width="{max(1.0, x(span.end_s) - x(span.start_s)):.1f}" height="{base - _TOP:.1f}"/>'
-        for span in spans
-        if span.paused_s > 0
+    bands = [
+        f'<rect class="pause" x="{x(start_s)}" y="0" width="{x(stop_s - start_s)}" '
+        f'height="{_HEIGHT}"/>'
+        for start_s, stop_s in _pauses(spans)
     ]
-    points = [f"M{_LEFT},{base:.1f}"]
+    points = [f"M0,{_HEIGHT}"]
     for span, rate in zip(spans, rates, strict=True):
-        points.append(f"L{x(span.start_s):.1f},{y(rate):.1f} L{x(span.end_s):.1f},{y(rate):.1f}")
-    line = f'<path class="rate" d="{" ".join(points)} L{_WIDTH},{base:.1f} Z"/>'
-    labels = [
-        f'<text x="{_LEFT - 6}" y="{_TOP + 8}" text-anchor="end">{top:,}/s</text>',
-        f'<text x="{_LEFT - 6}" y="{base:.1f}" text-anchor="end">0</text>',
-        f'<text x="{_LEFT}" y="{_HEIGHT - 4}">0 s</text>',
-        f'<text x="{_WIDTH}" y="{_HEIGHT - 4}" text-anchor="end">{duration(end_s)}</text>',
-        f'<line x1="{_LEFT}" y1="{base:.1f}" x2="{_WIDTH}" y2="{base:.1f}"/>',
-    ]
+        y = f"{_HEIGHT * (1 - rate / top):.1f}"
+        points.append(f"L{x(span.start_s)},{y} L{x(span.end_s)},{y}")
+    line = f'<path class="rate" d="{" ".join(points)} L{_WIDTH},{_HEIGHT} Z"/>'
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="Contacts a second over the time of the run">'
-        f"{''.join((*pauses, line, *labels))}</svg>"
+        f'<div class="quiet">{top:,} a second</div>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="Contacts a second over the time of the run">{"".join(bands)}{line}</svg>'
+        f'<div class="quiet scale"><span>0 s</span><span>{duration(end_s)}</span></div>'
     )
 
 
+def _pauses(spans: Sequence[Span]) -> list[tuple[float, float]]:
+    """When the run was paused, from and to; neighbours are one."""
+    found: list[tuple[float, float]] = []
+    for span in spans:
+        if span.paused_s <= 0:
+            continue
+        if found and found[-1][1] == span.start_s:
+            found[-1] = (found[-1][0], span.end_s)
+        else:
+            found.append((span.start_s, span.end_s))
+    return found
+
+
 def _round_up(rate: float) -> int:
-    """The next number above a rate that is 1, 2 or 5 times a power of ten."""
+    """The next number above a rate that has one digit other than zeros, and at least 1."""
     step = 1
-    while True:
-        for factor in (1, 2, 5):
-            if factor * step >= rate:
-                return factor * step
+    while 10 * step < rate:
         step *= 10
+    return max(1, math.ceil(rate / step)) * step

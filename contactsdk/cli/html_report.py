@@ -31,25 +31,27 @@ p { margin: .4rem 0; }
 .counts .uncertain { border-top-color: #b26a00; }
 .stopped { border-left: 4px solid #b3261e; padding: .25rem .75rem; background: #fbeeed; }
 .advice { border-left: 4px solid #b26a00; padding: .25rem .75rem; background: #fdf4e5; }
-svg { display: block; width: 100%; height: auto; }
-svg text { font: 12px system-ui, sans-serif; fill: #5c6066; }
-svg line { stroke: #8a8f98; }
-svg .rate { fill: #cfe0f5; stroke: #2563a8; stroke-width: 1.5; }
+svg { display: block; width: 100%; height: 10rem; border: solid #8a8f98;
+  border-width: 0 0 1px 1px; }
+svg .rate { fill: #cfe0f5; stroke: #2563a8; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 svg .pause { fill: #f6d9b0; }
+.foot { margin-top: 2rem; }
+.scale { display: flex; justify-content: space-between; }
 .key { display: inline-block; width: .9em; height: .9em; vertical-align: -.1em;
   margin-right: .3em; }
 .key.rate { background: #cfe0f5; border: 1px solid #2563a8; }
 .key.pause { background: #f6d9b0; margin-left: 1em; }
 table { width: 100%; border-collapse: collapse; }
+th:last-child { width: 45%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .5rem;
   border-bottom: 1px solid #d5d8dc; }
-th:first-child, td:first-child { text-align: right; width: 5rem;
+th:first-child, td:first-child { text-align: right; width: 4rem;
   font-variant-numeric: tabular-nums; }
 @media (max-width: 34rem) {
   thead { position: absolute; clip-path: inset(50%); }
   tr { display: block; padding: .5rem 0; border-bottom: 1px solid #d5d8dc; }
   td, td:first-child { display: block; text-align: left; width: auto; border: 0; padding: .1rem 0; }
-  td:first-child::after { content: " x"; }
+  td:first-child::after { content: " of the rows:"; }
 }
 @media print {
   body { max-width: none; padding: 0; font-size: 11pt; }
@@ -58,6 +60,9 @@ th:first-child, td:first-child { text-align: right; width: 5rem;
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 """
+
+_SHOWN_FAILED: Final = 20
+_SHOWN_UNCERTAIN: Final = 100  # each of them is to be looked up
 
 
 def html_report(
@@ -81,7 +86,7 @@ def html_report(
         _speed(spans),
         _failures(tally),
         _uncertain(tally),
-        '<p class="quiet">Rows are numbered as a spreadsheet numbers them: the header is row 1. '
+        '<p class="quiet foot">Rows are numbered as a spreadsheet does it: the header is row 1. '
         "Values of contacts are left out of this page; [...] stands for one. "
         f"Written by contactsdk {escape(__version__)}.</p>",
     ]
@@ -143,7 +148,7 @@ def _failures(tally: Tally) -> str:
         return ""
     return (
         "<h2>Failed</h2>\n<p>These rows were not applied. Correct them and import them again.</p>\n"
-        + _table(tally.failed)
+        + _table(tally.failed, _SHOWN_FAILED)
     )
 
 
@@ -153,14 +158,15 @@ def _uncertain(tally: Tally) -> str:
     return (
         '<h2>Uncertain</h2>\n<p class="advice">These rows may have been applied: no trustworthy '
         "answer came. Look each of them up on the platform. Import those again that are not there; "
-        "importing one that is there adds it a second time.</p>\n" + _table(tally.uncertain)
+        "importing one that is there adds it a second time.</p>\n"
+        + _table(tally.uncertain, _SHOWN_UNCERTAIN)
     )
 
 
-def _table(reasons: Reasons) -> str:
+def _table(reasons: Reasons, shown: int) -> str:
     rows = [
         f"<tr><td>{reason.count:,}</td><td>{escape(printable(reason.text))}</td>"
-        f"<td>{escape(reason.rows_text)}</td></tr>"
+        f"<td>{escape(reason.rows_text(shown))}</td></tr>"
         for reason in reasons
     ]
     return (

@@ -33,6 +33,10 @@ class InOrder(Generic[_T]):
         # The first value of each sorted part in the spool; numbers differ, so no more is compared.
         self._parts: list[tuple[int, _T, Iterator[tuple[int, _T]]]] = []
 
+    def __len__(self) -> int:
+        """How many values wait in memory."""
+        return len(self._held)
+
     def put(self, number: int, value: _T) -> None:
         """Hand this value on, now or once it is its turn."""
         if number == self._next:

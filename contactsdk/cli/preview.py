@@ -55,15 +55,15 @@ def notes(layout: Layout, survey: Survey, *, has_journal: bool) -> list[str]:
 
 def counts(survey: Survey) -> list[str]:
     """How many rows would do what, a line for each."""
-    found = {
-        "rows": survey.rows,
-        "adds": survey.adds,
-        "updates": survey.updates,
-        "updates if they exist, adds if not": survey.updates_if_exist,
-        "invalid": survey.invalid_rows,
-    }
-    width = max(len(f"{count:,}") for count in found.values())
-    return [f"{count:>{width},} {what}" for what, count in found.items()]
+    found = (
+        (survey.rows, "row", "rows"),
+        (survey.adds, "add", "adds"),
+        (survey.updates, "update", "updates"),
+        (survey.updates_if_exist, "update if it exists, or add", "updates if they exist, or adds"),
+        (survey.invalid_rows, "invalid", "invalid"),
+    )
+    width = max(len(f"{count:,}") for count, _, _ in found)
+    return [f"{count:>{width},} {one if count == 1 else more}" for count, one, more in found]
 
 
 def _warnings(survey: Survey, *, has_journal: bool) -> Iterator[str]:

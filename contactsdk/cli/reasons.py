@@ -8,6 +8,7 @@ from attrs import Factory, define
 from contactsdk.cli.text import printable
 
 _KEPT: Final = 1000  # reasons may differ for each row; memory must not follow the rows
+_KEPT_ROWS: Final = 100
 _SHOWN_ROWS: Final = 5
 _OTHER: Final = "other messages"
 
@@ -19,12 +20,11 @@ class Reason:
     text: str
     count: int = 0
     rows: list[int] = Factory(list)
-    """The numbers of the first rows, at most 5."""
+    """The numbers of the first rows, at most 100."""
 
-    @property
-    def rows_text(self) -> str:
-        """Such as `row 7`, or `rows 3, 4, 9, 12, 13 and more`."""
-        return rows_text(self.rows, self.count)
+    def rows_text(self, shown: int = _SHOWN_ROWS) -> str:
+        """Such as `row 7`, or `rows 3, 4, 9, 12, 13 and 8 more`."""
+        return rows_text(self.rows[:shown], self.count)
 
 
 class Reasons:
@@ -41,7 +41,7 @@ class Reasons:
         if reason is None:
             reason = self._found[text] = Reason(text)
         reason.count += 1
-        if len(reason.rows) < _SHOWN_ROWS:
+        if len(reason.rows) < _KEPT_ROWS:
             reason.rows.append(row)
 
     def __iter__(self) -> Iterator[Reason]:
@@ -52,7 +52,9 @@ class Reasons:
         """The reasons of most rows, a line for each, and how many rows the others have."""
         first, others = list(self)[:shown], list(self)[shown:]
         width = len(f"{first[0].count:,}") if first else 0
-        lines = [f"  {it.count:>{width},} x {printable(it.text)} ({it.rows_text})" for it in first]
+        lines = [
+            f"  {it.count:>{width},} x {printable(it.text)} ({it.rows_text()})" for it in first
+        ]
         if others:
             rest = sum(it.count for it in others)
             lines.append(f"  and {rest:,} with {len(others):,} other messages")
@@ -63,5 +65,5 @@ def rows_text(rows: list[int] | tuple[int, ...], count: int) -> str:
     """The numbers of the first of `count` rows, for a reader."""
     if count == 1:
         return f"row {rows[0]}"
-    more = " and more" if count > len(rows) else ""
+    more = f" and {count - len(rows):,} more" if count > len(rows) else ""
     return f"rows {', '.join(map(str, rows))}{more}"

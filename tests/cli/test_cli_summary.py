@@ -11,7 +11,7 @@ def a_tally(state, messages):
 
 def test_most_frequent_message_comes_first():
     text = summary(a_tally(State.FAILED, ["a", "b", "c", "b"] + ["c"] * 10))
-    assert "Failed:\n  11 x c (rows 4, 6, 7, 8, 9 and more)\n   2 x b (rows 3, 5)\n" in text
+    assert "Failed:\n  11 x c (rows 4, 6, 7, 8, 9 and 6 more)\n   2 x b (rows 3, 5)\n" in text
     assert text.endswith("   1 x a (row 2)")
 
 
