@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import typer
 
+from contactsdk import starting
 from contactsdk.cli.text import printable
 from contactsdk.errors import JournalError
 from contactsdk.files import FileError
@@ -21,7 +22,7 @@ class Exit(IntEnum):
     SOME_FAILED = 1
     WRONG_USE = 2
     STOPPED = 3
-    INTERRUPTED = 130
+    INTERRUPTED = starting.INTERRUPTED
 
 
 @contextmanager
@@ -31,6 +32,7 @@ def errors_as_exits() -> Iterator[None]:
     Raises:
         typer.Exit: One of them was raised.
     """
+    starting.end()
     try:
         yield
     except (FileError, JournalError) as exc:
