@@ -44,7 +44,7 @@ def end() -> None:
 
 def _leave(_number: int, _frame: object) -> None:
     # Nothing was opened yet, and an exception would be printed by whatever import it strikes.
-    os._exit(INTERRUPTED)
+    os._exit(INTERRUPTED)  # pragma: no cover  # nothing is written any more, coverage included
 
 
 begin(sys.orig_argv)

@@ -52,11 +52,6 @@ class OutputNames:
         return any((self.rejects, self.uncertain, self.merged))
 
     @property
-    def has_every_row(self) -> bool:
-        """Whether one of them says something of each row, of those too that were not sent."""
-        return any((self.results, self.rejects, self.merged))
-
-    @property
     def takes_standard_output(self) -> bool:
         """Whether one of them goes to standard output."""
         return STANDARD in (self.results, self.rejects, self.uncertain, self.merged)

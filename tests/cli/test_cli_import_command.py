@@ -163,6 +163,11 @@ def test_dry_run_needs_no_credentials(folder):
     assert "\n3 rows\n3 adds\n0 updates\n" in result.stdout
 
 
+def test_quiet_dry_run_prints_nothing(folder):
+    (folder / "in.csv").write_text(sample(3))
+    assert call("import", "in.csv", "--dry-run", "--quiet").output == ""
+
+
 def test_dry_run_sends_nothing(sandbox, folder):
     (folder / "in.csv").write_text(f"{sample(1)}B,B,b@example\n")
     files = ("--results", "out.csv", "--rejects", "bad.csv")
