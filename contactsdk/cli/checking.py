@@ -6,20 +6,18 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from contactsdk.cli.numbering import RowNumbers
 from contactsdk.cli.spool import Spool
 from contactsdk.cli.survey import Survey
 from contactsdk.files import (
     STANDARD,
     FileError,
-    Format,
     Input,
-    Layout,
+    InputOptions,
+    OutputNames,
     Row,
-    format_of,
-    layout_of,
+    check_output_names,
     open_input,
-    standard_input,
+    spooled_standard_input,
 )
 from contactsdk.models import Item
 
@@ -33,10 +31,8 @@ class InputFile:
 
     name: str
     """Its name; `-` is standard input."""
-    format: Format
-    """How it holds contacts."""
-    ignored: tuple[str, ...] = ()
-    """The columns or keys to let pass."""
+    options: InputOptions
+    """How it is to be read."""
 
     @property
     def shown(self) -> str:
@@ -49,9 +45,7 @@ class CheckedInput:
     """All rows of an input as they were when they were checked, and what was found in them."""
 
     source: Input
-    """How its rows are written back."""
-    layout: Layout
-    """How it was read."""
+    """How it was read, and how its rows are written back."""
     items: Spool[NumberedItem]
     """What each row holds, in order."""
     rows: Spool[Row]
@@ -60,49 +54,37 @@ class CheckedInput:
     """What is in it."""
 
 
-def input_of(name: str, format: Format | None, ignored: list[str]) -> InputFile:
-    """The input with its format.
-
-    Raises:
-        FileError: Nothing tells its format.
-    """
-    if name == STANDARD and format is None:
-        raise FileError(
-            "standard input has no name that tells its format: use --format csv or jsonl"
-        )
-    return InputFile(name=name, format=format or format_of(name), ignored=tuple(ignored))
-
-
 @contextmanager
-def checked(file: InputFile, *, keep_items: bool, keep_rows: bool) -> Iterator[CheckedInput]:
+def checked(
+    file: InputFile, outputs: OutputNames, *, keep_items: bool = True
+) -> Iterator[CheckedInput]:
     """Read the whole input and check each row of it, once.
 
     What is sent later is what was checked, whatever happens to the file meanwhile; and a pipe is
-    read to its end first, so that a broken one is found before anything is sent. What is
-    not to be kept is only counted.
+    read to its end first, so that a broken one is found before anything is sent. Without
+    `keep_items`, the rows are only counted.
 
     Raises:
-        FileError: The input cannot be read, or holds no rows.
+        FileError: The input cannot be read, or holds no rows; or an output cannot be written from
+            it.
     """
     with ExitStack() as stack:
         items = stack.enter_context(Spool[NumberedItem]())
         rows = stack.enter_context(Spool[Row]())
         survey = Survey(stack.enter_context(Spool()), stack.enter_context(Spool()))
         with opened(file) as source:
-            numbers = RowNumbers(file.format, source.head())
+            check_output_names(outputs, source.description.format)
             for row in source:
-                number = numbers.number(row)
                 item = source.item(row)
-                survey.add(number, item)
+                survey.add(row.number, item)
                 if keep_items:
-                    items.append((row.line, number, item))
-                if keep_rows:
+                    items.append((row.line, row.number, item))
+                if outputs.has_rows:
                     rows.append(row)
-            if not survey.rows:
-                raise FileError(f"{file.shown}: there is nothing to do: it holds no contacts")
-            layout = layout_of(source)
+        if not survey.rows:
+            raise FileError(f"{file.shown}: there is nothing to do: it holds no contacts")
         survey.finish()
-        yield CheckedInput(source=source, layout=layout, items=items, rows=rows, survey=survey)
+        yield CheckedInput(source=source, items=items, rows=rows, survey=survey)
 
 
 @contextmanager
@@ -112,8 +94,8 @@ def opened(file: InputFile) -> Iterator[Input]:
     Raises:
         FileError: It cannot be read.
     """
-    if file.name == STANDARD:
-        yield standard_input(file.format, file.ignored)
-    else:
-        with open_input(file.name, file.format, file.ignored) as source:
-            yield source
+    with ExitStack() as stack:
+        name, shown = file.name, None
+        if name == STANDARD:
+            name, shown = stack.enter_context(spooled_standard_input()), file.shown
+        yield stack.enter_context(open_input(name, file.options, shown=shown))

@@ -7,24 +7,47 @@ from typing import Annotated
 import typer
 
 from contactsdk.cli.account import client_of
-from contactsdk.cli.checking import input_of
+from contactsdk.cli.checking import InputFile
 from contactsdk.cli.exits import errors_as_exits, fail
 from contactsdk.cli.importing import ImportOptions, dry_run, send_import
-from contactsdk.cli.options import IgnoreColumns, InputFormat, Key, SecretFile, Url, names_of
+from contactsdk.cli.options import (
+    DateOrderOption,
+    Encoding,
+    IgnoreColumns,
+    IgnoreUnknown,
+    InputFormat,
+    Key,
+    Map,
+    MapFile,
+    SecretFile,
+    Set,
+    Sheet,
+    UpdateIfExists,
+    Url,
+)
 from contactsdk.cli.run import Sending
-from contactsdk.files import OutputNames, check_files_differ, check_output_names
+from contactsdk.files import OutputNames, check_files_differ, input_options
 from contactsdk.journal import SqliteJournal
 
 
 def import_(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A .csv or .jsonl file; - for standard input.")
+        str,
+        typer.Argument(metavar="FILE", help="An Excel, CSV or JSON file; - for standard input."),
     ],
     url: Url = "",
     key: Key = "",
     secret_file: SecretFile = None,
     format: InputFormat = None,
     ignore_columns: IgnoreColumns = None,
+    ignore_unknown: IgnoreUnknown = False,
+    map_: Map = None,
+    map_file: MapFile = None,
+    set_: Set = None,
+    update_if_exists: UpdateIfExists = False,
+    sheet: Sheet = None,
+    encoding: Encoding = None,
+    date_order: DateOrderOption = None,
     results: Annotated[
         str | None,
         typer.Option(help="Write what became of each row here: .csv or .jsonl; - for output."),
@@ -79,7 +102,7 @@ def import_(
         bool, typer.Option("--quiet", help="No progress and no summary; errors still.")
     ] = False,
 ) -> None:
-    """Add or update the contacts of a CSV or JSON Lines file.
+    """Add or update the contacts of an Excel, CSV or JSON file.
 
     The whole file is checked before anything is sent. In a terminal, what is going to be sent is
     shown then, and you are asked.
@@ -100,13 +123,23 @@ def import_(
     with errors_as_exits():
         check_files_differ(
             outputs={**outputs.by_option(), "--report": report},
-            inputs={"the input": file, "--secret-file": secret_file},
+            inputs={"the input": file, "--secret-file": secret_file, "--map-file": map_file},
             journal=journal,
         )
-        source = input_of(file, format, names_of(ignore_columns))
-        check_output_names(outputs, source.format)
+        reading = input_options(
+            format=format,
+            sheet=sheet,
+            encoding=encoding,
+            maps=map_ or (),
+            map_file=map_file,
+            ignored=ignore_columns or (),
+            ignore_unknown=ignore_unknown,
+            sets=set_ or (),
+            update_if_exists=update_if_exists,
+            date_order=date_order,
+        )
         options = ImportOptions(
-            file=source,
+            file=InputFile(name=file, options=reading),
             outputs=outputs,
             report=report,
             has_journal=journal is not None,

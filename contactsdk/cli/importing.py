@@ -70,8 +70,8 @@ def dry_run(options: ImportOptions) -> Exit:
     outputs = options.outputs
     keep = outputs != OutputNames()
     with (
-        checked(options.file, keep_items=keep, keep_rows=outputs.has_rows) as found,
-        open_outputs(outputs, found.source, options.file.format) as opened,
+        checked(options.file, outputs, keep_items=keep) as found,
+        open_outputs(outputs, found.source) as opened,
     ):
         for_valid_rows = evolve(opened, rejects=None)  # nothing is to be corrected in a valid row
         rows = iter(found.rows)
@@ -83,7 +83,7 @@ def dry_run(options: ImportOptions) -> Exit:
                 for_valid_rows.write(not_started(line, number, "valid; a dry run"), row)
         if not options.quiet:
             preview = full_preview(
-                options.file.shown, found.layout, found.survey, has_journal=options.has_journal
+                options.file.shown, found.source, found.survey, has_journal=options.has_journal
             )
             typer.echo(preview, err=outputs.takes_standard_output)
         return Exit.SOME_FAILED if found.survey.invalid_rows else Exit.OK
@@ -97,7 +97,7 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
         JournalError: The journal cannot be used.
     """
     outputs, journal = options.outputs, sending.journal
-    with checked(options.file, keep_items=True, keep_rows=outputs.has_rows) as found:
+    with checked(options.file, outputs) as found:
         tally = Tally()
         if journal is not None:
             check = partial(client.check_journal, journal)
@@ -153,12 +153,7 @@ def _sent(
         def begin() -> None:
             nonlocal outputs
             outputs = stack.enter_context(
-                open_outputs(
-                    options.outputs,
-                    found.source,
-                    options.file.format,
-                    resumable=options.has_journal,
-                )
+                open_outputs(options.outputs, found.source, resumable=options.has_journal)
             )
 
         def record(result: Result) -> None:
@@ -191,14 +186,14 @@ def _is_agreed(options: ImportOptions, found: CheckedInput) -> bool:
     survey = found.survey
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         if not options.quiet:
-            for note in notes(found.layout, survey, has_journal=options.has_journal):
+            for note in notes(found.source, survey, has_journal=options.has_journal):
                 typer.echo(note, err=True)
         return True
     is_asked = options.ask and survey.valid_rows > 0
     if is_asked or not options.quiet:
         name = options.file.shown
         typer.echo(
-            short_preview(name, found.layout, survey, has_journal=options.has_journal), err=True
+            short_preview(name, found.source, survey, has_journal=options.has_journal), err=True
         )
     return not is_asked or _answer_is_yes(f"Send {survey.valid_rows:,} contacts? [y/N] ")
 

@@ -9,9 +9,21 @@ from typing import Annotated, Final
 import typer
 
 from contactsdk.cli.account import secret_of
-from contactsdk.cli.checking import CheckedInput, checked, input_of
+from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import errors_as_exits, fail
-from contactsdk.cli.options import IgnoreColumns, InputFormat, SecretFile, names_of
+from contactsdk.cli.options import (
+    DateOrderOption,
+    Encoding,
+    IgnoreColumns,
+    IgnoreUnknown,
+    InputFormat,
+    Map,
+    MapFile,
+    SecretFile,
+    Set,
+    Sheet,
+    UpdateIfExists,
+)
 from contactsdk.cli.recorded import check_recorded
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.cli.text import printable
@@ -23,6 +35,7 @@ from contactsdk.files import (
     State,
     check_files_differ,
     check_output_names,
+    input_options,
     not_started,
     open_outputs,
     result_of_record,
@@ -37,13 +50,22 @@ def journal(
     input: Annotated[
         str | None,
         typer.Option(
-            help="The file that was imported, for --rejects, --uncertain and --merged; that it is "
-            "the one is checked with the account's secret."
+            help="The file that was imported, for --rejects, --uncertain and --merged; name the "
+            "options by which it was read, too. That it is the one is checked with the account's "
+            "secret."
         ),
     ] = None,
     secret_file: SecretFile = None,
     format: InputFormat = None,
     ignore_columns: IgnoreColumns = None,
+    ignore_unknown: IgnoreUnknown = False,
+    map_: Map = None,
+    map_file: MapFile = None,
+    set_: Set = None,
+    update_if_exists: UpdateIfExists = False,
+    sheet: Sheet = None,
+    encoding: Encoding = None,
+    date_order: DateOrderOption = None,
     results: Annotated[
         str | None, typer.Option(help="Write what became of each recorded row here.")
     ] = None,
@@ -69,27 +91,33 @@ def journal(
     with errors_as_exits(), ExitStack() as stack:
         check_files_differ(
             outputs=outputs.by_option(),
-            inputs={"--input": input, "--secret-file": secret_file},
+            inputs={"--input": input, "--secret-file": secret_file, "--map-file": map_file},
             journal=file,
         )
-        source = None if input is None else input_of(input, format, names_of(ignore_columns))
-        check_output_names(outputs, None if source is None else source.format)
         found: CheckedInput | None = None
-        if source is not None:
+        if input is None:
+            check_output_names(outputs, None)
+        else:
             if not (secret := secret_of(secret_file)):
                 fail("missing: CONTACTSDK_SECRET (or --secret-file), to check the input with")
-            found = stack.enter_context(
-                checked(source, keep_items=True, keep_rows=outputs.has_rows)
+            reading = input_options(
+                format=format,
+                sheet=sheet,
+                encoding=encoding,
+                maps=map_ or (),
+                map_file=map_file,
+                ignored=ignore_columns or (),
+                ignore_unknown=ignore_unknown,
+                sets=set_ or (),
+                update_if_exists=update_if_exists,
+                date_order=date_order,
             )
+            source = InputFile(name=input, options=reading)
+            found = stack.enter_context(checked(source, outputs))
             check = partial(recorded.check, secret=secret)
             check_recorded(check, recorded.path, found.items, source.shown)
         opened = stack.enter_context(
-            open_outputs(
-                outputs,
-                None if found is None else found.source,
-                None if source is None else source.format,
-                resumable=True,
-            )
+            open_outputs(outputs, None if found is None else found.source, resumable=True)
         )
         for result, row in _results(recorded, found, str(input)):
             opened.write(result, row)

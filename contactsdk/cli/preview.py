@@ -10,7 +10,7 @@ from contactsdk.cli.duplicates import Shared
 from contactsdk.cli.reasons import rows_text
 from contactsdk.cli.survey import Survey
 from contactsdk.cli.text import printable
-from contactsdk.files import Layout
+from contactsdk.files import Description, Input
 from contactsdk.models import Contact
 
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -18,16 +18,16 @@ _LONGEST_VALUE: Final = 60
 _SHORT_REASONS: Final = 3
 
 
-def full_preview(name: str, layout: Layout, survey: Survey, *, has_journal: bool) -> str:
+def full_preview(name: str, source: Input, survey: Survey, *, has_journal: bool) -> str:
     """All that a dry run shows of an input, in lines for its owner: values of contacts too."""
-    lines = [f"{name}: {_how_it_was_read(layout)}".rstrip(": ")]
-    if layout.columns:
-        width = max(len(printable(header)) for header, _ in layout.columns)
-        lines += [
-            f"  {printable(header):<{width}}  ->  {field}" for header, field in layout.columns
-        ]
-    if layout.left_out:
-        lines.append(f"Left out: {', '.join(map(printable, layout.left_out))}")
+    description = source.description
+    lines = [f"{name}: {_how_it_was_read(description)}".rstrip(": ")]
+    used = [(printable(use.name), use.holds) for use in description.columns if use.column]
+    width = max((len(header) for header, _ in used), default=0)
+    lines += [f"  {header:<{width}}  ->  {field}" for header, field in used]
+    if description.left_out:
+        left_out = (f"{use.name} ({use.reason})" for use in description.left_out)
+        lines.append(f"Left out: {', '.join(map(printable, left_out))}")
     if survey.first:
         lines += ["", "The first rows as they would be sent:"]
         lines += [_as_sent(number, contact) for number, contact in survey.first]
@@ -35,22 +35,23 @@ def full_preview(name: str, layout: Layout, survey: Survey, *, has_journal: bool
     if survey.invalid_rows:
         lines += ["", "Invalid:"]
         lines += survey.invalid.lines()
-    lines += ["", *notes(layout, survey, has_journal=has_journal)]
+    lines += ["", *notes(source, survey, has_journal=has_journal)]
     return "\n".join(lines).rstrip()
 
 
-def short_preview(name: str, layout: Layout, survey: Survey, *, has_journal: bool) -> str:
+def short_preview(name: str, source: Input, survey: Survey, *, has_journal: bool) -> str:
     """What a person should know before an import is sent; no value of a contact."""
-    lines = [f"{name}: {_how_it_was_read(layout)}".rstrip(": "), *counts(survey)]
+    lines = [f"{name}: {_how_it_was_read(source.description)}".rstrip(": ")]
+    lines += counts(survey)
     if survey.invalid_rows:
         lines += ["Invalid, and not sent:", *survey.invalid.lines(_SHORT_REASONS)]
-    return "\n".join([*lines, *notes(layout, survey, has_journal=has_journal)])
+    return "\n".join([*lines, *notes(source, survey, has_journal=has_journal)])
 
 
-def notes(layout: Layout, survey: Survey, *, has_journal: bool) -> list[str]:
+def notes(source: Input, survey: Survey, *, has_journal: bool) -> list[str]:
     """What may be meant otherwise, a line for each."""
-    found = [*layout.warnings, *_warnings(survey, has_journal=has_journal)]
-    return [f"Note: {printable(note)}" for note in found]
+    texts = [*source.warnings(), *_warnings(survey, has_journal=has_journal)]
+    return [f"Note: {printable(text)}" for text in texts]
 
 
 def counts(survey: Survey) -> list[str]:
@@ -70,18 +71,13 @@ def _warnings(survey: Survey, *, has_journal: bool) -> Iterator[str]:
     if survey.adds and not has_journal:
         yield (
             f"each time this is run, {_contacts(survey.adds)} added again, also those that are "
-            "there already. To update those instead, give the input a column updateIfExists with "
-            "true in it; to go on with this run after it ended early, use --journal FILE."
+            "there already. To update those instead, use --update-if-exists; to go on with this "
+            "run after it ended early, use --journal FILE."
         )
     yield from _shared(
         survey.same_person, "the same names and email; each adds a contact of its own"
     )
     yield from _shared(survey.same_external_id, "the same external id")
-    if survey.empty_updates:
-        yield (
-            f"{_rows(survey.empty_updates)} an id and nothing else, so nothing is updated: an "
-            "empty cell is not sent."
-        )
     if survey.with_groups:
         yield (
             f"{_rows(survey.with_groups)} groups; they replace all groups that the contact is in."
@@ -109,12 +105,19 @@ def _contacts(count: int) -> str:
     return "1 contact is" if count == 1 else f"{count:,} contacts are"
 
 
-def _how_it_was_read(layout: Layout) -> str:
-    parts = [layout.encoding] if layout.encoding else []
-    if layout.delimiter is not None:
-        parts.append(f"divided by {_DELIMITERS.get(layout.delimiter, repr(layout.delimiter))}")
-    if layout.sheet is not None:
-        parts.append(f"sheet {printable(layout.sheet)}")
+def _how_it_was_read(description: Description) -> str:
+    parts = []
+    if description.vendor is not None:
+        parts.append(f"an export of {description.vendor}")
+    if description.is_compressed:
+        parts.append("compressed")
+    if description.encoding is not None:
+        parts.append(description.encoding)
+    if description.delimiter is not None:
+        delimiter = description.delimiter
+        parts.append(f"divided by {_DELIMITERS.get(delimiter, repr(delimiter))}")
+    if description.sheet is not None:
+        parts.append(f"sheet {printable(description.sheet)}")
     return ", ".join(parts)
 
 

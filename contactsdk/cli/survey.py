@@ -28,8 +28,6 @@ class Survey:
         """How many update the contact of their id."""
         self.updates_if_exist = 0
         """How many update the contact of the same names and email, or add one."""
-        self.empty_updates = 0
-        """How many of the updates hold nothing but the id."""
         self.with_groups = 0
         """How many say which groups the contact is in."""
         self.resubscribing = 0
@@ -63,7 +61,6 @@ class Survey:
             self.first.append((number, item))
         if item.id is not None:
             self.updates += 1
-            self.empty_updates += item == Contact(id=item.id)
         elif item.update_if_exists:
             self.updates_if_exist += 1
         else:

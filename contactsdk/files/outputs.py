@@ -125,7 +125,6 @@ def check_output_names(names: OutputNames, source_format: Format | None) -> None
 def open_outputs(
     names: OutputNames,
     source: Input | None,
-    source_format: Format | None = None,
     *,
     resumable: bool = False,
 ) -> Iterator[Outputs]:
@@ -137,30 +136,27 @@ def open_outputs(
     Raises:
         FileError: One cannot be written.
     """
-    check_output_names(names, source_format)
+    format = None if source is None else source.description.format
+    check_output_names(names, format)
     with ExitStack() as stack:
 
         def opened(name: str, otherwise: Format = Format.CSV) -> tuple[TextIO, Format]:
             return stack.enter_context(open_text(name)), _format_of(name, otherwise)
 
         results = names.results and ResultsWriter(*opened(names.results))
-        if source is None or source_format is None:
+        if source is None or format is None:
             yield Outputs(results=results or None, resumable=resumable)
             return
 
         def rows(name: str | None) -> RowsWriter | None:
-            if name is None:
-                return None
-            return RowsWriter(*opened(name, source_format), source, source_format)
+            return None if name is None else RowsWriter(*opened(name, format), source)
 
-        merged = None
-        if names.merged is not None:
-            merged = MergedWriter(*opened(names.merged, source_format), source, source_format)
+        merged = names.merged and MergedWriter(*opened(names.merged, format), source)
         yield Outputs(
             results=results or None,
             rejects=rows(names.rejects),
             uncertain=rows(names.uncertain),
-            merged=merged,
+            merged=merged or None,
             resumable=resumable,
         )
 
@@ -171,7 +167,8 @@ def _format_of(name: str, otherwise: Format) -> Format:
         return format
     # Standard output, a pipe or a device has no ending.
     if is_special(name):
-        return otherwise
+        # Rows of a workbook are written as CSV.
+        return Format.JSONL if otherwise is Format.JSONL else Format.CSV
     raise FileError(f"{name}: give it a name that ends in .csv or .jsonl")
 
 

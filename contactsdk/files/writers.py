@@ -3,21 +3,26 @@
 import csv
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, TextIO
 
-from contactsdk.files.cells import IGNORED, NAMELESS, Column, column_of, value_of
-from contactsdk.files.formats import BYTE_ORDER_MARK, MESSAGE, Format, Row, csv_line, json_line
+from contactsdk.files.formats import (
+    BYTE_ORDER_MARK,
+    MESSAGE,
+    OURS,
+    Format,
+    Row,
+    csv_line,
+    json_line,
+)
 from contactsdk.files.inputs import Input
-from contactsdk.files.layout import header_of
 from contactsdk.files.results import Result
-from contactsdk.wire import platform_path
 
 RESULT_COLUMNS: Final = ("line", "row", "id", "state", "message", "attempts")
 """What is written of each row into the results."""
 
-MERGED_COLUMNS: Final = ("contactsdk_id", "contactsdk_state", "contactsdk_message")
+MERGED_COLUMNS: Final = (f"{OURS}id", f"{OURS}state", MESSAGE)
 """The columns that are added to those of the input where they are written together."""
 
 # A spreadsheet runs a cell that begins with one of these, or with its wide form, as a formula; also
@@ -55,22 +60,16 @@ class ResultsWriter:
 class RowsWriter:
     """Writes rows back in the input's own columns plus a message, ready to be imported again."""
 
-    def __init__(
-        self, stream: TextIO, format: Format, source: Input, source_format: Format
-    ) -> None:
+    def __init__(self, stream: TextIO, format: Format, source: Input) -> None:
         self._stream = stream
         self._text: Callable[[Row, str], str]
-        if format is source_format is Format.JSONL:
+        if source.description.format is Format.JSONL:
             self._text = source.with_message
-        elif format is Format.CSV:
+        elif format is Format.JSONL:
+            self._text = lambda row, message: json_line({**source.values(row), MESSAGE: message})
+        else:
             self._text = lambda row, message: source.with_message(row, safe_cell(message))
             stream.write(source.head())
-        else:
-            names, _ = header_of(source)
-            columns = [column_of(name.strip()) for name in names]
-            self._text = lambda row, message: json_line(
-                {**contact_object(columns, row.cells), MESSAGE: message}
-            )
 
     def write(self, row: Row, result: Result) -> None:
         """Write one row with its message."""
@@ -80,55 +79,35 @@ class RowsWriter:
 class MergedWriter:
     """Writes each row of the input in its own columns, with what became of it beside it."""
 
-    def __init__(
-        self, stream: TextIO, format: Format, source: Input, source_format: Format
-    ) -> None:
+    def __init__(self, stream: TextIO, format: Format, source: Input) -> None:
         self._stream = stream
         self._text: Callable[[Row, tuple[Any, ...]], str]
-        if source_format is Format.JSONL:
+        if source.description.format is Format.JSONL:
             self._text = _merged_json
             return
-        names, self._delimiter = header_of(source)
-        self._names = names
         if format is Format.JSONL:
-            self._text = lambda row, ours: json_line(
-                {**dict(zip(names, row.cells, strict=False)), **_named(ours)}
-            )
+            self._text = lambda row, ours: json_line({**source.values(row), **_named(ours)})
             return
         self._text = self._merged_csv
-        # A merged file may be merged again: our columns are then there already.
-        self._places = [i for i, name in enumerate(names) if name not in MERGED_COLUMNS]
+        self._delimiter = source.description.delimiter or ","
+        self._width = len(source.description.columns)
+        # The file may be a merged one, or rejects: our columns are then there already.
+        kept = [use for use in source.description.columns if not use.name.startswith(OURS)]
+        self._places = [use.place for use in kept]
         mark = BYTE_ORDER_MARK if source.head().startswith(BYTE_ORDER_MARK) else ""
-        kept = [names[place] for place in self._places]
-        stream.write(mark + csv_line([*kept, *MERGED_COLUMNS], self._delimiter))
+        names = [*(use.name for use in kept), *MERGED_COLUMNS]
+        stream.write(mark + csv_line(names, self._delimiter))
 
     def write(self, row: Row, result: Result) -> None:
         """Write one row with its id, state and message."""
         self._stream.write(self._text(row, (result.id, result.state.value, result.message)))
 
     def _merged_csv(self, row: Row, ours: tuple[Any, ...]) -> str:
-        cells = [*row.cells, *[""] * (len(self._names) - len(row.cells))]
+        cells = [*row.cells, *[""] * (self._width - len(row.cells))]
         kept = [cells[place] for place in self._places]
         id_, state, message = ours
-        beyond = cells[len(self._names) :]  # cells that belong to no column stay behind all others
+        beyond = cells[self._width :]  # cells that belong to no column stay behind all others
         return csv_line([*kept, id_, state, safe_cell(message), *beyond], self._delimiter)
-
-
-def contact_object(columns: Sequence[Column | None], cells: Sequence[str]) -> dict[str, Any]:
-    """A row of a table as JSON Lines would have it; columns that are no fields are left out."""
-    values: dict[str, Any] = {}
-    for column, cell in zip(columns, cells, strict=False):
-        if column is None or column in (IGNORED, NAMELESS) or not cell.strip():
-            continue
-        (name,) = map(str, platform_path((column.field,)))
-        match column.field:
-            case "custom_fields":
-                values.setdefault(name, {})[str(column.key)] = cell
-            case "external_urls":
-                values.setdefault(name, []).append({"ref": column.key, "url": cell})
-            case field:
-                values[name] = value_of(field, cell)
-    return values
 
 
 def _merged_json(row: Row, ours: tuple[Any, ...]) -> str:

@@ -48,10 +48,6 @@ def test_adds_with_one_external_id_are_found() -> None:
     assert survey.same_external_id.first == ((2, 3),)
 
 
-def test_updates_of_nothing_are_counted() -> None:
-    assert survey_of(an_update(), an_update(phone="")).empty_updates == 1
-
-
 def test_groups_and_subscriptions_are_counted() -> None:
     survey = survey_of(
         a_contact(groups=[], status=EmailStatus.SUBSCRIBED),

@@ -3,7 +3,7 @@ import io
 import json
 
 import pytest
-from files.made import csv_input, jsonl_input
+from files.made import csv_input, items, jsonl_input
 
 from contactsdk.files import (
     Format,
@@ -24,9 +24,9 @@ SUCCEEDED, FAILED, _ = RESULTS
 HARMFUL = Result(line=2, row=2, state=State.FAILED, message="=1+1")
 
 
-def written(kind, source, format, source_format, result=FAILED):
+def written(kind, source, format, result=FAILED):
     stream = io.StringIO()
-    writer = kind(stream, format, source, source_format)
+    writer = kind(stream, format, source)
     for row in source:
         writer.write(row, result)
     return stream.getvalue()
@@ -76,7 +76,7 @@ def test_text_that_a_spreadsheet_does_not_run_stays_as_it_is():
 def test_message_of_the_platform_begins_no_cell_with_a_formula(delimiter):
     source = csv_input("id\n7\n")
     texts = [
-        written(kind, source, Format.CSV, Format.CSV, HARMFUL)
+        written(kind, source, Format.CSV, HARMFUL)
         for kind in (RowsWriter, MergedWriter)
         for source in [csv_input("id\n7\n")]
     ]
@@ -90,36 +90,33 @@ def test_message_of_the_platform_begins_no_cell_with_a_formula(delimiter):
 
 def test_rows_of_csv_are_written_back_in_their_own_columns():
     source = csv_input("\ufeffid;phone\n7;=1\n")
-    text = written(RowsWriter, source, Format.CSV, Format.CSV)
-    assert text == '\ufeffid;phone;message\r\n7;=1;"a ""b"", c"\r\n'
+    text = written(RowsWriter, source, Format.CSV)
+    assert text == '\ufeffid;phone;contactsdk_message\r\n7;=1;"a ""b"", c"\r\n'
 
 
 def test_rows_of_json_lines_are_written_back_as_they_were():
     source = jsonl_input('{"id": 7, "x": 1}\n')
-    text = written(RowsWriter, source, Format.JSONL, Format.JSONL)
-    assert json.loads(text) == {"id": 7, "x": 1, "message": 'a "b", c'}
+    text = written(RowsWriter, source, Format.JSONL)
+    assert json.loads(text) == {"id": 7, "x": 1, "contactsdk_message": 'a "b", c'}
 
 
-def test_rows_of_csv_as_json_lines_hold_the_values_of_their_fields():
+def test_rows_of_csv_as_json_lines_make_the_same_contact():
     source = csv_input(
-        "id,First Name,groups,customFields.5,customFields.6,externalUrls.crm,note,\n"
-        "7,Ada,1;2,x,,https://example.com,n,\n",
-        ["note"],
+        "id,First Name,groups,customFields.5,customFields.6,externalUrls.crm,status,note,\n"
+        "7,Ada,1;2,x,,https://example.com,no marketing,n,\n",
+        ignored=["note"],
     )
-    text = written(RowsWriter, source, Format.JSONL, Format.CSV)
-    assert json.loads(text) == {
-        "id": 7,
-        "firstName": "Ada",
-        "groups": [1, 2],
-        "customFields": {"5": "x"},
-        "externalUrls": [{"ref": "crm", "url": "https://example.com"}],
-        "message": 'a "b", c',
-    }
+    row = next(iter(source))
+    stream = io.StringIO()
+    RowsWriter(stream, Format.JSONL, source).write(row, FAILED)
+    [again] = items(jsonl_input(stream.getvalue(), ignored=["note"]))
+    assert again == source.item(row)
+    assert json.loads(stream.getvalue())["contactsdk_message"] == 'a "b", c'
 
 
 def test_merged_rows_have_what_became_of_them_beside_their_own_columns():
     source = csv_input("id,phone\n7\n8,1,beyond\n")
-    text = written(MergedWriter, source, Format.CSV, Format.CSV, SUCCEEDED)
+    text = written(MergedWriter, source, Format.CSV, SUCCEEDED)
     assert text == (
         "id,phone,contactsdk_id,contactsdk_state,contactsdk_message\r\n"
         "7,,7,succeeded,\r\n"
@@ -129,18 +126,17 @@ def test_merged_rows_have_what_became_of_them_beside_their_own_columns():
 
 def test_merged_file_that_is_merged_again_has_our_columns_once():
     source = csv_input(
-        "\ufeffcontactsdk_id,id,contactsdk_state,contactsdk_message\n1,7,failed,no\n",
-        ["contactsdk_id", "contactsdk_state", "contactsdk_message"],
+        "\ufeffcontactsdk_id,id,contactsdk_state,contactsdk_message\n1,7,failed,no\n"
     )
-    text = written(MergedWriter, source, Format.CSV, Format.CSV, SUCCEEDED)
+    text = written(MergedWriter, source, Format.CSV, SUCCEEDED)
     assert text == (
         "\ufeffid,contactsdk_id,contactsdk_state,contactsdk_message\r\n7,7,succeeded,\r\n"
     )
 
 
 def test_merged_rows_of_csv_can_be_json_lines():
-    source = csv_input("id,note\n7,x\n", ["note"])
-    text = written(MergedWriter, source, Format.JSONL, Format.CSV)
+    source = csv_input("id,note\n7,x\n", ignored=["note"])
+    text = written(MergedWriter, source, Format.JSONL)
     assert json.loads(text) == {
         "id": "7",
         "note": "x",
@@ -152,7 +148,7 @@ def test_merged_rows_of_csv_can_be_json_lines():
 
 def test_merged_rows_of_json_lines_keep_what_cannot_be_read():
     source = jsonl_input('{"id": 7}\n[1]\nnot JSON\n')
-    text = written(MergedWriter, source, Format.JSONL, Format.JSONL, SUCCEEDED)
+    text = written(MergedWriter, source, Format.JSONL, SUCCEEDED)
     ours = {"contactsdk_id": 7, "contactsdk_state": "succeeded", "contactsdk_message": ""}
     assert [json.loads(line) for line in text.splitlines()] == [
         {"id": 7, **ours},
