@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from typing import Final
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from contactsdk.bulk import OnProgress, Outcome
 from contactsdk.cli.checking import NumberedItem
@@ -47,6 +47,8 @@ class Sending:
     """How long a platform that does not answer is tried."""
     journal: SqliteJournal | None = None
     """Where the run is recorded."""
+    lines: dict[int, int] = Factory(dict)
+    """The row number of each contact in flight, by its place in the input, for the journal."""
     on_progress: OnProgress | None = None
     """Called with the progress of the run."""
 
@@ -103,7 +105,7 @@ async def import_rows(
         ValueError: An option is out of its range.
         JournalError: The journal cannot be used.
     """
-    lines = {} if sending.journal is None else sending.journal.lines
+    lines = sending.lines
     numbers: dict[int, tuple[int, int]] = {}  # line and number of the rows in flight
     rows = enumerate(numbered)
 
