@@ -25,8 +25,7 @@ from contactsdk.cli.interruption import Interruption
 from contactsdk.cli.report import Tally, printable, summary
 from contactsdk.cli.run import Ending, import_rows
 from contactsdk.files import CsvInput, FileError, Result, State
-from contactsdk.journal import Account, JournalRun
-from contactsdk.journal import State as JournalState
+from contactsdk.journal import Account
 from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
 
 NAMES = "firstName,lastName,email"
@@ -594,6 +593,7 @@ def test_interrupted_run_tells_of_every_row(piped, sandbox):
                 rate_per_s=None,
                 journal=None,
                 on_progress=lambda progress: None,
+                lines={},
                 on_interrupt=lambda: notices.append(1),
             )
 
@@ -702,6 +702,20 @@ def test_long_run_is_told_in_minutes(monkeypatch):
     tally = a_tally(State.SUCCEEDED, [""] * 2)
     monkeypatch.setattr(time, "monotonic", lambda: tally._started + 125)
     assert "in 2 min 5 s, 0 contacts per second" in summary(tally)
+
+
+def record_in_flight(*contacts):
+    """Make a journal of a run that ended while these were in flight."""
+
+    async def run():
+        journal = await SqliteJournal("run.sqlite").open_run(Account(url="u", key="k", secret="s"))
+        writer = asyncio.create_task(journal.write_loop())
+        intents = (journal.record_intent(*numbered) for numbered in enumerate(contacts))
+        await asyncio.gather(*intents)
+        writer.cancel()
+        await journal.close()
+
+    asyncio.run(run())
 
 
 class TestJournal:
@@ -846,10 +860,7 @@ class TestJournal:
 
     @pytest.mark.parametrize(("count", "last"), [(25, "line 25: "), (1226, "and 1,201 more; ")])
     def test_says_how_many_uncertain_rows_it_does_not_show(self, count, last, folder):
-        run = JournalRun(SqliteJournal("run.sqlite"), Account(url="u", key="k", secret="s"))
-        for number in range(count):
-            run._add(run._row(number, Contact(id=number + 1), JournalState.SENT))
-        run.close()
+        record_in_flight(*(Contact(id=number + 1) for number in range(count)))
 
         shown = call("journal", "run.sqlite").stdout.splitlines()
 
@@ -911,10 +922,7 @@ class TestJournal:
         assert "in.csv, line 3: not the input that was recorded" in refused.stderr
 
     def test_what_was_in_flight_is_shown_as_uncertain(self, folder):
-        run = JournalRun(SqliteJournal("run.sqlite"), Account(url="u", key="k", secret="s"))
-        contact = Contact(first_name="Ada", last_name="Archer", email="ada@example.com")
-        run._add(run._row(0, contact, JournalState.SENT))
-        run.close()
+        record_in_flight(Contact(first_name="Ada", last_name="Archer", email="ada@example.com"))
 
         assert "line 1: in flight when the run ended" in call("journal", "run.sqlite").stdout
 
