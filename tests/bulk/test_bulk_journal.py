@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 from conftest import QUICK
-from disks import limit_pages
 from examples import a_contact
+from pragmas import connect_with
 
 from contactsdk import (
     Contact,
@@ -143,7 +143,7 @@ async def test_full_disk_stops_the_run_and_nothing_is_sent_that_was_not_recorded
 ) -> None:
     journal = SqliteJournal(tmp_path / "run.sqlite", durability)
     with monkeypatch.context() as patched:
-        limit_pages(patched, 9)
+        connect_with(patched, "max_page_count = 9")
         report = await client.add_or_update_many(contacts(2000), journal=journal, concurrency=8)
 
     assert isinstance(report.stopped_by, JournalError)

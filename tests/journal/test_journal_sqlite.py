@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from disks import limit_pages
 from examples import a_contact, an_update
 from journals import ACCOUNT, FIRST, SECOND, running
+from pragmas import connect_with
 
 from contactsdk import Contact, JournalError, RejectedError, SqliteJournal, UnavailableError
 from contactsdk.journal import State
@@ -263,7 +263,7 @@ async def test_opening_that_is_cancelled_lets_go_of_the_file(path: str) -> None:
 async def test_write_that_fails_is_an_error_and_the_run_may_go_on(
     path: str, durability: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit_pages(monkeypatch, 9)
+    connect_with(monkeypatch, "max_page_count = 9")
     async with running(path, durability=durability) as run:
         await run.record_intent(0, FIRST)
         with pytest.raises(JournalError, match="full"):
