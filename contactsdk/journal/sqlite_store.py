@@ -192,6 +192,7 @@ class SqliteStore:
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            with suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
+            if not self._file.is_foreign:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
             raise

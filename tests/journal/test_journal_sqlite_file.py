@@ -21,12 +21,23 @@ from contactsdk.journal import Account
 from contactsdk.journal.integrity import Checksum
 
 account = Account(url="https://api.example.com", key="key", secret="secret")
+path, durability = sys.argv[1:]
 is_writing, go_on = threading.Event(), threading.Event()
 changed, connect = Checksum.changed, sqlite3.connect
 
-def wait_for_the_fork(*args):
+def fork(child):
+    process = os.fork()
+    if process == 0:
+        child()
+        sys.exit(0)
+    os.waitpid(process, 0)
+
+def in_the_middle(*args):
+    if durability == "process":
+        fork(lambda: None)  # as by the handler of a signal, and what unwinds is this very write
     is_writing.set()
-    go_on.wait()
+    if durability == "power":
+        go_on.wait()
     return changed(*args)
 
 def connect_with_a_small_cache(*args, **options):
@@ -34,38 +45,40 @@ def connect_with_a_small_cache(*args, **options):
     connection.execute("PRAGMA cache_size = 5")  # so that pages are written before the commit
     return connection
 
-Checksum.changed, sqlite3.connect = wait_for_the_fork, connect_with_a_small_cache
+Checksum.changed, sqlite3.connect = in_the_middle, connect_with_a_small_cache
 
-async def main(path, child):
-    run = await SqliteJournal(path, "power").open_run(account)
+async def main(child):
+    run = await SqliteJournal(path, durability).open_run(account)
     writer = asyncio.create_task(run.write_loop())
     intents = [run.record_intent(number, Contact(id=number + 1)) for number in range(2000)]
     recording = asyncio.gather(*intents)
     while not is_writing.is_set():
         await asyncio.sleep(0.001)
-    process = os.fork()
-    if process == 0:
-        child(run)
-        sys.exit(0)
-    os.waitpid(process, 0)
-    go_on.set()
+    if durability == "power":
+        fork(lambda: child(run))
+        go_on.set()
     while not recording.done():
         await asyncio.sleep(0.001)  # the fork's end may have taken what wakes a waiting loop
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
-CHILDREN = {
-    "leaves": "lambda run: None",
-    "collects garbage": "lambda run: (run.__dict__.clear(), gc.collect())",
-    "closes it": "lambda run: asyncio.new_event_loop().run_until_complete(run.close())",
-}
 
-
-@pytest.mark.parametrize("child", CHILDREN)
-def test_fork_that_ends_leaves_the_journal_to_its_parent(child: str, tmp_path: Path) -> None:
-    script = f"{FORKED_WHILE_IT_WRITES}\nasyncio.run(main(sys.argv[1], {CHILDREN[child]}))"
+@pytest.mark.parametrize(
+    ("durability", "child"),
+    [
+        ("process", "lambda run: None"),
+        ("power", "lambda run: None"),
+        ("power", "lambda run: (run.__dict__.clear(), gc.collect())"),
+        ("power", "lambda run: asyncio.new_event_loop().run_until_complete(run.close())"),
+    ],
+    ids=["unwinds the write", "leaves", "collects garbage", "closes it"],
+)
+def test_fork_that_ends_leaves_the_journal_to_its_parent(
+    durability: str, child: str, tmp_path: Path
+) -> None:
+    script = f"{FORKED_WHILE_IT_WRITES}\nasyncio.run(main({child}))"
     path = str(tmp_path / "run.sqlite")
-    command = [sys.executable, "-W", "ignore", "-c", script, path]
+    command = [sys.executable, "-W", "ignore", "-c", script, path, durability]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
     assert done.returncode == -9, done.stderr
