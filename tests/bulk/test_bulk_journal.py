@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from conftest import QUICK
 from examples import a_contact
 from pragmas import connect_with
+from quick import QUICK
 
 from contactsdk import (
     Contact,

@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 import trustme
 from aiohttp.client_reqrep import ConnectionKey
-from conftest import QUICK
 from loops import in_each_loop
+from quick import QUICK
 from raw_server import (
     CLOSE,
     HEAD,

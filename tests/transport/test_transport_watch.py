@@ -10,8 +10,8 @@ import aiohttp
 import attrs
 import orjson
 import pytest
-from conftest import QUICK
 from loops import in_each_loop
+from quick import QUICK
 from raw_server import (
     CLOSE,
     PATIENCE_S,
