@@ -31,9 +31,6 @@ from contactsdk.journal.sqlite_checks import (
     side_path,
 )
 
-if sys.platform != "win32":
-    import fcntl
-
 Durability: TypeAlias = Literal["process", "power"]
 
 # OFF writes in order without waiting for the disk: nothing is lost while the machine has power.
@@ -250,6 +247,8 @@ def _locked_side(path: str, flags: int) -> IO[bytes]:
     side = os.fdopen(os.open(side_path(path), flags, os.stat(path).st_mode & 0o777), "rb")
     try:
         if sys.platform != "win32":
+            import fcntl  # Windows has none
+
             kind = fcntl.LOCK_SH if flags == os.O_RDONLY else fcntl.LOCK_EX
             fcntl.flock(side, kind | fcntl.LOCK_NB)
     except BlockingIOError as exc:
