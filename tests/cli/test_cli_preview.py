@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 from cli.test_cli_survey import survey_of
 from examples import a_contact, an_update
@@ -56,6 +58,13 @@ def test_full_preview_names_the_sheet_of_a_workbook() -> None:
     source = made_input(workbook([["id", "phone"], [7, "1"]], title="Leads"), "in.xlsx")
     text = preview_of(an_update(phone="1"), source=source)
     assert text.startswith("in.csv: sheet Leads\n  id     ->  id\n")
+
+
+def test_full_preview_says_whose_export_it_is_and_that_it_is_compressed() -> None:
+    text = "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME\na@example.com,A,B,2,\n"
+    source = made_input(gzip.compress(text.encode()), "in.csv.gz")
+    shown = preview_of(a_contact(), source=source)
+    assert shown.startswith("in.csv: an export of Mailchimp, compressed, UTF-8, divided by commas")
 
 
 def test_full_preview_of_what_is_all_invalid_shows_no_row() -> None:
