@@ -13,6 +13,7 @@ from attrs import frozen
 
 from contactsdk.arguments import check_count, check_positive, check_seconds
 from contactsdk.bulk.foreign_answers import ForeignAnswers
+from contactsdk.bulk.interruptible_waits import InterruptibleWaits
 from contactsdk.bulk.outcome_queue import OutcomeQueue
 from contactsdk.bulk.outcomes import Outcome
 from contactsdk.bulk.progress import OnProgress, Progress, RecentRate, Reporter
@@ -105,7 +106,10 @@ class Run:
         self._idle = Waiters()
         self._wanted = asyncio.Semaphore(0)
         self._wanted_count = 0
-        self._turn_waits: set[asyncio.Timeout] = set()
+        self.unless_stopped = InterruptibleWaits()
+        """For what is only waited for to start something new."""
+        self.unless_given_up = InterruptibleWaits()
+        """For what ends something that was begun."""
         self.proven = asyncio.Event()
         """Set once more than one request may be open: after the first good answer."""
         if is_proven:
@@ -143,8 +147,12 @@ class Run:
         self.is_stopping = True
         self.end_reading()
         self._idle.wake_all()
-        for wait in self._turn_waits:
-            wait.reschedule(self.clock())
+        self.unless_stopped.interrupt()
+
+    def give_up(self, reason: Exception) -> None:
+        """Stop, and wait no more for what the platform does not answer now."""
+        self.stop(reason)
+        self.unless_given_up.interrupt()
 
     def end_reading(self) -> None:
         """Read no more; an input that is being closed already is not disturbed."""
@@ -194,16 +202,6 @@ class Run:
             self.schedule.retry_at(job, self.clock())
         else:
             self.schedule.make_ready(job)
-
-    def turn_wait(self) -> asyncio.Timeout:
-        """A timeout for who waits for a turn: it passes when the run is stopped."""
-        wait = asyncio.timeout(None)
-        self._turn_waits.add(wait)
-        return wait
-
-    def end_turn_wait(self, wait: asyncio.Timeout) -> None:
-        """The wait for the turn is over."""
-        self._turn_waits.discard(wait)
 
     def now(self) -> float:
         """The time by the run's clock, which stands still while the whole run is paused."""
@@ -306,6 +304,19 @@ class Run:
             return None
         return self.record(self.journal, job, outcome)
 
+    def hand_out(self, job: Job) -> Awaitable[None] | None:
+        """Hand out the outcome of an item that is not sent, as `conclude` does."""
+        assert job.outcome is not None  # noqa: S101  # the caller looked
+        if self.journal is None:
+            self.finish(job, job.outcome)
+            return None
+        return self.record(self.journal, job, job.outcome)
+
+    def withdraw(self, job: Job) -> None:
+        """Note that the contact was not applied so far, if that is known."""
+        if self.journal is not None and job.is_intended and not job.delivery.is_in_doubt:
+            self.journal.withdraw(job.index, job.item)
+
     async def record(self, journal: JournalRun, job: Job, outcome: Outcome) -> None:
         """Hand out an outcome once it is on record."""
         try:
@@ -335,8 +346,13 @@ class Run:
         elapsed_s = 0.0 if job.began_at is None else self.clock() - job.began_at
         return Outcome(job.index, contact, contact_id, error, job.delivery.attempts, elapsed_s)
 
-    def interrupted(self, job: Job) -> ContactError:
+    def interrupted(self, job: Job, cause: BaseException | None = None) -> ContactError:
         """The error of a contact that the run does not come to, or does not come back to."""
+        error = self._interrupted(job)
+        error.__cause__ = cause or error.__cause__
+        return error
+
+    def _interrupted(self, job: Job) -> ContactError:
         delivery = job.delivery
         if isinstance(job.item, InvalidContactError):
             return job.item
@@ -352,8 +368,7 @@ class Run:
         """Hand out an outcome for all that was read and has none yet, and finish the outcomes."""
         self.schedule.clear()
         for job in sorted(self._open_jobs.values(), key=lambda job: job.index):
-            if self.journal is not None and job.is_intended and not job.delivery.is_in_doubt:
-                self.journal.withdraw(job.index, job.item)
+            self.withdraw(job)
             outcome = job.outcome or self._outcome(job, None, self.interrupted(job))
             self.finish(job, outcome)
         self.report()
