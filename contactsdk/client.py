@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import Any, Self, Unpack
 
 import aiohttp
 
@@ -22,6 +22,8 @@ from contactsdk.bulk import (
     collect,
     outcome_stream,
 )
+from contactsdk.bulk.actions import RequestedBatchActions
+from contactsdk.bulk.options import DEFAULT_BATCHES, DEFAULT_CONCURRENCY
 from contactsdk.calls import Caller
 from contactsdk.journal import Account, SqliteJournal
 from contactsdk.lookups import Lookups
@@ -29,9 +31,6 @@ from contactsdk.models import Contact, CustomFieldDefinition, Group, Item
 from contactsdk.retry import RetryPolicy, cancelled_error, is_idempotent
 from contactsdk.signing import Credentials
 from contactsdk.wire import ContactFilter
-
-DEFAULT_CONCURRENCY: Final = 32
-"""How many contacts of a bulk run are in flight at a time, unless the caller says otherwise."""
 
 
 class ContactClient:
@@ -260,10 +259,11 @@ class ContactClient:
         unknown = options.keys() - BulkOptions.__annotations__.keys()
         if unknown:
             raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
-        journal = options.get("journal")
+        journal, batch_size = options.get("journal"), options.get("batch_size")
         run_options = RunOptions(
             policy=self._retry,
-            concurrency=self._concurrency(options.get("concurrency")),
+            concurrency=self._concurrency(options.get("concurrency"), batch_size),
+            batch_size=batch_size,
             rate_per_s=options.get("rate_per_s"),
             give_up_s=options.get("give_up_s", 300.0),
             on_progress=options.get("on_progress"),
@@ -271,6 +271,7 @@ class ContactClient:
         run = Run(
             contacts,
             functools.partial(self._requester.attempt, self._contact_url, read=wire.read_id),
+            RequestedBatchActions(self._requester),
             self._caller.pacer,
             run_options,
             open_journal=None
@@ -337,7 +338,7 @@ class ContactClient:
     ) -> None:
         await self.aclose()
 
-    def _concurrency(self, asked: int | None) -> int:
+    def _concurrency(self, asked: int | None, batch_size: int | None) -> int:
         """How many requests of a run may be open at a time.
 
         Raises:
@@ -345,7 +346,8 @@ class ContactClient:
         """
         most = self._requester.max_connections
         if asked is None:
-            return DEFAULT_CONCURRENCY if most is None else min(DEFAULT_CONCURRENCY, most)
+            usual = DEFAULT_CONCURRENCY if batch_size is None else DEFAULT_BATCHES
+            return usual if most is None else min(usual, most)
         if isinstance(asked, int) and most is not None and asked > most:
             raise ValueError(
                 f"concurrency {asked} is more than the {most} connections of this client: raise "

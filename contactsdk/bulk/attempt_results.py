@@ -51,10 +51,8 @@ class AttemptResults:
         in a row, before this one.
         """
         run = self._run
-        is_throttled = isinstance(error, RateLimitedError)
-        run.throttled += is_throttled
-        is_held_back = is_throttled or error.retry_after_s
-        in_a_row = held_back_before + 1 if is_held_back else 0
+        run.throttled += isinstance(error, RateLimitedError)
+        in_a_row = held_back_in_a_row(error, held_back_before)
         is_free = run.pacer.record_result(turn, error, in_a_row=in_a_row)
         give_up_s = run.options.give_up_s
         blocked_since = run.pacer.blocked_since
@@ -114,6 +112,11 @@ class AttemptResults:
             last = run.foreign_answers.judge_last(job.index, error, judged)
             return Fail(final_error(last, job.delivery))
         return decision
+
+
+def held_back_in_a_row(error: ContactError, before: int) -> int:
+    """How many requests in a row were throttled or asked to wait, this one included."""
+    return before + 1 if isinstance(error, RateLimitedError) or error.retry_after_s else 0
 
 
 def _drop_frames(error: ContactError) -> None:
