@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import IntEnum
 from functools import partial
@@ -17,27 +17,29 @@ import typer
 
 from contactsdk import __version__
 from contactsdk.cli.demo import CONTACTS, import_samples
-from contactsdk.cli.interruption import GRACE_S, Interruption
+from contactsdk.cli.interruption import GRACE_S
 from contactsdk.cli.record import check_input, tell, tell_rows
 from contactsdk.cli.report import Tally, bar, printable, summary
 from contactsdk.cli.run import Ending, check_rows, import_rows
+from contactsdk.cli.sandbox_command import sandbox
 from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError, JournalError
 from contactsdk.files import (
     STANDARD,
+    DateOrder,
     FileError,
     Format,
     Input,
+    InputOptions,
     Result,
     Row,
     State,
-    format_of,
+    input_options,
     open_input,
     open_outputs,
-    standard_input,
+    spooled_standard_input,
 )
 from contactsdk.journal import SqliteJournal
-from contactsdk.sandbox import Sandbox
 from contactsdk.signing import Credentials
 
 _PING_S: Final = 20.0
@@ -89,7 +91,8 @@ def _root(
 @app.command("import")
 def import_(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A .csv or .jsonl file; - for standard input.")
+        str,
+        typer.Argument(metavar="FILE", help="An Excel, CSV or JSON file; - for standard input."),
     ],
     url: _Url = "",
     key: _Key = "",
@@ -99,7 +102,45 @@ def import_(
     ] = None,
     ignore_columns: Annotated[
         list[str] | None,
-        typer.Option(help="Columns to let pass, separated by commas; may be given repeatedly."),
+        typer.Option(help="Columns to leave out, separated by commas; may be given repeatedly."),
+    ] = None,
+    ignore_unknown: Annotated[
+        bool, typer.Option("--ignore-unknown", help="Leave out all columns that are unknown.")
+    ] = False,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            help='What a column holds, such as "E-mail 1 - Value=email" or "Full name=firstName '
+            'lastName"; may be given repeatedly.',
+        ),
+    ] = None,
+    map_file: Annotated[
+        Path | None, typer.Option(help='A TOML file of such lines: "E-mail 1 - Value" = "email".')
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help='A value for each row that has none, such as "groups=10;11"; may be given '
+            "repeatedly.",
+        ),
+    ] = None,
+    update_if_exists: Annotated[
+        bool,
+        typer.Option(
+            "--update-if-exists",
+            help="Update the contact that has the same names and email, instead of adding another.",
+        ),
+    ] = False,
+    sheet: Annotated[
+        str | None, typer.Option(help="The sheet of a workbook; else the first that has rows.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="The encoding of the text; else it is recognised.")
+    ] = None,
+    date_order: Annotated[
+        DateOrder | None, typer.Option(help="In which order dates name day, month and year.")
     ] = None,
     results: Annotated[
         str | None,
@@ -136,18 +177,14 @@ def import_(
         bool, typer.Option("--quiet", help="No progress and no summary; errors still.")
     ] = False,
 ) -> None:
-    """Add or update the contacts of a CSV or JSON Lines file.
+    """Add or update the contacts of an Excel, CSV or JSON file.
 
     Exit code: 0 all succeeded, 1 some did not, 2 wrong use or unreadable input, 3 the run was
     stopped, 130 interrupted.
     """
-    names = ",".join(ignore_columns or ()).split(",")
-    ignored = [name.strip() for name in names if name.strip()]
     for name, value in (("--rate", rate), ("--give-up", give_up)):
         if value is not None and not 0 < value < math.inf:
             raise typer.BadParameter("must be more than 0", param_hint=name)
-    if file == STANDARD and format is None:
-        _fail("standard input has no name that tells its format: use --format csv or jsonl")
     if resend_uncertain and journal is None:
         _fail("--resend-uncertain is about what a journal recorded: use --journal")
     ending = Ending()
@@ -156,14 +193,25 @@ def import_(
     if journal is not None and not dry_run:
         record_of_run = SqliteJournal(journal, resend_uncertain=resend_uncertain, line_of=lines.get)
     with _errors_as_exits():
-        format = format or format_of(file)
+        options = input_options(
+            format=format,
+            sheet=sheet,
+            encoding=encoding,
+            maps=map_ or (),
+            map_file=map_file,
+            ignored=ignore_columns or (),
+            ignore_unknown=ignore_unknown,
+            sets=set_ or (),
+            update_if_exists=update_if_exists,
+            date_order=date_order,
+        )
         client = None if dry_run else _client(url, key, secret_file, concurrency)
         if client is not None and record_of_run is not None and file != STANDARD:
-            with open_input(file, format, ignored) as source:
+            with open_input(file, options) as source:
                 check = partial(client.check_journal, record_of_run)
                 check_input(check, record_of_run.path, source, file)
         with (
-            _opened(file, format, ignored) as (source, total),
+            _opened(file, options) as (source, total),
             open_outputs(
                 source,
                 file,
@@ -247,13 +295,12 @@ def journal(
     with _errors_as_exits(), ExitStack() as stack:
         source = None
         if input is not None:
-            found = format or format_of(input)
-            ignored = ",".join(ignore_columns or ()).split(",")
+            options = input_options(format=format, ignored=ignore_columns or ())
             if not (secret := _secret(secret_file)):
                 _fail("missing: CONTACTSDK_SECRET (or --secret-file), to check the input with")
-            with open_input(input, found, ignored) as source:
+            with open_input(input, options) as source:
                 check_input(partial(recorded.check, secret=secret), recorded.path, source, input)
-            source = stack.enter_context(open_input(input, found, ignored))
+            source = stack.enter_context(open_input(input, options))
         outputs = stack.enter_context(
             open_outputs(
                 source,
@@ -293,41 +340,7 @@ def ping(url: _Url = "", key: _Key = "", secret_file: _SecretFile = None) -> Non
     typer.echo(f"The platform's clock is {_apart(ahead_s)} this machine's.")
 
 
-@app.command()
-def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-) -> None:
-    """Play the platform on this machine until Ctrl-C.
-
-    Key and secret come from CONTACTSDK_KEY and CONTACTSDK_SECRET; without them, new ones are made.
-    """
-
-    async def run() -> None:
-        stop = asyncio.Event()
-        platform = Sandbox(
-            host=host,
-            port=port,
-            key=os.environ.get("CONTACTSDK_KEY") or None,
-            secret=os.environ.get("CONTACTSDK_SECRET") or None,
-        )
-        with Interruption(stop.set):
-            async with platform:
-                lines = (
-                    f"CONTACTSDK_URL={platform.url}",
-                    f"CONTACTSDK_KEY={platform.key}",
-                    f"CONTACTSDK_SECRET={platform.secret}",
-                )
-                print(*lines, sep="\n", flush=True)
-                await stop.wait()
-
-    with _errors_as_exits():
-        try:
-            asyncio.run(run())
-        except OSError as exc:
-            # asyncio's own text repeats the address; a name that is not found has no such number.
-            why = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror
-            _fail(f"cannot listen on {host} port {port}: {why}")
+app.command()(sandbox)
 
 
 @app.command()
@@ -369,18 +382,16 @@ def _secret(file: Path | None) -> str:
 
 
 @contextmanager
-def _opened(
-    file: str, format: Format, ignored: Collection[str]
-) -> Iterator[tuple[Input, int | None]]:
-    """The input, and how many rows it has; `None` where that is not known, as of a pipe."""
-    if file == STANDARD:
-        yield standard_input(format, ignored), None
-        return
-    # The whole file is read once before anything is sent: it may be broken at its end.
-    with open_input(file, format, ignored) as source:
-        total = sum(1 for _ in source)
-    with open_input(file, format, ignored) as source:
-        yield source, total
+def _opened(file: str, options: InputOptions) -> Iterator[tuple[Input, int]]:
+    """The input, and how many rows it has."""
+    with ExitStack() as stack:
+        shown = None
+        if file == STANDARD:
+            file, shown = stack.enter_context(spooled_standard_input()), "standard input"
+        # The whole file is read once before anything is sent: it may be broken at its end.
+        with open_input(file, options, shown=shown) as source:
+            total = sum(1 for _ in source)
+        yield stack.enter_context(open_input(file, options, shown=shown)), total
 
 
 def _exit_code(ending: Ending, tally: Tally, *, checked: bool) -> Exit:

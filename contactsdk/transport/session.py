@@ -131,7 +131,10 @@ def middlewares_for(body: Body, *, own_session: bool) -> tuple[aiohttp.ClientMid
             return await send(conn)
 
         request.send = tell_and_send  # type: ignore[method-assign]  # of this one request
-        return await handler(request)
+        try:
+            return await handler(request)
+        finally:
+            del request.send  # a circle, which the garbage collector would have to find
 
     return (tell,)
 
