@@ -300,10 +300,10 @@ def _problems(
     sandbox: Sandbox, calls: Sequence[Sent], ends: Mapping[int, End], unseen: int, hasty: bool
 ) -> Iterator[str]:
     requests = _requests_of(sandbox, calls)
-    numbers = {call.body["externalId"]: call.number for call in calls}
+    numbers: Mapping[Any, int] = {call.body["externalId"]: call.number for call in calls}
     writes: defaultdict[int | None, list[Write]] = defaultdict(list)
     for write in sandbox.ledger.writes:
-        writes[numbers[write.body["externalId"]]].append(write)
+        writes[numbers.get(write.body.get("externalId"))].append(write)
 
     for request in requests[None]:
         yield f"request {request.number} is of no call"
