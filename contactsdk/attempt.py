@@ -36,7 +36,8 @@ from contactsdk.transport import (
     is_mocked,
     make_session,
     may_try_another,
-    middlewares_for,
+    needs_telling,
+    telling_of_connection,
     transport_error,
 )
 
@@ -102,6 +103,7 @@ class Requester:
         self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout_s)
         self._session = session
         self._owns_session = session is None
+        self._needs_telling = needs_telling(own_session=session is None)
         self._keepalive_s = keepalive_s
         self._trace_configs = list(trace_configs)
         self.max_connections = (
@@ -226,7 +228,7 @@ class Requester:
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=True,
-            middlewares=middlewares_for(body, own_session=self._owns_session),
+            middlewares=(telling_of_connection(body),) if self._needs_telling else (),
         )
         if body.sent is False:
             body.seal()
