@@ -26,14 +26,13 @@ class AttemptResults:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def begin(self, job: Job) -> None:
-        """Make a contact ready for its first attempt."""
-        run = self._run
+    def begin(self, job: Job, now: float) -> None:
+        """Make a contact ready for its first attempt, at this time by the run's clock."""
         assert isinstance(job.item, Contact)  # noqa: S101  # others are not sent
         job.content = wire.encode(job.item)
-        job.began_at = run.clock()
-        job.delivery.started_at = run.now()
-        self._start_deadline(job)
+        job.began_at = self._run.clock()
+        job.delivery.started_at = now
+        self._start_deadline(job, now)
 
     def succeeded(self, job: Job, contact_id: int) -> Awaitable[None] | None:
         """The contact was added or updated."""
@@ -76,7 +75,7 @@ class AttemptResults:
         run.withdraw(job)
         if is_free:
             # What concerns all contacts is no part of the time that this one has.
-            self._start_deadline(job, wait_s)
+            self._start_deadline(job, run.now() + wait_s)
         run.retry_later(job, wait_s)
 
     def failed(self, job: Job, final: ContactError) -> Awaitable[None] | None:
@@ -95,11 +94,11 @@ class AttemptResults:
         if run.stopped_by is None or run.stopped_by not in (final, final.__cause__):
             _drop_frames(final)
 
-    def _start_deadline(self, job: Job, wait_s: float = 0.0) -> None:
-        """Begin the contact's own time, in which waits and attempts count, after this wait."""
+    def _start_deadline(self, job: Job, now: float) -> None:
+        """Begin the contact's own time, in which waits and attempts count."""
         deadline_s = self._run.options.policy.deadline_s
         if deadline_s is not None:
-            job.delivery.deadline = self._run.now() + wait_s + deadline_s
+            job.delivery.deadline = now + deadline_s
 
     def _decision(self, job: Job, error: ContactError, is_free: bool) -> Retry | Fail:
         run = self._run

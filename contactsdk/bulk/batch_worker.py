@@ -74,14 +74,14 @@ class BatchWorker:
 
     async def _ready(self, jobs: Iterable[Job]) -> list[Job]:
         """Those that may be sent now; the time of the others is over."""
-        run = self._run
+        now = self._run.now()
         ready: list[Job] = []
         late: list[Job] = []
         for job in jobs:
             if job.began_at is None:
-                self._attempts.begin(job)
+                self._attempts.begin(job, now)
             deadline = job.delivery.deadline
-            is_late = deadline is not None and run.now() >= deadline
+            is_late = deadline is not None and now >= deadline
             (late if is_late else ready).append(job)
         await all_of(self._attempts.failed(job, _timed_out(job)) for job in late)
         return ready

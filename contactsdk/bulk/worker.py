@@ -56,7 +56,7 @@ class Worker:
     async def _attempt(self, job: Job, turn: Turn) -> None:
         run, delivery = self._run, job.delivery
         if job.began_at is None:
-            self._results.begin(job)
+            self._results.begin(job, run.now())
         deadline = delivery.deadline
         if deadline is not None:
             deadline += run.pacer.paused_s  # by the event loop's clock, as attempts have it
