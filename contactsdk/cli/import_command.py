@@ -166,13 +166,18 @@ def import_(
         if dry_run_:
             raise typer.Exit(dry_run(options))
         client = client_of(url, key, secret_file, concurrency or 1)
+        lines: dict[int, int] = {}
+        recorded_in = None
+        if journal is not None:
+            recorded_in = SqliteJournal(
+                journal, resend_uncertain=resend_uncertain, line_of=lines.get
+            )
         sending = Sending(
             concurrency=concurrency,
             batch_size=batch_size,
             rate_per_s=rate,
             give_up_s=give_up,
-            journal=None
-            if journal is None
-            else SqliteJournal(journal, resend_uncertain=resend_uncertain),
+            journal=recorded_in,
+            lines=lines,
         )
         raise typer.Exit(send_import(options, client, sending))
