@@ -233,6 +233,11 @@ class ContactClient:
         the same id, or without one the same names and email, are sent one after another in input
         order; but an uncertain earlier one may still be applied after a later one.
 
+        With `batch_size`, that many contacts go in one request, and others fetch their results. An
+        answer that is lost then leaves a whole batch uncertain, but for contacts that may be sent
+        again safely. The deadline of the retry policy says until when a contact is sent; results of
+        a batch that was accepted are waited for until it has made no progress for `give_up_s`.
+
         The run finds the rate that the platform allows, and pauses as a whole when it throttles or
         does not answer; that costs no contact an attempt. Unless this client has had a good answer
         before, the first contact goes alone.
@@ -242,7 +247,10 @@ class ContactClient:
                 valid one (`contacts_from` makes both). A blocking iterator blocks the event loop.
             **options: See `BulkOptions`; all may be left out.
 
-                - `concurrency`: How many contacts are in flight at a time, at most; 32 by default.
+                - `concurrency`: How many requests are in flight at a time, at most: 32 contacts by
+                  default, or 4 batches.
+                - `batch_size`: How many contacts go in one request, from 1 to 200; `None`, the
+                  default, sends each by itself.
                 - `rate_per_s`: How many requests may leave in any second, at most.
                 - `give_up_s`: For how many seconds a platform that lets nothing through is tried,
                   and the longest wait that it may ask for, before the run stops; 300 by default.

@@ -20,12 +20,15 @@ class BatchActions(Protocol):
 
     async def run(self, contents: Sequence[bytes], *, before_send: Callable[[], object]) -> str:
         """Have a batch of encoded contacts executed; the platform's id of the batch."""
+        ...
 
     async def results(self, async_id: str) -> Sequence[wire.JobResult] | None:
         """What became of each contact of a batch, in order; `None` while it is not completed."""
+        ...
 
     async def progress(self, async_id: str) -> int:
         """How much of a batch is done, in percent."""
+        ...
 
 
 class RequestedBatchActions:

@@ -17,7 +17,8 @@ class BulkOptions(TypedDict, total=False):
     """How many requests are in flight at a time, at most: contacts, or with `batch_size` batches;
     `None` for 32 contacts, or 4 batches."""
     batch_size: int | None
-    """How many contacts go in one request, at most, from 1 to 200; `None` for one each."""
+    """How many contacts go in one request, at most, from 1 to 200; `None` to send each by itself.
+    """
     rate_per_s: float | None
     """How many requests may leave in any second, at most; `None` for no cap."""
     give_up_s: float
