@@ -304,7 +304,13 @@ async def test_raced_contacts_go_together_into_a_later_batch() -> None:
 
 @in_held_time
 async def test_each_error_in_a_batch_is_that_of_its_contact() -> None:
-    responses = {3: REFUSED, 4: BROKEN, 5: {"success": False, "message": "no"}, 6: None, 7: []}
+    responses: dict[int, Any] = {
+        3: REFUSED,
+        4: BROKEN,
+        5: {"success": False, "message": "no"},
+        6: None,
+        7: [],
+    }
 
     def judge(contact: Contact) -> Any:
         return responses.get(int(contact.external_id or ""), done(contact))
