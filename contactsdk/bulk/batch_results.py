@@ -52,8 +52,9 @@ class BatchResults:
         """
         run = self._run
         patience = Patience(run.options.give_up_s, run.now())
-        for wait_s in poll_waits_s():
-            await self._sleep(max(wait_s, self._asked_to_wait_s))
+        waits_s = poll_waits_s()
+        while not patience.is_over(run.now()):
+            await self._sleep(max(next(waits_s), self._asked_to_wait_s))
             if run.unless_given_up.is_interrupted:
                 return self._no_results_yet("the run was stopped before its results came")
             if patience.is_running_out(run.now()):
@@ -66,26 +67,21 @@ class BatchResults:
             else:
                 if results is not None:
                     return results
-            if patience.is_over(run.now()):
-                break
         return self._no_results_yet(f"it made no progress for {run.options.give_up_s:.0f} s")
 
     async def _note_progress(self, patience: Patience) -> None:
         with contextlib.suppress(ContactError):  # then it is as if there were no progress
             percent = await self._ask(self._run.batch_actions.progress)
-            if percent is not None:
-                patience.record_progress(percent, self._run.now())
+            patience.record_progress(percent or 0, self._run.now())
 
     async def _ask(self, request: Callable[[str], Awaitable[_T]]) -> _T | None:
         """Make one request once it has its turn; `None` where the platform is given up before."""
-        run = self._run
-        turn = run.turns.acquire_nowait()
-        if turn is None:
-            turn = await run.unless_given_up.wait_for(run.turns.acquire)
-        if turn is None:
-            return None
+        turn = await self._run.turns.acquire_unless(self._run.unless_given_up)
+        return None if turn is None else await self._request(request, turn)
+
+    async def _request(self, request: Callable[[str], Awaitable[_T]], turn: Turn) -> _T:
         try:
-            with in_flight(run, turn):
+            with in_flight(self._run, turn):
                 answer = await request(self._async_id)
         except ContactError as error:
             self._attempts.record_failure(turn, error, self._held_back_in_a_row)

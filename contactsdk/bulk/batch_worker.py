@@ -42,7 +42,7 @@ class BatchWorker:
             parts = await self._send(batch.jobs, batch.turn)
             while parts:
                 part = parts.pop(0)
-                turn = await self._run.unless_stopped.wait_for(self._run.turns.acquire)
+                turn = await self._run.turns.acquire_unless(self._run.unless_stopped)
                 if turn is None:
                     for job in (job for waiting in (part, *parts) for job in waiting):
                         self._run.put_back(job)

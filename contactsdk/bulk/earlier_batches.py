@@ -8,6 +8,7 @@ from typing import Final
 from contactsdk import wire
 from contactsdk.bulk.attempt_results import AttemptResults
 from contactsdk.bulk.batch_results import BatchResults, NoResults
+from contactsdk.bulk.gathering import all_of
 from contactsdk.bulk.reader import was_cancelled
 from contactsdk.bulk.run import Run
 from contactsdk.bulk.schedule import Job
@@ -84,6 +85,5 @@ class EarlierBatches:
         else:
             job.delivery.maybe_applied = False
             recording = self._attempts.succeeded(job, contact_id)
-        if recording is not None:
-            await recording
+        await all_of([recording])
         return True

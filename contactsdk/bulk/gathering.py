@@ -37,7 +37,7 @@ class Gathering:
                 jobs = [job for job in taken if job.outcome is None]
                 if not jobs:
                     continue
-                turn = await self._turn()
+                turn = await run.turns.acquire_unless(run.unless_stopped)
                 if turn is not None:
                     return Batch(jobs, turn)
                 for job in jobs:
@@ -59,12 +59,6 @@ class Gathering:
                 break
             jobs.append(job)
         return jobs
-
-    async def _turn(self) -> Turn | None:
-        """A turn, once there is one; `None` when the run is stopped."""
-        run = self._run
-        turn = None if run.is_stopping else run.turns.acquire_nowait()
-        return turn if turn is not None else await run.unless_stopped.wait_for(run.turns.acquire)
 
 
 async def all_of(recordings: Iterable[Awaitable[None] | None]) -> None:

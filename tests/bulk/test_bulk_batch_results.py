@@ -196,3 +196,22 @@ async def test_outage_longer_than_give_up_s_stops_the_run_and_the_waits_for_resu
     assert 0 < len(accepted - known) <= 40
     assert {outcome.index for outcome in outcomes if outcome.uncertain} == accepted - known
     assert now() < 5 + 60 + 45
+
+
+@pytest.mark.parametrize("give_up_s", [60.0, 2000.0])
+@in_held_time
+async def test_results_whose_turn_never_comes_are_given_up_with_the_platform(
+    give_up_s: float,
+) -> None:
+    problems = iter([None, RateLimitedError("wait", retry_after_s=5000.0)])
+    platform = HeldBatches(takes_s=0.0, hide=lambda _: next(problems, None))
+    stream = batch_stream(many(31), platform, concurrency=3, rate_per_s=0.02, give_up_s=give_up_s)
+
+    outcomes, raised = await read_all(stream)
+
+    assert isinstance(raised, RateLimitedError)
+    accepted = sum(platform.sizes)
+    assert errors(outcomes) == [None, *[UncertainError] * (accepted - 1)] + [UnavailableError] * (
+        len(outcomes) - accepted
+    )
+    assert now() < 1000

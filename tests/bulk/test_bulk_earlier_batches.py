@@ -16,11 +16,13 @@ from contactsdk import (
     Contact,
     ContactClient,
     Credentials,
+    JournalError,
     SetupError,
     SqliteJournal,
     UncertainError,
 )
-from contactsdk.journal import State
+from contactsdk.bulk.actions import RequestedBatchActions
+from contactsdk.journal import JournalRun, State
 from contactsdk.sandbox import Answer, Fault, FaultKind, JobFault, Sandbox
 
 RUN, RESULTS = "batch?action=run", "batch?action=results"
@@ -234,3 +236,56 @@ async def test_run_that_ends_while_it_asks_for_earlier_results_loses_nothing(
     assert {outcome.index for outcome in outcomes} >= {0, 1}
     assert {type(outcome.error) for outcome in outcomes if outcome.index} == {UncertainError}
     assert all(outcome.ok for outcome in third.outcomes)
+
+
+async def test_results_of_more_batches_than_are_kept_are_fetched_too(
+    sandbox: Sandbox, journal: SqliteJournal
+) -> None:
+    items = contacts(101)
+    await leave_unanswered(sandbox, items, journal, batches=10)
+
+    report = await run_again(sandbox, items, journal)
+
+    assert all(outcome.ok for outcome in report.outcomes)
+    assert set(times_written(sandbox).values()) == {1}
+
+
+async def test_session_that_is_closed_while_earlier_results_are_asked_for_loses_nothing(
+    sandbox: Sandbox, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = contacts(11)
+    await leave_unanswered(sandbox, items, journal)
+
+    async def cancelled(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RequestedBatchActions, "results", cancelled)
+        second = await run_again(sandbox, items, journal)
+    third = await run_again(sandbox, items, journal)
+
+    assert isinstance(second.stopped_by, RuntimeError)
+    assert all(outcome.uncertain for outcome in second.outcomes[1:])
+    assert all(outcome.ok for outcome in third.outcomes)
+
+
+@pytest.mark.parametrize("after_acceptance", [False, True])
+async def test_journal_that_cannot_be_written_stops_the_run_and_sends_nothing_unrecorded(
+    after_acceptance: bool,
+    sandbox: Sandbox,
+    journal: SqliteJournal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record_intent = JournalRun.record_intent
+
+    async def fail(*args: Any, batch_id: str | None, **options: Any) -> None:
+        if (batch_id is not None) is after_acceptance:
+            raise JournalError("the disk is full")
+        await record_intent(*args, batch_id=batch_id, **options)
+
+    monkeypatch.setattr(JournalRun, "record_intent", fail)
+    report = await run_again(sandbox, contacts(30), journal, batch_size=10)
+
+    assert isinstance(report.stopped_by, JournalError)
+    assert [outcome.ok for outcome in report.outcomes] == [after_acceptance]
+    assert len(sandbox.ledger.writes) == after_acceptance
