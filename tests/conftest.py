@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from quick import QUICK
 
-from contactsdk import ContactClient, Credentials, RetryPolicy
+from contactsdk import ContactClient, Credentials
 from contactsdk.sandbox import Sandbox
 
 # How fast the machine is decides nothing, and CI looks at the same examples each time.
@@ -17,8 +18,6 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("any machine")
-
-QUICK = RetryPolicy(base_s=0.001, max_wait_s=0.01)
 
 
 @pytest.fixture

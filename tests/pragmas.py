@@ -11,7 +11,7 @@ def connect_with(patch: pytest.MonkeyPatch, pragma: str) -> None:
     connect = sqlite3.connect
 
     def connect_so(*args: Any, **options: Any) -> sqlite3.Connection:
-        connection = connect(*args, **options)
+        connection: sqlite3.Connection = connect(*args, **options)
         connection.execute(f"PRAGMA {pragma}")
         return connection
 

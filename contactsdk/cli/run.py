@@ -135,7 +135,7 @@ async def import_rows(
             in_order.put(outcome.index, result_of(line, number, outcome))
 
         async with client:
-            stopped_by = await _find_wrong_setup(client)
+            stopped_by: Exception | None = await _find_wrong_setup(client)
             if stopped_by is None:
                 stopped_by = await send(client, items(), take, interruption, sending)
         for index, (line, number, _) in rows:

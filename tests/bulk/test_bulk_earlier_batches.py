@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import QUICK
 from examples import a_contact
 
 from contactsdk import (
@@ -17,6 +16,7 @@ from contactsdk import (
     ContactClient,
     Credentials,
     JournalError,
+    RetryPolicy,
     SetupError,
     SqliteJournal,
     UncertainError,
@@ -26,6 +26,7 @@ from contactsdk.journal import JournalRun, State
 from contactsdk.sandbox import Answer, Fault, FaultKind, JobFault, Sandbox
 
 RUN, RESULTS = "batch?action=run", "batch?action=results"
+QUICK = RetryPolicy(base_s=0.001, max_wait_s=0.01)
 HANG = Fault(FaultKind.HANG_BEFORE_WRITE)
 
 

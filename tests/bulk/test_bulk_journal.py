@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from conftest import QUICK
 from examples import a_contact
 from pragmas import connect_with
+from quick import QUICK
 
 from contactsdk import (
     Contact,
@@ -137,14 +137,15 @@ async def test_journal_that_cannot_be_used_is_an_error_at_once(
 async def test_full_disk_stops_the_run_and_nothing_is_sent_that_was_not_recorded(
     durability: Any,
     sandbox: Sandbox,
-    client: ContactClient,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     journal = SqliteJournal(tmp_path / "run.sqlite", durability)
+    credentials = Credentials(sandbox.key, sandbox.secret)
     with monkeypatch.context() as patched:
         connect_with(patched, "max_page_count = 9")
-        report = await client.add_or_update_many(contacts(2000), journal=journal, concurrency=8)
+        async with ContactClient(sandbox.url, credentials, retry=QUICK) as client:
+            report = await client.add_or_update_many(contacts(2000), journal=journal, concurrency=8)
 
     assert isinstance(report.stopped_by, JournalError)
     assert "full" in str(report.stopped_by)

@@ -124,6 +124,7 @@ def test_progress_is_frozen() -> None:
         throttled=0,
         rate_limit_per_s=None,
         is_platform_away=False,
+        resumes_in_s=None,
         paused_s=0.0,
         rate_per_s=1.0,
         elapsed_s=1.0,

@@ -231,7 +231,7 @@ def test_wrong_use_is_told(arguments, what, sandbox, folder):
     result = call(*arguments, code=2)
     assert what in result.stderr
     assert result.stdout == ""
-    assert sandbox.ledger.requests == []
+    assert contact_requests(sandbox) == []
     assert sandbox.secret not in result.output
 
 

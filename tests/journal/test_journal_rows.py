@@ -1,5 +1,7 @@
 """Errors as a journal keeps them, and what a row says of one."""
 
+from typing import Any
+
 import pytest
 
 from contactsdk import (
@@ -15,7 +17,7 @@ from contactsdk import (
 from contactsdk.journal import State
 from contactsdk.journal.rows import pack_error, state_of, unpack_error
 
-FULL = {
+FULL: dict[str, Any] = {
     "http_status": 429,
     "error_code": "429",
     "specific_code": 7,

@@ -344,14 +344,15 @@ from contactsdk import JournalError, SqliteJournal
 from contactsdk.journal import Account
 journal = SqliteJournal(sys.argv[1])
 account = Account(url="https://api.example.com", key="key", secret="secret")
-if os.getuid() == 0:
-    os.setuid(65534)  # to root, nothing is read-only
-assert not os.access(sys.argv[1], os.W_OK)
+user = os.geteuid()
+if user == 0:
+    os.seteuid(65534)  # to root, nothing is read-only
 print(len(list(journal.rows())))
 try:
     asyncio.run(journal.open_run(account))
 except JournalError as error:
     print(error)
+os.seteuid(user)
 """
 
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from journals import ACCOUNT, FIRST, running
@@ -135,6 +136,23 @@ def test_fork_cannot_write_and_does_not_keep_the_journal_locked(tmp_path: Path) 
 
         asyncio.run(use())
         process.stdin.close()
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+async def test_fork_gets_an_error_for_what_it_would_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Any
+) -> None:
+    path = str(tmp_path / "run.sqlite")
+    async with running(path, durability=durability) as run:
+        await run.record_intent(0, FIRST)
+        with monkeypatch.context() as forked:
+            forked.setattr(os, "getpid", lambda: 1)
+            with pytest.raises(JournalError, match="of which this one is a fork"):
+                await run.record_outcome(0, FIRST, 1, None, 1)
+            run.withdraw(0, FIRST)
+            await run.close()
+
+    assert [row.state for row in SqliteJournal(path).rows()] == [State.NOT_APPLIED]
 
 
 SECOND_RUN = """

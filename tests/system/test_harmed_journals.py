@@ -138,13 +138,34 @@ def flip_a_state(path: Path) -> None:
     path.write_bytes(content.replace(b"succeeded", b"rejected\0", 1))
 
 
+def another_database(path: Path) -> None:
+    path.unlink()
+    sql("CREATE TABLE other (x)")(path)
+
+
+def rename_and_back(path: Path) -> None:
+    path.rename(path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").rename(path)
+
+
+def copy_and_put_back(path: Path) -> None:
+    copy = shutil.copy(path, path.with_suffix(".copy"))
+    path.unlink()
+    shutil.copy(copy, path)
+
+
+def remove_both(path: Path) -> None:
+    path.unlink()
+    side(path).unlink()
+
+
 def zero_last_page(path: Path) -> None:
     overwrite(path, -4096, bytes(4096))
 
 
-HARMS: dict[str, tuple[Callable[[Path], None], str]] = {
+HARMS: dict[str, tuple[Callable[[Path], object], str]] = {
     "emptied": (lambda path: path.write_bytes(b""), "is empty"),
-    "removed beside its side file": (lambda path: path.unlink(), "moved or removed"),
+    "removed beside its side file": (Path.unlink, "moved or removed"),
     "cut in half": (lambda path: os.truncate(path, path.stat().st_size // 2), "damaged"),
     "cut by a page": (lambda path: os.truncate(path, path.stat().st_size - 4096), "damaged"),
     "cut to a page": (lambda path: os.truncate(path, 4096), "damaged"),
@@ -156,7 +177,7 @@ HARMS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a byte flipped in each page": (flip_in_each_page, "damaged"),
     "one state overwritten": (flip_a_state, "damaged"),
     "another database": (
-        lambda path: (path.unlink(), sql("CREATE TABLE other (x)")(path))[0],
+        another_database,
         "no journal of contactsdk",
     ),
     "rows deleted": (sql("DELETE FROM rows WHERE number % 3 = 0"), "damaged: it has"),
@@ -182,7 +203,7 @@ HARMS: dict[str, tuple[Callable[[Path], None], str]] = {
     "an older version": (sql("PRAGMA user_version = 1"), "a journal of version 1"),
     "switched to a write-ahead log": (sql("PRAGMA journal_mode = WAL"), "write-ahead log"),
     "a foreign log beside it": (
-        lambda path: Path(f"{path}-wal").write_bytes(os.urandom(5000)) and None, "left it behind",
+        lambda path: Path(f"{path}-wal").write_bytes(os.urandom(5000)), "left it behind",
     ),
 }  # fmt: skip
 
@@ -205,19 +226,12 @@ def test_harmed_journal_is_refused_and_nothing_is_sent(
         list(SqliteJournal(path).rows())
 
 
-SPARED: dict[str, Callable[[Path], None]] = {
-    "its side file removed": lambda path: side(path).unlink(),
-    "its side file emptied": lambda path: side(path).write_bytes(b"") and None,
-    "garbage as side file": lambda path: side(path).write_bytes(b"\1" + os.urandom(9000)) and None,
-    "renamed with its side file": lambda path: (
-        path.rename(path.with_suffix(".tmp")),
-        path.with_suffix(".tmp").rename(path),
-    )[0] and None,
-    "copied and put back": lambda path: (
-        shutil.copy(path, path.with_suffix(".copy")),
-        path.unlink(),
-        shutil.copy(path.with_suffix(".copy"), path),
-    )[0] and None,
+SPARED: dict[str, Callable[[Path], object]] = {
+    "its side file removed": lambda path: os.unlink(side(path)),
+    "its side file emptied": lambda path: side(path).write_bytes(b""),
+    "garbage as side file": lambda path: side(path).write_bytes(b"\1" + os.urandom(9000)),
+    "renamed and back": rename_and_back,
+    "copied and put back": copy_and_put_back,
     "garbage appended": lambda path: overwrite(path, path.stat().st_size, os.urandom(4096)),
     "rewritten by another client": sql("VACUUM"),
     "written by another client": sql("UPDATE rows SET state = state"),
@@ -269,22 +283,10 @@ def replace_by_a_copy(path: Path) -> None:
     path.with_suffix(".copy").replace(path)
 
 
-def replace_by_a_new_one(path: Path) -> None:
-    new = path.with_suffix(".new")
-    asyncio.run(make_journal(new))
-    new.replace(path)
-
-
-async def make_journal(path: Path) -> None:
-    async with ContactClient("https://api.example.com") as client:
-        report = await client.add_or_update_many([], journal=SqliteJournal(path))
-    assert not report.outcomes
-
-
 HARMS_MEANWHILE: dict[str, tuple[Callable[[Path], object], str]] = {
-    "removed": (lambda path: path.unlink(), "moved, removed or replaced"),
+    "removed": (Path.unlink, "moved, removed or replaced"),
     "removed with its side file": (
-        lambda path: (path.unlink(), side(path).unlink()), "moved, removed or replaced",
+        remove_both, "moved, removed or replaced",
     ),
     "moved away": (move_away, "moved, removed or replaced"),
     "replaced by a copy": (replace_by_a_copy, "moved, removed or replaced"),
@@ -320,14 +322,25 @@ def test_run_stops_when_its_journal_is_harmed_under_its_hands(
     assert not doubled(sandbox)
 
 
+@pytest.mark.parametrize(
+    "harmed",
+    [
+        lambda content: content[:-40_000] + bytes(40_000),
+        lambda content: content.replace(b"succeeded", b"succeeDed"),
+    ],
+    ids=["zeroed", "changed"],
+)
 def test_rows_ahead_that_are_harmed_meanwhile_are_not_taken_for_unsent(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harmed: Callable[[bytes], bytes],
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     connect_with(monkeypatch, "cache_size = 5")  # else it reads no row twice
     items = contacts(1400)
     path = tmp_path / "run.sqlite"
 
-    async def run(*, harmed: bool) -> Exception | None:
+    async def run(harm: Callable[[bytes], bytes]) -> Exception | None:
         async with client_of(sandbox) as client:
             stream = client.stream(items, journal=SqliteJournal(path), concurrency=32)
             async with stream as outcomes:
@@ -341,8 +354,8 @@ def test_rows_ahead_that_are_harmed_meanwhile_are_not_taken_for_unsent(
                     pass
             return outcomes.stopped_by
 
-    assert asyncio.run(run(harmed=False)) is None
-    assert isinstance(asyncio.run(run(harmed=True)), JournalError)
+    assert asyncio.run(run(bytes)) is None
+    assert isinstance(asyncio.run(run(harmed)), JournalError)
     assert not doubled(sandbox)
 
 
