@@ -9,14 +9,16 @@ from yarl import URL
 _LOOPBACK: Final = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
-def check_count(name: str, value: int) -> None:
-    """Refuse anything but a whole number from 1.
+def check_count(name: str, value: int, most: int | None = None) -> None:
+    """Refuse anything but a whole number from 1, and to `most` where that is given.
 
     Raises:
         ValueError: The message names the argument and what is expected.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a whole number from 1, not {value!r}")
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if not is_count or (most is not None and value > most):
+        expected = "from 1" if most is None else f"from 1 to {most}"
+        raise ValueError(f"{name} must be a whole number {expected}, not {value!r}")
 
 
 def check_seconds(name: str, value: float) -> None:

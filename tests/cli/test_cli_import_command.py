@@ -447,3 +447,18 @@ def test_outputs_get_their_names_when_the_command_has_ended(sandbox: Sandbox, fo
         process.kill()
     assert (folder / "out.csv").read_text() == "of an earlier run"
     assert (folder / "out.partial.csv").exists()
+
+
+def test_batch_size_sends_many_rows_in_one_request(sandbox, folder):
+    (folder / "in.csv").write_text(sample(12))
+    call("import", "in.csv", "--batch-size", "5", "--results", "out.csv")
+    runs = [r for r in sandbox.ledger.requests if r.action == "batch?action=run"]
+    assert sorted(len(batch.jobs) for batch in sandbox.batches.values()) == [1, 1, 5, 5]
+    assert len(runs) == 4
+    assert set(states("out.csv").values()) == {"succeeded"}
+
+
+@pytest.mark.parametrize("size", ["0", "201"])
+def test_batch_size_is_from_1_to_200(folder, size):
+    (folder / "in.csv").write_text(sample(1))
+    call("import", "in.csv", "--batch-size", size, code=2)

@@ -19,12 +19,19 @@ def preview_of(
     """A preview of these items, as if they had been read from `source`."""
     preview = full_preview if full else short_preview
     source = source or csv_input("id,phone\n7,1\n")
-    return preview("in.csv", source, survey_of(*items), has_journal=has_journal)
+    survey = survey_of(*items)
+    return preview("in.csv", source, survey, has_journal=has_journal, in_batches=False)
 
 
-def notes_of(*items: Item, has_journal: bool = True, source: Input | None = None) -> str:
+def notes_of(
+    *items: Item,
+    has_journal: bool = True,
+    in_batches: bool = False,
+    source: Input | None = None,
+) -> str:
     source = source or csv_input("id,phone\n7,1\n")
-    return "\n".join(notes(source, survey_of(*items), has_journal=has_journal))
+    survey = survey_of(*items)
+    return "\n".join(notes(source, survey, has_journal=has_journal, in_batches=in_batches))
 
 
 def test_full_preview_shows_how_the_file_is_read_and_what_would_be_sent() -> None:
@@ -113,6 +120,13 @@ def test_further_groups_of_the_same_person_are_not_named() -> None:
     items = [a_contact(first_name=name) for name in "AABBCCDD"]
     assert "8 rows have" in notes_of(*items)
     assert "rows 2, 3; rows 4, 5; rows 6, 7 and more." in notes_of(*items)
+
+
+def test_batches_are_suggested_for_more_than_ten_thousand_rows_alone() -> None:
+    many = [an_update(phone="1")] * 10_001
+    assert "--batch-size 200" in notes_of(*many)
+    assert notes_of(*many, in_batches=True) == ""
+    assert notes_of(*many[:-1]) == ""
 
 
 def test_what_is_safe_to_run_again_is_no_note() -> None:
