@@ -3,6 +3,7 @@
 import datetime
 import functools
 import os
+import time
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
@@ -26,6 +27,7 @@ from contactsdk.journal import Account, SqliteJournal
 from contactsdk.lookups import Lookups
 from contactsdk.models import Contact, CustomFieldDefinition, Group, Item
 from contactsdk.retry import RetryPolicy, is_idempotent
+from contactsdk.settling import AnsweredIds, CallSettler, KeysInDoubt
 from contactsdk.signing import Credentials
 from contactsdk.wire import ContactFilter
 
@@ -90,6 +92,16 @@ class ContactClient:
         self._retry = retry
         self._caller = Caller(self._requester, retry)
         self._lookups = Lookups(self._requester, self._caller)
+        self._answered_ids = AnsweredIds(keeps=retry.settle_s is not None)
+        self._keys_in_doubt = KeysInDoubt()
+        self._settler = CallSettler(
+            self._lookups,
+            retry,
+            self._answered_ids,
+            self._keys_in_doubt,
+            platform_now=self._platform_now,
+            clock=lambda: self._requester.running_loop().time(),
+        )
 
     @classmethod
     def from_env(cls) -> Self:
@@ -117,7 +129,8 @@ class ContactClient:
                 is wrong.
             RateLimitedError: Not applied; too many requests.
             UnavailableError: Not applied; never sent, or declined.
-            UncertainError: It may have been applied; look before sending it again.
+            UncertainError: It may have been applied; look before sending it again. With the
+                policy's `settle_s`, it was looked for, and the message says with which result.
             TypeError: `contact` is no `Contact`.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
@@ -126,7 +139,14 @@ class ContactClient:
         content = wire.encode(contact)
         is_safe = is_idempotent(contact, self._retry)
         delivery = self._caller.delivery(deadline_s, is_idempotent=is_safe)
-        return await self._caller.call(self._contact_url, content, wire.read_id, delivery)
+        send = functools.partial(
+            self._caller.call, self._contact_url, content, wire.read_id, delivery
+        )
+        if self._retry.settle_s is not None:
+            return await self._settler.call(contact, delivery, send)
+        contact_id = await send()
+        self._answered_ids.record(contact_id)
+        return contact_id
 
     async def ping(self, *, deadline_s: float | None = None) -> datetime.datetime:
         """The platform's time, in UTC: proves that address, key and secret work.
@@ -331,6 +351,12 @@ class ContactClient:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def _platform_now(self) -> datetime.datetime:
+        """The platform's time, as far as its clock is known."""
+        return datetime.datetime.fromtimestamp(
+            time.time() + self._requester.clock_offset_s, datetime.UTC
+        )
 
     def _concurrency(self, asked: int | None) -> int:
         """How many requests of a run may be open at a time.
