@@ -19,6 +19,7 @@ from contactsdk.bulk import (
     OutcomeStream,
     Run,
     RunOptions,
+    SettlingMeans,
     collect,
     outcome_stream,
 )
@@ -292,6 +293,8 @@ class ContactClient:
             if journal is None
             else functools.partial(journal.open_run, self._account),
             is_proven=self._requester.has_succeeded,
+            ids=self._answered_ids,
+            settling=self._settling_means(),
         )
         return outcome_stream(run)
 
@@ -351,6 +354,14 @@ class ContactClient:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def _settling_means(self) -> SettlingMeans:
+        list_url = self._lookups.list_url
+        return SettlingMeans(
+            list_page=functools.partial(self._requester.attempt, list_url, read=wire.read_page),
+            keys=self._keys_in_doubt,
+            platform_now=self._platform_now,
+        )
 
     def _platform_now(self) -> datetime.datetime:
         """The platform's time, as far as its clock is known."""

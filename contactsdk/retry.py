@@ -73,7 +73,7 @@ class RetryPolicy:
         if self.settle_s is not None:
             check_seconds("settle_s", self.settle_s)
         if self.resend_unfound and self.settle_s is None:
-            raise ValueError("resend_unfound needs settle_s, the time for which a contact is sought")
+            raise ValueError("resend_unfound needs settle_s, for how long an add is looked for")
 
     def backoff_s(self, failures: int) -> float:
         """A random wait after so many failed attempts (the first is 1), in seconds."""

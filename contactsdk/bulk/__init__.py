@@ -4,6 +4,7 @@ from contactsdk.bulk.options import BulkOptions
 from contactsdk.bulk.outcomes import BulkReport, Outcome
 from contactsdk.bulk.progress import OnProgress, Progress
 from contactsdk.bulk.run import Run, RunOptions
+from contactsdk.bulk.settling import SettlingMeans
 from contactsdk.bulk.stream import OutcomeStream, collect, outcome_stream
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Progress",
     "Run",
     "RunOptions",
+    "SettlingMeans",
     "collect",
     "outcome_stream",
 ]

@@ -18,6 +18,7 @@ from contactsdk.bulk.outcomes import Outcome
 from contactsdk.bulk.progress import OnProgress, Progress, RecentRate, Reporter
 from contactsdk.bulk.reader import Reader
 from contactsdk.bulk.schedule import Job, Schedule
+from contactsdk.bulk.settling import RunClock, RunSettler, SettlingMeans
 from contactsdk.bulk.turns import Turns
 from contactsdk.bulk.waiters import Waiters
 from contactsdk.errors import (
@@ -29,8 +30,9 @@ from contactsdk.errors import (
 )
 from contactsdk.journal import JournalRow, JournalRun, State
 from contactsdk.models import Contact, Item, key_of
-from contactsdk.pacing import Pacer, RateCap
+from contactsdk.pacing import Pacer, RateCap, Turn
 from contactsdk.retry import Delivery, RetryPolicy, is_idempotent
+from contactsdk.settling import AnsweredIds
 
 MOST_WAITING_PER_WORKER: Final = 4
 """So many contacts may wait for each worker: behind their key, or for their next attempt."""
@@ -77,6 +79,8 @@ class Run:
         *,
         open_journal: Callable[[], Awaitable[JournalRun]] | None = None,
         is_proven: bool = False,
+        ids: AnsweredIds | None = None,
+        settling: SettlingMeans | None = None,
     ) -> None:
         self.options = options
         self.send = send
@@ -95,6 +99,20 @@ class Run:
         rate = options.rate_per_s
         cap = None if rate is None else RateCap(rate, clock=self.clock)
         self.turns = Turns(pacer, cap)
+        self.ids = ids or AnsweredIds(keeps=settling is not None)
+        """The ids that were answered to all calls and runs of the client."""
+        self.settler: RunSettler | None = None
+        """What looks for uncertain adds; `None` where they are not looked for."""
+        if settling is not None and options.policy.settle_s is not None:
+            self.settler = RunSettler(
+                settling,
+                options.policy,
+                self.ids,
+                self.schedule,
+                pacer,
+                times=RunClock(clock=self.clock, now=self.now),
+                wait_for_turn=self.next_turn,
+            )
         self._reader = Reader(contacts)
         self._open_journal = open_journal
         # Without a journal, an input that is at hand is read by whichever worker is free: to wake
@@ -195,19 +213,35 @@ class Run:
         else:
             self.schedule.make_ready(job)
 
-    def turn_wait(self) -> asyncio.Timeout:
-        """A timeout for who waits for a turn: it passes when the run is stopped."""
+    async def next_turn(self) -> Turn | None:
+        """A turn, once there is one; `None` when the run is stopped."""
+        if self.is_stopping:
+            return None
         wait = asyncio.timeout(None)
         self._turn_waits.add(wait)
-        return wait
-
-    def end_turn_wait(self, wait: asyncio.Timeout) -> None:
-        """The wait for the turn is over."""
-        self._turn_waits.discard(wait)
+        try:
+            async with wait:
+                return await self.turns.acquire()
+        except TimeoutError:
+            return None
+        finally:
+            self._turn_waits.discard(wait)
 
     def now(self) -> float:
         """The time by the run's clock, which stands still while the whole run is paused."""
         return self.clock() - self.pacer.paused_s
+
+    # Settling.
+
+    def note_first_attempt(self, job: Job) -> None:
+        """The first attempt of a job is about to begin."""
+        # The ids that are answered from now on may be those of other contacts.
+        job.delivery.id_floor = self.ids.highest if self.settler is None else self.ids.begin_add()
+
+    def may_be_settled(self, job: Job) -> bool:
+        """Whether a job is looked for if it ends as uncertain."""
+        is_settling = self.settler is not None and not self.is_stopping
+        return is_settling and not job.delivery.is_idempotent
 
     # Reading.
 
@@ -297,10 +331,15 @@ class Run:
     # The outcome of each item.
 
     def conclude(
-        self, job: Job, contact_id: int | None, error: ContactError | None
+        self,
+        job: Job,
+        contact_id: int | None,
+        error: ContactError | None,
+        *,
+        settled: bool = False,
     ) -> Awaitable[None] | None:
         """Record the outcome and hand it out; what is returned, if anything, is to be awaited."""
-        outcome = self._outcome(job, contact_id, error)
+        outcome = self._outcome(job, contact_id, error, settled=settled)
         if self.journal is None:
             self.finish(job, outcome)
             return None
@@ -310,7 +349,12 @@ class Run:
         """Hand out an outcome once it is on record."""
         try:
             await journal.record_outcome(
-                job.index, job.item, outcome.id, outcome.error, outcome.attempts
+                job.index,
+                job.item,
+                outcome.id,
+                outcome.error,
+                outcome.attempts,
+                settled=outcome.settled,
             )
         except JournalError as error:
             self.stop(error)
@@ -320,6 +364,13 @@ class Run:
     def finish(self, job: Job, outcome: Outcome) -> None:
         """Hand out the one outcome of an item, and let the next contact with its key be sent."""
         del self._open_jobs[job.index]
+        if outcome.id is not None:
+            self.ids.record(outcome.id)
+        if self.settler is not None:
+            if job.began_at is not None:
+                self.ids.end_add(job.delivery.id_floor)
+            if outcome.uncertain and job.search is None:
+                self.settler.keys.enter(job.key)
         if outcome.error is None:
             self._succeeded += 1
         elif outcome.uncertain:
@@ -330,10 +381,18 @@ class Run:
         if self.schedule.release(job):
             self._idle.wake()
 
-    def _outcome(self, job: Job, contact_id: int | None, error: ContactError | None) -> Outcome:
+    def _outcome(
+        self,
+        job: Job,
+        contact_id: int | None,
+        error: ContactError | None,
+        *,
+        settled: bool = False,
+    ) -> Outcome:
         contact = job.item if isinstance(job.item, Contact) else None
         elapsed_s = 0.0 if job.began_at is None else self.clock() - job.began_at
-        return Outcome(job.index, contact, contact_id, error, job.delivery.attempts, elapsed_s)
+        attempts = job.delivery.attempts
+        return Outcome(job.index, contact, contact_id, error, attempts, elapsed_s, settled)
 
     def interrupted(self, job: Job) -> ContactError:
         """The error of a contact that the run does not come to, or does not come back to."""
@@ -342,6 +401,8 @@ class Run:
             return job.item
         if not delivery.attempts and delivery.maybe_applied:
             return UncertainError("sent by an earlier run that ended before an answer came")
+        if job.search is not None and job.is_looked_for:
+            return job.search.final_error(self.now())
         if delivery.is_in_doubt:
             text = "sent, but the run was stopped before an answer came"
             return UncertainError(text, attempts=delivery.attempts)
@@ -371,8 +432,8 @@ class Run:
                 succeeded=self._succeeded,
                 failed=self._failed,
                 uncertain=self._uncertain,
-                in_flight=self.in_flight,
-                throttled=self.throttled,
+                in_flight=self.in_flight + (self.settler.in_flight if self.settler else 0),
+                throttled=self.throttled + (self.settler.throttled if self.settler else 0),
                 rate_limit_per_s=self.pacer.rate_per_s,
                 paused_s=self.pacer.paused_s - self._paused_before_s,
                 is_platform_away=self.pacer.is_open,
@@ -390,4 +451,5 @@ def _recalled(job: Job, recorded: JournalRow) -> Outcome:
         error=recorded.error,
         attempts=recorded.attempts,
         elapsed_s=0.0,
+        settled=recorded.settled,
     )

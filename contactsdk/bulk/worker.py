@@ -16,6 +16,7 @@ from contactsdk.errors import (
     RejectedError,
     SetupError,
     UnavailableError,
+    UncertainError,
 )
 from contactsdk.models import Contact
 from contactsdk.pacing import Turn
@@ -41,7 +42,7 @@ class Worker:
             if turn is None:
                 # Meanwhile another contact may become more urgent, such as a retry that is due.
                 run.put_back(job)
-                turn = await self._wait_for_turn()
+                turn = await run.next_turn()
                 if turn is None:
                     return
                 next_job = run.next_job_nowait()
@@ -51,7 +52,10 @@ class Worker:
                         await self._hand_out(next_job)
                     continue
                 job = next_job
-            await self._attempt(job, turn)
+            if job.is_looked_for:
+                await self._look_for(job, turn)
+            else:
+                await self._attempt(job, turn)
 
     async def _hand_out(self, job: Job) -> None:
         assert job.outcome is not None  # noqa: S101  # the caller looked
@@ -60,16 +64,16 @@ class Worker:
         else:
             await self._run.record(self._run.journal, job, job.outcome)
 
-    async def _wait_for_turn(self) -> Turn | None:
-        """A turn, once there is one; `None` when the run is stopped."""
-        wait = self._run.turn_wait()
-        try:
-            async with wait:
-                return await self._run.turns.acquire()
-        except TimeoutError:
-            return None
-        finally:
-            self._run.end_turn_wait(wait)
+    async def _look_for(self, job: Job, turn: Turn) -> None:
+        run = self._run
+        assert run.settler is not None  # noqa: S101  # it began the search
+        for found_job, contact_id, error in await run.settler.look(job, turn):
+            if contact_id is not None:
+                run.foreign_answers.record_success(found_job.index)
+                run.prove()
+            recording = run.conclude(found_job, contact_id, error, settled=error is None)
+            if recording is not None:
+                await recording
 
     async def _attempt(self, job: Job, turn: Turn) -> None:
         run, delivery = self._run, job.delivery
@@ -117,6 +121,7 @@ class Worker:
         assert isinstance(job.item, Contact)  # noqa: S101  # others are not sent
         job.content = wire.encode(job.item)
         job.began_at = run.clock()
+        run.note_first_attempt(job)
         job.delivery.started_at = now = run.now()
         deadline_s = run.options.policy.deadline_s
         job.delivery.deadline = None if deadline_s is None else now + deadline_s
@@ -141,6 +146,12 @@ class Worker:
                 run.stop(stopping)
         if run.stopped_by is None or run.stopped_by not in (final, final.__cause__):
             _drop_frames(final)
+        if isinstance(final, UncertainError) and run.may_be_settled(job):
+            assert run.settler is not None  # noqa: S101  # it may be settled
+            unsettled = run.settler.begin(job, final)
+            if unsettled is None:
+                return None
+            final = unsettled
         return run.conclude(job, None, final)
 
     def _decide(self, job: Job, error: ContactError, is_free: bool) -> Retry | Fail:

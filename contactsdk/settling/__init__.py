@@ -11,9 +11,10 @@ from contactsdk.settling.search import (
     is_refused,
     judge,
 )
-from contactsdk.settling.single import CallSettler
+from contactsdk.settling.single import MOST_PAGES, CallSettler
 
 __all__ = [
+    "MOST_PAGES",
     "Ambiguous",
     "AnsweredIds",
     "CallSettler",

@@ -116,7 +116,7 @@ class Search:
     _looks: int = field(default=0, init=False)
     _verdict: Verdict | None = field(default=None, init=False)
     _candidate: int | None = field(default=None, init=False)
-    _failure: Exception | None = field(default=None, init=False)
+    _failure: str | None = field(default=None, init=False)
 
     @property
     def since(self) -> datetime.datetime:
@@ -149,7 +149,7 @@ class Search:
     def note_failure(self, failure: Exception) -> None:
         """A look failed, which says nothing about the contact."""
         self._looks += 1
-        self._failure = failure
+        self._failure = str(failure)  # not the error, which would keep all that the look held
 
     @property
     def is_unfound(self) -> bool:

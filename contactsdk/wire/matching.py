@@ -1,11 +1,12 @@
 """Whether a contact of a list is the one that was looked for."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from contactsdk.models import Contact
 from contactsdk.wire.contact import contact_to_json
-from contactsdk.wire.equality import same_email, same_phone, same_value
+from contactsdk.wire.equality import folded, same_email, same_phone, same_value
 from contactsdk.wire.lookups import ContactFilter, ListedContact
 from contactsdk.wire.values import whole_number
 
@@ -47,6 +48,25 @@ def matches(contact: Contact, listed: ListedContact) -> bool:
         for name, value in contact_to_json(contact).items()
         if name in listed.shown
     )
+
+
+class ListedByEmail:
+    """A list of contacts in which the namesakes of a contact are found without comparing all."""
+
+    def __init__(self, listed: Iterable[ListedContact]) -> None:
+        self._by_email: defaultdict[str, list[ListedContact]] = defaultdict(list)
+        self._without: list[ListedContact] = []
+        for one in listed:
+            email = one.shown.get("email")
+            if isinstance(email, str):
+                self._by_email[folded(email)].append(one)
+            else:
+                self._without.append(one)
+
+    def like(self, contact: Contact) -> Iterator[ListedContact]:
+        """Those that have the email of this contact, or show none."""
+        yield from self._by_email.get(folded(contact.email or ""), ())
+        yield from self._without
 
 
 def _same_field(name: str, sent: Any, shown: Any) -> bool:
