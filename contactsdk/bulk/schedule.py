@@ -39,6 +39,11 @@ class Job:
         """Whether it is looked for next, and not sent."""
         return self.search is not None and self.search.is_active
 
+    @property
+    def is_listable(self) -> bool:
+        """Whether it is looked for next, and a list that others are in too is good enough."""
+        return self.search is not None and self.search.is_active and not self.search.needs_filter
+
 
 class Schedule:
     """A keyed queue, and a heap of contacts that wait for their next attempt.
@@ -106,13 +111,13 @@ class Schedule:
         return self._ready.popleft() if self._ready else None
 
     def take_searches(self, now: float) -> list[Job]:
-        """All that are due to be looked for, the longest due first."""
+        """All that are due to be looked for and can be found in one list, the longest due first."""
         due = []
         while self._due and self._due[0][0] <= now:
             due.append(heapq.heappop(self._due))
-        searches = [job for _, _, job in due if job.is_looked_for]
+        searches = [job for _, _, job in due if job.is_listable]
         for entry in due:
-            if not entry[2].is_looked_for:
+            if not entry[2].is_listable:
                 heapq.heappush(self._due, entry)
         self.waiting -= len(searches)
         return searches

@@ -123,7 +123,7 @@ class RunSettler:
     async def look(self, job: Job, turn: Turn) -> list[Ended]:
         """Look for a contact, or for all that are due, and say which of them have ended."""
         now = self._times.clock()
-        jobs = [job, *self._schedule.take_searches(now)]
+        jobs = [job, *(self._schedule.take_searches(now) if job.is_listable else ())]
         if self._refusal is not None:
             self._pacer.abandon(turn)
             return self._after_failure(jobs, self._refusal)
@@ -143,6 +143,10 @@ class RunSettler:
                 return []
             return self._after_failure(jobs, error)
         found = ListedByEmail(listed)
+        if is_listed:
+            unclear = [job for job in jobs if _needs_filter(job, found)]
+            self._put_back(unclear)
+            jobs = [job for job in jobs if job not in unclear]
         return self._next_of((job, self._judged(job, found.like(_contact(job)))) for job in jobs)
 
     async def _read(self, jobs: list[Job], turn: Turn) -> list[ListedContact]:
@@ -260,6 +264,18 @@ class RunSettler:
             began_at=self._times.now(),
             ends_at=ends_at,
         )
+
+
+def _needs_filter(job: Job, found: ListedByEmail) -> bool:
+    """Whether the list does not show whether a contact is the one that its filter would find."""
+    contact, search = _contact(job), job.search
+    assert search is not None  # noqa: S101  # it is looked for
+    search.needs_filter = not all(
+        wire.shows_all(search.filter, listed)
+        for listed in found.like(contact)
+        if wire.matches(contact, listed)
+    )
+    return search.needs_filter
 
 
 def _contact(job: Job) -> Contact:

@@ -23,8 +23,6 @@ class AnsweredIds:
     def __init__(self, *, keeps: bool) -> None:
         self.highest = 0
         """The highest id that was ever answered; 0 for none."""
-        self.count = 0
-        """How many answers with an id there were."""
         self._keeps = keeps
         self._kept: set[int] = set()
         self._keeps_at_most = _MANY
@@ -33,7 +31,6 @@ class AnsweredIds:
 
     def record(self, contact_id: int) -> None:
         """This id was answered, or a contact was settled with it."""
-        self.count += 1
         if contact_id > self.highest:
             self.highest = contact_id
         if self._keeps:

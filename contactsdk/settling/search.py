@@ -113,6 +113,8 @@ class Search:
     """When the last look is due."""
     is_active: bool = True
     """Whether it is being looked for; otherwise it is being sent again."""
+    needs_filter: bool = False
+    """Whether only the platform's own filter tells it from others: lists do not show enough."""
     _looks: int = field(default=0, init=False)
     _verdict: Verdict | None = field(default=None, init=False)
     _candidate: int | None = field(default=None, init=False)
