@@ -25,8 +25,8 @@ from contactsdk.settling import (
 )
 from contactsdk.wire import ContactFilter, ContactPage, ListedByEmail, ListedContact
 
-_LOOK_S: Final = 10.0
-_TRIES: Final = 3
+_LOOK_S: Final = 5.0
+_TRIES: Final = 2
 _MOST_BY_THEMSELVES: Final = 2
 _TICK_S: Final = 1.0
 _WITHOUT_LISTS_S: Final = 60.0
@@ -107,12 +107,11 @@ class RunSettler:
     def begin(self, job: Job, error: UncertainError) -> UncertainError | None:
         """Have an uncertain add looked for; its final error if it is not looked for."""
         now, deadline = self._times.now(), job.delivery.deadline
-        ends_at = now + self._settle_s
-        if deadline is not None:
-            ends_at = min(ends_at, deadline)
+        deadline = math.inf if deadline is None else deadline
+        ends_at = min(now + self._settle_s, deadline)
         if job.search is None:
             self.keys.enter(job.key)
-            job.search = self._search(job, error, ends_at)
+            job.search = self._search(job, error, ends_at, deadline)
         else:
             job.search.resume(error, now, ends_at)
         if self._refusal is not None:
@@ -127,6 +126,9 @@ class RunSettler:
         if self._refusal is not None:
             self._pacer.abandon(turn)
             return self._after_failure(jobs, self._refusal)
+        for due_job in jobs:
+            assert due_job.search is not None  # noqa: S101  # it is looked for
+            due_job.search.begin_look(self._times.now())
         # A list has a page at least, and its contacts have to be found twice.
         is_listed = len(jobs) > _MOST_BY_THEMSELVES and now >= self._lists_again_at
         if not is_listed:
@@ -208,7 +210,7 @@ class RunSettler:
         is_ruled_out = functools.partial(self._ids.rules_out, floor=job.delivery.id_floor)
         is_shared = self.keys.is_shared(job.key)
         verdict = judge(job.search.contact, listed, is_ruled_out, is_key_shared=is_shared)
-        return job.search.note(verdict)
+        return job.search.note(verdict, self._times.now())
 
     def _after_failure(self, jobs: list[Job], failure: Exception) -> list[Ended]:
         for job in jobs:
@@ -253,7 +255,7 @@ class RunSettler:
         for job in jobs:
             self._schedule.retry_at(job, now)
 
-    def _search(self, job: Job, error: UncertainError, ends_at: float) -> Search:
+    def _search(self, job: Job, error: UncertainError, ends_at: float, deadline: float) -> Search:
         # By the event loop's clock, since the platform's goes on while a run is paused.
         began_at, clock = job.began_at, self._times.clock()
         elapsed_s = 0.0 if began_at is None else clock - began_at
@@ -263,6 +265,7 @@ class RunSettler:
             sent_at=self._means.platform_now() - datetime.timedelta(seconds=elapsed_s),
             began_at=self._times.now(),
             ends_at=ends_at,
+            deadline=deadline,
         )
 
 

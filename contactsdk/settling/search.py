@@ -1,6 +1,7 @@
 """The search for one uncertain contact: when to look, and what is known after each look. Pure."""
 
 import datetime
+import math
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
@@ -110,12 +111,15 @@ class Search:
     began_at: float
     """When it became uncertain."""
     ends_at: float
-    """When the last look is due."""
+    """When the last look is due; a contact that it finds for the first time is looked for again."""
+    deadline: float = math.inf
+    """When the last look has to be begun even then."""
     is_active: bool = True
     """Whether it is being looked for; otherwise it is being sent again."""
     needs_filter: bool = False
     """Whether only the platform's own filter tells it from others: lists do not show enough."""
     _looks: int = field(default=0, init=False)
+    _due: float = field(default=math.inf, init=False)
     _verdict: Verdict | None = field(default=None, init=False)
     _candidate: int | None = field(default=None, init=False)
     _failure: str | None = field(default=None, init=False)
@@ -134,19 +138,34 @@ class Search:
         """When to look next; `None` if that is known which can be known, or the time is over."""
         if isinstance(self._verdict, Several | Ambiguous) or now > self.ends_at - _A_MOMENT_S:
             return None
-        # Not more than half of the time, so that a contact can be found twice.
-        wait_s = min(FIRST_WAIT_S, (self.ends_at - self.began_at) / 2)
+        wait_s = self._first_wait_s
         wait_s = min(_MOST_WAIT_S, wait_s * _GROWTH ** max(0, self._looks - 1))
         due = now + wait_s
-        return due if self.ends_at - due >= min(_LEAST_WAIT_S, wait_s) else self.ends_at
+        is_near_the_end = self.ends_at - due < min(_LEAST_WAIT_S, wait_s)
+        self._due = self.ends_at if is_near_the_end else due
+        return self._due
 
-    def note(self, verdict: Verdict) -> int | None:
+    def begin_look(self, now: float) -> None:
+        """A look begins; that it begins late, since nothing was free for it, costs no time."""
+        self.ends_at = min(self.ends_at + max(0.0, now - self._due), self.deadline)
+        self._due = now
+
+    @property
+    def _first_wait_s(self) -> float:
+        # Not more than half of the time, so that a contact can be found twice.
+        return min(FIRST_WAIT_S, (self.ends_at - self.began_at) / 2)
+
+    def note(self, verdict: Verdict, now: float) -> int | None:
         """A look had this result; the id if the contact is found with that."""
         self._looks += 1
         self._verdict, self._failure = verdict, None
         before = self._candidate
         self._candidate = verdict.contact_id if isinstance(verdict, Found) else None
-        return self._candidate if self._candidate == before else None
+        if self._candidate == before:
+            return self._candidate
+        if self._candidate is not None:
+            self.ends_at = min(max(self.ends_at, now + self._first_wait_s), self.deadline)
+        return None
 
     def note_failure(self, failure: Exception) -> None:
         """A look failed, which says nothing about the contact."""

@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import functools
+import math
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -108,7 +109,7 @@ class CallSettler:
                 functools.partial(self._ids.rules_out, floor=delivery.id_floor),
                 is_key_shared=self._keys.is_shared(key_of(search.contact)),
             )
-            contact_id = search.note(verdict)
+            contact_id = search.note(verdict, self._clock())
             if contact_id is not None:
                 return contact_id
         return None
@@ -121,16 +122,20 @@ class CallSettler:
             sent_at=self._platform_now() - datetime.timedelta(seconds=now - delivery.started_at),
             began_at=now,
             ends_at=self._end(delivery, now),
+            deadline=_last_look_at(delivery),
         )
 
     def _end(self, delivery: Delivery, now: float) -> float:
         assert self._policy.settle_s is not None  # noqa: S101  # made for a policy that settles
-        end = now + self._policy.settle_s
-        if delivery.deadline is None:
-            return end
-        return min(end, delivery.deadline - _TIME_FOR_THE_LAST_LOOK_S)
+        return min(now + self._policy.settle_s, _last_look_at(delivery))
 
     def _time_for_a_look(self, delivery: Delivery) -> float:
         if delivery.deadline is None:
             return _LOOK_S
         return max(_TIME_FOR_THE_LAST_LOOK_S / 2, min(_LOOK_S, delivery.deadline - self._clock()))
+
+
+def _last_look_at(delivery: Delivery) -> float:
+    """When a look may be begun at the latest."""
+    deadline = delivery.deadline
+    return math.inf if deadline is None else deadline - _TIME_FOR_THE_LAST_LOOK_S
