@@ -36,7 +36,8 @@ from contactsdk.transport import (
     is_mocked,
     make_session,
     may_try_another,
-    middlewares_for,
+    needs_telling,
+    telling_of_connection,
     transport_error,
 )
 
@@ -102,6 +103,7 @@ class Requester:
         self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout_s)
         self._session = session
         self._owns_session = session is None
+        self._needs_telling = needs_telling(own_session=session is None)
         self._keepalive_s = keepalive_s
         self._trace_configs = list(trace_configs)
         self.max_connections = (
@@ -112,7 +114,6 @@ class Requester:
         self._limiter = Limiter(self.max_connections or sys.maxsize)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadlines: Deadlines  # made for the loop
-        self._unsent: set[Deadline] = set()  # of attempts that have sent nothing so far
         self._is_closed = False
 
     @property
@@ -166,15 +167,22 @@ class Requester:
         """
         self.running_loop()
         session = self._open()
-        end = Deadline(self._deadlines, math.inf if deadline is None else deadline)
-        bodies: list[Body] = []  # one for each connection that was tried
-        self._unsent.add(end)
+        at = math.inf if deadline is None else deadline
+        end = Deadline(self._deadlines, at, self._timeout_s)
+        bodies: list[Body] = []  # one for each connection that is tried
         try:
             with end:
                 if not self._limiter.acquire_nowait():
                     await self._limiter.acquire()
                 try:
-                    answer = await self._exchange(session, url, content, bodies, end, before_send)
+                    while True:
+                        bodies.append(Body(content, end.start_timeout, before_send))
+                        try:
+                            answer = await self._post(session, url, bodies[-1])
+                            break
+                        except Exception as exc:
+                            if not may_try_another(exc, bodies):
+                                raise
                 finally:
                     self._limiter.release()
         except asyncio.CancelledError as exc:
@@ -190,8 +198,6 @@ class Requester:
             if bodies and bodies[-1].refused_by is not None:
                 raise bodies[-1].refused_by from None  # aiohttp may have made another of it
             raise self._error(exc, session, bodies, end) from exc
-        finally:
-            self._unsent.discard(end)
         result = self._read(read, *answer)
         self.has_succeeded = True
         return result
@@ -206,40 +212,10 @@ class Requester:
         """
         if self._loop is not None:
             self.running_loop()
+            self._deadlines.end_unsent("the client was closed")
         self._is_closed = True
-        for end in tuple(self._unsent):
-            end.end("the client was closed")
         if self._owns_session and self._session is not None:
             await self._session.close()
-
-    async def _exchange(
-        self,
-        session: aiohttp.ClientSession,
-        url: URL,
-        content: bytes,
-        bodies: list[Body],
-        end: Deadline,
-        before_send: Callable[[], object] | None,
-    ) -> _Answer:
-        """Send the content once, on the first connection that can be used."""
-
-        # Functions: what mocks sessions may copy a body deeply, but no function.
-        def start_timeout() -> None:
-            end.start_timeout(self._timeout_s)
-
-        def note_sending() -> None:
-            if before_send is not None:
-                before_send()
-            self._unsent.discard(end)
-
-        while True:
-            body = Body(content, start_timeout=start_timeout, before_send=note_sending)
-            bodies.append(body)
-            try:
-                return await self._post(session, url, body)
-            except Exception as exc:
-                if not may_try_another(exc, bodies):
-                    raise
 
     async def _post(self, session: aiohttp.ClientSession, url: URL, body: Body) -> _Answer:
         response = await session.post(
@@ -252,7 +228,7 @@ class Requester:
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=True,
-            middlewares=middlewares_for(body, own_session=self._owns_session),
+            middlewares=(telling_of_connection(body),) if self._needs_telling else (),
         )
         if body.sent is False:
             body.seal()

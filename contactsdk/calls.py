@@ -97,7 +97,13 @@ class Caller:
         if turn is None:
             turn = await pacer.acquire_within(self._patience_s(delivery))
         try:
-            result = await self._requester.attempt(url, content, read, deadline=delivery.deadline)
+            result = await self._requester.attempt(
+                url,
+                content,
+                read,
+                deadline=delivery.deadline,
+                before_send=delivery.hand_over,
+            )
         except ContactError as error:
             if delivery.deadline is not None and self._now() >= delivery.deadline:
                 pacer.abandon(turn)  # its own deadline was short, which says nothing of others

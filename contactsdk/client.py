@@ -1,5 +1,6 @@
 """The public methods of the SDK."""
 
+import asyncio
 import datetime
 import functools
 import os
@@ -27,7 +28,7 @@ from contactsdk.calls import Caller
 from contactsdk.journal import Account, SqliteJournal
 from contactsdk.lookups import Lookups
 from contactsdk.models import Contact, CustomFieldDefinition, Group, Item
-from contactsdk.retry import RetryPolicy, is_idempotent
+from contactsdk.retry import RetryPolicy, cancelled_error, is_idempotent
 from contactsdk.settling import AnsweredIds, CallSettler, KeysInDoubt
 from contactsdk.signing import Credentials
 from contactsdk.wire import ContactFilter
@@ -143,9 +144,13 @@ class ContactClient:
         send = functools.partial(
             self._caller.call, self._contact_url, content, wire.read_id, delivery
         )
-        if self._retry.settle_s is not None:
-            return await self._settler.call(contact, delivery, send)
-        contact_id = await send()
+        try:
+            if self._retry.settle_s is not None:
+                return await self._settler.call(contact, delivery, send)
+            contact_id = await send()
+        except asyncio.CancelledError as cancellation:
+            # Whoever catches it, or the TimeoutError made of it, learns what is known.
+            raise cancellation from cancelled_error(delivery)
         self._answered_ids.record(contact_id)
         return contact_id
 

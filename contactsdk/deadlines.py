@@ -38,6 +38,13 @@ class Deadlines:
         """What it was for is over."""
         self._running.discard(deadline)
 
+    def end_unsent(self, why: str) -> None:
+        """End what has sent nothing so far."""
+        for deadline in tuple(self._running):
+            if not deadline.may_have_sent:
+                self._running.discard(deadline)
+                deadline.end(why)
+
     def _set_timer(self, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -50,7 +57,7 @@ class Deadlines:
         # By the timer's own time: the loop's may be a rounding short of it.
         now = max(self._timer_at, self.loop.time())
         for deadline in [running for running in self._running if running.ends_at <= now]:
-            if now - deadline.ends_at > _LATE_S and deadline.may_have_grace:
+            if deadline.may_have_grace and now - deadline.ends_at > _LATE_S:
                 deadline.grant_grace(now + _GRACE_S)
             else:
                 self._running.discard(deadline)
@@ -61,43 +68,66 @@ class Deadlines:
 class Deadline:
     """What `asyncio.timeout_at` does for the task that enters it, with the timer of all.
 
-    `at` is by the clock of the event loop, `inf` for no end. Leaving it raises `TimeoutError` if it
-    has `ended` what it is for, but never instead of a cancellation from outside.
+    Leaving it raises `TimeoutError` if it has ended what it is for, but never instead of a
+    cancellation from outside.
+
+    Args:
+        at: By the clock of the event loop, `inf` for no end.
+        timeout_s: How long it may take from `start_timeout` on.
     """
+
+    at: float
+    """When it passes, by the clock of the event loop."""
+
+    ends_at: float
+    """When it ends what it is for: in a grace, that is later than `at`."""
+
+    ended: str | None
+    """Why it has ended what it is for."""
+
+    may_have_sent: bool
+    """The timeout has started, so something was sent, or is about to be."""
+
+    may_have_grace: bool
+    """An answer may have come, and there was no grace so far."""
 
     __slots__ = (
         "_all",
         "_cancelling",
         "_is_task_cancelled",
         "_task",
+        "_timeout_s",
         "at",
         "ended",
         "ends_at",
         "may_have_grace",
+        "may_have_sent",
     )
 
-    def __init__(self, all_: Deadlines, at: float) -> None:
-        self.at = at
-        self.ends_at = at  # later than `at` in a grace
-        self.ended: str | None = None  # why
-        self.may_have_grace = False
+    def __init__(self, all_: Deadlines, at: float, timeout_s: float) -> None:
+        self.at = self.ends_at = at
+        self.ended = None
+        self.may_have_sent = self.may_have_grace = False
+        self._timeout_s = timeout_s
         self._is_task_cancelled = False
         self._all = all_
 
-    def start_timeout(self, timeout_s: float) -> None:
-        """Something is about to be sent: let it pass in so many seconds, if that is earlier.
+    def start_timeout(self) -> None:
+        """Something is about to be sent: begin the timeout, if it has not begun.
 
         Raises:
-            RuntimeError: It has passed, so nothing may be sent any more.
+            RuntimeError: The deadline has passed, so nothing may be sent any more.
         """
         now = self._all.loop.time()
         if self.ended is None and now >= self.at:
             self.ended = TIMED_OUT  # the timer is late, since the loop was busy
         if self.ended is not None:
             raise RuntimeError("the deadline has passed")
-        self.may_have_grace = True
-        if now + timeout_s < self.at:
-            self.at = self.ends_at = now + timeout_s
+        if self.may_have_sent:
+            return
+        self.may_have_sent = self.may_have_grace = True
+        if now + self._timeout_s < self.at:
+            self.at = self.ends_at = now + self._timeout_s
             self._all.watch(self)
 
     def grant_grace(self, until: float) -> None:

@@ -138,8 +138,9 @@ class Delivery:
     """How many requests were made."""
     free_attempts: int = 0
     """How many of them do not count against the policy: they failed for what concerns all calls."""
-    throttled_in_a_row: int = 0
-    """How many of the last attempts were throttled, without another result between them."""
+    held_back_in_a_row: int = 0
+    """How many of the last attempts were throttled or asked to wait, with no other result between.
+    """
     stale_dates: int = 0
     """How many attempts were refused for their date."""
     id_floor: int = 0
@@ -162,9 +163,8 @@ class Delivery:
         is_stale = isinstance(error, StaleDateError)
         self.stale_dates += is_stale
         self.free_attempts += is_free or is_stale
-        self.throttled_in_a_row = (
-            self.throttled_in_a_row + 1 if isinstance(error, RateLimitedError) else 0
-        )
+        is_held_back = isinstance(error, RateLimitedError) or bool(error.retry_after_s)
+        self.held_back_in_a_row = self.held_back_in_a_row + 1 if is_held_back else 0
 
     def may_be_resent(self, policy: RetryPolicy, now: float) -> bool:
         """Whether attempts and time are left to send an add again that was not found."""
@@ -214,8 +214,8 @@ def decide(
     """What follows an attempt that ended with `error` and was recorded in `delivery`.
 
     `now` is by the clock of the delivery. `is_free` says that the attempt failed for what concerns
-    the whole bulk run, such as a throttle or an outage: the policy's attempts are not counted then,
-    and the delivery ends only once it has lasted for `patience_s` seconds.
+    the whole bulk run, such as a throttle or an outage: neither the policy's attempts nor its
+    deadline count then, and the delivery ends only once it has lasted for `patience_s` seconds.
     """
     if isinstance(error, StaleDateError):
         if delivery.stale_dates == 1:
@@ -231,19 +231,20 @@ def decide(
         is_over = now + asked_s - delivery.started_at >= patience_s
         wait_s = wait_s if is_throttled or asked_s else 0.0  # in an outage the pacer waits
     else:
+        is_late = delivery.deadline is not None and now + wait_s >= delivery.deadline
+        is_too_long = asked_s > policy.max_wait_s
         failures = delivery.attempts - delivery.free_attempts
-        is_over = policy.is_exhausted(failures) or asked_s > policy.max_wait_s
-    is_late = delivery.deadline is not None and now + wait_s >= delivery.deadline
+        is_over = policy.is_exhausted(failures) or is_too_long or is_late
     # To wait as long as the platform asks is no retry storm.
     costs_budget = not is_free and not is_throttled
-    if is_over or is_late or (costs_budget and is_budget_empty):
+    if is_over or (costs_budget and is_budget_empty):
         return Fail(final_error(error, delivery))
     return Retry(wait_s, costs_budget)
 
 
 def _failures(delivery: Delivery, *, is_free: bool) -> int:
     if is_free:
-        return max(1, delivery.throttled_in_a_row)
+        return max(1, delivery.held_back_in_a_row)
     return delivery.attempts - delivery.free_attempts
 
 
@@ -268,6 +269,13 @@ def final_error(last: ContactError, delivery: Delivery) -> ContactError:
         return last
     message = f"an earlier attempt may have been applied; the last one was not: {last.message}"
     return converted(last, UncertainError, message)
+
+
+def cancelled_error(delivery: Delivery) -> ContactError:
+    """What is known of a call that was cancelled, as the cause of its cancellation."""
+    kind = UncertainError if delivery.is_in_doubt else UnavailableError
+    what = "it may have been applied" if delivery.is_in_doubt else "not applied"
+    return kind(f"{what}: the call was cancelled", attempts=delivery.attempts)
 
 
 def describe(retry: Retry, error: ContactError, delivery: Delivery, policy: RetryPolicy) -> str:

@@ -37,7 +37,7 @@ class Script:
     def running_loop(self) -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
 
-    async def attempt(self, *_: Any, deadline: float | None = None) -> int:
+    async def attempt(self, *_: Any, **__: Any) -> int:
         self.sent_at.append(now())
         await asyncio.sleep(self.latency_s)
         if len(self.sent_at) <= len(self.errors):

@@ -23,7 +23,7 @@ async def test_late_one_ends_with_a_timeout() -> None:
     loop = asyncio.get_running_loop()
     with (
         pytest.raises(TimeoutError),
-        Deadline(deadlines_here(), loop.time() + SOON_S) as deadline,
+        Deadline(deadlines_here(), loop.time() + SOON_S, 30) as deadline,
     ):
         await forever()
 
@@ -35,9 +35,9 @@ async def test_late_one_ends_with_a_timeout() -> None:
 
 async def test_one_that_ends_in_time_is_left_alone() -> None:
     loop, deadlines = asyncio.get_running_loop(), deadlines_here()
-    with Deadline(deadlines, loop.time() + SOON_S) as deadline:
+    with Deadline(deadlines, loop.time() + SOON_S, 30) as deadline:
         await asyncio.sleep(0)
-    with Deadline(deadlines, math.inf):
+    with Deadline(deadlines, math.inf, 30):
         await asyncio.sleep(2 * SOON_S)
 
     assert deadline.ended is None
@@ -49,7 +49,7 @@ async def test_each_of_many_passes_at_its_own_time() -> None:
     ended: list[int] = []
 
     async def wait(number: int) -> None:
-        with pytest.raises(TimeoutError), Deadline(deadlines, started + number * SOON_S):
+        with pytest.raises(TimeoutError), Deadline(deadlines, started + number * SOON_S, 30):
             await forever()
         ended.append(number)
         assert loop.time() >= started + number * SOON_S - 0.001  # the resolution of the clock
@@ -62,11 +62,11 @@ async def test_each_of_many_passes_at_its_own_time() -> None:
 async def test_timeout_that_starts_makes_it_pass_earlier_and_never_later() -> None:
     with (
         pytest.raises(TimeoutError),
-        Deadline(deadlines_here(), math.inf) as deadline,
+        Deadline(deadlines_here(), math.inf, SOON_S) as deadline,
     ):
-        deadline.start_timeout(SOON_S)
+        deadline.start_timeout()
         at = deadline.at
-        deadline.start_timeout(3600)
+        deadline.start_timeout()
         assert deadline.at == at
         await forever()
 
@@ -75,20 +75,20 @@ async def test_no_timeout_starts_after_it_has_passed() -> None:
     loop = asyncio.get_running_loop()
     with (
         pytest.raises(TimeoutError),
-        Deadline(deadlines_here(), loop.time()) as deadline,
+        Deadline(deadlines_here(), loop.time(), 30) as deadline,
     ):
         try:
             await forever()
         finally:
             with pytest.raises(RuntimeError, match="has passed"):
-                deadline.start_timeout(0)
+                deadline.start_timeout()
 
 
 async def test_other_errors_come_through_a_passed_one() -> None:
     loop = asyncio.get_running_loop()
     with (
         pytest.raises(ValueError, match="mine"),
-        Deadline(deadlines_here(), loop.time()),
+        Deadline(deadlines_here(), loop.time(), 30),
     ):
         try:
             await forever()
@@ -102,7 +102,7 @@ async def test_cancellation_from_outside_is_never_a_timeout(in_the_same_tick: bo
     at = loop.time() + (0.0 if in_the_same_tick else 3600.0)
 
     async def work() -> None:
-        with Deadline(deadlines, at):
+        with Deadline(deadlines, at, 30):
             await forever()
 
     task = asyncio.create_task(work())
@@ -117,8 +117,8 @@ async def test_cancellation_from_outside_is_never_a_timeout(in_the_same_tick: bo
 
 async def test_one_that_a_busy_loop_has_not_noticed_has_passed_all_the_same() -> None:
     loop = asyncio.get_running_loop()
-    with Deadline(deadlines_here(), loop.time()) as deadline, pytest.raises(RuntimeError):
-        deadline.start_timeout(30.0)
+    with Deadline(deadlines_here(), loop.time(), 30) as deadline, pytest.raises(RuntimeError):
+        deadline.start_timeout()
 
     assert deadline.ended == "timed out"
     task = asyncio.current_task()
@@ -155,10 +155,10 @@ class TestLateTimer:
         """A deadline that passed so long ago, and whose timer is due."""
         loop = asyncio.get_running_loop()
         assert isinstance(loop, SkippingLoop)
-        deadline = Deadline(Deadlines(loop), loop.time() + 60)
+        deadline = Deadline(Deadlines(loop), loop.time() + 60, 30)
         deadline.__enter__()
         if is_sent:
-            deadline.start_timeout(30)
+            deadline.start_timeout()
             loop.skip(30 + seconds)
         else:
             loop.skip(60 + seconds)
@@ -192,7 +192,7 @@ class TestLateTimer:
             deadline, _ = self.late_by(5)
             await turn()
             with pytest.raises(RuntimeError, match="has passed"):
-                deadline.start_timeout(30)
+                deadline.start_timeout()
 
         runner.run(run())
 

@@ -40,6 +40,7 @@ NOT_APPLIED_THEN_SENT_AGAIN = Expected(None, requests=2, writes=1)
 # What the platform did -> what follows for an add, and for what is safe to repeat.
 TABLE = {
     FaultKind.THROTTLED: (NOT_APPLIED_THEN_SENT_AGAIN, NOT_APPLIED_THEN_SENT_AGAIN),
+    FaultKind.RACED: (NOT_APPLIED_THEN_SENT_AGAIN, NOT_APPLIED_THEN_SENT_AGAIN),
     FaultKind.UNAVAILABLE: (NOT_APPLIED_THEN_SENT_AGAIN, NOT_APPLIED_THEN_SENT_AGAIN),
     FaultKind.ERROR_BEFORE_WRITE: (Expected(UncertainError, 1, 0), Expected(None, 2, 1)),
     FaultKind.ERROR_AFTER_WRITE: (Expected(UncertainError, 1, 1), Expected(None, 2, 2)),
@@ -186,7 +187,7 @@ async def test_stale_date_costs_no_attempt_and_the_offset_is_kept(
     await client.add_or_update(ADD)
     await client.add_or_update(ADD)
 
-    assert [request.error_code for request in sandbox.ledger.requests] == [400, None, None]
+    assert [request.error_code for request in sandbox.ledger.requests] == [401, None, None]
 
 
 async def test_stale_date_twice_in_a_call_is_an_authentication_error(

@@ -30,7 +30,7 @@ from contactsdk.errors import (
 )
 from contactsdk.journal import JournalRow, JournalRun, State
 from contactsdk.models import Contact, Item, key_of
-from contactsdk.pacing import Pacer, RateCap, Turn
+from contactsdk.pacing import BreakerState, Pacer, RateCap, Turn
 from contactsdk.retry import Delivery, RetryPolicy, is_idempotent
 from contactsdk.settling import AnsweredIds
 
@@ -436,7 +436,7 @@ class Run:
                 throttled=self.throttled + (self.settler.throttled if self.settler else 0),
                 rate_limit_per_s=self.pacer.rate_per_s,
                 paused_s=self.pacer.paused_s - self._paused_before_s,
-                is_platform_away=self.pacer.is_open,
+                is_platform_away=self.pacer.breaker_state is not BreakerState.CLOSED,
                 rate_per_s=self._recent.per_s(now, done),
                 elapsed_s=now - self._started_at,
             )

@@ -122,9 +122,14 @@ class Worker:
         job.content = wire.encode(job.item)
         job.began_at = run.clock()
         run.note_first_attempt(job)
-        job.delivery.started_at = now = run.now()
-        deadline_s = run.options.policy.deadline_s
-        job.delivery.deadline = None if deadline_s is None else now + deadline_s
+        job.delivery.started_at = run.now()
+        self._start_deadline(job)
+
+    def _start_deadline(self, job: Job, wait_s: float = 0.0) -> None:
+        """Begin the contact's own time, in which waits and attempts count, after this wait."""
+        deadline_s = self._run.options.policy.deadline_s
+        if deadline_s is not None:
+            job.delivery.deadline = self._run.now() + wait_s + deadline_s
 
     def _after_failure(self, job: Job, turn: Turn, error: ContactError) -> Awaitable[None] | None:
         """Record what the error says about the platform, and decide what follows."""
@@ -136,6 +141,9 @@ class Worker:
             if run.journal is not None and not delivery.maybe_applied:
                 run.journal.withdraw(job.index, job.item)
             _logger.info("%s", describe(decision, error, delivery, run.options.policy))
+            if is_free:
+                # What concerns all contacts is no part of the time that this one has.
+                self._start_deadline(job, decision.wait_s)
             run.retry_later(job, decision.wait_s)
             return None
         final = decision.error if isinstance(decision, Fail) else run.interrupted(job)
@@ -178,7 +186,8 @@ class Worker:
         if delivery.deadline is not None and run.now() >= delivery.deadline:
             run.pacer.abandon(turn)  # cut short by its own deadline, which says nothing of others
             return False
-        in_a_row = delivery.throttled_in_a_row + 1 if is_throttled else 0
+        is_held_back = is_throttled or error.retry_after_s
+        in_a_row = delivery.held_back_in_a_row + 1 if is_held_back else 0
         is_free = run.pacer.record_result(turn, error, in_a_row=in_a_row)
         give_up_s = run.options.give_up_s
         blocked_since = run.pacer.blocked_since

@@ -1,100 +1,181 @@
-"""What a column of CSV holds, and the value of a field that a cell of it is."""
+"""What the text of a cell is as the value of a field.
 
-import difflib
+A reader takes the text of a cell and gives the value, or `None` for a cell with nothing in it. What
+nobody meant, such as `#REF!` or `6.14E+10`, is a `CellError`.
+"""
+
 import re
 from collections.abc import Callable
 from enum import IntEnum
 from functools import partial
-from typing import Any, Final
-
-from attrs import frozen
+from typing import Any, Final, TypeAlias
 
 from contactsdk.models import EmailStatus, SmsStatus
-from contactsdk.wire import FIELD_NAMES
 
+
+class CellError(ValueError):
+    """A cell holds nothing that can be sent; the message says what to do, without its value."""
+
+
+Reader: TypeAlias = Callable[[str], Any]
+
+# Not seen, and not blank either: soft hyphen, zero-width blanks and joiners, marks of direction.
+_UNSEEN: Final = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+_BLANKS_AT_ENDS: Final = re.compile(rf"^[\s{_UNSEEN}]+|[\s{_UNSEEN}]+$")
+_UNSEEN_IN_NAMES: Final = re.compile("[\u00ad\u200b\u2060\ufeff\u200e\u200f\u202a-\u202e]")
+_OTHER_BLANKS: Final = re.compile(r"[^\S \t\r\n]")  # no-break, thin and ideographic ones
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+
+_ROUNDED: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE][-+]?[0-9]{1,3}")
+_SURELY_ROUNDED: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]{1,3}")
+_ERROR_VALUES: Final = frozenset(
+    (
+        "#n/a", "#ref!", "#error!", "#value!", "#name?", "#div/0!", "#num!", "#null!", "#spill!",
+        "#calc!", "#field!", "#blocked!", "#connect!", "#unknown!", "#busy!", "#getting_data",
+        "#external!", "#nv", "#bezug!", "#wert!", "#zahl!", "#n/d", "#valeur!", "#nombre!",
+        "#nom?", "#nul!", "#¡ref!", "#¡valor!", "#¿nombre?", "#¡div/0!", "#¡num!", "#rif!",
+        "#valore!", "#nome?", "#valor!", "#núm!",
+    )
+)  # fmt: skip
+_TOO_NARROW: Final = re.compile(r"#{3,}")
+_LIBRE_OFFICE: Final = re.compile(r"Err:[0-9]{3}")
+
+# By its first character, a cell that may have become something else in a spreadsheet.
+_SUSPECT: Final = frozenset("#'E0123456789")
+_DUTCH: Final = re.compile(r"'[nst][- ]", re.IGNORECASE)  # 't Hooft, 's-Gravesande
+
+_WHOLE_AS_FLOAT: Final = re.compile(r"([0-9]+)[.,]0")
 _NUMBER: Final = re.compile(r"[0-9]{1,19}")
-_FIELD_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
+_SEPARATORS: Final = re.compile(r"[;,\r\n]+")
+_SEVERAL: Final = ":::"  # how Google Contacts joins the values of one label
 _BOOLEANS: Final = {
-    **dict.fromkeys(("true", "yes", "1"), True),
-    **dict.fromkeys(("false", "no", "0"), False),
+    **dict.fromkeys(("true", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "no", "n", "0"), False),
 }
 
 
-@frozen
-class Column:
-    """What a column holds: a field of a contact or, with a key, one part of it."""
+def text_of(cell: str) -> str | None:
+    """The text that a cell holds, without what a spreadsheet put around it.
 
-    field: str
-    key: int | str | None = None
+    Blanks at its ends are dropped, those that nobody sees as well; line breaks and other blanks
+    within it stay.
 
-
-IGNORED: Final = Column("ignored")
-NAMELESS: Final = Column("nameless")
-
-
-def folded(name: str) -> str:
-    """A name without what makes no difference."""
-    return name.strip().casefold()
-
-
-def column_of(name: str) -> Column | None:
-    """What a column of this name holds; `None` if it is unknown."""
-    stem, dot, key = name.partition(".")
-    match FIELD_NAMES.get(stem.casefold().replace(" ", "").replace("_", "")):
-        case None:
-            return None if name else NAMELESS
-        case "custom_fields":
-            return Column("custom_fields", int(key)) if _FIELD_ID.fullmatch(key) else None
-        case "external_urls":
-            return Column("external_urls", key) if key else None
-        case field:
-            return None if dot else Column(field)
-
-
-def near(name: str) -> str:
-    """The name of a known column that is most like this one."""
-    stem, _, key = folded(name).partition(".")
-    field = FIELD_NAMES[difflib.get_close_matches(stem, FIELD_NAMES, n=1, cutoff=0.0)[0]]
-    match field:
-        case "custom_fields":
-            return f"custom_fields.{key if _FIELD_ID.fullmatch(key) else '<field id>'}"
-        case "external_urls":
-            return f"external_urls.{key or '<ref>'}"
-    return field
-
-
-def value_of(field: str, cell: str) -> Any:
-    """What a field is by this text, which stays as it is where it cannot be read.
-
-    The contact then says what is wrong with it.
+    Raises:
+        CellError: A spreadsheet rounded a number or reports an error, or there is a control
+            character in it.
     """
-    return _READ.get(field, str)(cell)
+    # What is printable has no control character, no invisible one and no blank but the plain one.
+    text = cell.strip() if cell.isprintable() else _without_unseen(cell)
+    if text and text[0] in _SUSPECT:
+        text = _without_spreadsheet(text)
+    return text or None
 
 
-def _number(cell: str) -> int | str:
-    text = cell.strip()
-    return int(text) if _NUMBER.fullmatch(text) else cell
+def name_of(cell: str) -> str | None:
+    """A name: as `text_of`, and blanks within it are plain ones."""
+    text = text_of(cell)
+    if text is None or text.isprintable():
+        return text
+    return _OTHER_BLANKS.sub(" ", _UNSEEN_IN_NAMES.sub("", text)) or None
 
 
-def _numbers(cell: str) -> list[int | str]:
-    return [_number(part) for part in cell.split(";")]
+def phone_of(cell: str) -> str | None:
+    """A telephone number, which a spreadsheet may have taken for a number."""
+    text = name_of(cell)
+    if text is None:
+        return None
+    if text[0] == "=":
+        raise CellError("is a formula: replace it by its value")
+    if _SEVERAL in text:
+        raise CellError("holds several numbers: keep one")
+    return as_whole_number(text)
 
 
-def _boolean(cell: str) -> bool | str:
-    return _BOOLEANS.get(folded(cell), cell)
+def external_id_of(cell: str) -> str | None:
+    """An id of another system, which a spreadsheet may have taken for a number."""
+    text = name_of(cell)
+    return text if text is None else as_whole_number(text)
 
 
-def _status(kind: type[IntEnum], cell: str) -> int | str:
-    name = cell.strip().upper().replace(" ", "_")
-    return kind[name] if name in kind.__members__ else _number(cell)
+def number_of(cell: str) -> int | str | None:
+    """A whole number; text that is none stays as it is, and the contact says what is wrong."""
+    text = text_of(cell)
+    if text is None:
+        return None
+    whole = as_whole_number(text)
+    return int(whole) if _NUMBER.fullmatch(whole) else text
 
 
-_READ: Final[dict[str, Callable[[str], Any]]] = {
-    "id": _number,
-    "groups": _numbers,
-    "companies": _numbers,
-    "status": partial(_status, EmailStatus),
-    "sms_status": partial(_status, SmsStatus),
-    "update_if_exists": _boolean,
-    "privacy_consent": _boolean,
+def numbers_of(cell: str) -> list[int | str] | None:
+    """Whole numbers, divided by `;`, `,` or a line break."""
+    return [number for part in parts_of(cell) if (number := number_of(part)) is not None] or None
+
+
+def parts_of(cell: str) -> list[str]:
+    """What a cell lists, divided by `;`, `,` or a line break, each without its blanks."""
+    text = text_of(cell)
+    if text is None:
+        return []
+    whole = _WHOLE_AS_FLOAT.fullmatch(text)
+    if whole and "." in text:
+        return [whole[1]]
+    return [part for piece in _SEPARATORS.split(text) if (part := piece.strip())]
+
+
+def boolean_of(cell: str) -> bool | str | None:
+    """True or false; text that says neither stays as it is."""
+    text = text_of(cell)
+    return None if text is None else _BOOLEANS.get(text.casefold(), text)
+
+
+def _status_of(kind: type[IntEnum], cell: str) -> int | str | None:
+    text = text_of(cell)
+    if text is None:
+        return None
+    name = re.sub(r"[\s_-]+", "_", text).upper()
+    return kind[name].value if name in kind.__members__ else number_of(text)
+
+
+READERS: Final[dict[str, Reader]] = {
+    "id": number_of,
+    "external_id": external_id_of,
+    "first_name": name_of,
+    "last_name": name_of,
+    "phone": phone_of,
+    "groups": numbers_of,
+    "companies": numbers_of,
+    "status": partial(_status_of, EmailStatus),
+    "sms_status": partial(_status_of, SmsStatus),
+    "update_if_exists": boolean_of,
+    "privacy_consent": boolean_of,
 }
+"""Field of a contact -> how its cells are read; an email's reader is in `emails.py`."""
+
+
+def as_whole_number(text: str) -> str:
+    """`10.0`, as some programs write the number 10, as `10`; other text as it is."""
+    if text[-2:] not in (".0", ",0"):
+        return text
+    whole = _WHOLE_AS_FLOAT.fullmatch(text)
+    return whole[1] if whole else text
+
+
+def _without_unseen(cell: str) -> str:
+    if _CONTROL.search(cell):
+        raise CellError("holds a control character: remove it")
+    return _BLANKS_AT_ENDS.sub("", cell)
+
+
+def _without_spreadsheet(text: str) -> str:
+    if _ROUNDED.fullmatch(text) and (_SURELY_ROUNDED.fullmatch(text) or "." in text or "," in text):
+        raise CellError(
+            "holds a number that a spreadsheet rounded: format its column as text, and enter the "
+            "number again"
+        )
+    folded = text.casefold()
+    if folded in _ERROR_VALUES or _TOO_NARROW.fullmatch(text) or _LIBRE_OFFICE.fullmatch(text):
+        raise CellError("holds an error of a spreadsheet: correct the cell, or empty it")
+    if text[0] == "'" and not _DUTCH.match(text):
+        quoted = len(text) > 2 and text[-1] == "'"
+        return (text[1:-1] if quoted else text[1:]).strip()
+    return text

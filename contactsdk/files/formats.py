@@ -1,25 +1,29 @@
-"""What both formats share: their names, their rows, and how a line of each is written."""
+"""What all formats share: their names, their rows, and how a line of each is written."""
 
 import csv
 import io
 import json
 from collections.abc import Collection
 from enum import StrEnum
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any, Final
 
 from attrs import frozen
 
-MESSAGE: Final = "message"
-"""The column or key that says what is wrong with a row; where it is in an input, it is ignored."""
+OURS: Final = "contactsdk_"
+"""What the names of all columns and keys begin with that this package adds to rows.
+
+Nobody else uses it, so on import they are known again and left out.
+"""
+
+MESSAGE: Final = f"{OURS}message"
+"""The column or key that says what is wrong with a row that was written back."""
 
 BYTE_ORDER_MARK: Final = "\ufeff"
 
-_SPREADSHEETS: Final = ("xlsx", "xls", "ods", "numbers")
-
 
 class FileError(ValueError):
-    """A file cannot be read or written; the message names it, and the line where there is one."""
+    """A file cannot be read or written; the message names it, and the row where there is one."""
 
 
 class Format(StrEnum):
@@ -27,32 +31,49 @@ class Format(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+    EXCEL = "excel"
+
+
+_ENDINGS: Final = {
+    **dict.fromkeys(("csv", "tsv", "tab", "txt"), Format.CSV),
+    **dict.fromkeys(("jsonl", "ndjson", "json"), Format.JSONL),
+    **dict.fromkeys(("xlsx", "xlsm", "xls", "ods"), Format.EXCEL),
+}
+
+
+def ending_of(name: str) -> str:
+    """The ending of a file's name, in lower case, without the dot and without `.gz`."""
+    path = PurePath(name.lower())
+    path = path.with_suffix("") if path.suffix == ".gz" else path
+    return path.suffix.removeprefix(".")
 
 
 def format_of(name: str) -> Format:
-    """The format that the end of a file's name tells.
+    """The format that the ending of a file's name promises.
 
     Raises:
-        FileError: It is neither `.csv` nor `.jsonl`.
+        FileError: It promises none of them.
     """
-    suffix = Path(name).suffix.lower().removeprefix(".")
-    if suffix in _SPREADSHEETS:
-        raise FileError(f"{name}: a spreadsheet cannot be read: save it as CSV UTF-8")
     try:
-        return Format(suffix)
-    except ValueError as exc:
-        raise FileError(f"{name}: say which format it has, csv or jsonl") from exc
+        return _ENDINGS[ending_of(name)]
+    except KeyError:
+        raise FileError(f"{name}: say which format it has, csv or jsonl") from None
 
 
 @frozen(kw_only=True)
 class Row:
-    """One row as it is in the file: `line` is where it starts, counted from 1.
+    """One row as it is in the file.
 
-    A row of JSON Lines has a single cell, its text.
+    A row of JSON has a single cell, its text; so has one that cannot be divided into cells.
     """
 
     line: int
+    """The line of the file that it starts on, counted from 1; in Excel the same as `number`."""
+    number: int
+    """The number that a spreadsheet shows beside it: the first row of the file is 1."""
     cells: tuple[str, ...]
+    problem: str | None = None
+    """Why it cannot be divided into cells; `None` where it can."""
 
 
 def csv_line(cells: Collection[Any], delimiter: str, end: str = "\r\n") -> str:
@@ -63,12 +84,7 @@ def csv_line(cells: Collection[Any], delimiter: str, end: str = "\r\n") -> str:
 
 
 def json_line(value: Any) -> str:
-    """This value."""
+    """This value as one line of JSON."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     # A lone surrogate, replaced by a backslash and its number, is its own JSON escape.
     return text.encode("utf-8", "backslashreplace").decode() + "\n"
-
-
-def is_text(name: str) -> bool:
-    """Whether it was UTF-8: what was not is kept in surrogates."""
-    return not any("\ud800" <= char <= "\udfff" for char in name)

@@ -6,7 +6,7 @@ The key is the journal's salt, which is in the file: whoever can read a journal 
 tells damage and changes by other programs, not a forger, nor an older copy of the whole journal.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any, Final, Self
 
@@ -27,7 +27,12 @@ class RowHash:
         number, line, digest, key, state, id_, error, attempts, settled, batch_id, position, _ = row
         plain = f"{number} {line} {state} {id_} {attempts} {settled:d} {position} {batch_id!r}"
         hash_ = self._keyed.copy()
-        hash_.update(b"%b\0%b%b\0%b" % (plain.encode(), digest, key or b"", error or b""))
+        hash_.update(plain.encode())
+        hash_.update(digest)
+        if key is not None:
+            hash_.update(key)
+        if error is not None:
+            hash_.update(error)
         return int.from_bytes(hash_.digest(), "big")
 
 
@@ -56,9 +61,10 @@ class Checksum:
         """That of the rows of both."""
         return Checksum(self.count + other.count, (self.total + other.total) % _MODULUS)
 
-    def minus(self, other: "Checksum") -> "Checksum":
-        """That of these rows without the others."""
-        return Checksum(self.count - other.count, (self.total - other.total) % _MODULUS)
+    def changed(self, before: Sequence[int], after: Sequence[int]) -> "Checksum":
+        """That of these rows once those with some hashes have been replaced by others."""
+        count = self.count + len(after) - len(before)
+        return Checksum(count, (self.total + sum(after) - sum(before)) % _MODULUS)
 
     def stored(self) -> tuple[int, bytes]:
         """As it is kept beside the rows."""

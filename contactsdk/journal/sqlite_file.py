@@ -80,17 +80,16 @@ class JournalFile:
         """See that what was written is where the next run will look for it.
 
         Raises:
-            JournalError: The file or its side file was moved, removed, replaced or cut.
+            JournalError: The file was moved, removed, replaced or cut.
         """
         try:
             main = os.stat(self.path)
-            is_there = os.path.samestat(main, self._main) and _is_at(self._side, self.path)
         except FileNotFoundError:
-            is_there = False
-        if not is_there:
+            main = None
+        if main is None or not os.path.samestat(main, self._main):
             raise JournalError(
-                f"{self.path}: it or {side_path(self.path)} was moved, removed or replaced while a "
-                "run was using it, and the run was stopped. Put both back before it goes on"
+                f"{self.path}: moved, removed or replaced while a run was using it, and the run was "
+                "stopped. Put it back before the run goes on"
             )
         if main.st_size < self._main.st_size:
             raise damaged(self.path, "it was cut while a run was using it, and the run was stopped")

@@ -36,6 +36,7 @@ _FILL_LATEST: Final = (
     "WHERE key IS NOT NULL AND state != ? GROUP BY key"
 )
 _FIND_LATEST: Final = "SELECT key, number FROM latest WHERE key = ?"
+_SENT: Final = State.SENT.value
 _NO_ROWS: Final = Checksum(0, 0)
 
 
@@ -157,17 +158,17 @@ class SqliteStore:
         if not rows:
             return
         rows = sorted(rows)
-        hashes = {row.number: self._row_hash(row) for row in rows}
+        hashes = [self._row_hash(row) for row in rows]
         with self._transaction():
             before = [hash_ for row in rows if (hash_ := self._hash_of(row.number)) is not None]
             self._connection.executemany(_WRITE, [row[:-1] for row in rows])
-            checksum = self._checksum.minus(Checksum.of(before)).plus(Checksum.of(hashes.values()))
+            checksum = self._checksum.changed(before, hashes)
             self._connection.execute(_WRITE_CHECKSUM, checksum.stored())
         self._checksum = checksum
         self._written_end = max(self._written_end, rows[-1].number + 1)
-        for row in rows:
-            if row.state == State.SENT:
-                self._hashes_sent[row.number] = hashes[row.number]
+        for row, hash_ in zip(rows, hashes, strict=True):
+            if row.state == _SENT:
+                self._hashes_sent[row.number] = hash_
             else:
                 self._hashes_sent.pop(row.number, None)
         self._file.check_place()

@@ -8,7 +8,7 @@ from contactsdk.sandbox.batches import Batch, Job
 from contactsdk.sandbox.custom_fields import FieldDefinition, FieldType
 from contactsdk.sandbox.faults import DEFAULT_MIX, JOB_MIX, Fault, FaultKind, JobFault
 from contactsdk.sandbox.guesses import Guesses
-from contactsdk.sandbox.ledger import Answer, Callback, Ledger, Request, Write
+from contactsdk.sandbox.ledger import Answer, Callback, Ledger, Request, Write, outcome_of
 from contactsdk.sandbox.limits import RateLimit
 from contactsdk.sandbox.rivals import Rival
 from contactsdk.sandbox.server import Sandbox
@@ -32,4 +32,5 @@ __all__ = [
     "Rival",
     "Sandbox",
     "Write",
+    "outcome_of",
 ]

@@ -4,6 +4,7 @@ import heapq
 import random
 import secrets
 from collections.abc import Callable, Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -93,6 +94,7 @@ class Batches:
         self._due: list[tuple[float, int, int]] = []
         self._jobs: dict[int, tuple[Batch, list[int], float]] = {}
         self.all: Mapping[str, Batch] = MappingProxyType(self._batches)
+        """By the asyncId, in order of arrival."""
 
     def clear(self) -> None:
         """Forget all batches, and the faults that are scripted for jobs."""
@@ -100,6 +102,10 @@ class Batches:
         self._due.clear()
         self._jobs.clear()
         self.faults.clear()
+
+    def newest(self, count: int) -> list[Batch]:
+        """The batches that arrived last, the newest first."""
+        return list(islice(reversed(self._batches.values()), count))
 
     def run(self, params: Mapping[str, Any], request: int, now: float) -> Batch:
         """Accept a batch.

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -106,6 +107,10 @@ class Contacts:
             raise Refused(error_code, "Unable to find contact", 24096)
         return self._stored[contact_id]
 
+    def newest(self, count: int) -> list[Stored]:
+        """The contacts that were written last, the newest first."""
+        return list(islice(reversed(self._stored.values()), count))
+
     def touch(self, contact_id: int) -> None:
         """Give a contact a new modifiedDate and nothing else, as an edit by somebody else does.
 
@@ -153,7 +158,8 @@ class Contacts:
 
     def _put(self, contact_id: int, contact: Mapping[str, Any]) -> None:
         now = float(math.floor(self._clock()))
-        before = self._stored.get(contact_id)
+        # Taken out and put in again, it is the newest.
+        before = self._stored.pop(contact_id, None)
         joined_at = before.joined_at if before else {}
         if before:
             self._unindex(before.contact)

@@ -232,8 +232,8 @@ class Exchanges:
             _ROOT + entry.action,
             entry.headers,
             entry.body,
-            key=self._settings.key,
-            secret=self._settings.secret,
+            key=self._settings.key(),
+            secret=self._settings.secret(),
             now=now,
             stale_error_code=int(self._settings.guesses.stale_error_code),
         )

@@ -57,6 +57,20 @@ class Request:
     """What was answered, also where it was not or not wholly sent; `None` if there was nothing."""
 
 
+def outcome_of(request: Request) -> str:
+    """In a few words, without any contact's values: how a request was answered."""
+    words = str(request.status) if request.answer is Answer.SENT else request.answer.value
+    if request.contact_id is not None:
+        words += f", contact {request.contact_id}"
+    if request.async_id is not None:
+        words += f", batch {request.async_id}"
+    if request.error_code is not None:
+        words += f", errorCode {request.error_code}"
+    if request.fault is not None:
+        words += f" (fault: {request.fault.kind.value})"
+    return words
+
+
 @attrs.frozen(kw_only=True)
 class Write:
     """One contact that was added or updated."""

@@ -20,14 +20,12 @@ from contactsdk.sandbox.faults import DEFAULT_MIX, JOB_MIX, Fault, FaultPlan, Jo
 from contactsdk.sandbox.guesses import Guesses
 from contactsdk.sandbox.ledger import Ledger, Request
 from contactsdk.sandbox.limits import Limiter, RateLimit
+from contactsdk.sandbox.listener import Listener
 from contactsdk.sandbox.platform import Platform
 from contactsdk.sandbox.rivals import Rival
 from contactsdk.sandbox.settings import Settings
 from contactsdk.sandbox.validation import Rules
-
-# What is still in flight when the sandbox stops is a crash to its client; waiting longer than a
-# moment for it would only make tests slow.
-_STOP_S = 0.01
+from contactsdk.sandbox.viewing import Viewer
 
 
 class Sandbox:
@@ -51,7 +49,7 @@ class Sandbox:
         denied: Actions that the key may not use, such as `batch?action=run`, with the `errorCode`
             that is then answered.
         clock: Epoch seconds, for the age of a request, modifiedDate, batches and the Date header.
-        latency_s: How long each answer waits; a contact is written before the wait.
+        latency_s: How long each answer waits.
         rate_limit: How many requests a second are let in; `None` for any number.
         batch_rate_per_s: How many jobs a second a batch executes; `None` executes it at once.
         list_lag_s: How long after a write lists do not show it.
@@ -93,22 +91,25 @@ class Sandbox:
         if errors_at_200:
             guesses = attrs.evolve(guesses, error_status="200")
         self.key = secrets.token_urlsafe(12) if key is None else key
+        """May be set while it runs, as may those below; counts from the next request on."""
         self.secret = secrets.token_urlsafe(24) if secret is None else secret
-        self.ledger = Ledger()
-        self._host = host
-        self._port = port
-        self._ssl_context = ssl_context
-        self._keepalive_timeout_s = keepalive_timeout_s
+        """What requests must be signed with."""
         self.clock = clock
-        """Counts, as those below, from the next request, batch or write on."""
+        """Epoch seconds."""
         self.latency_s = latency_s
+        """How long each answer waits; a contact is written before the wait."""
         self.batch_rate_per_s = batch_rate_per_s
+        """How many jobs a second a batch executes; counts from the next batch on."""
         self.list_lag_s = list_lag_s
+        """How long after a write lists do not show it; counts from the next write on."""
         self.rate_limit = rate_limit
+        self.ledger = Ledger()
+        """All that was asked and written."""
+        rules = Rules(Account.declared(groups, companies, custom_fields), guesses)
         self._callbacks = Callbacks(guesses, self.ledger)
         self._faults: FaultPlan[Fault] = FaultPlan()
         self._platform = Platform(
-            Rules(Account.declared(groups, companies, custom_fields), guesses),
+            rules,
             lambda: self.clock(),
             self.ledger,
             batch_rate_per_s=lambda: self.batch_rate_per_s,
@@ -119,22 +120,27 @@ class Sandbox:
             on_completed=self._callbacks.post,
         )
         self._alarm = BatchAlarm(self._platform, lambda: self.clock())
-        self._exchanges = Exchanges(
-            Settings(
-                key=self.key,
-                secret=self.secret,
-                guesses=guesses,
-                clock=lambda: self.clock(),
-                latency_s=lambda: self.latency_s,
-                limiter=lambda: self._limiter,
-                on_answer=on_answer or (lambda _: None),
-            ),
-            self._platform,
-            self.ledger,
-            self._faults,
-            self._alarm.set,
+        self._viewer = Viewer(lambda: self.url, rules, self._platform, self.ledger)
+        self._exchanges = self._exchanges_with(guesses, on_answer or (lambda _: None))
+        self._listener = Listener(
+            self._handle,
+            host=host,
+            port=port,
+            ssl_context=ssl_context,
+            keepalive_timeout_s=keepalive_timeout_s,
         )
-        self._runner: web.ServerRunner | None = None
+
+    def _exchanges_with(self, guesses: Guesses, on_answer: Callable[[Request], None]) -> Exchanges:
+        settings = Settings(
+            key=lambda: self.key,
+            secret=lambda: self.secret,
+            guesses=guesses,
+            clock=lambda: self.clock(),
+            latency_s=lambda: self.latency_s,
+            limiter=lambda: self._limiter,
+            on_answer=on_answer,
+        )
+        return Exchanges(settings, self._platform, self.ledger, self._faults, self._alarm.set)
 
     @property
     def url(self) -> str:
@@ -143,10 +149,7 @@ class Sandbox:
         Raises:
             RuntimeError: the sandbox was never started.
         """
-        if not self._port:
-            raise RuntimeError("The sandbox has no address before it is started")
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{'https' if self._ssl_context else 'http'}://{host}:{self._port}"
+        return self._listener.url
 
     @property
     def contacts(self) -> Mapping[int, Mapping[str, Any]]:
@@ -259,25 +262,10 @@ class Sandbox:
             RuntimeError: the sandbox runs already.
             OSError: the port is taken.
         """
-        if self._runner:
+        if self._listener.listens:
             raise RuntimeError("The sandbox runs already")
         self._exchanges.begin()
-        # With handler_cancellation a handler learns at once that its client has gone.
-        server = web.Server(
-            self._exchanges.handle,
-            handler_cancellation=True,
-            access_log=None,
-            keepalive_timeout=self._keepalive_timeout_s,
-        )
-        runner = web.ServerRunner(server, shutdown_timeout=_STOP_S)
-        await runner.setup()
-        site = web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl_context)
-        try:
-            await site.start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner, self._port = runner, site.port
+        await self._listener.start()
         self._alarm.set()
 
     async def stop(self) -> None:
@@ -285,14 +273,17 @@ class Sandbox:
 
         A batch that is not completed goes on once the sandbox is started again.
         """
-        runner, self._runner = self._runner, None
-        if runner:
-            self._alarm.cancel()
-            # aiohttp would wait for them, and log an error of its own for each that outlasts it.
-            self._exchanges.cancel()
-            await runner.cleanup()
-            await self._exchanges.ended()
-            await self._callbacks.stop()
+        self._alarm.cancel()
+        # aiohttp would wait for them, and log an error of its own for each that outlasts it.
+        self._exchanges.cancel()
+        await self._listener.stop()
+        await self._exchanges.ended()
+        await self._callbacks.stop()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._viewer.is_asked(request):
+            return self._viewer.answer(request)
+        return await self._exchanges.handle(request)
 
     async def __aenter__(self) -> Self:
         await self.start()

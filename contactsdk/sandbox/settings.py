@@ -13,8 +13,8 @@ from contactsdk.sandbox.limits import Limiter
 class Settings:
     """What the sandbox tells those who answer its requests; what may change is a function."""
 
-    key: str
-    secret: str
+    key: Callable[[], str]
+    secret: Callable[[], str]
     guesses: Guesses
     clock: Callable[[], float]
     """Epoch seconds."""

@@ -1,15 +1,19 @@
 """The body of a request, which knows whether it was sent."""
 
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 import aiohttp
+from aiohttp import hdrs
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import StreamWriter
+from multidict import CIMultiDict
 
 from contactsdk.signing import CONTENT_TYPE
 from contactsdk.transport.watch import Watch
+
+_HEADERS: Final = CIMultiDict({hdrs.CONTENT_TYPE: CONTENT_TYPE})
 
 
 class UnusableConnectionError(aiohttp.ClientConnectionResetError):
@@ -46,11 +50,11 @@ class Body(aiohttp.Payload):
     def __init__(
         self,
         content: bytes,
-        *,
         start_timeout: Callable[[], object],
         before_send: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__(content, content_type=CONTENT_TYPE)
+        # aiohttp's own __init__ would make these headers anew for each request.
+        self._headers = _HEADERS
         self.content = content
         self.sent = None
         self.refused_by = None
@@ -66,6 +70,9 @@ class Body(aiohttp.Payload):
             self.sent = False
         return len(self.content)
 
+    def __deepcopy__(self, memo: object) -> "Body":
+        return self  # what mocks sessions may copy what is posted, but no timer
+
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """As text."""
         return self.content.decode(encoding, errors)
@@ -76,10 +83,15 @@ class Body(aiohttp.Payload):
         Raises:
             ClientError: It cannot, and nothing was sent.
         """
-        if protocol.transport is not None:
-            self.watch = Watch.of(protocol.transport)
-        is_silent = self.watch is not None and await self.watch.is_silent()
-        await self._start_on(protocol, is_silent=is_silent)
+        transport = protocol.transport
+        self.watch = watch = None if transport is None else Watch.of(transport)
+        if (
+            watch is None
+            or not (watch.is_silent() or await watch.falls_silent())
+            or protocol.should_close
+        ):
+            await self._refuse(protocol)
+        self._start_timeout()
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Mark it, and hand it over.
@@ -91,8 +103,13 @@ class Body(aiohttp.Payload):
         if self.watch is None:
             await self.connected(protocol)
         else:  # aiohttp may have waited since, and may have been given leave to send the body
-            is_silent = not self.watch.has_unread() or await self.watch.is_silent()
-            await self._start_on(protocol, is_silent=is_silent)
+            if (
+                (self.watch.has_unread() and not await self.watch.falls_silent())
+                or not protocol.is_connected()
+                or protocol.should_close
+            ):
+                await self._refuse(protocol)
+            self._start_timeout()
         if self._before_send is not None:
             try:
                 self._before_send()
@@ -102,13 +119,12 @@ class Body(aiohttp.Payload):
         self.sent = True
         await writer.write(self.content)
 
-    async def _start_on(self, protocol: ResponseHandler, *, is_silent: bool) -> None:
-        if not is_silent or not protocol.is_connected() or protocol.should_close:
-            if self.watch is not None:
-                await self.watch.closed()  # if it is being closed, then with an error that says why
-            self.connection_error = protocol.exception() or _unusable()
-            raise self.connection_error
-        self._start_timeout()
+    async def _refuse(self, protocol: ResponseHandler) -> None:
+        """Raise what says why the connection cannot be used."""
+        if self.watch is not None:
+            await self.watch.closed()  # if it is being closed, then with an error that says why
+        self.connection_error = protocol.exception() or _unusable()
+        raise self.connection_error
 
     def seal(self) -> bool | None:
         """`sent`, for good: from here on it is handed to nobody."""

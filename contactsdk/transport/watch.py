@@ -49,11 +49,12 @@ class Watch:
         """Whether the connection holds what nobody has read, be it only its end."""
         return bool(self._poll(0))
 
-    async def is_silent(self) -> bool:
-        """Whether nothing came that would be taken for an answer.
+    def is_silent(self) -> bool:
+        """Whether nothing came, nor lies unread, that could be taken for an answer."""
+        return not (self.something_came or self._poll(0) or self._transport.is_closing())
 
-        What lies unread is read first: it may be nothing, such as a session ticket of TLS.
-        """
+    async def falls_silent(self) -> bool:
+        """Whether what lies unread turns out to be nothing, such as a session ticket of TLS."""
         for _ in range(_TURNS):
             if self.something_came or self._transport.is_closing():
                 return False

@@ -1,41 +1,116 @@
 """Inputs made of text, and what is read from them, for the tests of files."""
 
+import contextlib
 import io
+from typing import Any, Final
 
-from contactsdk import InvalidContactError
+import openpyxl
+from attrs import frozen
+
+from contactsdk import Contact, InvalidContactError
 from contactsdk.bulk import Outcome
-from contactsdk.files import CsvInput, JsonLinesInput
+from contactsdk.errors import ContactError
+from contactsdk.files import Input, input_options, read_input
+from contactsdk.models import Item
 
 NAMES = "first_name,last_name,email"
 ADA = "Ada,Archer,ada@example.com"
 
 
-def csv_input(text, ignored=()):
-    data = text if isinstance(text, bytes) else text.encode()
-    return CsvInput(io.BytesIO(data), "x.csv", ignored)
+@frozen
+class AGroup:
+    """A subscription group, as the account lists it."""
+
+    id: int
+    name: str
 
 
-def jsonl_input(text, ignored=()):
-    data = text if isinstance(text, bytes) else text.encode()
-    return JsonLinesInput(io.BytesIO(data), "x.jsonl", ignored)
+@frozen
+class AField:
+    """A custom field, as the account lists it."""
+
+    field_id: int
+    name: str
+    type: int | None = None
+    options: tuple[Any, ...] = ()
+    is_active: bool = True
 
 
-def items(source):
+@frozen
+class AnOption:
+    """An option of a select that is sent as another value than people see."""
+
+    value: Any
+    label: str
+
+
+# What is read is in memory, and stays open to the end of the tests.
+_opened: Final = contextlib.ExitStack()
+
+
+def made_input(content: str | bytes, name: str, **options: Any) -> Input:
+    data = content if isinstance(content, bytes) else content.encode()
+    reading = read_input(io.BytesIO(data), name, input_options(**options))
+    return _opened.enter_context(reading)
+
+
+def csv_input(content: str | bytes, **options: Any) -> Input:
+    return made_input(content, "x.csv", **options)
+
+
+def jsonl_input(content: str | bytes, **options: Any) -> Input:
+    return made_input(content, "x.jsonl", **options)
+
+
+def items(source: Input) -> list[Item]:
     return [source.item(row) for row in source]
 
 
-def lines(source):
-    return [row.line for row in source]
+def one_item(source: Input) -> Item:
+    [item] = items(source)
+    return item
 
 
-def errors(item):
+def errors(item: Item) -> dict[Any, str]:
     assert isinstance(item, InvalidContactError)
     return dict(item.errors)
 
 
-def written_back(source, message="why"):
+def message_of(item: Item) -> str:
+    assert isinstance(item, InvalidContactError)
+    return item.message
+
+
+def contact_of(item: Item) -> Contact:
+    assert isinstance(item, Contact), item
+    return item
+
+
+def fields_of(contact: Contact) -> list[tuple[int, Any]]:
+    return [(field.field_id, field.value) for field in contact.custom_fields or ()]
+
+
+def written_back(source: Input, message: str = "why") -> str:
     return source.head() + "".join(source.with_message(row, message) for row in source)
 
 
-def outcome(error=None, *, id=None, attempts=1):
+def workbook(rows: list[list[Any]], title: str = "List") -> bytes:
+    """An .xlsx whose only sheet has these rows."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = title
+    for row in rows:
+        sheet.append(row)
+    return saved(book)
+
+
+def saved(book: openpyxl.Workbook) -> bytes:
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def outcome(
+    error: ContactError | None = None, *, id: int | None = None, attempts: int = 1
+) -> Outcome:
     return Outcome(index=0, contact=None, id=id, error=error, attempts=attempts, elapsed_s=0.0)

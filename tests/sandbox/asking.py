@@ -45,13 +45,19 @@ class Answered:
         return orjson.loads(self.data)
 
 
-def signed(sandbox: Sandbox, target: str, body: bytes, now: float | None = None) -> dict[str, str]:
+def signed(
+    sandbox: Sandbox,
+    target: str,
+    body: bytes,
+    now: float | None = None,
+    content_type: str = "application/json",
+) -> dict[str, str]:
     date = f"{datetime.fromtimestamp(now or time.time(), UTC):%Y-%m-%d %H:%M:%S}"
     md5 = hashlib.md5(body).hexdigest()
-    text = f"post{md5}application/json{target.lower()}1.0ivvydate={date}"
+    text = f"post{md5}{content_type}{target.lower()}1.0ivvydate={date}"
     signature = hmac.new(sandbox.secret.encode(), text.encode(), hashlib.sha1).hexdigest()
     return {
-        "Content-Type": "application/json",
+        "Content-Type": content_type,
         "Content-MD5": md5,
         "IVVY-Date": date,
         "X-Api-Version": "1.0",

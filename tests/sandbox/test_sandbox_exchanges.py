@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox.asking import ADD, BROKEN, LIST, PING, RESULTS, RUN, Asking, batch_of, until
+from sandbox.asking import ADD, BROKEN, LIST, PING, RESULTS, RUN, Asking, batch_of, signed, until
 from sandbox.made import BOBBY, NOON
 
 from contactsdk.sandbox import (
@@ -79,6 +79,13 @@ async def test_wrong_signature_is_unauthorized(sandbox: Sandbox, ask: Asking) ->
     response = await ask(ADD, BOBBY, headers={"X-Api-Authorization": "IWS me:it"})
     assert response.status == 401
     assert not sandbox.ledger.writes
+
+
+async def test_key_and_secret_may_be_changed_while_it_runs(sandbox: Sandbox, ask: Asking) -> None:
+    headers = signed(sandbox, f"/api/1.0/{PING}", b"")
+    sandbox.secret = "another"
+    assert (await ask(PING, headers=headers)).status == 401
+    assert (await ask(PING)).status == 200
 
 
 async def test_stale_request_is_refused_by_the_sandboxes_clock(

@@ -180,7 +180,7 @@ class _SilentTransport(asyncio.Transport):
 async def test_transport_without_a_socket_is_taken_to_be_silent() -> None:
     watch = Watch.of(_SilentTransport(asyncio.Protocol(), {}))
 
-    assert await watch.is_silent()
+    assert watch.is_silent()
 
 
 async def test_connection_that_nobody_reads_is_not_silent() -> None:
@@ -191,5 +191,6 @@ async def test_connection_that_nobody_reads_is_not_silent() -> None:
         there.send(b"x")
 
         assert watch.has_unread()
-        assert not await watch.is_silent()
+        assert not watch.is_silent()
+        assert not await watch.falls_silent()
         await watch.closed()  # at once, since nobody closes it

@@ -1,0 +1,231 @@
+"""`contactsdk sandbox`."""
+
+import asyncio
+import math
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from contactsdk.cli.exits import errors_as_exits, fail
+from contactsdk.cli.interruption import Interruption
+from contactsdk.sandbox import (
+    Fault,
+    FaultKind,
+    FieldDefinition,
+    Guesses,
+    RateLimit,
+    Request,
+    Sandbox,
+    outcome_of,
+)
+from contactsdk.sandbox.definitions import definitions_of
+from contactsdk.sandbox.guesses import ANSWERS, QUESTIONS
+from contactsdk.sandbox.timestamps import timestamp
+
+_CLOCK_OFF_S: Final = 3600.0
+_KINDS: Final[Mapping[str, FaultKind]] = {kind.value.replace(" ", "-"): kind for kind in FaultKind}
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print a line for each request, on standard error.")
+    ] = False,
+    latency: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long each answer waits.")
+    ] = 0.0,
+    rate_limit: Annotated[
+        float | None,
+        typer.Option(metavar="PER_SECOND", help="Throttle requests beyond so many a second."),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND=SHARE",
+            help="Let this share of the requests go wrong, such as throttled=0.03; may be given "
+            f"repeatedly. Kinds: {', '.join(_KINDS)}.",
+        ),
+    ] = None,
+    retry_after: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="The Retry-After of throttled and unavailable; none without it."
+        ),
+    ] = None,
+    groups: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="IDS",
+            help="The account's groups, separated by commas, with or without names: "
+            "10=Newsletter,11. Without it, any group will do.",
+        ),
+    ] = None,
+    fields: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The account's custom fields, in the JSON of getCustomFieldDefinition. Without "
+            "it, any field will do.",
+        ),
+    ] = None,
+    batch_rate: Annotated[
+        float | None,
+        typer.Option(metavar="PER_SECOND", help="How many jobs a second each batch executes."),
+    ] = None,
+    list_lag: Annotated[
+        float, typer.Option(metavar="SECONDS", help="After how long lists show a write.")
+    ] = 0.0,
+    guess: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=ANSWER",
+            help="Do otherwise where no page says what the platform does; see --list-guesses.",
+        ),
+    ] = None,
+    list_guesses: Annotated[
+        bool, typer.Option("--list-guesses", help="Print each guess and its answers, and exit.")
+    ] = False,
+) -> None:
+    """Play the platform on this machine until Ctrl-C.
+
+    Open its address in a browser to see what has arrived. Key and secret come from CONTACTSDK_KEY
+    and CONTACTSDK_SECRET; without them, new ones are made.
+    """
+    if list_guesses:
+        typer.echo("\n".join(_guess_lines()))
+        raise typer.Exit
+    if retry_after is not None:
+        _at_least_0("--retry-after", retry_after)
+    faults = _faults(fault or (), retry_after)
+    platform = Sandbox(
+        host=host,
+        port=port,
+        key=os.environ.get("CONTACTSDK_KEY") or None,
+        secret=os.environ.get("CONTACTSDK_SECRET") or None,
+        latency_s=_at_least_0("--latency", latency),
+        rate_limit=None
+        if rate_limit is None
+        else RateLimit(
+            per_s=_above_0("--rate-limit", rate_limit), retry_after=retry_after is not None
+        ),
+        groups=_groups(groups),
+        custom_fields=None if fields is None else _fields(fields),
+        batch_rate_per_s=None if batch_rate is None else _above_0("--batch-rate", batch_rate),
+        list_lag_s=_at_least_0("--list-lag", list_lag),
+        guesses=_guesses(guess or ()),
+        on_answer=_print_line if verbose else None,
+    )
+    try:
+        platform.mix_shares(0, faults)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc), param_hint="--fault") from exc
+    with errors_as_exits():
+        try:
+            asyncio.run(_run(platform, told=verbose or sys.stderr.isatty()))
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            # asyncio's own text repeats the address; a name that is not found has no such number.
+            why = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror
+            fail(f"cannot listen on {host} port {port}: {why}")
+
+
+async def _run(platform: Sandbox, *, told: bool) -> None:
+    stop = asyncio.Event()
+    with Interruption(stop.set):
+        async with platform:
+            lines = (
+                f"CONTACTSDK_URL={platform.url}",
+                f"CONTACTSDK_KEY={platform.key}",
+                f"CONTACTSDK_SECRET={platform.secret}",
+            )
+            print(*lines, sep="\n", flush=True)
+            if told:
+                typer.echo(f"Open {platform.url} in a browser to see what arrives.", err=True)
+            await stop.wait()
+
+
+def _print_line(request: Request) -> None:
+    at = timestamp(request.arrived_at).partition(" ")[2]
+    # Whoever reads the lines may have gone; that is no reason to fail the request.
+    with suppress(OSError):
+        typer.echo(f"{at} {request.action}: {outcome_of(request)}", err=True)
+
+
+def _guess_lines() -> Iterable[str]:
+    for name, question in QUESTIONS.items():
+        default, *others = ANSWERS[name]
+        yield f"{name}={default} (or {', '.join(others)})\n    {question}"
+
+
+def _guesses(settings: Iterable[str]) -> Guesses:
+    try:
+        return Guesses.read(settings)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc), param_hint="--guess") from exc
+
+
+def _faults(settings: Iterable[str], retry_after_s: float | None) -> dict[Fault, float]:
+    shares: dict[Fault, float] = {}
+    for setting in settings:
+        name, _, share = setting.partition("=")
+        if name not in _KINDS:
+            raise typer.BadParameter(
+                f"{name!r} is no kind of fault: {', '.join(_KINDS)}", param_hint="--fault"
+            )
+        try:
+            shares[_fault(_KINDS[name], retry_after_s)] = float(share)
+        except ValueError as exc:
+            raise typer.BadParameter(
+                f"{setting!r} must end in a share, such as {name}=0.1", param_hint="--fault"
+            ) from exc
+    return shares
+
+
+def _fault(kind: FaultKind, retry_after_s: float | None) -> Fault:
+    match kind:
+        case FaultKind.CLOCK_OFF:
+            return Fault(kind, clock_off_s=_CLOCK_OFF_S)
+        case FaultKind.THROTTLED | FaultKind.UNAVAILABLE:
+            return Fault(kind, retry_after_s=retry_after_s)
+        case _:
+            return Fault(kind)
+
+
+def _groups(given: Iterable[str] | None) -> dict[int, str] | None:
+    if given is None:
+        return None
+    groups = {}
+    for item in filter(None, (part.strip() for part in ",".join(given).split(","))):
+        number, _, name = item.partition("=")
+        if not (number.isascii() and number.isdecimal()):
+            raise typer.BadParameter(f"{item!r} must begin with an id", param_hint="--groups")
+        groups[int(number)] = name or f"Group {number}"
+    return groups
+
+
+def _fields(file: Path) -> dict[int, FieldDefinition]:
+    try:
+        return definitions_of(file.read_bytes())
+    except OSError as exc:
+        fail(f"{file}: {exc.strerror}")
+    except ValueError as exc:
+        fail(f"{file}: {exc}")
+
+
+def _above_0(name: str, value: float) -> float:
+    if not 0 < value < math.inf:
+        raise typer.BadParameter("must be more than 0", param_hint=name)
+    return value
+
+
+def _at_least_0(name: str, value: float) -> float:
+    if not 0 <= value < math.inf:
+        raise typer.BadParameter("must be at least 0", param_hint=name)
+    return value

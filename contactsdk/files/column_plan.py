@@ -1,0 +1,238 @@
+"""Which field of a contact each column of a list holds, by its header and by what the user says."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from contactsdk.files.columns import Column, column_of, folded, letter_of, overlap, spelled
+from contactsdk.files.custom_values import CustomFieldNames
+from contactsdk.files.formats import OURS
+from contactsdk.files.suggestions import suggested_map
+from contactsdk.files.vendors import VENDORS, Vendor
+
+
+@frozen(kw_only=True)
+class ColumnUse:
+    """What became of one column of a list."""
+
+    place: int
+    """Its place, counted from 0."""
+    name: str
+    """Its header, as in the file."""
+    column: Column | None = None
+    """What it holds; `None` where it is left out."""
+    reason: str = ""
+    """Why it is left out, as a part of a sentence; empty where it is not."""
+    rank: int = 0
+    """Where several columns hold one field: how many of them are asked before this one."""
+
+    @property
+    def holds(self) -> str:
+        """The name of what it holds, as a user writes it; empty where it is left out."""
+        return "" if self.column is None else spelled(self.column)
+
+
+@frozen(kw_only=True)
+class ColumnRules:
+    """What the user says about the columns."""
+
+    maps: tuple[tuple[str, Column], ...] = ()
+    """Header, or `column D`, and what it holds."""
+    ignored: tuple[str, ...] = ()
+    """Headers to leave out, or several of them in one text, divided by commas."""
+    ignore_unknown: bool = False
+    names: CustomFieldNames = field(factory=CustomFieldNames)
+    """The account's custom fields, by which columns are known as well."""
+    whole: bool = False
+    """Whether a column may hold all custom fields or all links at once, as a key of JSON may."""
+
+
+@frozen(kw_only=True)
+class Plan:
+    """What each column of a list holds."""
+
+    uses: tuple[ColumnUse, ...]
+    vendor: Vendor | None = None
+    """Whose export it is, where that was recognised."""
+    problems: tuple[tuple[int, str], ...] = ()
+    """Place of a column and what is wrong with it; such a list cannot be read."""
+    unknown: frozenset[int] = frozenset()
+    """The places of the columns that nobody knows; they are among the problems."""
+    doubled: frozenset[int] = frozenset()
+    """The places of columns that hold what another one holds; they are among the problems."""
+
+
+def plan_of(header: Sequence[str], rules: ColumnRules) -> Plan:
+    """What each of the columns with these headers holds; all that is wrong is among `problems`."""
+    vendor = _vendor_of(header)
+    problems: list[tuple[int, str]] = []
+    uses: list[ColumnUse] = []
+    mapped = _mapped(header, rules.maps)
+    ignored = _ignored(header, rules.ignored)
+    for place, name in enumerate(header):
+        use = ColumnUse(place=place, name=name)
+        if place in mapped:
+            uses.append(evolve(use, column=mapped[place]))
+        elif place in ignored:
+            uses.append(evolve(use, reason="ignored"))
+        elif isinstance(found := _by_itself(name, rules, vendor), Column):
+            uses.append(evolve(use, column=found))
+        elif found is not None:
+            uses.append(evolve(use, reason=found))
+        else:
+            uses.append(evolve(use, reason="unknown"))
+            problems.append((place, _unknown(name)))
+    unknown = frozenset(place for place, _ in problems)
+    problems += [(use.place, what) for use in uses if (what := _unsettable(use, rules))]
+    uses, doubled = _without_doubles(uses, frozenset(mapped), vendor)
+    missing = [(0, what) for what in _unmatched(header, rules.maps)]
+    return Plan(
+        uses=tuple(uses),
+        vendor=vendor,
+        problems=(*problems, *doubled, *missing),
+        unknown=unknown,
+        doubled=frozenset(place for place, _ in doubled),
+    )
+
+
+def _unsettable(use: ColumnUse, rules: ColumnRules) -> str | None:
+    column = use.column
+    if column is None or column.field != "custom_fields" or not isinstance(column.key, int):
+        return None
+    return rules.names.problem_of(column.key, column.part)
+
+
+def _by_itself(name: str, rules: ColumnRules, vendor: Vendor | None) -> Column | str | None:
+    """What a column holds, or why it is left out; `None` where nobody knows."""
+    if folded(name).startswith(folded(OURS)):
+        return "added by contactsdk"
+    if not name.strip():
+        return "no header"
+    column = column_of(name, rules.names, whole=rules.whole)
+    if column == Column("id") and (vendor or name.strip() == "ID"):
+        # What another system calls ID is a number of its own: as the platform's id, it would
+        # overwrite whoever has it there.
+        column = None
+        if vendor is None:
+            return None if not rules.ignore_unknown else "unknown"
+    if column is not None:
+        return column
+    if field := _FIELDS_OF_VENDORS.get(folded(name)):
+        return Column(field)
+    if vendor is not None:
+        return f"a column of {vendor.name}"
+    if owner := _OWN_OF_VENDORS.get(folded(name)):
+        return f"a column of {owner}"
+    return "unknown" if rules.ignore_unknown else None
+
+
+def _unknown(name: str) -> str:
+    if name.strip() == "ID":
+        return (
+            "column 'ID' may be another system's: use --map \"ID=external_id\" to keep it, "
+            '--map "ID=id" if it is the platform\'s id of each contact'
+        )
+    return f"unknown column '{_one_line(name)}'{suggested_map(_one_line(name))}"
+
+
+def _one_line(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _mapped(header: Sequence[str], maps: Iterable[tuple[str, Column]]) -> dict[int, Column]:
+    return {
+        place: column
+        for wanted, column in maps
+        for place, name in enumerate(header)
+        if _is_named(wanted, place, name, header)
+    }
+
+
+def _ignored(header: Sequence[str], ignored: Iterable[str]) -> set[int]:
+    names: list[str] = []
+    for text in ignored:
+        whole = any(_is_named(text, place, name, header) for place, name in enumerate(header))
+        # A header may itself have commas in it.
+        names += [text] if whole else text.split(",")
+    return {
+        place
+        for place, name in enumerate(header)
+        if any(_is_named(wanted, place, name, header) for wanted in names if wanted.strip())
+    }
+
+
+def _is_named(wanted: str, place: int, name: str, header: Sequence[str]) -> bool:
+    if folded(wanted) == folded(name):
+        return True
+    by_letter = folded(f"column {letter_of(place)}")
+    return folded(wanted) == by_letter and all(folded(other) != by_letter for other in header)
+
+
+def _unmatched(header: Sequence[str], maps: Iterable[tuple[str, Column]]) -> list[str]:
+    known = ", ".join(f"'{_one_line(name)}'" for name in header if name.strip())
+    return [
+        f"--map names a column '{wanted}' that is not there; the columns are {known}"
+        for wanted, _ in maps
+        if not any(_is_named(wanted, place, name, header) for place, name in enumerate(header))
+    ]
+
+
+def _without_doubles(
+    uses: Sequence[ColumnUse], mapped: frozenset[int], vendor: Vendor | None
+) -> tuple[list[ColumnUse], list[tuple[int, str]]]:
+    """The columns, those left out that another one stands for, and those that contradict it."""
+    kept = list(uses)
+    problems: list[tuple[int, str]] = []
+    for column in dict.fromkeys(use.column for use in uses if use.column is not None):
+        same = [use for use in uses if use.column is not None and overlap(use.column, column)]
+        chosen = [use for use in same if use.place in mapped]
+        if len(chosen) == 1:
+            same = [*chosen, *(use for use in same if use.place not in mapped)]
+        elif (
+            vendor is not None and not chosen and len({folded(it.name) for it in same}) == len(same)
+        ):
+            same.sort(key=lambda use: _preference(use.name, vendor))
+        elif len(same) > 1:
+            problems.append((same[1].place, _doubled(same)))
+            continue
+        is_alternative = column.field == "phone" and not chosen
+        for rank, use in enumerate(same[1:], 1):
+            reason = f"another column holds {spelled(column)}"
+            left_out = evolve(use, column=None, reason=reason)
+            kept[use.place] = evolve(use, rank=rank) if is_alternative else left_out
+    return kept, problems
+
+
+def _doubled(same: Sequence[ColumnUse]) -> str:
+    letters = [f"{letter_of(use.place)} ('{_one_line(use.name)}')" for use in same]
+    last = same[-1]
+    return (
+        f"columns {' and '.join(letters)} both hold {last.holds}: choose one with "
+        f'--map "column {letter_of(last.place)}={last.holds}", or leave one out with '
+        f'--ignore-columns "column {letter_of(last.place)}"'
+    )
+
+
+def _preference(name: str, vendor: Vendor) -> int:
+    headers = [folded(header) for headers in vendor.fields.values() for header in headers]
+    return headers.index(folded(name)) if folded(name) in headers else -1
+
+
+def _vendor_of(header: Iterable[str]) -> Vendor | None:
+    """Whose export it is: two headers that nobody else uses say so."""
+    names = {folded(name) for name in header}
+    counts = {vendor.name: len(names & set(map(folded, vendor.own))) for vendor in VENDORS}
+    best = max(VENDORS, key=lambda vendor: counts[vendor.name])
+    return best if counts[best.name] >= 2 else None
+
+
+_FIELDS_OF_VENDORS: Final = {
+    folded(header): field
+    for vendor in VENDORS
+    for field, headers in vendor.fields.items()
+    for header in headers
+}
+_OWN_OF_VENDORS: Final = {
+    folded(header): vendor.name for vendor in VENDORS for header in vendor.own
+}

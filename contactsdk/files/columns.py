@@ -1,0 +1,115 @@
+"""What a header says by itself: the field of a contact, or the part of one, that it names."""
+
+import string
+from typing import Final
+
+from attrs import frozen
+
+from contactsdk.files.custom_values import ADDRESS_PARTS, CustomFieldNames
+from contactsdk.files.formats import FileError
+from contactsdk.wire import FIELD_NAMES
+
+_INVISIBLE: Final = dict.fromkeys(map(ord, "_\ufeff\u200b\u200c\u200d\u2060\u00ad"))
+_FULL_NAME: Final = ("first_name", "last_name")
+
+
+_NO_NAMES: Final = CustomFieldNames()
+
+
+@frozen
+class Column:
+    """What a column holds: a field of a contact or, with a key, one part of it.
+
+    The field `full_name` stands for a first and a last name in one cell; its key is the order in
+    which they come.
+    """
+
+    field: str
+    key: int | str | None = None
+    part: str | None = None
+    """The part of an address, such as `city`; `None` for the whole value."""
+
+
+def folded(name: str) -> str:
+    """A header without what makes no difference: case, blanks, underscores."""
+    return "".join(name.translate(_INVISIBLE).split()).casefold()
+
+
+def letter_of(place: int) -> str:
+    """What a spreadsheet calls the column at `place`, counted from 0: A to Z, AA and so on."""
+    letters = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        letters = string.ascii_uppercase[rest] + letters
+    return letters
+
+
+def spelled(column: Column) -> str:
+    """The name of what a column holds, as a user writes it."""
+    if column.field == "full_name":
+        return str(column.key)
+    parts = (column.field, column.key, column.part)
+    return ".".join(str(part) for part in parts if part is not None)
+
+
+def column_of(
+    name: str, names: CustomFieldNames = _NO_NAMES, *, whole: bool = False
+) -> Column | None:
+    """What a header says by itself, without regard to other columns; `None` if nothing."""
+    stem, dot, rest = name.strip().partition(".")
+    match FIELD_NAMES.get(folded(stem)):
+        case ("custom_fields" | "external_urls") as field if whole and not dot:
+            return Column(field)
+        case "custom_fields":
+            return _custom_column(rest)
+        case "external_urls":
+            return Column("external_urls", rest) if rest else None
+        case str(field) if not dot:
+            return Column(field)
+    field_id = names.id_of(name)
+    if field_id is not None:
+        return Column("custom_fields", field_id)
+    stem, _, part = name.strip().rpartition(".")
+    field_id = names.id_of(stem)
+    if field_id is not None and (known := ADDRESS_PARTS.get(folded(part))):
+        return Column("custom_fields", field_id, known)
+    return None
+
+
+def target_of(text: str, names: CustomFieldNames) -> Column:
+    """What `--map` names behind its `=`: a field, a part of one, or two names in one cell.
+
+    Raises:
+        FileError: It names none.
+    """
+    both = [FIELD_NAMES.get(folded(word)) for word in text.replace(",", " ").split()]
+    if len(both) == 2 and set(both) == set(_FULL_NAME):
+        return Column("full_name", " ".join(map(str, both)))
+    column = column_of(text, names)
+    if column is None:
+        fields = ", ".join(dict.fromkeys(FIELD_NAMES.values()))
+        raise FileError(
+            f"'{text}' is no field of a contact; fields are {fields} (custom_fields.<field id>, "
+            "external_urls.<ref>), or first_name last_name for a full name"
+        )
+    return column
+
+
+def _custom_column(text: str) -> Column | None:
+    key, dot, part = text.partition(".")
+    if not (key.isascii() and key.isdigit() and len(key) <= 18 and not key.startswith("0")):
+        return None
+    if not dot:
+        return Column("custom_fields", int(key))
+    known = ADDRESS_PARTS.get(folded(part))
+    return Column("custom_fields", int(key), known) if known else None
+
+
+def overlap(one: Column, other: Column) -> bool:
+    """Whether two columns give the same value."""
+    if "full_name" in (one.field, other.field):
+        return {one.field, other.field} <= {"full_name", *_FULL_NAME}
+    if one.field != other.field or one.key != other.key:
+        return False
+    return one.part is None or other.part is None or one.part == other.part

@@ -1,0 +1,192 @@
+"""A contact made of the cells of a row, or all that is wrong with it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from contactsdk.errors import InvalidContactError, Path
+from contactsdk.files.cells import CellError, Reader
+from contactsdk.files.column_plan import Plan
+from contactsdk.files.columns import Column, letter_of
+from contactsdk.files.emails import INVALID, reason_of
+from contactsdk.files.json_values import value_of
+from contactsdk.files.readers import Readers
+from contactsdk.models import Contact, Item
+from contactsdk.wire import contact_from
+
+_Values = dict[str, Any]
+_Problems = list[tuple[Path, str]]
+
+# Fields whose value is no single cell's, and what a full name becomes.
+_COMPOSED: Final = ("custom_fields", "external_urls", "full_name")
+
+_TOO_MANY_CELLS: Final = (
+    "the row has more cells than there are columns: a cell with the delimiter in it needs quotes"
+)
+
+
+class ContactMaker:
+    """Makes contacts of rows whose columns hold what `plan` says.
+
+    `defaults` are values for rows that have none. With `update_if_exists`, each add says so.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        readers: Readers,
+        defaults: Iterable[tuple[Column, Any]] = (),
+        *,
+        update_if_exists: bool = False,
+    ) -> None:
+        self._plain: list[tuple[int, str, Reader]] = []
+        self._composed: list[tuple[int, Column, Reader]] = []
+        self._columns: list[tuple[int, Column, Reader]] = []
+        for use in sorted(plan.uses, key=lambda use: use.rank):
+            if use.column is None:
+                continue
+            read = readers.of(use.column)
+            self._columns.append((use.place, use.column, read))
+            if use.column.field in _COMPOSED:
+                self._composed.append((use.place, use.column, read))
+            else:
+                self._plain.append((use.place, use.column.field, read))
+        self._width = len(plan.uses)
+        self._nameless = [use.place for use in plan.uses if not use.name.strip() and not use.column]
+        self._readers = readers
+        self._defaults = tuple(defaults)
+        self._update_if_exists = update_if_exists
+
+    @classmethod
+    def of_defaults(cls, defaults: Iterable[tuple[Column, Any]]) -> Item:
+        """The contact that these values make by themselves."""
+        return cls(Plan(uses=()), Readers(), defaults).from_cells(())
+
+    def from_cells(self, cells: Sequence[str]) -> Item:
+        """The contact that a row of text holds, or all that is wrong with it."""
+        problems: _Problems = []
+        if len(cells) < self._width:
+            cells = (*cells, *[""] * (self._width - len(cells)))
+        elif len(cells) > self._width and any(map(str.strip, cells[self._width :])):
+            # Its cells are shifted: what is said of any other of them would mislead.
+            return InvalidContactError([((), _TOO_MANY_CELLS)])
+        values: _Values = {}
+        for place, name, read in self._plain:
+            # Where two columns hold one field, the first of them that is filled counts.
+            if (cell := cells[place]) and name not in values:
+                try:
+                    value = read(cell)
+                except CellError as exc:
+                    problems.append(((name,), str(exc)))
+                else:
+                    if value is not None:
+                        values[name] = value
+        for place, column, read in self._composed:
+            if cell := cells[place]:
+                _add(values, problems, column, read, cell)
+        if self._nameless:
+            problems += _nameless_problems(cells, self._nameless)
+        return self._contact(values, problems, cells)
+
+    def from_values(self, values_by_place: Sequence[Any]) -> Item:
+        """The contact that the values of a JSON object hold, or all that is wrong with it."""
+        values: _Values = {}
+        problems: _Problems = []
+        for place, column, read in self._columns:
+            value = values_by_place[place]
+            if isinstance(value, str) and value:
+                _add(values, problems, column, read, value)
+            elif column.field == "full_name":
+                problems.append(((column.field,), "must be text"))
+            else:
+                try:
+                    _put(values, column, value_of(column, value, self._readers))
+                except CellError as exc:
+                    problems.append((_path_of(column), str(exc)))
+        return self._contact(values, problems, ())
+
+    def _contact(self, values: _Values, problems: _Problems, cells: Sequence[str]) -> Item:
+        for column, value in self._defaults:
+            _put_default(values, column, value)
+        if self._update_if_exists and "id" not in values:
+            values.setdefault("update_if_exists", True)
+        try:
+            if "external_urls" in values or isinstance(values.get("custom_fields"), list):
+                contact = contact_from(values)  # their parts are as in the platform's JSON
+            else:
+                contact = Contact(**values)
+        except InvalidContactError as error:
+            return InvalidContactError(_all_errors(error, values, problems, cells))
+        return InvalidContactError(problems) if problems else contact
+
+
+def _add(values: _Values, problems: _Problems, column: Column, read: Reader, cell: str) -> None:
+    try:
+        value = read(cell)
+    except CellError as exc:
+        problems.append((_path_of(column), str(exc)))
+        return
+    if value is not None:
+        _put(values, column, value)
+
+
+def _put(values: _Values, column: Column, value: Any) -> None:
+    match column:
+        case Column("full_name"):
+            values.update(value)
+        case Column("custom_fields", int(key), None):
+            values.setdefault("custom_fields", {})[key] = value
+        case Column("custom_fields", int(key), str(part)):
+            values.setdefault("custom_fields", {}).setdefault(key, {})[part] = value
+        case Column("external_urls", str(key)):
+            values.setdefault("external_urls", []).append({"ref": key, "url": value})
+        case _ if column.field not in values:
+            values[column.field] = value
+
+
+def _put_default(values: _Values, column: Column, value: Any) -> None:
+    if column.field not in _COMPOSED:
+        values.setdefault(column.field, value)
+    elif column.field == "custom_fields":
+        fields = values.get("custom_fields", {})
+        if not isinstance(fields, Mapping):
+            return
+        if column.key not in fields or (
+            column.part is not None and column.part not in fields[column.key]
+        ):
+            _put(values, column, value)
+    elif all(link.get("ref") != column.key for link in values.get("external_urls") or ()):
+        _put(values, column, value)
+
+
+def _path_of(column: Column) -> Path:
+    parts = (column.field, column.key, column.part)
+    return tuple(part for part in parts if part is not None)
+
+
+def _nameless_problems(cells: Sequence[str], nameless: Iterable[int]) -> _Problems:
+    return [
+        ((), f"column {letter_of(place)} has no header: name it, or empty its cells")
+        for place in nameless
+        if cells[place].strip()
+    ]
+
+
+def _all_errors(
+    error: InvalidContactError, values: _Values, problems: _Problems, cells: Sequence[str]
+) -> _Problems:
+    """What a contact says of itself in better words, what is wrong with its cells, and advice."""
+    failed = {path[0] for path, _ in problems if path}
+    errors: _Problems = []
+    for path, what in error.errors:
+        if path[:1] == ("email",) and what == INVALID:
+            what = reason_of(values["email"])
+        # That it is required says nothing where its cell could not be read.
+        if not (what == "is required" and path and path[0] in failed):
+            errors.append((path, what))
+    # Where the id could not be read, it is no add; a full name is both names.
+    if failed & {"id", "full_name"}:
+        errors = [(path, what) for path, what in errors if what != "is required"]
+    errors += problems
+    if len(cells) > 1 and sum(bool(cell.strip()) for cell in cells) == 1:
+        errors.append(((), "only one cell is filled: a title or a total is to be deleted"))
+    return errors

@@ -1,0 +1,62 @@
+"""Which reader the cells of a column have."""
+
+import datetime
+
+from attrs import field, frozen
+
+from contactsdk.files.cells import READERS, CellError, Reader, name_of, text_of
+from contactsdk.files.columns import Column
+from contactsdk.files.custom_values import (
+    CustomFieldNames,
+    DateOrder,
+    ListedGroup,
+    groups_reader,
+    reader_of,
+)
+from contactsdk.files.emails import email_of
+
+
+@frozen(kw_only=True)
+class Readers:
+    """How cells are read, by what their column holds."""
+
+    names: CustomFieldNames = field(factory=CustomFieldNames)
+    """The account's custom fields, by whose types values are converted."""
+    groups: tuple[ListedGroup, ...] | None = None
+    """The account's groups; `None` where they are not known, and only ids will do."""
+    date_order: DateOrder | None = None
+    """In which order dates name day, month and year; `None` where only yyyy-mm-dd will do."""
+    day_zero: datetime.date | None = None
+    """The day that a workbook counts dates from; `None` for text, where a number is no date."""
+
+    def of(self, column: Column) -> Reader:
+        """The reader of this column's cells; a full name becomes a dict of both names."""
+        match column.field:
+            case "email":
+                return email_of
+            case "full_name":
+                return _full_name_reader(str(column.key))
+            case "custom_fields" if isinstance(column.key, int):
+                if column.part is not None:
+                    return text_of
+                return reader_of(column.key, self.names, self.date_order, self.day_zero)
+            case "groups" if self.groups is not None:
+                return groups_reader(self.groups)
+        return READERS.get(column.field, text_of)
+
+
+def _full_name_reader(order: str) -> Reader:
+    names = order.split()
+
+    def read(cell: str) -> dict[str, str] | None:
+        text = name_of(cell)
+        if text is None:
+            return None
+        if "," in text:
+            raise CellError("must be one name without a comma: give first and last name columns")
+        start, _, end = text.rpartition(" ")
+        if not start:
+            raise CellError("must be a first and a last name, with a blank between them")
+        return dict(zip(names, (start.strip(), end), strict=True))
+
+    return read

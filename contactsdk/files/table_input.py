@@ -1,0 +1,134 @@
+"""Contacts in a table: CSV, or a sheet of a workbook."""
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from attrs import evolve
+
+from contactsdk.errors import InvalidContactError
+from contactsdk.files.columns import folded
+from contactsdk.files.contacts import ContactMaker
+from contactsdk.files.description import Description, Remarks
+from contactsdk.files.formats import MESSAGE, FileError, Row, csv_line
+from contactsdk.files.headers import SEARCHED, plan_of_header
+from contactsdk.files.options import InputOptions
+from contactsdk.models import Contact, Item
+
+# The bytes of UTF-8 read as Windows-1252, a mark for what could not be read, or a question mark
+# within a name, which is what some programs put there instead.
+_MISDECODED: Final = re.compile(
+    "Ã[\u0080-\u00bf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d\u2018"
+    "\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178]|Â[\u00a0-\u00bf]|â€|\ufffd|[^\\W\\d_]\\?[^\\W\\d_]"
+)
+_MISDECODED_TEXT: Final = (
+    "the text was decoded wrongly once already (such as Ã¶ for ö): export the list again as UTF-8"
+)
+_NOTHING_TO_UPDATE: Final = (
+    "nothing is left to update: an empty cell is not sent, so it clears nothing"
+)
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class TableInput:
+    """Contacts in a table whose first row names the columns.
+
+    Raises:
+        FileError: There are no rows, or the first row names no columns, or one that is unknown or
+            there twice.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Row],
+        name: str,
+        options: InputOptions,
+        description: Description,
+        *,
+        mark: str = "",
+    ) -> None:
+        self._rows: Iterator[Row] = iter(rows)
+        header = next(self._rows, None)
+        if header is None:
+            raise FileError(f"{name}: there is nothing to do: there is nothing in it")
+        following = list(itertools.islice(self._rows, SEARCHED))
+        plan = plan_of_header(header, following, options.rules, name)
+        if not following:
+            raise FileError(f"{name}: there is nothing to do: there are no rows below the header")
+        self._rows = itertools.chain(following, self._rows)
+        self.header = header.cells
+        cautions = (
+            {folded(key): text for key, text in plan.vendor.cautions.items()} if plan.vendor else {}
+        )
+        found = (cautions.get(folded(cell)) for cell in header.cells)
+        self.description = evolve(
+            description,
+            vendor=plan.vendor.name if plan.vendor else None,
+            columns=plan.uses,
+            notes=(*description.notes, *dict.fromkeys(text for text in found if text)),
+        )
+        self._maker = ContactMaker(
+            plan,
+            options.readers,
+            options.defaults,
+            update_if_exists=options.update_if_exists,
+        )
+        self._remarks = Remarks()
+        self._mark = mark
+        self._delimiter = description.delimiter or ","
+        names = [folded(cell) for cell in header.cells]
+        ours = folded(MESSAGE)
+        self._message_place = names.index(ours) if ours in names else None
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._rows
+
+    def item(self, row: Row) -> Item:
+        if row.problem is not None:
+            return InvalidContactError([((), row.problem)])
+        item = self._maker.from_cells(row.cells)
+        if isinstance(item, Contact):
+            self._look_at(item, row)
+        return item
+
+    def warnings(self) -> tuple[str, ...]:
+        return (*self.description.notes, *self._remarks.texts())
+
+    def head(self) -> str:
+        names = self.header if self._message_place is not None else (*self.header, MESSAGE)
+        return self._mark + csv_line(names, self._delimiter)
+
+    def with_message(self, row: Row, message: str) -> str:
+        message = _no_formula(message)
+        if row.problem is not None:
+            # As it was, so that it can be corrected; its message comes behind it.
+            text = row.cells[0].rstrip("\r\n")
+            return f"{text}{self._delimiter}{csv_line([message], self._delimiter)}"
+        missing = len(self.header) - len(row.cells)
+        cells = [*row.cells, *itertools.repeat("", missing)]
+        if self._message_place is not None:
+            cells[self._message_place] = message
+        else:
+            # Before the cells that belong to no column: it must come under its own.
+            cells.insert(len(self.header), message)
+        return csv_line(cells, self._delimiter)
+
+    def values(self, row: Row) -> dict[str, Any]:
+        """The row's filled cells by their headers, as JSON Lines hold them."""
+        if row.problem is not None:
+            return {"line": row.cells[0]}
+        pairs = zip(self.header, row.cells, strict=False)
+        return {name: cell for name, cell in pairs if name.strip() and cell.strip()}
+
+    def _look_at(self, contact: Contact, row: Row) -> None:
+        names = f"{contact.first_name or ''} {contact.last_name or ''}"
+        if ("?" in names or not names.isascii()) and _MISDECODED.search(names):
+            self._remarks.add(_MISDECODED_TEXT, row.number)
+        if contact.id is not None and contact == Contact(id=contact.id):
+            self._remarks.add(_NOTHING_TO_UPDATE, row.number)
+
+
+def _no_formula(message: str) -> str:
+    """A message that no spreadsheet runs, whatever the platform wrote."""
+    return f"'{message}" if message.startswith(_FORMULA_STARTS) else message

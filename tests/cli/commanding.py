@@ -1,0 +1,76 @@
+"""The command line as tests call it, in this process or in one of its own."""
+
+import contextlib
+import csv
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from contactsdk.cli import app
+
+NAMES = "firstName,lastName,email"
+ROOT = Path(__file__).parent.parent.parent
+
+
+def call(*arguments, code=0):
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    assert os.environ.get("CONTACTSDK_SECRET", "no secret") not in result.output
+    return result
+
+
+def sample(count):
+    rows = [f"Ada,Archer,ada{number}@example.com" for number in range(count)]
+    return "\n".join([NAMES, *rows, ""])
+
+
+def emails(sandbox):
+    return sorted(write.body["email"] for write in sandbox.ledger.writes)
+
+
+def states(path):
+    with open(path, newline="") as file:
+        return {int(row["line"]): row["state"] for row in csv.DictReader(file)}
+
+
+@contextlib.contextmanager
+def standard_input(text):
+    read, write = os.pipe()
+    os.write(write, text.encode())
+    os.close(write)
+    before = os.dup(0)
+    os.dup2(read, 0)
+    os.close(read)
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+
+
+@contextlib.contextmanager
+def started(*arguments, **options):
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "contactsdk", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,0 +1,177 @@
+import datetime
+from typing import Any
+
+import pytest
+from files.made import (
+    AField,
+    AGroup,
+    AnOption,
+    contact_of,
+    csv_input,
+    fields_of,
+    message_of,
+    one_item,
+)
+
+from contactsdk import Contact
+from contactsdk.files import DateOrder, FileError
+
+DAY = datetime.date(2024, 12, 31)
+COLOURS = ("Red", "Dark blue", "Black, white")
+
+
+def read(cell: str, type: int | None, *options: Any, **more: Any) -> Any:
+    """The item of an update whose custom field 5 of this type has this cell."""
+    fields = [AField(5, "Mine", type, options)]
+    return one_item(csv_input(f'id,Mine\n7,"{cell}"\n', custom_fields=fields, **more))
+
+
+@pytest.mark.parametrize(
+    ("cell", "type", "value"),
+    [
+        ("12", 0, "12"),
+        ("10.0", 1, "10.0"),
+        ("12", 8, 12),
+        ("12.0", 8, 12),
+        ("-3", 8, -3),
+        ("2024-12-31", 5, DAY),
+        ("2024/12/31", 5, DAY),
+        ("2024-12-31 00:00:00", 5, DAY),
+        ("2024-12-31T00:00", 5, DAY),
+        ("one;two", 3, ("one", "two")),
+        ("one", 2, "one"),
+        ("anything", 77, "anything"),
+        ("anything", None, "anything"),
+    ],
+)
+def test_value_is_what_its_type_holds(cell: str, type: int | None, value: object) -> None:
+    [(_, found)] = fields_of(contact_of(read(cell, type)))
+    assert found == value
+    assert isinstance(found, value.__class__)
+
+
+@pytest.mark.parametrize("cell", ["1,000", "1 000", "a", "1.5", "1" * 19])
+def test_number_that_is_not_whole_fails(cell: str) -> None:
+    assert "must be a whole number" in message_of(read(cell, 8))
+
+
+@pytest.mark.parametrize(
+    ("order", "cell"),
+    [
+        (DateOrder.DMY, "31/12/2024"),
+        (DateOrder.DMY, "31.12.2024"),
+        (DateOrder.MDY, "12/31/2024"),
+        (DateOrder.MDY, "12-31-2024"),
+        (DateOrder.YMD, "2024 12 31"),
+    ],
+)
+def test_date_is_read_in_its_order(order: DateOrder, cell: str) -> None:
+    assert fields_of(contact_of(read(cell, 5, date_order=order))) == [(5, DAY)]
+
+
+@pytest.mark.parametrize(
+    ("order", "cell", "what"),
+    [
+        (None, "31/12/2024", "--date-order"),
+        (None, "45657", "yyyy-mm-dd"),
+        (None, "soon", "yyyy-mm-dd"),
+        (None, "2024-02-30", "no date that exists"),
+        (DateOrder.MDY, "31/12/2024", "no date that exists"),
+        (DateOrder.DMY, "31/12/24", "four digits"),
+        (None, "2024-12-31 03:04:05", "yyyy-mm-dd"),
+    ],
+)
+def test_date_that_cannot_be_read_fails(order: DateOrder | None, cell: str, what: str) -> None:
+    assert what in message_of(read(cell, 5, date_order=order))
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"), [("red", "Red"), (" dark  BLUE ", "Dark blue"), ("Black, white", COLOURS[2])]
+)
+def test_option_of_a_select_is_sent_as_it_is_listed(cell: str, value: str) -> None:
+    assert fields_of(contact_of(read(cell, 2, *COLOURS))) == [(5, value)]
+    assert fields_of(contact_of(read(cell, 3, *COLOURS))) == [(5, (value,))]
+
+
+def test_option_with_a_label_is_sent_as_its_value() -> None:
+    options = (AnOption(1, "Red"), AnOption(2, "Blue"))
+    assert fields_of(contact_of(read("blue", 2, *options))) == [(5, 2)]
+    assert fields_of(contact_of(read("Red\n2", 3, *options))) == [(5, (1, 2))]
+
+
+@pytest.mark.parametrize("type", [2, 3])
+def test_unknown_option_fails_with_those_that_exist(type: int) -> None:
+    message = message_of(read("green", type, *COLOURS))
+    assert message.endswith(
+        "is none of the field's options, which are Red, Dark blue, Black, white"
+    )
+
+
+def test_parts_of_an_address_are_columns_of_their_own() -> None:
+    fields = [AField(9, "Address", 4)]
+    text = "id,Address.city,customFields.9.postalCode,Address.LINE1\n7,Town,3000,\n"
+    [(_, address)] = fields_of(contact_of(one_item(csv_input(text, custom_fields=fields))))
+    assert address == {"city": "Town", "postalCode": "3000"}
+
+
+@pytest.mark.parametrize(
+    ("header", "field", "what"),
+    [
+        ("Mine", AField(5, "Mine", 4), "is an address: name its parts in columns: Mine.line1"),
+        ("customFields.5.city", AField(5, "Mine", 0), "is no address and has no parts"),
+        ("Mine", AField(5, "Mine", 7), "is a fixed text and cannot be set"),
+        ("customFields.5", AField(5, "Mine", 6), "is a file and cannot be set"),
+        ("customFields.6", AField(5, "Mine", 0), "has no custom field 6; it has 5 (Mine)"),
+        ("Mine", AField(5, "Mine", 0, is_active=False), "unknown column 'Mine'"),
+        ("Mine.street", AField(5, "Mine", 4), "unknown column 'Mine.street'"),
+    ],
+)
+def test_field_that_a_column_cannot_hold_is_refused(header: str, field: AField, what: str) -> None:
+    with pytest.raises(FileError) as caught:
+        csv_input(f"id,{header}\n7,x\n", custom_fields=[field])
+    assert what in str(caught.value)
+
+
+def test_account_without_custom_fields_has_none_of_any_id() -> None:
+    with pytest.raises(FileError, match="has no custom field 5; it has none"):
+        csv_input("id,customFields.5\n7,x\n", custom_fields=[])
+
+
+def test_name_of_two_fields_is_no_name() -> None:
+    fields = [AField(5, "Mine", 0), AField(6, "mine", 0)]
+    with pytest.raises(FileError, match="unknown column 'Mine'"):
+        csv_input("id,Mine\n7,x\n", custom_fields=fields)
+
+
+GROUPS = [AGroup(10, "VIP"), AGroup(11, "Press, radio"), AGroup(12, "11"), AGroup(13, "Vip ")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "groups"),
+    [
+        ("10", (10,)),
+        ("10.0", (10,)),
+        ("press,  RADIO", (11,)),
+        ("11", (11,)),
+        ("10;12", (10, 12)),
+        ("\u200b", None),
+        (";", None),
+    ],
+)
+def test_groups_are_known_by_id_and_name(cell: str, groups: tuple[int, ...] | None) -> None:
+    source = csv_input(f'id,groups\n7,"{cell}"\n', groups=GROUPS)
+    assert one_item(source) == Contact(id=7, groups=groups)
+
+
+def test_group_of_a_name_that_several_have_fails() -> None:
+    source = csv_input("id,groups\n7,vip\n", groups=GROUPS)
+    assert "that there are several of: use an id of 10 (VIP)" in message_of(one_item(source))
+
+
+def test_unknown_group_fails() -> None:
+    assert "its groups are none" in message_of(one_item(csv_input("id,groups\n7,1\n", groups=[])))
+
+
+@pytest.mark.parametrize("type", [0, 2, 3, 5, 8])
+def test_custom_field_of_blanks_is_not_sent(type: int) -> None:
+    assert read("\u200b", type, *COLOURS) == Contact(id=7)

@@ -1,0 +1,60 @@
+import orjson
+import pytest
+from sandbox.made import rules
+
+from contactsdk.sandbox import FieldDefinition, FieldType
+from contactsdk.sandbox.account import Account
+from contactsdk.sandbox.definitions import definitions_of
+from contactsdk.sandbox.views import custom_field_definitions
+
+FIELDS = {
+    1: FieldDefinition(field_type=FieldType.SMALL_TEXT, display_name="Vegetarian", sort_order=1),
+    2: FieldDefinition(
+        field_type=FieldType.MULTIPLE_SELECT,
+        display_name="Colours",
+        required=True,
+        active=False,
+        sort_order=2,
+        select_values=["Red", "Blue"],
+    ),
+    3: FieldDefinition(
+        field_type=FieldType.FILE, display_name="Photo", sort_order=3, file_types=["png"]
+    ),
+}
+
+
+@pytest.mark.parametrize("select_values", ["texts", "id_name", "value_label"])
+@pytest.mark.parametrize("declared_lists", ["array", "wrapped"])
+def test_definitions_are_read_as_they_are_answered(select_values: str, declared_lists: str) -> None:
+    guessed = rules(
+        Account(custom_fields=FIELDS), select_values=select_values, declared_lists=declared_lists
+    )
+    assert definitions_of(orjson.dumps(custom_field_definitions(guessed))) == FIELDS
+
+
+def test_id_and_type_are_enough() -> None:
+    assert definitions_of('[{"fieldId": 7, "fieldType": 8}]') == {
+        7: FieldDefinition(field_type=FieldType.WHOLE_NUMBER)
+    }
+
+
+def test_value_of_a_selection_may_have_an_id_alone() -> None:
+    text = '[{"fieldId": 7, "fieldType": 2, "selectValues": [{"id": 4}, {}]}]'
+    assert definitions_of(text)[7].select_values == ("4", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nothing", "it is not JSON"),
+        ("5", "it must be a list"),
+        ("{}", "it must be a list"),
+        ("[5]", "field 1: it must be an object"),
+        ('[{"fieldId": 1, "fieldType": 0}, {"fieldType": 0}]', "field 2: it must be an object"),
+        ('[{"fieldId": 1, "fieldType": 9}]', "field 1: fieldType must be"),
+        ('[{"fieldId": 1, "fieldType": "0"}]', "field 1: fieldType must be"),
+    ],
+)
+def test_what_is_wrong_with_definitions_is_said(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        definitions_of(text)
