@@ -6,6 +6,7 @@ is the number of requests that are open at a time, and nothing polls.
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import Final, Protocol
 
@@ -36,6 +37,9 @@ from contactsdk.settling import AnsweredIds
 
 MOST_WAITING_PER_WORKER: Final = 4
 """So many contacts may wait for each worker: behind their key, or for their next attempt."""
+
+
+_SHORTEST_PAUSE_S: Final = 0.5  # what is shorter is the spacing of requests under a rate limit
 
 
 class Send(Protocol):
@@ -437,10 +441,15 @@ class Run:
                 rate_limit_per_s=self.pacer.rate_per_s,
                 paused_s=self.pacer.paused_s - self._paused_before_s,
                 is_platform_away=self.pacer.breaker_state is not BreakerState.CLOSED,
+                resumes_in_s=self._resumes_in_s(now),
                 rate_per_s=self._recent.per_s(now, done),
                 elapsed_s=now - self._started_at,
             )
         )
+
+    def _resumes_in_s(self, now: float) -> float | None:
+        wait_s = self.pacer.ready_at - now
+        return wait_s if _SHORTEST_PAUSE_S <= wait_s < math.inf else None
 
 
 def _recalled(job: Job, recorded: JournalRow) -> Outcome:

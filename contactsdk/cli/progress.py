@@ -1,7 +1,7 @@
 """The progress bar of a run."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -25,7 +25,6 @@ def bar(total: int, *, hidden: bool) -> Iterator[OnProgress]:
         transient=True,
     )
     task = shown.add_task("", total=total, rate=0.0, failed=0, note="")
-    note_of = notes()
 
     def show(progress: Progress) -> None:
         shown.update(
@@ -40,19 +39,14 @@ def bar(total: int, *, hidden: bool) -> Iterator[OnProgress]:
         yield show
 
 
-def notes() -> Callable[[Progress], str]:
-    """What says, given the progress of a run each time that it comes, why the run waits."""
-    paused_s = 0.0
-    began_s = 0.0
-
-    def note(progress: Progress) -> str:
-        nonlocal paused_s, began_s
-        is_paused = progress.paused_s > paused_s
-        if not is_paused:
-            began_s = progress.paused_s
-        paused_s = progress.paused_s
-        if not is_paused:
-            return ""
-        return f"the platform is busy or does not answer: waiting for {paused_s - began_s:.0f} s"
-
-    return note
+def note_of(progress: Progress) -> str:
+    """Why a run waits or is slow; empty where nothing holds it up."""
+    again = progress.resumes_in_s
+    if progress.is_platform_away:
+        when = "trying again now" if again is None else f"trying again in {again:.0f} s"
+        return f"the platform does not answer: {when}"
+    if again is not None:
+        return f"the platform asks to wait: going on in {again:.0f} s"
+    if progress.rate_limit_per_s is not None:
+        return f"throttled: {progress.rate_limit_per_s:,.0f} a second found"
+    return ""

@@ -11,9 +11,12 @@ from contactsdk.cli.in_order import InOrder
 from contactsdk.cli.interruption import Interruption
 from contactsdk.cli.spool import Spool
 from contactsdk.client import ContactClient
+from contactsdk.errors import ContactError, SetupError
 from contactsdk.files import Result, not_started, result_of
 from contactsdk.journal import SqliteJournal
 from contactsdk.models import Item
+
+_PING_S: Final = 5.0
 
 _NO_MORE: Final = (0, (0, 0, None))
 
@@ -129,7 +132,24 @@ async def import_rows(
             in_order.put(outcome.index, result_of(line, number, outcome))
 
         async with client:
-            stopped_by = await send(client, items(), take, interruption, sending)
+            stopped_by: Exception | None = await _find_wrong_setup(client)
+            if stopped_by is None:
+                stopped_by = await send(client, items(), take, interruption, sending)
         for index, (line, number, _) in rows:
             in_order.put(index, not_started(line, number))
     return Ending(stopped_by, interruption.happened)
+
+
+async def _find_wrong_setup(client: ContactClient) -> SetupError | None:
+    """What is wrong with the address or the way to it, so that no contact has to find it.
+
+    What the platform itself refuses is passed over: a key may have no right to ping and yet to add
+    contacts. The first contact then goes alone. So does it where the platform is away for now.
+    """
+    try:
+        await client.ping(deadline_s=_PING_S)
+    except SetupError as error:
+        return error if error.error_code is None else None
+    except ContactError:
+        return None
+    return None

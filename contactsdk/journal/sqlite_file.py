@@ -50,7 +50,7 @@ class JournalFile:
 
     def __init__(self, path: str, connection: sqlite3.Connection, side: IO[bytes]) -> None:
         self.path = path
-        """Its absolute path, links followed."""
+        """Its absolute path, with no link at its end."""
         self.connection = connection
         """For this process only, and for one thread at a time."""
         self._side = side
@@ -88,7 +88,7 @@ class JournalFile:
             main = None
         if main is None or not os.path.samestat(main, self._main):
             raise JournalError(
-                f"{self.path}: moved, removed or replaced while a run was using it, and the run was "
+                f"{self.path}: moved, removed or replaced while a run was using it; the run was "
                 "stopped. Put it back before the run goes on"
             )
         if main.st_size < self._main.st_size:

@@ -157,6 +157,8 @@ class SqliteStore:
     def _write(self, rows: Sequence[StoredRow]) -> None:
         if not rows:
             return
+        # Before, since writing mends the size of a file that was cut; after, for what is sent next.
+        self._file.check_place()
         rows = sorted(rows)
         hashes = [self._row_hash(row) for row in rows]
         with self._transaction():
@@ -190,6 +192,7 @@ class SqliteStore:
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            with suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
+            if not self._file.is_foreign:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
             raise

@@ -12,6 +12,9 @@ from typer.testing import CliRunner
 
 from contactsdk.cli import app
 
+ADD = "contact?action=addOrUpdateContact"
+"""The action to give faults to: a ping that goes before takes none of them."""
+
 NAMES = "firstName,lastName,email"
 ROOT = Path(__file__).parent.parent.parent
 
@@ -26,6 +29,11 @@ def call(*arguments, code=0):
 def sample(count):
     rows = [f"Ada,Archer,ada{number}@example.com" for number in range(count)]
     return "\n".join([NAMES, *rows, ""])
+
+
+def contact_requests(sandbox):
+    """The requests to add or update a contact; a ping goes before them."""
+    return [request for request in sandbox.ledger.requests if request.action == ADD]
 
 
 def emails(sandbox):

@@ -8,9 +8,11 @@ import sys
 
 import pytest
 from cli.commanding import (
+    ADD,
     NAMES,
     ROOT,
     call,
+    contact_requests,
     emails,
     sample,
     standard_input,
@@ -50,7 +52,7 @@ def test_import_of_a_spreadsheets_file_succeeds(sandbox, folder):
 def test_import_tells_what_became_of_each_row(sandbox, folder):
     rows = ["A,A,a@example.com,10", "B,B,b@example", "C,C,c@example.com,12", "D,D,d@example.com"]
     (folder / "in.csv").write_text("\n".join([f"{NAMES},groups", *rows]))
-    sandbox.script(None, None, Fault(FaultKind.CLOSE_AFTER_WRITE))
+    sandbox.script(None, None, Fault(FaultKind.CLOSE_AFTER_WRITE), action=ADD)
     files = ("--results", "r.jsonl", "--rejects", "bad.csv", "--uncertain", "unsure.csv")
     result = call("import", "in.csv", "--concurrency", "1", *files, code=1)
     told = [json.loads(line) for line in (folder / "r.jsonl").read_text().splitlines()]
@@ -143,10 +145,10 @@ def test_quiet_import_still_says_what_stopped_it(sandbox, folder, monkeypatch):
 
 def test_import_gives_up_on_a_platform_as_it_is_told_to(sandbox, folder):
     (folder / "in.csv").write_text(sample(2))
-    sandbox.script(Fault(FaultKind.UNAVAILABLE, retry_after_s=60))
+    sandbox.script(Fault(FaultKind.UNAVAILABLE, retry_after_s=60), action=ADD)
     result = call("import", "in.csv", "--concurrency", "1", "--give-up", "59", code=3)
     assert re.search("^Stopped: ", result.stdout, re.MULTILINE)
-    assert len(sandbox.ledger.requests) == 1
+    assert len(contact_requests(sandbox)) == 1
 
 
 def test_rest_of_standard_input_is_recorded_as_not_started(sandbox, folder, monkeypatch):
@@ -229,7 +231,7 @@ def test_wrong_use_is_told(arguments, what, sandbox, folder):
     result = call(*arguments, code=2)
     assert what in result.stderr
     assert result.stdout == ""
-    assert sandbox.ledger.requests == []
+    assert contact_requests(sandbox) == []
     assert sandbox.secret not in result.output
 
 
@@ -347,7 +349,7 @@ def test_file_without_contacts_says_that_there_is_nothing_to_do(text, sandbox, f
 
 
 def test_results_are_in_the_order_of_the_input(sandbox, folder):
-    sandbox.script(Fault(FaultKind.UNAVAILABLE), *[None] * 99)
+    sandbox.script(Fault(FaultKind.UNAVAILABLE), *[None] * 99, action=ADD)
     (folder / "in.csv").write_text(sample(100))
     call("import", "in.csv", "--results", "out.csv", "--concurrency", "8")
     assert list(states("out.csv")) == list(range(2, 102))
@@ -412,7 +414,7 @@ def test_report_is_written(sandbox, folder):
 def test_outputs_get_their_names_when_the_command_has_ended(sandbox, folder):
     (folder / "in.csv").write_text(sample(3))
     (folder / "out.csv").write_text("of an earlier run")
-    sandbox.script(None, Fault(FaultKind.HANG_AFTER_WRITE))
+    sandbox.script(None, Fault(FaultKind.HANG_AFTER_WRITE), action=ADD)
     with started("import", "in.csv", "--concurrency", "1", "--results", "out.csv") as process:
         wait_until(lambda: len(sandbox.ledger.writes) == 2)
         assert (folder / "out.csv").read_text() == "of an earlier run"

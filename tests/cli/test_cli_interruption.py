@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 from cli.commanding import (
+    ADD,
     call,
     emails,
     sample,
@@ -53,7 +54,7 @@ def test_ctrl_c_finishes_what_is_in_flight(sandbox, folder):
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
 def test_second_ctrl_c_leaves_at_once(first, sandbox, folder):
-    sandbox.script(*[Fault(FaultKind.HANG_AFTER_WRITE)] * 3)
+    sandbox.script(*[Fault(FaultKind.HANG_AFTER_WRITE)] * 3, action=ADD)
     (folder / "in.csv").write_text(sample(9))
     files = ("--results", "out.csv", "--rejects", "bad.csv", "--uncertain", "unsure.csv")
     with started("import", "in.csv", "--concurrency", "3", *files) as process:
@@ -74,7 +75,7 @@ def test_second_ctrl_c_leaves_at_once(first, sandbox, folder):
 
 @pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_finishes_what_is_in_flight_and_writes_every_output(signal_, sandbox, folder):
-    sandbox.script(Fault(FaultKind.HANG_AFTER_WRITE))
+    sandbox.script(Fault(FaultKind.HANG_AFTER_WRITE), action=ADD)
     (folder / "in.csv").write_text(sample(3))
     files = ("--results", "out.csv", "--report", "run.html")
     with started("import", "in.csv", "--concurrency", "1", *files) as process:
@@ -118,7 +119,7 @@ def unread(pipe):
 
 
 def test_interrupted_run_records_every_row(sandbox):
-    sandbox.script(None, Fault(FaultKind.HANG_AFTER_WRITE))
+    sandbox.script(None, Fault(FaultKind.HANG_AFTER_WRITE), action=ADD)
     items = [
         (line, line, Contact(first_name="A", last_name="A", email=f"a{line}@example.com"))
         for line in range(2, 102)

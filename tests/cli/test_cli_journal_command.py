@@ -1,18 +1,56 @@
+import asyncio
+import contextlib
 import csv
 import sys
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cli.commanding import NAMES, call, emails, sample, standard_input, started, states, wait_until
+from cli.commanding import (
+    ADD,
+    NAMES,
+    call,
+    contact_requests,
+    emails,
+    sample,
+    standard_input,
+    started,
+    states,
+    wait_until,
+)
 
 from contactsdk import Contact, ContactClient, SqliteJournal
 from contactsdk.cli.run import Ending
 from contactsdk.files import Result, State
-from contactsdk.journal import Account, JournalRun
-from contactsdk.journal import State as JournalState
+from contactsdk.journal import Account
 from contactsdk.sandbox import Fault, FaultKind
+
+ACCOUNT = Account(url="u", key="k", secret="s")
+
+
+def record_in_flight(*contacts):
+    """Make a journal of a run that ended while these were in flight."""
+
+    async def run():
+        journal = await SqliteJournal("run.sqlite").open_run(ACCOUNT)
+        writer = asyncio.create_task(journal.write_loop())
+        intents = (journal.record_intent(*numbered) for numbered in enumerate(contacts))
+        await asyncio.gather(*intents)
+        writer.cancel()
+        await journal.close()
+
+    asyncio.run(run())
+
+
+@contextlib.contextmanager
+def in_use(path):
+    """A journal that another run is using."""
+    with asyncio.Runner() as runner:
+        journal = runner.run(SqliteJournal(path).open_run(ACCOUNT))
+        try:
+            yield
+        finally:
+            runner.run(journal.close())
 
 
 class TestJournal:
@@ -41,16 +79,16 @@ class TestJournal:
         rows = [f"Ada,Archer,a{n}@example.com,10" for n in range(5)]
         wrong = ["Ada,,b@example.com,10", "Ada,Archer,c@example.com,99"]
         (folder / "in.csv").write_text("\n".join([f"{NAMES},groups", *rows, *wrong, ""]))
-        sandbox.script(Fault(FaultKind.CLOSE_AFTER_WRITE))
+        sandbox.script(Fault(FaultKind.CLOSE_AFTER_WRITE), action=ADD)
         arguments = ("import", "in.csv", "--journal", "run.sqlite", "--results", "out.csv")
 
         call(*arguments, "--concurrency", "1", code=1)
-        first, requests = states("out.csv"), len(sandbox.ledger.requests)
+        first, requests = states("out.csv"), len(contact_requests(sandbox))
         call(*arguments, code=1)
 
         assert Counter(first.values()) == {"succeeded": 4, "uncertain": 1, "failed": 2}
         assert states("out.csv") == first
-        assert len(sandbox.ledger.requests) == requests
+        assert len(contact_requests(sandbox)) == requests
 
     def test_appended_rows_are_sent_and_changed_ones_are_named(self, sandbox, folder):
         (folder / "in.csv").write_text(sample(3))
@@ -97,9 +135,7 @@ class TestJournal:
         monkeypatch.setattr(ContactClient, "check_journal", nothing_to_check)
         monkeypatch.setattr("contactsdk.cli.importing.count_recorded", lambda _journal: 0)
         (folder / "in.csv").write_text(sample(2))
-        with closing(
-            JournalRun(SqliteJournal("run.sqlite"), Account(url="u", key="k", secret="s"))
-        ):
+        with in_use("run.sqlite"):
             files = ("--journal", "run.sqlite", "--results", "out.csv")
             call("import", "in.csv", *files, code=2)
         assert list(folder.glob("out*")) == []
@@ -112,11 +148,11 @@ class TestJournal:
             refused = call(*arguments, code=2)
 
         assert "standard input, row 3: from here on" in refused.stderr
-        assert len(sandbox.ledger.requests) == 3
+        assert len(contact_requests(sandbox)) == 3
 
     def test_uncertain_rows_are_sent_again_on_request(self, sandbox, folder):
         (folder / "in.csv").write_text(sample(2))
-        sandbox.script(Fault(FaultKind.CLOSE_BEFORE_READ))
+        sandbox.script(Fault(FaultKind.CLOSE_BEFORE_READ), action=ADD)
         call("import", "in.csv", "--journal", "run.sqlite", "--concurrency", "1", code=1)
 
         call("import", "in.csv", "--journal", "run.sqlite", "--resend-uncertain")
@@ -150,7 +186,7 @@ class TestJournal:
     def test_stopped_run_prints_how_to_go_on(self, sandbox, folder, monkeypatch):
         (folder / "in.csv").write_text(sample(1))
         monkeypatch.setattr(sys, "argv", ["contactsdk", "import", "in.csv"])
-        sandbox.script(Fault(FaultKind.REDIRECT))
+        sandbox.script(Fault(FaultKind.REDIRECT), action=ADD)
 
         files = ("--journal", "run.sqlite", "--rejects", "bad.csv")
         stopped = call("import", "in.csv", *files, code=3)
@@ -176,7 +212,7 @@ class TestJournal:
 
     def test_rejects_and_going_on_add_no_row_twice(self, sandbox, folder):
         (folder / "in.csv").write_text(sample(6).replace("ada1@example.com", "nobody"))
-        sandbox.script(None, Fault(FaultKind.REDIRECT))
+        sandbox.script(None, Fault(FaultKind.REDIRECT), action=ADD)
         files = ("--journal", "run.sqlite", "--results", "out.csv", "--rejects", "bad.csv")
         call("import", "in.csv", *files, "--concurrency", "1", code=3)
         told, rejects = states("out.csv"), (folder / "bad.csv").read_text()
@@ -192,7 +228,9 @@ class TestJournal:
     def recorded(self, sandbox, folder):
         """A journal with a row of each kind, of which two were never started."""
         (folder / "in.csv").write_text(sample(7).replace("ada2@example.com", "nobody"))
-        sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE), Fault(FaultKind.REDIRECT))
+        sandbox.script(
+            None, Fault(FaultKind.CLOSE_AFTER_WRITE), Fault(FaultKind.REDIRECT), action=ADD
+        )
         call("import", "in.csv", "--journal", "run.sqlite", "--concurrency", "1", code=3)
         return "run.sqlite"
 
@@ -206,10 +244,7 @@ class TestJournal:
 
     @pytest.mark.parametrize(("count", "last"), [(25, "row 25: "), (1226, "and 1,201 more; ")])
     def test_says_how_many_uncertain_rows_it_does_not_show(self, count, last, folder):
-        run = JournalRun(SqliteJournal("run.sqlite"), Account(url="u", key="k", secret="s"))
-        for number in range(count):
-            run._add(run._row(number, Contact(id=number + 1), JournalState.SENT))
-        run.close()
+        record_in_flight(*(Contact(id=number + 1) for number in range(count)))
 
         shown = call("journal", "run.sqlite").stdout.splitlines()
 
@@ -278,10 +313,8 @@ class TestJournal:
         assert "in.csv, row 3: not the input that was recorded" in refused.stderr
 
     def test_what_was_in_flight_is_shown_as_uncertain(self, folder):
-        run = JournalRun(SqliteJournal("run.sqlite"), Account(url="u", key="k", secret="s"))
         contact = Contact(first_name="Ada", last_name="Archer", email="ada@example.com")
-        run._add(run._row(0, contact, JournalState.SENT))
-        run.close()
+        record_in_flight(contact)
 
         assert "row 1: in flight when the run ended" in call("journal", "run.sqlite").stdout
 

@@ -1,19 +1,27 @@
+from typing import Any
+
+import pytest
 from attrs import evolve
 from cli.test_cli_timeline import progress
 
-from contactsdk.cli.progress import bar, notes
+from contactsdk.cli.progress import bar, note_of
 
 
-def test_note_says_how_long_a_pause_lasts() -> None:
-    note = notes()
-    waited = [0.0, 3.0, 8.0, 8.0, 9.0]
-    assert [note(progress(1.0, 0, paused_s=paused_s)) for paused_s in waited] == [
-        "",
-        "the platform is busy or does not answer: waiting for 3 s",
-        "the platform is busy or does not answer: waiting for 8 s",
-        "",
-        "the platform is busy or does not answer: waiting for 1 s",
-    ]
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({}, ""),
+        (
+            {"is_platform_away": True, "resumes_in_s": 7.6},
+            "the platform does not answer: trying again in 8 s",
+        ),
+        ({"is_platform_away": True}, "the platform does not answer: trying again now"),
+        ({"resumes_in_s": 30.0}, "the platform asks to wait: going on in 30 s"),
+        ({"rate_limit_per_s": 40.2}, "throttled: 40 a second found"),
+    ],
+)
+def test_note_says_why_a_run_waits(changes: dict[str, Any], note: str) -> None:
+    assert note_of(evolve(progress(1.0, 0), **changes)) == note
 
 
 def test_bar_that_is_hidden_takes_the_progress_all_the_same() -> None:
