@@ -16,6 +16,7 @@ from contactsdk.attempt import Requester
 from contactsdk.bulk import (
     BulkOptions,
     BulkReport,
+    Confirm,
     Outcome,
     OutcomeStream,
     Run,
@@ -23,13 +24,14 @@ from contactsdk.bulk import (
     SettlingMeans,
     collect,
     outcome_stream,
+    settle_recorded,
 )
 from contactsdk.calls import Caller
 from contactsdk.journal import Account, SqliteJournal
 from contactsdk.lookups import Lookups
 from contactsdk.models import Contact, CustomFieldDefinition, Group, Item
 from contactsdk.retry import RetryPolicy, cancelled_error, is_idempotent
-from contactsdk.settling import AnsweredIds, CallSettler, KeysInDoubt
+from contactsdk.settling import MOST_PAGES, AnsweredIds, CallSettler, KeysInDoubt
 from contactsdk.signing import Credentials
 from contactsdk.wire import ContactFilter
 
@@ -340,6 +342,45 @@ class ContactClient:
                 cannot be used.
         """
         journal.check_account(contacts, self._account)
+
+    async def settle(
+        self,
+        journal: SqliteJournal,
+        contacts: Iterable[Item],
+        *,
+        confirm: Confirm | None = None,
+    ) -> tuple[Outcome, ...]:
+        """Look for the adds that a journal calls uncertain, and record those that are found.
+
+        Nothing is sent again. Use it some time after the run, so that lists show what was written.
+        A contact is found if exactly one on the platform has all that was sent and that lists show,
+        an id above those that were answered before it was sent, and is no other row's.
+
+        Args:
+            journal: The journal of the runs; made without `resend_uncertain`.
+            contacts: The whole input that it recorded.
+            confirm: Is given the outcomes before any is recorded; if it returns false, none is.
+
+        Returns:
+            The outcomes of these adds, in input order: with an id and `settled`, or with an
+            `UncertainError` that says what was found. Uncertain updates, and adds with
+            `update_if_exists`, are not among them: a run sends those again.
+
+        Raises:
+            SetupError: Contacts cannot be looked up; an `AuthenticationError` where key, secret or
+                clock is wrong. Nothing was recorded.
+            JournalError: The contacts are not those of the journal, or it cannot be used.
+            ValueError: The journal has `resend_uncertain`.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
+        if journal.resend_uncertain:
+            raise ValueError("settle needs a journal without resend_uncertain")
+        run = await journal.open_run(self._account)
+        try:
+            find = functools.partial(self._lookups.find, deadline_s=None, most_pages=MOST_PAGES)
+            return await settle_recorded(run, contacts, find, confirm)
+        finally:
+            await run.close()
 
     async def aclose(self) -> None:
         """Close the session, if this client made it. Calls in flight end with an error.

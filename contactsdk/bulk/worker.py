@@ -88,7 +88,7 @@ class Worker:
                 # Last, so that of a run that dies while it waits for a turn nothing is in doubt.
                 job.is_intended = True
                 assert isinstance(job.item, Contact)  # noqa: S101  # others are not sent
-                await run.journal.record_intent(job.index, job.item)
+                await run.journal.record_intent(job.index, job.item, id_floor=delivery.id_floor)
             delivery.attempts += 1
             contact_id = await run.send(
                 job.content, deadline=deadline, before_send=delivery.hand_over
