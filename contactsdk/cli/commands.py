@@ -9,6 +9,7 @@ from contactsdk.cli.demo_command import demo
 from contactsdk.cli.import_command import import_
 from contactsdk.cli.journal_command import journal
 from contactsdk.cli.ping_command import ping
+from contactsdk.cli.settle_command import settle
 from contactsdk.cli.sandbox_command import sandbox
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command("import")(import_)
 app.command()(journal)
+app.command()(settle)
 app.command()(ping)
 app.command()(demo)
 app.command()(sandbox)
