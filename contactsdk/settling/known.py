@@ -38,6 +38,11 @@ class AnsweredIds:
             if len(self._kept) > self._keeps_at_most:
                 self._drop_old_ones()
 
+    @property
+    def kept(self) -> int:
+        """How many single ids are kept."""
+        return len(self._kept)
+
     def begin_add(self) -> int:
         """An add is about to be sent; its floor, which the id of what it adds is above."""
         floor = self.highest
