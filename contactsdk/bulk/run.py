@@ -250,7 +250,7 @@ class Run:
     # Reading.
 
     def _read_directly(self) -> Job | None:
-        while self.schedule.waiting < self._most_waiting:
+        while not self._is_full():
             item = self._reader.read()
             if item is None:
                 self._note_input_error()
@@ -259,6 +259,13 @@ class Run:
             if job.outcome is not None or self.schedule.claim(job):
                 return job
         return None
+
+    def _is_full(self) -> bool:
+        """Whether so many contacts wait that no more are read."""
+        waiting = self.schedule.waiting
+        if self.settler is not None:
+            waiting += self.settler.waiting
+        return waiting >= self._most_waiting
 
     def _note_input_error(self) -> None:
         # Nothing more is read, and what was read before is still sent.
@@ -270,8 +277,11 @@ class Run:
 
     def _want_items(self) -> None:
         """Have one more item read for each worker that waits for one."""
-        is_full = self.schedule.waiting >= self._most_waiting
-        if not self.reads_directly and not is_full and self._wanted_count <= len(self._idle):
+        if (
+            not self.reads_directly
+            and not self._is_full()
+            and self._wanted_count <= len(self._idle)
+        ):
             self._wanted_count += 1
             self._wanted.release()
 
@@ -294,7 +304,7 @@ class Run:
 
     async def _read_one(self) -> None:
         """Read until there is something for a worker, or until too many wait."""
-        while self.schedule.waiting < self._most_waiting:
+        while not self._is_full():
             item = await self._reader.receive()
             if item is None:
                 return

@@ -91,11 +91,14 @@ class RunSettler:
         """The keys of uncertain contacts."""
         self.in_flight = 0
         """How many look-ups are open now."""
+        self.waiting = 0
+        """How many contacts wait for a list that another one is looked for in."""
         self.throttled = 0
         """How many look-ups the platform refused as too many requests."""
         self._means = means
         self._policy = policy
         self._settle_s = policy.settle_s
+        self._tick_s = min(_TICK_S, policy.settle_s / 4)
         self._ids = ids
         self._schedule = schedule
         self._pacer = pacer
@@ -122,34 +125,52 @@ class RunSettler:
     async def look(self, job: Job, turn: Turn) -> list[Ended]:
         """Look for a contact, or for all that are due, and say which of them have ended."""
         now = self._times.clock()
-        jobs = [job, *(self._schedule.take_searches(now) if job.is_listable else ())]
+        others = self._schedule.take_searches(now) if job.is_listable else []
+        for due_job in (job, *others):
+            assert due_job.search is not None  # noqa: S101  # it is looked for
+            due_job.search.begin_look(self._times.now(), planned_delay_s=self._tick_s)
         if self._refusal is not None:
             self._pacer.abandon(turn)
-            return self._after_failure(jobs, self._refusal)
-        for due_job in jobs:
-            assert due_job.search is not None  # noqa: S101  # it is looked for
-            due_job.search.begin_look(self._times.now())
-        # A list has a page at least, and its contacts have to be found twice.
-        is_listed = len(jobs) > _MOST_BY_THEMSELVES and now >= self._lists_again_at
-        if not is_listed:
-            self._put_back(jobs[1:])
-            jobs = jobs[:1]
+            return self._after_failure([job, *others], self._refusal)
+        # A list has a page at least.
+        if len(others) < _MOST_BY_THEMSELVES or now < self._lists_again_at:
+            self._put_back(others)
+            return await self._look_for_one(job, turn)
+        self.waiting += len(others)
         try:
-            listed = await self._read(jobs, turn)
-        except (ContactError, RuntimeError) as error:  # such as a client that was closed
-            if isinstance(error, RuntimeError) or is_refused(error):
-                self._refusal = error
-            elif is_listed:
-                self._lists_again_at = now + _WITHOUT_LISTS_S
-                self._put_back(jobs)
-                return []
-            return self._after_failure(jobs, error)
-        found = ListedByEmail(listed)
-        if is_listed:
-            unclear = [job for job in jobs if _needs_filter(job, found)]
-            self._put_back(unclear)
-            jobs = [job for job in jobs if job not in unclear]
-        return self._next_of((job, self._judged(job, found.like(_contact(job)))) for job in jobs)
+            return await self._look_for_all([job, *others], turn)
+        finally:
+            self.waiting -= len(others)
+
+    async def _look_for_one(self, job: Job, turn: Turn) -> list[Ended]:
+        try:
+            found = ListedByEmail(await self._read([job], turn))
+        except (ContactError, RuntimeError) as error:
+            self._note_refusal(error)
+            return self._after_failure([job], error)
+        return self._next_of([(job, self._judged(job, found))])
+
+    async def _look_for_all(self, jobs: list[Job], turn: Turn) -> list[Ended]:
+        """Look for all in one list; those for which it is not good enough are put back."""
+        try:
+            found = ListedByEmail(await self._read(jobs, turn))
+        except (ContactError, RuntimeError) as error:
+            self._note_refusal(error)
+            if self._refusal is not None:
+                return self._after_failure(jobs, self._refusal)
+            self._lists_again_at = self._times.clock() + _WITHOUT_LISTS_S
+            self._put_back(jobs)
+            return []
+        clear, unclear = [], []
+        for job in jobs:
+            (unclear if _needs_filter(job, found) else clear).append(job)
+        self._put_back(unclear)
+        return self._next_of([(job, self._judged(job, found)) for job in clear])
+
+    def _note_refusal(self, error: ContactError | RuntimeError) -> None:
+        # A RuntimeError is that of a client that was closed.
+        if isinstance(error, RuntimeError) or is_refused(error):
+            self._refusal = error
 
     async def _read(self, jobs: list[Job], turn: Turn) -> list[ListedContact]:
         """What the platform lists for one contact, or for several in one list.
@@ -204,12 +225,13 @@ class RunSettler:
         self._pacer.record_result(turn, None)
         return page
 
-    def _judged(self, job: Job, listed: Iterable[ListedContact]) -> int | None:
-        """The id of the contact if it is found, given those of a list that may be it."""
+    def _judged(self, job: Job, found: ListedByEmail) -> int | None:
+        """The id of the contact if it is found, given what a list shows."""
         assert job.search is not None  # noqa: S101  # it is looked for
         is_ruled_out = functools.partial(self._ids.rules_out, floor=job.delivery.id_floor)
         is_shared = self.keys.is_shared(job.key)
-        verdict = judge(job.search.contact, listed, is_ruled_out, is_key_shared=is_shared)
+        contact = job.search.contact
+        verdict = judge(contact, found.like(contact), is_ruled_out, is_key_shared=is_shared)
         return job.search.note(verdict, self._times.now())
 
     def _after_failure(self, jobs: list[Job], failure: Exception) -> list[Ended]:
@@ -245,9 +267,8 @@ class RunSettler:
         due = search.next_look(now)
         if due is None:
             return False
-        tick_s = min(_TICK_S, self._settle_s / 4)
         time = self._times.clock() + due - now
-        self._schedule.retry_at(job, math.ceil(time / tick_s) * tick_s)
+        self._schedule.retry_at(job, math.ceil(time / self._tick_s) * self._tick_s)
         return True
 
     def _put_back(self, jobs: Iterable[Job]) -> None:

@@ -9,8 +9,8 @@ from contactsdk.cli.demo_command import demo
 from contactsdk.cli.import_command import import_
 from contactsdk.cli.journal_command import journal
 from contactsdk.cli.ping_command import ping
-from contactsdk.cli.settle_command import settle
 from contactsdk.cli.sandbox_command import sandbox
+from contactsdk.cli.settle_command import settle
 
 app = typer.Typer(
     name="contactsdk",

@@ -145,9 +145,13 @@ class Search:
         self._due = self.ends_at if is_near_the_end else due
         return self._due
 
-    def begin_look(self, now: float) -> None:
-        """A look begins; that it begins late, since nothing was free for it, costs no time."""
-        self.ends_at = min(self.ends_at + max(0.0, now - self._due), self.deadline)
+    def begin_look(self, now: float, *, planned_delay_s: float = 0.0) -> None:
+        """A look begins; that it begins late, since nothing was free for it, costs no time.
+
+        A delay of up to `planned_delay_s` is not late.
+        """
+        late_s = max(0.0, now - self._due - planned_delay_s)
+        self.ends_at = min(self.ends_at + late_s, self.deadline)
         self._due = now
 
     @property

@@ -18,7 +18,6 @@ from reconcile import (
     calls_of,
     populate,
     reconcile,
-    sandbox_for_calls,
     settled,
     singly,
     streamed,
