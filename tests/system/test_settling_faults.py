@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from reconcile import (
-    LIST,
     MIX_FOR_STREAMS,
     End,
     Kind,
@@ -105,9 +104,3 @@ async def test_settled_adds_have_their_own_id_and_nearly_all_are_found(
         answered = {r.contact_id for r in sandbox.ledger.requests if r.status == 200}
         found = [call for call in clear if ends[call.number] not in answered]
         assert len(found) > 10
-        print(
-            len(clear),
-            len(uncertain),
-            len(found),
-            sum(r.action == LIST for r in sandbox.ledger.requests),
-        )
