@@ -97,7 +97,8 @@ async def read_list(
             if not new or len(found) == part.total:
                 return list(found.values())
             # A platform that gives one contact at a time would give the last one for ever.
-            last = page[-1] if len(page) > 1 or part.total is None else None
+            *_, newest = page
+            last = newest if len(page) > 1 or part.total is None else None
     raise UnavailableError("the list of contacts changed each time that it was read")
 
 

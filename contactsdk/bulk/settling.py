@@ -161,7 +161,8 @@ class RunSettler:
             self._lists_again_at = self._times.clock() + _WITHOUT_LISTS_S
             self._put_back(jobs)
             return []
-        clear, unclear = [], []
+        clear: list[Job] = []
+        unclear: list[Job] = []
         for job in jobs:
             (unclear if _needs_filter(job, found) else clear).append(job)
         self._put_back(unclear)

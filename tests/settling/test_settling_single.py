@@ -64,7 +64,7 @@ class Client:
     """What single calls of a client share."""
 
     platform: Platform
-    policy: RetryPolicy = RetryPolicy(settle_s=60.0)
+    policy: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(settle_s=60.0))
     ids: AnsweredIds = attrs.field(factory=lambda: AnsweredIds(keeps=True))
     keys: KeysInDoubt = attrs.field(factory=KeysInDoubt)
 
