@@ -102,6 +102,7 @@ def stream_of(
         Run(
             contacts,
             platform.sending.send,
+            platform.sending,
             pacer,
             RunOptions(policy=policy, **{"concurrency": 4, **options}),
             is_proven=True,
