@@ -354,7 +354,7 @@ class ContactClient:
 
     async def settle(
         self,
-        journal: SqliteJournal,
+        journal: Journal,
         contacts: Iterable[Item],
         *,
         confirm: Confirm | None = None,
