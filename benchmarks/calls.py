@@ -57,6 +57,15 @@ def tables(quick: bool) -> Iterator[Table]:
                 for name, make in (("aiohttp", rivals.plain), ("contactsdk", rivals.sdk))
             }
             yield _table("With uvloop, 64 at a time", all_, quick)
+    with stub(sleeps=True) as url:
+        for concurrency in (8, 64):
+            args = (url, concurrency)
+            all_ = {
+                "aiohttp": Rival(rivals.plain, args),
+                "contactsdk": Rival(rivals.sdk, args),
+            }
+            title = f"A server that sleeps between requests, {concurrency} at a time"
+            yield _table(title, all_, quick)
     if find_spec("trustme"):
         with authority() as certificate, stub(certificate=certificate) as url:
             for concurrency in (8, 64):

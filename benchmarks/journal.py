@@ -91,19 +91,19 @@ def medians(found: list[tuple[float, float]]) -> tuple[float, float]:
 
 
 def compare_runs(count: int, rounds: int, folder: Path) -> None:
-    found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in ("none", *KINDS)}
+    found: dict[str, list[tuple[float, float]]] = {"none": [], "process": [], "power": []}
     with stub() as url:
         for number in range(rounds):
             found["none"].append(asyncio.run(run(url, count, None)))
             for kind in KINDS:
                 journal = SqliteJournal(folder / f"{kind}{number}.sqlite", kind)
                 found[kind].append(asyncio.run(run(url, count, journal)))
-    for kind, values in found.items():
+    for name, values in found.items():
         per_s, cpu_us = medians(values)
         of_none = [(a / c, b / d) for (a, b), (c, d) in zip(values, found["none"], strict=True)]
         rate, cpu = medians(of_none)
         print(
-            f"{kind:8} {per_s:7,.0f} contacts/s  {rate:.2f} of none   "
+            f"{name:8} {per_s:7,.0f} contacts/s  {rate:.2f} of none   "
             f"{cpu_us:5.0f} us CPU a contact  {cpu:.2f} of none"
         )
 

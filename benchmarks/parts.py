@@ -51,7 +51,7 @@ def tables(quick: bool) -> Iterator[Table]:
         "encode it": lambda: encode(CONTACT),
         "what is known of its call": lambda: Delivery(is_idempotent(CONTACT, policy), 0.0, None),
         "the limiter": acquire_and_release,
-        "the body that proves": lambda: Body(BODY, on_write=_refused),
+        "the body that proves": lambda: Body(BODY, _refused),
         "sign it": lambda: sign(CREDENTIALS, BODY, target=_TARGET, now=1e9),
         "read an id": lambda: read_id(200, {}, _ANSWER),
         "read a refusal": _refused,
@@ -72,8 +72,8 @@ async def _deadline_ns(number: int) -> float:
     deadlines = Deadlines(loop)
 
     def keep() -> None:
-        with Deadline(deadlines, loop.time() + 120) as deadline:
-            deadline.shorten(30)
+        with Deadline(deadlines, loop.time() + 120, 30.0) as deadline:
+            deadline.start_timeout()
 
     return min(timeit.repeat(keep, number=number, repeat=5)) / number * 1e9
 

@@ -1,9 +1,9 @@
 """A server in its own process that answers everything with the same bytes, at once or later.
 
-It never sleeps, and so takes a core for itself. A server on this machine that sleeps until it has
-something to do is woken by the client's very write, and the client is billed for that, the less the
-more requests come while it is still awake. The platform's servers are other machines, which no
-client wakes.
+It takes a core for itself: unless it is told to sleep, it never does. A server on this machine that
+sleeps until it has something to do is woken by the client's very write, and the client is billed
+for that, the less the more requests come while it is still awake. The platform's servers are other
+machines, which no client wakes.
 """
 
 import asyncio
@@ -30,11 +30,17 @@ _LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 
 
 @contextlib.contextmanager
-def stub(latency_s: float = 0.0, certificate: str | None = None) -> Iterator[str]:
-    """The address of one; over TLS with a certificate, with uvloop where that is installed."""
+def stub(
+    latency_s: float = 0.0, certificate: str | None = None, *, sleeps: bool = False
+) -> Iterator[str]:
+    """The address of one; over TLS with a certificate, with uvloop where that is installed.
+
+    One that sleeps does so between requests.
+    """
     here, there = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_serve, args=(there, latency_s, certificate), daemon=True)
+    args = (there, latency_s, certificate, sleeps)
+    process = context.Process(target=_serve, args=args, daemon=True)
     process.start()
     scheme = "http" if certificate is None else "https"
     try:
@@ -58,7 +64,7 @@ def authority() -> Iterator[str]:
         yield str(certificate)
 
 
-def _serve(pipe: Connection, latency_s: float, certificate: str | None) -> None:
+def _serve(pipe: Connection, latency_s: float, certificate: str | None, sleeps: bool) -> None:
     with contextlib.suppress(ImportError):
         import uvloop
 
@@ -67,10 +73,12 @@ def _serve(pipe: Connection, latency_s: float, certificate: str | None) -> None:
     if certificate is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate)
-    asyncio.run(_listen(pipe, latency_s, context))
+    asyncio.run(_listen(pipe, latency_s, context, sleeps))
 
 
-async def _listen(pipe: Connection, latency_s: float, context: ssl.SSLContext | None) -> None:
+async def _listen(
+    pipe: Connection, latency_s: float, context: ssl.SSLContext | None, sleeps: bool
+) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
         lambda: _Stub(latency_s), "127.0.0.1", 0, backlog=2048, ssl=context
@@ -80,7 +88,8 @@ async def _listen(pipe: Connection, latency_s: float, context: ssl.SSLContext | 
     def stay_awake() -> None:
         loop.call_soon(stay_awake)
 
-    stay_awake()
+    if not sleeps:
+        stay_awake()
     await server.serve_forever()
 
 

@@ -3,6 +3,7 @@
 Start with `ContactClient`, `Credentials` and `Contact`; what can go wrong is below `ContactError`.
 """
 
+import contactsdk.starting  # noqa: F401  # the first, so that it sees to an interrupt of the others
 from contactsdk.bulk import BulkReport, OnProgress, Outcome, OutcomeStream, Progress
 from contactsdk.client import ContactClient
 from contactsdk.errors import (

@@ -56,7 +56,8 @@ class Deadlines:
     def _end_late_ones(self) -> None:
         # By the timer's own time: the loop's may be a rounding short of it.
         now = max(self._timer_at, self.loop.time())
-        for deadline in [running for running in self._running if running.ends_at <= now]:
+        late = [running for running in self._running if running.ends_at <= now]
+        for deadline in sorted(late, key=lambda each: each.ends_at):
             if deadline.may_have_grace and now - deadline.ends_at > _LATE_S:
                 deadline.grant_grace(now + _GRACE_S)
             else:

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from quick import QUICK
 
-from contactsdk import ContactClient, Credentials, RetryPolicy
+from contactsdk import ContactClient, Credentials
 from contactsdk.sandbox import Sandbox
 
 # How fast the machine is decides nothing, and CI looks at the same examples each time.
@@ -19,8 +20,6 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 pytest_plugins = ["postgres.fixtures"]
-
-QUICK = RetryPolicy(base_s=0.001, max_wait_s=0.01)
 
 
 @pytest.fixture

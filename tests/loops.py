@@ -26,7 +26,10 @@ def in_each_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
         parameters=[*signature.parameters.values(), new_loop]
     )
     loops = [asyncio.new_event_loop, uvloop.new_event_loop]
-    return pytest.mark.parametrize("new_loop", loops, ids=["asyncio", "uvloop"])(run)
+    parametrized: Callable[..., None] = pytest.mark.parametrize(
+        "new_loop", loops, ids=["asyncio", "uvloop"]
+    )(run)
+    return parametrized
 
 
 class SkippingLoop(asyncio.SelectorEventLoop):

@@ -16,7 +16,7 @@ from raw_server import (
     PATIENCE_S,
     REQUEST,
     RawServer,
-    Script,
+    Step,
     Tell,
     WaitFor,
     answer,
@@ -46,7 +46,7 @@ OPTIONS: dict[str, Any] = {
     "trace_configs": (),
 }
 
-ANSWERED: Script = [REQUEST, answer(b'{"id": 7}')]
+ANSWERED: list[Step] = [REQUEST, answer(b'{"id": 7}')]
 
 
 @asynccontextmanager
@@ -183,7 +183,7 @@ class TestStaleDate:
 class TestTimeout:
     def test_answers_that_came_while_the_loop_was_blocked_count(self) -> None:
         may_answer, have_answered = threading.Event(), [threading.Event() for _ in range(15)]
-        scripts = [
+        scripts: list[list[Step]] = [
             [REQUEST, WaitFor(may_answer), answer(b'{"id": 7}'), Tell(has_answered)]
             for has_answered in have_answered
         ]
@@ -205,7 +205,12 @@ class TestTimeout:
     @in_each_loop
     async def test_answer_that_came_while_the_loop_was_blocked_counts_in_any_loop(self) -> None:
         may_answer, has_answered = threading.Event(), threading.Event()
-        script = [REQUEST, WaitFor(may_answer), answer(b'{"id": 7}'), Tell(has_answered)]
+        script: list[Step] = [
+            REQUEST,
+            WaitFor(may_answer),
+            answer(b'{"id": 7}'),
+            Tell(has_answered),
+        ]
         with RawServer(script) as server:
             async with requester_of(server, timeout_s=1.0) as requester:
                 call = asyncio.create_task(attempt(requester))

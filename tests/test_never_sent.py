@@ -13,7 +13,7 @@ import orjson
 import pytest
 import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
-from conftest import QUICK
+from quick import QUICK
 
 from contactsdk import (
     Contact,

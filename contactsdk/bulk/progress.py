@@ -39,6 +39,10 @@ class Progress:
     While it grows, the run is paused."""
     is_platform_away: bool
     """Whether the platform does not answer, so that one request at a time is tried."""
+    resumes_in_s: float | None
+    """In how many seconds the next request may leave, where the whole run waits for that.
+
+    `None` where it does not wait, or where only the answer to the present request can say."""
     rate_per_s: float
     """How many items a second got their outcome in the last five seconds."""
     elapsed_s: float

@@ -10,6 +10,7 @@ from attrs import define
 from contactsdk.bulk.outcomes import Outcome
 from contactsdk.models import Item
 from contactsdk.retry import Delivery
+from contactsdk.settling import Search
 
 
 @define(eq=False)  # by position too, as an outcome is
@@ -29,7 +30,23 @@ class Job:
     began_at: float | None = None
     """When its first attempt began, by the event loop's clock."""
     is_intended: bool = False
-    """Whether the journal was asked to record that it is sent."""
+    """Whether it is on record as sent, or the journal was asked to record that."""
+    holds_key: bool = False
+    """Whether other contacts with its key wait behind it."""
+    earlier_batch: tuple[str, int | None] | None = None
+    """The batch with which an earlier run sent it without hearing of it, and its place in it."""
+    search: Search | None = None
+    """What is known of it from looking for it, once it was uncertain."""
+
+    @property
+    def is_looked_for(self) -> bool:
+        """Whether it is looked for next, and not sent."""
+        return self.search is not None and self.search.is_active
+
+    @property
+    def is_listable(self) -> bool:
+        """Whether it is looked for next, and a list that others are in too is good enough."""
+        return self.search is not None and self.search.is_active and not self.search.needs_filter
 
 
 class Schedule:
@@ -58,6 +75,7 @@ class Schedule:
         key = job.key
         if key not in self._behind:
             self._behind[key] = None
+            job.holds_key = True
             return True
         queue = self._behind[key]
         if queue is None:
@@ -68,12 +86,16 @@ class Schedule:
 
     def release(self, job: Job) -> bool:
         """The job has its outcome; whether another one with its key is ready now."""
+        if not job.holds_key:
+            return False
         queue = self._behind.pop(job.key, None)
         if not queue:
             return False
         self._behind[job.key] = queue
         self.waiting -= 1
-        self._ready.append(queue.popleft())
+        following = queue.popleft()
+        following.holds_key = True
+        self._ready.append(following)
         return True
 
     def make_ready(self, job: Job) -> None:
@@ -96,6 +118,18 @@ class Schedule:
             self.waiting -= 1
             return heapq.heappop(self._due)[2]
         return self._ready.popleft() if self._ready else None
+
+    def take_searches(self, now: float) -> list[Job]:
+        """All that are due to be looked for and can be found in one list, the longest due first."""
+        due = []
+        while self._due and self._due[0][0] <= now:
+            due.append(heapq.heappop(self._due))
+        searches = [job for _, _, job in due if job.is_listable]
+        for entry in due:
+            if not entry[2].is_listable:
+                heapq.heappush(self._due, entry)
+        self.waiting -= len(searches)
+        return searches
 
     def clear(self) -> list[Job]:
         """Take all that are ready or waiting, in input order."""

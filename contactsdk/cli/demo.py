@@ -4,9 +4,11 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from contactsdk.bulk import OnProgress, Outcome
+from attrs import evolve
+
+from contactsdk.bulk import OnProgress, Outcome, Progress
 from contactsdk.cli.interruption import Interruption
-from contactsdk.cli.run import Ending, send
+from contactsdk.cli.run import Ending, Sending, send
 from contactsdk.client import ContactClient
 from contactsdk.files import Result, result_of
 from contactsdk.models import Contact, EmailStatus, Item
@@ -37,10 +39,12 @@ async def import_samples(record: Callable[[Result], None], show: OnProgress) -> 
     def take_new(outcome: Outcome) -> None:
         if outcome.id is not None:
             ids[outcome.index] = outcome.id
-        record(result_of(outcome.index + 1, outcome))
+        row = outcome.index + 1
+        record(result_of(row, row, outcome))
 
     def take_update(outcome: Outcome) -> None:
-        record(result_of(_NEW + outcome.index + 1, outcome))
+        row = _NEW + outcome.index + 1
+        record(result_of(row, row, outcome))
 
     with Interruption() as interruption:
         async with (
@@ -48,17 +52,20 @@ async def import_samples(record: Callable[[Result], None], show: OnProgress) -> 
             ContactClient(sandbox.url, Credentials(sandbox.key, sandbox.secret)) as client,
         ):
             new = _until(interruption, _new_contacts(chance))
-            stopped_by = await send(
-                client, new, take_new, interruption, concurrency=32, on_progress=show
-            )
+            sending = Sending(on_progress=show)
+            stopped_by = await send(client, new, take_new, interruption, sending)
             if stopped_by is not None or interruption.happened:
                 return Ending(stopped_by, interruption.happened)
             # In input order, since that of the answers differs from run to run.
             added = [ids[index] for index in sorted(ids)]
             updates = _until(interruption, _updates(chance, added))
-            stopped_by = await send(
-                client, updates, take_update, interruption, concurrency=32, on_progress=show
-            )
+
+            def show_both(progress: Progress) -> None:
+                succeeded, failed = progress.succeeded + len(ids), progress.failed + _NEW - len(ids)
+                show(evolve(progress, succeeded=succeeded, failed=failed))
+
+            sending = Sending(on_progress=show_both)
+            stopped_by = await send(client, updates, take_update, interruption, sending)
             return Ending(stopped_by, interruption.happened)
 
 

@@ -9,7 +9,10 @@ from typing import NoReturn
 
 import typer
 
-from contactsdk.cli.report import printable
+from contactsdk import starting
+from contactsdk.cli.text import printable
+from contactsdk.errors import JournalError
+from contactsdk.files import FileError
 
 
 class Exit(IntEnum):
@@ -19,7 +22,7 @@ class Exit(IntEnum):
     SOME_FAILED = 1
     WRONG_USE = 2
     STOPPED = 3
-    INTERRUPTED = 130
+    INTERRUPTED = starting.INTERRUPTED
 
 
 @contextmanager
@@ -29,12 +32,17 @@ def errors_as_exits() -> Iterator[None]:
     Raises:
         typer.Exit: One of them was raised.
     """
+    starting.end()
     try:
         yield
+    except (FileError, JournalError) as exc:
+        fail(str(exc))
     except BrokenPipeError:
         # Else the interpreter complains when it flushes what nobody reads any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         fail("nobody reads the output any more", Exit.STOPPED)
+    except OSError as exc:
+        fail(f"stopped: {exc.strerror or exc}", Exit.STOPPED)
     except KeyboardInterrupt:
         raise typer.Exit(Exit.INTERRUPTED) from None
 

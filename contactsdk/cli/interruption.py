@@ -1,4 +1,4 @@
-"""Ctrl-C, and a service manager's request to stop: first gently, then at once."""
+"""Ctrl-C, a service manager's request to stop, a closed terminal: first gently, then at once."""
 
 import asyncio
 import signal
@@ -9,18 +9,23 @@ from typing import Any, Final, Self
 GRACE_S: Final = 10.0
 """How long what is in flight may still take after a first signal."""
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+# Windows has no SIGHUP.
+_SIGNALS: Final = tuple(
+    signal.Signals[name]
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if name in signal.Signals.__members__
+)
 
 
 class Interruption:
-    """Within it, SIGINT and SIGTERM raise nothing: `happened` says that one came.
+    """Within it, SIGINT, SIGTERM and SIGHUP raise nothing: `happened` says that one came.
 
-    `wake` is called on the first one, to end a wait that only input would end.
+    `on_first` is called when the first one comes.
     """
 
-    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, on_first: Callable[[], None] = lambda: None) -> None:
         self.happened = False
-        self._wake = wake
+        self._on_first = on_first
         self._leave_at: float | None = None
         self._guarded: asyncio.Timeout | None = None
         self._handlers: dict[signal.Signals, Any] = {}
@@ -28,6 +33,8 @@ class Interruption:
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
+            if number != signal.SIGINT and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # as `nohup` does with SIGHUP, so that a run outlives its terminal
             # Not loop.add_signal_handler, which Windows lacks.
             self._handlers[number] = signal.signal(
                 number, lambda *_: loop.call_soon_threadsafe(self._on_signal)
@@ -43,15 +50,10 @@ class Interruption:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
-    async def guard(self, work: Awaitable[None], *, least_s: float = 0.0) -> None:
-        """Await `work`; leave it ten seconds after the first signal, at once after the second.
-
-        `least_s` is how long it may take even if both came before it began.
-        """
-        soonest = asyncio.get_running_loop().time() + least_s
-        leave_at = None if self._leave_at is None else max(self._leave_at, soonest)
+    async def guard(self, work: Awaitable[object]) -> None:
+        """Await `work`; leave it ten seconds after the first signal, at once after the second."""
         try:
-            async with asyncio.timeout_at(leave_at) as self._guarded:
+            async with asyncio.timeout_at(self._leave_at) as self._guarded:
                 await work
         except TimeoutError:
             if self._guarded is None or not self._guarded.expired():
@@ -66,4 +68,4 @@ class Interruption:
             self._guarded.reschedule(self._leave_at)
         if not self.happened:
             self.happened = True
-            self._wake()
+            self._on_first()

@@ -1,51 +1,61 @@
 """Contacts through a client, and what became of each to whoever keeps count of it."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from typing import Final
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from contactsdk.bulk import OnProgress, Outcome
-from contactsdk.cli.feed import Feed, FileFeed, PipeFeed
+from contactsdk.cli.checking import NumberedItem
+from contactsdk.cli.in_order import InOrder
 from contactsdk.cli.interruption import Interruption
-from contactsdk.cli.report import Tally
+from contactsdk.cli.spool import Spool
 from contactsdk.client import ContactClient
-from contactsdk.errors import InvalidContactError
-from contactsdk.files import (
-    FileError,
-    Input,
-    Outputs,
-    Result,
-    Row,
-    State,
-    not_started,
-    result_of,
-)
+from contactsdk.errors import ContactError, SetupError
+from contactsdk.files import Result, not_started, result_of
 from contactsdk.journal import SqliteJournal
 from contactsdk.models import Item
 
-# What a pipe still holds is there at once; a silent one is not waited for after a second Ctrl-C.
-_REST_S: Final = 1.0
+_PING_S: Final = 5.0
+
+_NO_MORE: Final = (0, (0, 0, None))
 
 
 @frozen
 class Ending:
-    """How a run ended: `stopped_by` is what stopped it early, `None` where nothing did.
-
-    `unread` says that there may be more of the input than was told of.
-    """
+    """How a run ended."""
 
     stopped_by: Exception | None = None
+    """What stopped it before its input ended; `None` where nothing did."""
     interrupted: bool = False
-    unread: bool = False
+    """Whether a signal stopped it."""
 
     @property
     def reason(self) -> str | None:
         """Why it ended before its input did; `None` where it did not."""
-        if self.stopped_by is None and not self.interrupted:
-            return None
-        why = "interrupted" if self.stopped_by is None else str(self.stopped_by)
-        return f"{why} (the rest of the input was not read)" if self.unread else why
+        if self.stopped_by is not None:
+            return str(self.stopped_by)
+        return "interrupted" if self.interrupted else None
+
+
+@frozen(kw_only=True)
+class Sending:
+    """How contacts are sent; see the options of `ContactClient.stream`."""
+
+    concurrency: int | None = None
+    """Requests in flight at a time."""
+    batch_size: int | None = None
+    """Contacts in one request."""
+    rate_per_s: float | None = None
+    """Requests in any second, at most."""
+    give_up_s: float = 300.0
+    """How long a platform that does not answer is tried."""
+    journal: SqliteJournal | None = None
+    """Where the run is recorded."""
+    lines: dict[int, int] = Factory(dict)
+    """The row number of each contact in flight, by its place in the input, for the journal."""
+    on_progress: OnProgress | None = None
+    """Called with the progress of the run."""
 
 
 async def send(
@@ -53,19 +63,14 @@ async def send(
     items: Iterable[Item] | AsyncIterable[Item],
     take: Callable[[Outcome], None],
     interruption: Interruption,
-    *,
-    concurrency: int,
-    rate_per_s: float | None = None,
-    give_up_s: float = 300.0,
-    journal: SqliteJournal | None = None,
-    on_progress: OnProgress,
+    sending: Sending,
 ) -> Exception | None:
     """Give `take` the outcome of every item that is read, interrupted or not.
 
     Returns what stopped the run before its input ended, `None` where nothing did.
 
     Raises:
-        ValueError: `concurrency`, `rate_per_s` or `give_up_s` is out of its range.
+        ValueError: An option is out of its range.
         JournalError: The journal cannot be used.
     """
 
@@ -75,11 +80,12 @@ async def send(
 
     async with client.stream(
         items,
-        concurrency=concurrency,
-        rate_per_s=rate_per_s,
-        give_up_s=give_up_s,
-        journal=journal,
-        on_progress=on_progress,
+        concurrency=sending.concurrency,
+        batch_size=sending.batch_size,
+        rate_per_s=sending.rate_per_s,
+        give_up_s=sending.give_up_s,
+        journal=sending.journal,
+        on_progress=sending.on_progress,
     ) as outcomes:
         await interruption.guard(take_all())
     for outcome in outcomes.undelivered:
@@ -89,89 +95,64 @@ async def send(
 
 async def import_rows(
     client: ContactClient,
-    source: Input,
-    record: Callable[[Row, Result], None],
-    *,
-    piped: bool,
-    record_rest: bool,
-    concurrency: int,
-    rate_per_s: float | None,
-    give_up_s: float,
-    journal: SqliteJournal | None,
-    on_progress: OnProgress,
-    lines: dict[int, int],
+    numbered: Iterable[NumberedItem],
+    record: Callable[[Result], None],
+    begin: Callable[[], None],
+    sending: Sending,
     on_interrupt: Callable[[], None],
 ) -> Ending:
-    """Send every row of `source`, `record` what became of it, and close the client.
+    """Send every row of an input, `record` what became of each, and close the client.
 
-    `piped` says that reading a row may have to wait. With `record_rest`, a run that ends early also
-    reads the rest of its input, to record that none of it was started. `lines` holds the line of
-    each contact in flight, by its number.
+    `begin` is called once nothing can be in the way of sending any more: the journal, if there is
+    one, is locked then. Results are recorded in the order of the rows, each as soon as all before
+    it are known; a run that ends early also records that the rest was not started.
 
     Raises:
-        ValueError: `concurrency`, `rate_per_s` or `give_up_s` is out of its range.
+        ValueError: An option is out of its range.
         JournalError: The journal cannot be used.
     """
-    feed: Feed = PipeFeed(source) if piped else FileFeed(source)
-    held: dict[int, Row] = {}
+    lines = sending.lines
+    numbers: dict[int, tuple[int, int]] = {}  # line and number of the rows in flight
+    rows = enumerate(numbered)
 
-    async def items() -> AsyncIterator[Item]:
-        index = 0
-        while not interruption.happened and (row := await feed.next()) is not None:
-            held[index] = row
-            lines[index] = row.line
-            yield source.item(row)
-            index += 1
+    def items() -> Iterator[Item]:
+        begin()
+        while not interruption.happened:
+            index, (line, number, item) = next(rows, _NO_MORE)
+            if item is None:
+                return
+            numbers[index] = line, number
+            # As the rows of an input are numbered everywhere else.
+            lines[index] = number
+            yield item
 
-    def take(outcome: Outcome) -> None:
-        row = held.pop(outcome.index)
-        del lines[outcome.index]
-        record(row, result_of(row.line, outcome))
+    with Spool[tuple[int, Result]]() as spool, Interruption(on_interrupt) as interruption:
+        in_order = InOrder(record, spool)
 
-    async def leave_out_rest() -> None:
-        while not feed.exhausted:
-            if (row := await feed.next()) is not None:
-                record(row, not_started(row.line))
+        def take(outcome: Outcome) -> None:
+            line, number = numbers.pop(outcome.index)
+            lines.pop(outcome.index, None)
+            in_order.put(outcome.index, result_of(line, number, outcome))
 
-    def stop_reading() -> None:
-        feed.wake()
-        on_interrupt()
-
-    with Interruption(stop_reading) as interruption:
         async with client:
-            stopped_by = await send(
-                client,
-                items(),
-                take,
-                interruption,
-                concurrency=concurrency,
-                rate_per_s=rate_per_s,
-                give_up_s=give_up_s,
-                journal=journal,
-                on_progress=on_progress,
-            )
-        if record_rest:
-            try:
-                await interruption.guard(leave_out_rest(), least_s=_REST_S)
-            except FileError as exc:
-                stopped_by = stopped_by or exc
-    return Ending(stopped_by, interruption.happened, unread=not feed.exhausted)
+            stopped_by: Exception | None = await _find_wrong_setup(client)
+            if stopped_by is None:
+                stopped_by = await send(client, items(), take, interruption, sending)
+        for index, (line, number, _) in rows:
+            in_order.put(index, not_started(line, number))
+    return Ending(stopped_by, interruption.happened)
 
 
-def check_rows(source: Input, outputs: Outputs, tally: Tally) -> None:
-    """Tell of every row whether it makes a valid contact; send nothing.
+async def _find_wrong_setup(client: ContactClient) -> SetupError | None:
+    """What is wrong with the address or the way to it, so that no contact has to find it.
 
-    Raises:
-        FileError: The input cannot be read on.
+    What the platform itself refuses is passed over: a key may have no right to ping and yet to add
+    contacts. The first contact then goes alone. So does it where the platform is away for now.
     """
-    for row in source:
-        item = source.item(row)
-        if isinstance(item, InvalidContactError):
-            result = Result(line=row.line, state=State.FAILED, message=item.message, refused=True)
-            outputs.write(row, result)
-        else:
-            result = Result(line=row.line, state=State.NOT_STARTED, message="valid; a dry run")
-            # Not among the rejects: nothing is to be corrected.
-            if outputs.results is not None:
-                outputs.results.write(result)
-        tally.add(result)
+    try:
+        await client.ping(deadline_s=_PING_S)
+    except SetupError as error:
+        return error if error.error_code is None else None
+    except ContactError:
+        return None
+    return None

@@ -8,11 +8,27 @@ what was read.
 from contactsdk.files.column_plan import ColumnUse
 from contactsdk.files.custom_values import DateOrder, FieldType, ListedField, ListedGroup
 from contactsdk.files.description import Description
+from contactsdk.files.distinct import STANDARD, check_files_differ
 from contactsdk.files.formats import MESSAGE, FileError, Format, Row, format_of
 from contactsdk.files.inputs import Input, open_input, read_input, spooled_standard_input
 from contactsdk.files.options import InputOptions, input_options
-from contactsdk.files.outputs import STANDARD, Outputs, ResultsWriter, RowsWriter, open_outputs
-from contactsdk.files.results import Result, State, not_started, result_of, result_of_record
+from contactsdk.files.outputs import (
+    OutputNames,
+    Outputs,
+    check_output_names,
+    open_outputs,
+    open_text,
+)
+from contactsdk.files.results import (
+    Result,
+    State,
+    invalid,
+    message_of,
+    not_started,
+    result_of,
+    result_of_record,
+)
+from contactsdk.files.writers import MergedWriter, ResultsWriter, RowsWriter, safe_cell
 
 __all__ = [
     "MESSAGE",
@@ -27,19 +43,27 @@ __all__ = [
     "InputOptions",
     "ListedField",
     "ListedGroup",
+    "MergedWriter",
+    "OutputNames",
     "Outputs",
     "Result",
     "ResultsWriter",
     "Row",
     "RowsWriter",
     "State",
+    "check_files_differ",
+    "check_output_names",
     "format_of",
     "input_options",
+    "invalid",
+    "message_of",
     "not_started",
     "open_input",
     "open_outputs",
+    "open_text",
     "read_input",
     "result_of",
     "result_of_record",
+    "safe_cell",
     "spooled_standard_input",
 ]

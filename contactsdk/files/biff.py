@@ -1,24 +1,21 @@
-"""Error cells of an .xls workbook, which python-calamine gives as empty ones.
+"""Error cells of an .xls workbook, which python-calamine gives as empty ones; whether it is locked.
 
-As described in Microsoft's [MS-CFB] (the container: a small file system of sectors) and [MS-XLS]
-(the stream in it: records of a number, a length and data).
+As described in Microsoft's [MS-XLS]: a stream of records of a number, a length and data.
 """
 
+import itertools
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from attrs import frozen
+from contactsdk.files.compound import CompoundFile
 
-_FREE: Final = 0xFFFFFFFA  # from here on, a sector's number means something else, such as the end
-_IN_HEADER: Final = 109  # how many sectors of the table the header names by itself
-_SMALL: Final = 64  # the size of a sector of a small stream
-_ENTRY: Final = 128  # the size of an entry of the directory
-
+_ENCRYPTED: Final = "EncryptedPackage"
 _BOUND_SHEET: Final = 0x0085
 _BOOL_OR_ERROR: Final = 0x0205
 _FORMULA: Final = 0x0006
 _END: Final = 0x000A
+_PASSWORD: Final = 0x002F
 _ERRORS: Final = {
     0x00: "#NULL!",
     0x07: "#DIV/0!",
@@ -34,7 +31,7 @@ def error_cells(stream: BinaryIO, sheet: str) -> dict[int, dict[int, str]]:
     """Row number -> place of a cell -> the error that it shows, on the sheet of this name."""
     stream.seek(0)
     try:
-        book = _CompoundFile(stream.read()).stream("Workbook")
+        book = CompoundFile(stream.read()).stream("Workbook")
         start = _start_of(book, sheet)
         cells = [] if start is None else list(_errors_from(book, start))
     except (struct.error, IndexError, KeyError, ValueError):
@@ -46,60 +43,17 @@ def error_cells(stream: BinaryIO, sheet: str) -> dict[int, dict[int, str]]:
     return errors
 
 
-@frozen
-class _CompoundFile:
-    data: bytes
-
-    @property
-    def _size(self) -> int:
-        return 1 << self._number("H", 30)
-
-    def stream(self, name: str) -> bytes:
-        table = self._table()
-        entries = self._joined(self._number("I", 48), table)
-        found: dict[str, tuple[int, int]] = {}
-        for place in range(0, len(entries), _ENTRY):
-            (length,) = struct.unpack_from("<H", entries, place + 64)
-            title = entries[place : place + max(length - 2, 0)].decode("utf-16-le")
-            found[title] = struct.unpack_from("<II", entries, place + 116)
-        start, length = found[name]
-        if length >= self._number("I", 56):
-            return self._joined(start, table)[:length]
-        small = self._joined(found["Root Entry"][0], table)
-        links = _numbers(self._joined(self._number("I", 60), table))
-        places = _chain(start, links)
-        return b"".join(small[it * _SMALL : (it + 1) * _SMALL] for it in places)[:length]
-
-    def _number(self, kind: str, place: int) -> int:
-        (number,) = struct.unpack_from(f"<{kind}", self.data, place)
-        return int(number)
-
-    def _sector(self, number: int) -> bytes:
-        return self.data[(number + 1) * self._size : (number + 2) * self._size]
-
-    def _joined(self, start: int, table: tuple[int, ...]) -> bytes:
-        return b"".join(map(self._sector, _chain(start, table)))
-
-    def _table(self) -> tuple[int, ...]:
-        """Number of a sector -> number of the sector that follows it."""
-        sectors = list(struct.unpack_from(f"<{_IN_HEADER}I", self.data, 76))
-        more = self._number("I", 68)
-        for _ in range(self._number("I", 72)):
-            *numbers, more = _numbers(self._sector(more))
-            sectors += numbers
-        return _numbers(b"".join(self._sector(it) for it in sectors if it < _FREE))
-
-
-def _numbers(data: bytes) -> tuple[int, ...]:
-    return struct.unpack(f"<{len(data) // 4}I", data)
-
-
-def _chain(number: int, links: tuple[int, ...]) -> Iterator[int]:
-    for _ in links:  # so that a circle ends as well
-        if number >= _FREE:
-            return
-        yield number
-        number = links[number]
+def has_password(stream: BinaryIO) -> bool:
+    """Whether a compound file is a workbook that only a password opens."""
+    stream.seek(0)
+    try:
+        file = CompoundFile(stream.read())
+        if _ENCRYPTED in file.streams():
+            return True  # an .xlsx as a whole
+        kinds = (kind for kind, _ in _records(file.stream("Workbook"), 0))
+        return any(kind == _PASSWORD for kind in itertools.takewhile(lambda it: it != _END, kinds))
+    except (struct.error, IndexError, KeyError, ValueError):
+        return False
 
 
 def _records(book: bytes, place: int) -> Iterator[tuple[int, bytes]]:

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Final
 from attrs import frozen
 
 from contactsdk.files.formats import FileError, Row
-from contactsdk.files.workbook_details import SheetDetails, details_of
+from contactsdk.files.workbook_details import SheetDetails, details_of, has_password
 
 _EXACT_BELOW: Final = 1e15  # a spreadsheet keeps 15 digits of a number, and makes the others 0
 
@@ -47,14 +47,13 @@ def sheet_of(stream: BinaryIO, name: str, wanted: str | None) -> Sheet:
         ]
         chosen = _named(names, wanted, name) if wanted else _first(workbook, visible)
         found = None if chosen is None else workbook.get_sheet_by_name(chosen)
-    except calamine.PasswordError:
-        raise FileError(
-            f"{name}: the workbook is protected with a password: save it without one"
-        ) from None
     except (calamine.CalamineError, OSError) as exc:
-        raise FileError(
-            f"{name}: this workbook cannot be read: save it again as .xlsx, or as CSV UTF-8"
-        ) from exc
+        # Of a stream, the library does not say that there is a password (as of 0.9).
+        if has_password(stream):
+            what = "the workbook is protected with a password: save it without one"
+        else:
+            what = "this workbook cannot be read: save it again as .xlsx, or as CSV UTF-8"
+        raise FileError(f"{name}: {what}") from exc
     if found is None or chosen is None:
         raise FileError(f"{name}: there is nothing to do: the workbook has no rows")
     details = details_of(stream, chosen)

@@ -36,9 +36,6 @@ def plan_of_header(header: Row, following: Sequence[Row], rules: ColumnRules, na
 
 def _no_header(header: Row, following: Sequence[Row], plan: Plan, rules: ColumnRules) -> str | None:
     """What the first row looks like, and what to do; `None` where it is a header after all."""
-    first = next(cell for cell in header.cells if cell.strip()).strip()
-    if first[0] in "{[" and '"' in first:
-        return "the file looks like JSON; use --format jsonl"
     known = sum(use.column is not None for use in plan.uses)
     if known < 2 and (number := _header_among(following, rules, known)):
         return f"it looks like a title, and row {number} like the header; delete what is above it"

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import shutil
 import tempfile
 import zlib
@@ -25,6 +26,7 @@ from contactsdk.files.table_input import TableInput
 from contactsdk.models import Item
 
 _START: Final = 4096
+_JSON_START: Final = re.compile(r'\s*(?:\[\s*)?\{\s*"|\s*\[\s*\]')
 _SPOOLED_IN_MEMORY: Final = 1 << 20
 
 
@@ -195,9 +197,5 @@ def _text(
 def _format_of(start: str, file: str, chosen: Format | None) -> Format:
     if chosen is not None and chosen is not Format.EXCEL:
         return chosen
-    match ending_of(file):
-        case "jsonl" | "ndjson" | "json":
-            return Format.JSONL
-        case "csv" | "tsv" | "tab":
-            return Format.CSV
-    return Format.JSONL if start.lstrip()[:1] in ("{", "[") else Format.CSV
+    is_json = ending_of(file) in ("jsonl", "ndjson", "json") or _JSON_START.match(start)
+    return Format.JSONL if is_json else Format.CSV

@@ -1,132 +1,201 @@
-"""Files of what became of each row: all results, and rows that are written back."""
+"""The files that a run writes: results, rejects, uncertain rows, and rows with their results.
+
+A regular file is written under another name beside it, and gets its own name when the run has ended
+in order. So a file that was there before is never half overwritten, and one that is there is
+complete.
+"""
 
 import io
 import os
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Final, TextIO
 
-from attrs import frozen
+from attrs import fields, frozen
 
-from contactsdk.files.formats import FileError, Format, Row, csv_line, json_line
+from contactsdk.files.distinct import STANDARD, is_special, partial_name
+from contactsdk.files.formats import FileError, Format, Row
 from contactsdk.files.inputs import Input
 from contactsdk.files.results import Result, State
+from contactsdk.files.writers import MergedWriter, ResultsWriter, RowsWriter
 
-STANDARD: Final = "-"
-"""In place of a file's name: standard input or output."""
+_ENDINGS: Final[Mapping[str, Format]] = {
+    ".csv": Format.CSV,
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+}
+
+
+@frozen(kw_only=True)
+class OutputNames:
+    """The names of the files that a user asked for; `-` is standard output."""
+
+    results: str | None = None
+    """What became of each row."""
+    rejects: str | None = None
+    """The rows that are known not to be applied."""
+    uncertain: str | None = None
+    """The rows that may have been applied."""
+    merged: str | None = None
+    """Each row of the input with what became of it."""
+
+    def by_option(self) -> dict[str, str | None]:
+        """Each name by the option that gives it."""
+        return {f"--{field.name}": getattr(self, field.name) for field in fields(OutputNames)}
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether one of them holds rows of the input itself."""
+        return any((self.rejects, self.uncertain, self.merged))
+
+    @property
+    def takes_standard_output(self) -> bool:
+        """Whether one of them goes to standard output."""
+        return STANDARD in (self.results, self.rejects, self.uncertain, self.merged)
 
 
 @frozen(kw_only=True)
 class Outputs:
-    """The files that a user asked for; what was not asked for is `None`.
+    """The open files; what was not asked for is `None`."""
 
-    `resumable` says that the run has a journal, and so sends when it goes on what was not applied.
-    """
-
-    results: "ResultsWriter | None"
-    rejects: "RowsWriter | None"
-    uncertain: "RowsWriter | None"
+    results: ResultsWriter | None = None
+    """Gets every row."""
+    rejects: RowsWriter | None = None
+    """Gets the rows that are known not to be applied."""
+    uncertain: RowsWriter | None = None
+    """Gets the rows that may have been applied."""
+    merged: MergedWriter | None = None
+    """Gets every row."""
     resumable: bool = False
+    """Whether the run has a journal, and so sends when it goes on what was not applied."""
 
-    def write(self, row: Row, result: Result) -> None:
-        """Tell what became of a row, in each of the files that it belongs to."""
+    def write(self, result: Result, row: Row | None) -> None:
+        """Write what became of one row into each of the files that it belongs to.
+
+        The row itself may be `None` where none of the files holds rows.
+        """
         if self.results is not None:
             self.results.write(result)
-        self.write_back(row, result)
+        if row is not None:
+            self.write_back(row, result)
 
     def write_back(self, row: Row, result: Result) -> None:
-        """Write the row itself to the rejects or the uncertain ones, if it belongs to either."""
-        rows: RowsWriter | None = None
+        """Write the row itself into each of the files that it belongs to."""
+        if self.merged is not None:
+            self.merged.write(row, result)
+        rows = self._rows_of(result)
+        if rows is not None:
+            rows.write(row, result)
+
+    def _rows_of(self, result: Result) -> RowsWriter | None:
+        if result.state is State.SUCCEEDED:
+            return None
         if result.state is State.UNCERTAIN:
-            rows = self.uncertain
+            return self.uncertain
         # Of a run that goes on, the rejects hold only what it leaves out: whoever imports them as
         # well must not add anything twice.
-        elif result.refused or (result.state is not State.SUCCEEDED and not self.resumable):
-            rows = self.rejects
-        if rows is not None:
-            rows.write(row, result.message)
+        return self.rejects if result.refused or not self.resumable else None
+
+
+def check_output_names(names: OutputNames, source_format: Format | None) -> None:
+    """See, before anything is opened, that each file can be written in the format of its name.
+
+    `source_format` is that of the input; `None` where there is no input.
+
+    Raises:
+        FileError: A name ends in what is no format, or in one that the rows cannot be written in,
+            or rows are asked for without their input.
+    """
+    if source_format is None and names.has_rows:
+        raise FileError("rows are written from their input: name it")
+    for option, name in names.by_option().items():
+        if name is None:
+            continue
+        format = _format_of(name, source_format or Format.CSV)
+        if option != "--results" and source_format is Format.JSONL and format is Format.CSV:
+            raise FileError(
+                f"{name}: {option} of JSON Lines is JSON Lines: use a name that ends in .jsonl"
+            )
 
 
 @contextmanager
 def open_outputs(
+    names: OutputNames,
     source: Input | None,
-    source_name: str,
     *,
-    results: str | None = None,
-    rejects: str | None = None,
-    uncertain: str | None = None,
     resumable: bool = False,
 ) -> Iterator[Outputs]:
-    """Open the files of these names, `-` for standard output; all are complete when it is left.
+    """Open the files of these names; each is complete, under its own name, when it is left.
+
+    Where it is left by an exception, a regular file keeps the name under which it was written, such
+    as `results.partial.csv`.
 
     Raises:
-        FileError: One cannot be written, is the input or another of them, or needs an input.
+        FileError: One cannot be written.
     """
-    if source is None and (rejects or uncertain):
-        raise FileError("rejects and uncertain rows are written from their input: name it")
-    names = [name for name in (results, rejects, uncertain) if name is not None]
-    files = [_identity(name) for name in names]
-    if source_name != STANDARD:
-        files.append(_identity(source_name))
-    if len(set(files)) < len(files):
-        raise FileError("input, results, rejects and uncertain rows must be different files")
+    format = None if source is None else source.description.format
+    check_output_names(names, format)
     with ExitStack() as stack:
-        streams = {name: stack.enter_context(_opened(name)) for name in names}
+
+        def opened(name: str, otherwise: Format = Format.CSV) -> tuple[TextIO, Format]:
+            return stack.enter_context(open_text(name)), _format_of(name, otherwise)
+
+        results = names.results and ResultsWriter(*opened(names.results))
+        if source is None or format is None:
+            yield Outputs(results=results or None, resumable=resumable)
+            return
+
+        def rows(name: str | None) -> RowsWriter | None:
+            return None if name is None else RowsWriter(*opened(name, format), source)
+
+        merged = names.merged and MergedWriter(*opened(names.merged, format), source)
         yield Outputs(
-            results=ResultsWriter(streams[results], _results_format(results)) if results else None,
-            rejects=RowsWriter(streams[rejects], source) if rejects and source else None,
-            uncertain=RowsWriter(streams[uncertain], source) if uncertain and source else None,
+            results=results or None,
+            rejects=rows(names.rejects),
+            uncertain=rows(names.uncertain),
+            merged=merged or None,
             resumable=resumable,
         )
 
 
-_RESULT_COLUMNS: Final = ("line", "id", "state", "message", "attempts")
-
-
-class ResultsWriter:
-    """Writes a line for each row: line number, id, state, message, attempts."""
-
-    def __init__(self, stream: TextIO, format: Format) -> None:
-        self._stream = stream
-        self._format = format
-        if format is Format.CSV:
-            stream.write(csv_line(_RESULT_COLUMNS, ",", end="\n"))
-
-    def write(self, result: Result) -> None:
-        """Write the line of one row."""
-        values = {name: getattr(result, name) for name in _RESULT_COLUMNS}
-        if self._format is Format.JSONL:
-            self._stream.write(json_line(values))
-        else:
-            self._stream.write(csv_line(values.values(), ",", end="\n"))
-
-
-class RowsWriter:
-    """Writes rows back in the input's own columns plus `message`, ready to be imported again."""
-
-    def __init__(self, stream: TextIO, source: Input) -> None:
-        self._stream = stream
-        self._source = source
-        stream.write(source.head())
-
-    def write(self, row: Row, message: str) -> None:
-        """Write one row with its message."""
-        self._stream.write(self._source.with_message(row, message))
+def _format_of(name: str, otherwise: Format) -> Format:
+    format = _ENDINGS.get(Path(name).suffix.lower())
+    if format is not None:
+        return format
+    # Standard output, a pipe or a device has no ending.
+    if is_special(name):
+        # Rows of a workbook are written as CSV.
+        return Format.JSONL if otherwise is Format.JSONL else Format.CSV
+    raise FileError(f"{name}: give it a name that ends in .csv or .jsonl")
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[TextIO]:
-    if name != STANDARD:
-        try:
-            file = open(  # noqa: SIM115  # closed below, where OSError is the writer's
-                name, "w", encoding="utf-8", errors="surrogateescape", newline=""
-            )
-        except OSError as exc:
-            raise FileError(f"{name}: {exc.strerror}") from exc
-        with file:
-            yield file
-        return
+def open_text(name: str) -> Iterator[TextIO]:
+    """Open a file to be written; it has its own name once it is complete, as all outputs here.
+
+    Raises:
+        FileError: It cannot be written.
+    """
+    if name == STANDARD:
+        with _standard_output() as stream:
+            yield stream
+    elif is_special(name):
+        with _open(Path(name)) as stream:
+            yield stream
+    else:
+        partial, path = partial_name(name), Path(os.path.realpath(name))
+        with _open(partial) as stream:
+            yield stream
+        with suppress(FileNotFoundError):
+            os.chmod(partial, stat.S_IMODE(path.stat().st_mode))
+        os.replace(partial, path)
+
+
+@contextmanager
+def _standard_output() -> Iterator[TextIO]:
     # Whatever the terminal's encoding: what is piped on is UTF-8.
     sys.stdout.flush()
     stream = io.TextIOWrapper(sys.stdout.buffer, "utf-8", errors="surrogateescape", newline="")
@@ -136,14 +205,8 @@ def _opened(name: str) -> Iterator[TextIO]:
         stream.detach()
 
 
-def _results_format(name: str) -> Format:
-    return Format.JSONL if name.lower().endswith(".jsonl") else Format.CSV
-
-
-def _identity(name: str) -> object:
-    if name == STANDARD:
-        return name
-    with suppress(OSError):
-        found = os.stat(name)
-        return found.st_dev, found.st_ino
-    return os.path.realpath(name)
+def _open(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+    except OSError as exc:
+        raise FileError(f"{path}: {exc.strerror}") from exc

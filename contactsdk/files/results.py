@@ -6,7 +6,8 @@ from typing import Final
 from attrs import frozen
 
 from contactsdk.bulk import Outcome
-from contactsdk.errors import InvalidContactError, RejectedError, UnavailableError
+from contactsdk.errors import ContactError, InvalidContactError, RejectedError, UnavailableError
+from contactsdk.files.privacy import without_values
 from contactsdk.journal import JournalRow
 from contactsdk.journal import State as JournalState
 
@@ -22,50 +23,93 @@ class State(StrEnum):
 
 @frozen(kw_only=True)
 class Result:
-    """What is told of one row: `id` is the platform's, `message` why there is none, on one line.
-
-    `refused` says that it is no valid contact, or that the platform refused it: sending the row
-    again as it is cannot help.
-    """
+    """What became of one row."""
 
     line: int
+    """The line of the file on which the row starts, from 1."""
+    row: int
+    """The number that a spreadsheet shows beside the row; the header is row 1."""
     id: int | None = None
+    """The platform's id of the contact; `None` where it has none, or nobody knows it."""
     state: State
+    """What became of it."""
     message: str = ""
+    """Why it did not succeed, on one line; it may repeat values of the contact."""
+    reason: str = ""
+    """The message without the contact's values: the same for all rows with the same trouble."""
     attempts: int = 0
+    """How many requests were made."""
     refused: bool = False
+    """Whether it is no valid contact, or one that the platform refused: correct it first."""
+    settled: bool = False
+    """Whether it was uncertain, and then found on the platform."""
 
 
-def result_of(line: int, outcome: Outcome) -> Result:
-    """What is told of the row on `line` that came to this outcome."""
+def result_of(line: int, row: int, outcome: Outcome) -> Result:
+    """What became of the row that came to this outcome."""
+    error = outcome.error
+    if error is None:
+        return Result(
+            line=line,
+            row=row,
+            id=outcome.id,
+            state=State.SUCCEEDED,
+            attempts=outcome.attempts,
+            settled=outcome.settled,
+        )
+    message = message_of(error)
     return Result(
         line=line,
-        id=outcome.id,
-        state=_state(outcome),
-        message=" ".join(outcome.message.split()),
+        row=row,
+        state=_state(outcome, error),
+        message=message,
+        reason=without_values(message, outcome.contact),
         attempts=outcome.attempts,
-        refused=isinstance(outcome.error, InvalidContactError | RejectedError),
+        refused=isinstance(error, InvalidContactError | RejectedError),
     )
 
 
-def not_started(line: int) -> Result:
-    """What is told of a row that the run did not come to."""
-    return Result(line=line, state=State.NOT_STARTED, message="not sent: the run ended before")
+def invalid(line: int, row: int, error: InvalidContactError) -> Result:
+    """The result of a row that holds no valid contact."""
+    message = message_of(error)
+    return Result(
+        line=line, row=row, state=State.FAILED, message=message, reason=message, refused=True
+    )
 
 
-def result_of_record(recorded: JournalRow) -> Result:
-    """What is told of a row from a run's journal alone."""
-    message = "" if recorded.error is None else recorded.error.message
+def not_started(line: int, row: int, why: str = "not sent: the run ended before") -> Result:
+    """The result of a row that was not sent."""
+    return Result(line=line, row=row, state=State.NOT_STARTED, message=why, reason=why)
+
+
+def result_of_record(recorded: JournalRow, line: int | None = None) -> Result:
+    """What became of a row by a run's journal; `line` is its line, where the input is at hand.
+
+    Without the input, the line is taken to be that of a file without line breaks in its cells.
+    """
+    message = "" if recorded.error is None else message_of(recorded.error)
     if recorded.state is JournalState.SENT:
         message = "in flight when the run ended"
+    # What the command line notes in a journal is the number of the row.
+    row = recorded.number + 1 if recorded.line is None else recorded.line
     return Result(
-        line=recorded.number + 1 if recorded.line is None else recorded.line,
+        line=row if line is None else line,
+        row=row,
         id=recorded.id,
         state=_STATE_OF_RECORD[recorded.state],
-        message=" ".join(message.split()),
+        message=message,
+        reason=message,
         attempts=recorded.attempts,
         refused=recorded.state in (JournalState.REJECTED, JournalState.INVALID),
+        settled=recorded.settled,
     )
+
+
+def message_of(error: ContactError) -> str:
+    """The message of an error and the platform's additional ones, on one line."""
+    # The platform's own message often says only which field is wrong, and an additional one why.
+    more = [text for text in error.additional_messages if text and text not in error.message]
+    return " ".join("; ".join([error.message, *more]).split())
 
 
 _STATE_OF_RECORD: Final = {
@@ -78,11 +122,9 @@ _STATE_OF_RECORD: Final = {
 }
 
 
-def _state(outcome: Outcome) -> State:
-    if outcome.ok:
-        return State.SUCCEEDED
+def _state(outcome: Outcome, error: ContactError) -> State:
     if outcome.uncertain:
         return State.UNCERTAIN
-    if outcome.attempts == 0 and isinstance(outcome.error, UnavailableError):
+    if outcome.attempts == 0 and isinstance(error, UnavailableError):
         return State.NOT_STARTED
     return State.FAILED

@@ -57,6 +57,16 @@ def details_of(stream: BinaryIO, sheet: str) -> SheetDetails:
         return SheetDetails()
 
 
+def has_password(stream: BinaryIO) -> bool:
+    """Whether only a password opens this workbook; the stream can seek."""
+    stream.seek(0)
+    if stream.read(2) != b"PK":
+        return biff.has_password(stream)
+    with zipfile.ZipFile(stream) as archive:
+        manifest = "META-INF/manifest.xml"  # of .ods
+        return manifest in archive.namelist() and b"encryption-data" in archive.read(manifest)
+
+
 def _details(archive: zipfile.ZipFile, sheet: str) -> SheetDetails:
     workbook = _root(archive, "xl/workbook.xml")
     properties = _first(workbook, "workbookPr")

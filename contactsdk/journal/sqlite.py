@@ -143,7 +143,7 @@ class SqliteJournal:
             JournalError: The file is no journal, is damaged, in use, or another account's, or
                 cannot be written.
         """
-        store = await SqliteStore.open(self._real_path, self.durability, account)
+        store = await SqliteStore.open(self._lasting_path, self.durability, account)
         return await JournalRun.start(
             store, account, line_of=self.line_of, resend_uncertain=self.resend_uncertain
         )
@@ -151,7 +151,12 @@ class SqliteJournal:
     @property
     def _real_path(self) -> str:
         # A side file is beside the file that a link leads to.
-        return os.path.realpath(self.path)
+        return os.path.realpath(self.path) if os.path.islink(self.path) else self.path
+
+    @property
+    def _lasting_path(self) -> str:
+        # The working folder may change while a run lasts.
+        return os.path.abspath(self._real_path)
 
 
 def _verify(connection: sqlite3.Connection, path: str) -> Head:

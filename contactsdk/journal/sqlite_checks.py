@@ -24,7 +24,8 @@ TABLES: Final = (
     "total BLOB NOT NULL)",
     "CREATE TABLE rows (number INTEGER PRIMARY KEY, line INTEGER, digest BLOB NOT NULL, key BLOB, "
     "state TEXT NOT NULL, id INTEGER, error BLOB, attempts INTEGER NOT NULL, "
-    "settled INTEGER NOT NULL, batch_id TEXT, batch_position INTEGER)",
+    "settled INTEGER NOT NULL, batch_id TEXT, batch_position INTEGER, "
+    "id_floor INTEGER NOT NULL)",
 )
 """What makes the tables, as SQLite keeps it; the columns of `rows` are those of a `StoredRow`."""
 
@@ -34,7 +35,7 @@ _MAGIC: Final = b"SQLite format 3\0"
 _WITHOUT_WAL: Final = b"\1\1"
 
 _REMEDY: Final = (
-    "Nothing was sent. Put back a copy that was made after its last run; or look up on the "
+    "Nothing is sent with it: put back a copy that was made after its last run; or look up on the "
     "platform which contacts are there, and send the others with a new journal"
 )
 

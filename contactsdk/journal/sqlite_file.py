@@ -31,9 +31,6 @@ from contactsdk.journal.sqlite_checks import (
     side_path,
 )
 
-if sys.platform != "win32":
-    import fcntl
-
 Durability: TypeAlias = Literal["process", "power"]
 
 # OFF writes in order without waiting for the disk: nothing is lost while the machine has power.
@@ -50,7 +47,7 @@ class JournalFile:
 
     def __init__(self, path: str, connection: sqlite3.Connection, side: IO[bytes]) -> None:
         self.path = path
-        """Its absolute path, links followed."""
+        """Its absolute path, with no link at its end."""
         self.connection = connection
         """For this process only, and for one thread at a time."""
         self._side = side
@@ -88,7 +85,7 @@ class JournalFile:
             main = None
         if main is None or not os.path.samestat(main, self._main):
             raise JournalError(
-                f"{self.path}: moved, removed or replaced while a run was using it, and the run was "
+                f"{self.path}: moved, removed or replaced while a run was using it; the run was "
                 "stopped. Put it back before the run goes on"
             )
         if main.st_size < self._main.st_size:
@@ -121,8 +118,18 @@ def _leave_all_to_parent() -> None:
         file.leave_to_parent()
 
 
-if sys.platform != "win32":
+if sys.platform == "win32":  # pragma: no cover  # the tests run where processes fork
+
+    def _lock(side: IO[bytes], *, shared: bool) -> None:
+        """There, SQLite does not lose its own lock."""
+
+else:
+    import fcntl
+
     os.register_at_fork(after_in_child=_leave_all_to_parent)
+
+    def _lock(side: IO[bytes], *, shared: bool) -> None:
+        fcntl.flock(side, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
 def make(path: str, salt: bytes, account: bytes) -> None:
@@ -160,16 +167,13 @@ def open_to_write(path: str, durability: Durability) -> JournalFile:
         side = opened.enter_context(_locked_side(path, os.O_RDWR | os.O_CREAT))
         check_header(path)
         connection = opened.enter_context(closing(_connect(path, "rw")))
-        # With this, the lock that is taken once is kept until the end.
+        # With this, the lock that is taken once is kept until the end; and the side file stays
+        # when what a killed run was writing is undone.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = PERSIST")
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
-        if not _is_at(side, path):
-            # SQLite has undone what a killed run was writing, and removed the side file.
-            side.close()
-            side = opened.enter_context(_locked_side(path, os.O_RDWR | os.O_CREAT))
         file = JournalFile(path, connection, side)
         opened.pop_all()  # it closes them from now on
         return file
@@ -249,18 +253,8 @@ def _locked_side(path: str, flags: int) -> IO[bytes]:
     """
     side = os.fdopen(os.open(side_path(path), flags, os.stat(path).st_mode & 0o777), "rb")
     try:
-        if sys.platform != "win32":
-            kind = fcntl.LOCK_SH if flags == os.O_RDONLY else fcntl.LOCK_EX
-            fcntl.flock(side, kind | fcntl.LOCK_NB)
+        _lock(side, shared=flags == os.O_RDONLY)
     except BlockingIOError as exc:
         side.close()
         raise in_use(path) from exc
     return side
-
-
-def _is_at(side: IO[bytes], path: str) -> bool:
-    """Whether the side file that was opened is still the one beside the journal."""
-    try:
-        return os.path.samestat(os.fstat(side.fileno()), os.stat(side_path(path)))
-    except FileNotFoundError:
-        return False

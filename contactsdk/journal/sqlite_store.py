@@ -24,7 +24,7 @@ from contactsdk.journal.store import PAGE_NUMBERS, StoredRow
 
 _T = TypeVar("_T")
 
-_WRITE: Final = "REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITE: Final = "REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _WRITE_CHECKSUM: Final = "UPDATE head SET count = ?, total = ?"
 _READ_ROW: Final = "SELECT * FROM rows WHERE number = ?"
 _READ_PAGE: Final = "SELECT * FROM rows WHERE number >= ? AND number < ? ORDER BY number"
@@ -145,9 +145,9 @@ class SqliteStore:
         rows = [StoredRow(*row) for row in found]
         # A page that was read before may have changed: this run has written some of its rows.
         if page >= self._pages_read:
-            self._pages_read = page + 1
             if Checksum.of(map(self._row_hash, rows)) != self._pages.get(page, _NO_ROWS):
                 raise damaged(self.name, "another program changed it while a run was using it")
+            self._pages_read = page + 1
         return rows
 
     def _last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
@@ -162,6 +162,8 @@ class SqliteStore:
     def _write(self, rows: Sequence[StoredRow]) -> None:
         if not rows:
             return
+        # Before, since writing mends the size of a file that was cut; after, for what is sent next.
+        self._file.check_place()
         rows = sorted(rows)
         hashes = [self._row_hash(row) for row in rows]
         with self._transaction():
@@ -195,6 +197,7 @@ class SqliteStore:
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            with suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
+            if not self._file.is_foreign:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
             raise

@@ -37,6 +37,8 @@ class StoredRow(NamedTuple):
     """The platform's id of the batch it was sent with."""
     batch_position: int | None
     """Its place in that batch, from 0."""
+    id_floor: int = 0
+    """The highest id that the platform had answered before the contact was first sent."""
     content: bytes | None = None
     """What is sent, for a store that keeps contacts until they are done; never read back."""
 
@@ -55,6 +57,7 @@ class StoredRow(NamedTuple):
             settled=bool(self.settled),
             batch_id=self.batch_id,
             batch_position=self.batch_position,
+            id_floor=self.id_floor,
         )
 
 
@@ -68,18 +71,22 @@ class Store(Protocol):
     @property
     def name(self) -> str:
         """What messages call this journal; it holds no password."""
+        ...
 
     @property
     def salt(self) -> bytes:
         """Random bytes of this journal's own, which all its digests depend on."""
+        ...
 
     @property
     def account(self) -> bytes:
         """Digest of the account whose contacts are recorded."""
+        ...
 
     @property
     def end(self) -> int:
         """One more than the last number that was recorded when it was opened; 0 for no rows."""
+        ...
 
     @property
     def renew_every_s(self) -> float | None:
@@ -96,24 +103,30 @@ class Store(Protocol):
 
     async def may_be_applied(self) -> bool:
         """Whether any recorded contact is, or may be, applied."""
+        ...
 
     async def begin_anew(self, account: bytes) -> None:
         """Forget all rows, and record those of another account from now on."""
+        ...
 
     async def read_page(self, page: int) -> Sequence[StoredRow]:
         """The rows of a page, in input order; numbers that were never recorded are left out."""
+        ...
 
     async def last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
         """The last number of each key whose row is not `NOT_APPLIED`, as earlier runs left it.
 
         Keys without such a row are left out.
         """
+        ...
 
     async def write(self, rows: Sequence[StoredRow]) -> None:
         """Record all of these rows or none, in place of older ones of the same numbers.
 
         They are durable when it returns. No number comes twice.
         """
+        ...
 
     async def close(self, rows: Sequence[StoredRow]) -> None:
         """Record these last rows, and let go, also where they cannot be recorded."""
+        ...

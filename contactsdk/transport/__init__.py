@@ -9,7 +9,8 @@ from contactsdk.transport.session import (
     check_loop,
     connection_limit,
     make_session,
-    middlewares_for,
+    needs_telling,
+    telling_of_connection,
 )
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "is_mocked",
     "make_session",
     "may_try_another",
-    "middlewares_for",
+    "needs_telling",
+    "telling_of_connection",
     "transport_error",
 ]

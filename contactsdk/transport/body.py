@@ -1,15 +1,19 @@
 """The body of a request, which knows whether it was sent."""
 
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 import aiohttp
+from aiohttp import hdrs
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import StreamWriter
+from multidict import CIMultiDict
 
 from contactsdk.signing import CONTENT_TYPE
 from contactsdk.transport.watch import Watch
+
+_HEADERS: Final = CIMultiDict({hdrs.CONTENT_TYPE: CONTENT_TYPE})
 
 
 class UnusableConnectionError(aiohttp.ClientConnectionResetError):
@@ -49,7 +53,8 @@ class Body(aiohttp.Payload):
         start_timeout: Callable[[], object],
         before_send: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__(content, content_type=CONTENT_TYPE)
+        # aiohttp's own __init__ would make these headers anew for each request.
+        self._headers = _HEADERS
         self.content = content
         self.sent = None
         self.refused_by = None

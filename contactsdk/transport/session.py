@@ -112,14 +112,17 @@ def check_loop(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop) 
         )
 
 
-def middlewares_for(body: Body, *, own_session: bool) -> tuple[aiohttp.ClientMiddlewareType, ...]:
-    """What makes aiohttp's own requests tell the body of the connection as soon as it is had.
+def needs_telling(*, own_session: bool) -> bool:
+    """Whether requests of the session have to be made to tell the body of their connection."""
+    return not (own_session and _IS_KNOWN)
+
+
+def telling_of_connection(body: Body) -> aiohttp.ClientMiddlewareType:
+    """A middleware by which a request of aiohttp's own tells the body of its connection.
 
     Else the body would learn of it after aiohttp has begun to read, also what had come before; or
     after the server was asked for leave (`Expect: 100-continue`), however long that took.
     """
-    if own_session and _IS_KNOWN:
-        return ()
 
     async def tell(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -136,7 +139,7 @@ def middlewares_for(body: Body, *, own_session: bool) -> tuple[aiohttp.ClientMid
         finally:
             del request.send  # a circle, which the garbage collector would have to find
 
-    return (tell,)
+    return tell
 
 
 def _protocol(conn: Connection) -> ResponseHandler:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 from bulk.held import Counted, errors, indexes, many, read_all
-from conftest import QUICK
 from examples import a_contact
+from quick import QUICK
 
 from contactsdk import (
     AuthenticationError,

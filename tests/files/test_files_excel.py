@@ -160,17 +160,6 @@ def test_workbook_that_cannot_be_read_is_refused(content: bytes) -> None:
         xlsx_input(content)
 
 
-def test_workbook_with_a_password_is_refused_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    import python_calamine
-
-    def refuse(stream: object) -> None:
-        raise python_calamine.PasswordError("password protected")
-
-    monkeypatch.setattr(python_calamine, "load_workbook", refuse)
-    with pytest.raises(FileError, match="protected with a password: save it without one"):
-        xlsx_input(workbook([HEADER, ROW]))
-
-
 def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "python_calamine", None)
     with pytest.raises(FileError, match=r"to read workbooks, install contactsdk\[cli\]"):

@@ -12,7 +12,6 @@ from contactsdk.files import FileError
         (f"Guests of 2026\n{NAMES}\n{ADA}\n", "it looks like a title, and row 2 like the header"),
         (f"Email,x,\n{NAMES}\n{ADA}\n", "it looks like a title, and row 2 like the header"),
         ("Guests,,\nAda,Archer,x\n", "it looks like a title; the first row must have the names"),
-        ('{"id": 7}\n', "the file looks like JSON; use --format jsonl"),
     ],
 )
 def test_first_row_that_is_no_header_is_refused_as_what_it_looks_like(text: str, what: str) -> None:

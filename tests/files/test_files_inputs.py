@@ -27,6 +27,7 @@ JSON = '{"id": 7, "phone": "1"}'
         ("x.jsonl", JSON),
         ("x.json", f"[{JSON}]"),
         ("x.txt", JSON),
+        ("x.csv", f"[{JSON}]"),
         ("x", f" \n[{JSON}]"),
     ],
 )

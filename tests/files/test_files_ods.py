@@ -5,6 +5,7 @@ import pytest
 from files.made import items, made_input, message_of
 
 from contactsdk import Contact
+from contactsdk.files import FileError
 from contactsdk.files.ods import error_cells
 
 SPACES = (
@@ -86,3 +87,22 @@ def test_error_fails_its_row() -> None:
     bad, good = items(made_input(document(header + rows), "x.ods", sheet="List"))
     assert "phone holds an error of a spreadsheet" in message_of(bad)
     assert good == Contact(id=8, phone="1")
+
+
+def test_document_with_a_password_is_refused_as_such() -> None:
+    content = document(f"<table:table-row>{text_cell('id')}</table:table-row>")
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as plain, zipfile.ZipFile(file, "w") as locked:
+        for name in plain.namelist():
+            data = plain.read(name)
+            if name == "content.xml":
+                data = b"\x8a\x01" * 99
+            elif name == "META-INF/manifest.xml":
+                entry = (
+                    b'<manifest:file-entry manifest:full-path="content.xml" manifest:media-type='
+                    b'"text/xml"><manifest:encryption-data/></manifest:file-entry>'
+                )
+                data = data.replace(b"</manifest:manifest>", entry + b"</manifest:manifest>")
+            locked.writestr(name, data)
+    with pytest.raises(FileError, match="protected with a password: save it without one"):
+        made_input(file.getvalue(), "x.ods")

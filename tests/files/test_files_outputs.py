@@ -1,29 +1,43 @@
-import io
 import json
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
-from files.made import csv_input, outcome
+from files.made import csv_input, jsonl_input, outcome
 
 from contactsdk import Contact, InvalidContactError, RejectedError, UnavailableError, UncertainError
 from contactsdk.files import (
     FileError,
     Format,
+    OutputNames,
     Outputs,
     Result,
-    ResultsWriter,
-    RowsWriter,
     State,
+    check_output_names,
     not_started,
     open_input,
     open_outputs,
+    open_text,
     result_of,
 )
 
-RESULTS = [
-    Result(line=2, id=7, state=State.SUCCEEDED, attempts=1),
-    Result(line=3, state=State.FAILED, message='a "b", c', attempts=2),
-    Result(line=4, state=State.NOT_STARTED, message="ü"),
-]
+RESULT = Result(line=4, row=3, state=State.NOT_STARTED, message="ü")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write_all(source: Any, rows: Any, *, resumable: bool = False, **names: Any) -> None:
+    """Write (row, result) pairs to the files of these names."""
+    with open_outputs(OutputNames(**names), source, resumable=resumable) as outputs:
+        for row, result in rows:
+            outputs.write(result, row)
 
 
 @pytest.mark.parametrize(
@@ -34,14 +48,11 @@ RESULTS = [
         b"\xef\xbb\xbfid,groups,,\n7,1;2,,x\n8,1,2,3,4,5\n",
     ],
 )
-def test_rejects_make_the_same_items_when_they_are_imported_again(text, tmp_path):
+def test_rejects_make_the_same_items_when_they_are_imported_again(text: str) -> None:
     source = csv_input(text)
     rows = list(source)
-    rejects = tmp_path / "rejects.csv"
-    with open_outputs(source, "-", rejects=str(rejects)) as outputs:
-        for row in rows:
-            outputs.write(row, not_started(row.line))
-    with open_input(str(rejects)) as again:
+    write_all(source, [(row, not_started(row.line, 2)) for row in rows], rejects="rejects.csv")
+    with open_input("rejects.csv") as again:
         kept = [again.item(row) for row in again]
     before = [source.item(row) for row in rows]
     assert [type(item) for item in kept] == [type(item) for item in before]
@@ -50,56 +61,32 @@ def test_rejects_make_the_same_items_when_they_are_imported_again(text, tmp_path
     ]
 
 
-def test_text_of_another_encoding_is_written_back_as_utf8(tmp_path):
+def test_text_of_another_encoding_is_written_back_as_utf8() -> None:
     source = csv_input(b"id,phone\n7,\xe4\n")
-    rejects = tmp_path / "rejects.csv"
-    with open_outputs(source, "-", rejects=str(rejects)) as outputs:
-        for row in source:
-            outputs.write(row, not_started(row.line))
-    assert "\n7,\u00e4,not sent" in rejects.read_text("utf-8-sig")
+    write_all(source, [(row, RESULT) for row in source], rejects="rejects.csv")
+    assert "\n7,\u00e4,\u00fc" in Path("rejects.csv").read_text("utf-8-sig")
 
 
-def test_results_are_csv():
-    stream = io.StringIO()
-    writer = ResultsWriter(stream, Format.CSV)
-    for result in RESULTS:
-        writer.write(result)
-    assert stream.getvalue() == (
-        "line,id,state,message,attempts\n"
-        "2,7,succeeded,,1\n"
-        '3,,failed,"a ""b"", c",2\n'
-        "4,,not_started,ü,0\n"
-    )
-
-
-def test_results_are_json_lines():
-    stream = io.StringIO()
-    writer = ResultsWriter(stream, Format.JSONL)
-    for result in RESULTS:
-        writer.write(result)
-    assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
-        {"line": 2, "id": 7, "state": "succeeded", "message": "", "attempts": 1},
-        {"line": 3, "id": None, "state": "failed", "message": 'a "b", c', "attempts": 2},
-        {"line": 4, "id": None, "state": "not_started", "message": "ü", "attempts": 0},
-    ]
-
-
-def test_each_row_goes_to_the_files_of_its_state():
+def test_each_row_goes_to_the_files_of_its_state() -> None:
     source = csv_input("id\n1\n2\n3\n4\n")
-    results, rejects, uncertain = io.StringIO(), io.StringIO(), io.StringIO()
-    outputs = Outputs(
-        results=ResultsWriter(results, Format.CSV),
-        rejects=RowsWriter(rejects, source),
-        uncertain=RowsWriter(uncertain, source),
-    )
-    for row, state in zip(source, State, strict=True):
-        outputs.write(row, Result(line=row.line, state=state, message=state))
-    assert len(results.getvalue().splitlines()) == 5
-    assert rejects.getvalue().split() == ["id,contactsdk_message", "2,failed", "4,not_started"]
-    assert uncertain.getvalue().split() == ["id,contactsdk_message", "3,uncertain"]
+    rows = [
+        (row, Result(line=row.line, row=row.line, state=state, message=state.value))
+        for row, state in zip(source, State, strict=True)
+    ]
+    names = ("results", "rejects", "uncertain", "merged")
+    files: dict[str, Any] = {name: f"{name}.csv" for name in names}
+    write_all(source, rows, **files)
+    assert len(Path("results.csv").read_text().splitlines()) == 5
+    assert len(Path("merged.csv").read_text().splitlines()) == 5
+    assert Path("rejects.csv").read_text().split() == [
+        "id,contactsdk_message",
+        "2,failed",
+        "4,not_started",
+    ]
+    assert Path("uncertain.csv").read_text().split() == ["id,contactsdk_message", "3,uncertain"]
 
 
-def test_rejects_of_a_run_that_can_go_on_hold_only_what_it_leaves_out():
+def test_rejects_of_a_run_that_can_go_on_hold_only_what_it_leaves_out() -> None:
     source = csv_input("id\n1\n2\n3\n4\n5\n6\n")
     outcomes = [
         outcome(id=7),
@@ -109,64 +96,137 @@ def test_rejects_of_a_run_that_can_go_on_hold_only_what_it_leaves_out():
         outcome(UnavailableError("declined"), attempts=5),
         outcome(UnavailableError("unsent"), attempts=0),
     ]
-    rejects, uncertain = io.StringIO(), io.StringIO()
-    outputs = Outputs(
-        results=None,
-        rejects=RowsWriter(rejects, source),
-        uncertain=RowsWriter(uncertain, source),
-        resumable=True,
-    )
-    for row, came in zip(source, outcomes, strict=True):
-        outputs.write(row, result_of(row.line, came))
-    assert rejects.getvalue().split() == ["id,contactsdk_message", "2,refused", "3,invalid"]
-    assert uncertain.getvalue().split() == ["id,contactsdk_message", "4,uncertain"]
+    rows = [
+        (row, result_of(row.line, row.line, it)) for row, it in zip(source, outcomes, strict=True)
+    ]
+    write_all(source, rows, resumable=True, rejects="rejects.csv", uncertain="unsure.csv")
+    assert Path("rejects.csv").read_text().split() == [
+        "id,contactsdk_message",
+        "2,refused",
+        "3,invalid",
+    ]
+    assert Path("unsure.csv").read_text().split() == ["id,contactsdk_message", "4,uncertain"]
 
 
-def test_what_was_not_asked_for_is_not_written():
-    source = csv_input("id\n1\n2\n3\n4\n")
-    with open_outputs(source, "-") as outputs:
-        assert outputs == Outputs(results=None, rejects=None, uncertain=None)
-        for row, state in zip(source, State, strict=True):
-            outputs.write(row, Result(line=row.line, state=state))
+def test_what_was_not_asked_for_is_not_written(folder: Path) -> None:
+    source = csv_input("id\n1\n")
+    with open_outputs(OutputNames(), source) as outputs:
+        assert outputs == Outputs()
+        outputs.write(RESULT, next(iter(source)))
+    assert list(folder.iterdir()) == []
 
 
-def test_name_of_the_results_tells_their_format(tmp_path):
-    path = tmp_path / "results.JSONL"
-    with open_outputs(csv_input("id\n7\n"), "-", results=str(path)) as outputs:
-        outputs.results.write(RESULTS[0])
-    assert json.loads(path.read_text())["id"] == 7
+def test_results_need_no_input() -> None:
+    write_all(None, [(None, RESULT)], results="results.csv")
+    assert Path("results.csv").read_text().endswith("4,3,,not_started,ü,0\n")
 
 
-def test_results_go_to_standard_output_as_utf8(capfdbinary):
-    with open_outputs(csv_input("id\n7\n"), "-", results="-") as outputs:
-        outputs.results.write(RESULTS[2])
+@pytest.mark.parametrize("name", ["results.JSONL", "results.ndjson"])
+def test_name_of_the_results_says_their_format(name: str) -> None:
+    write_all(csv_input("id\n7\n"), [(None, RESULT)], results=name)
+    assert json.loads(Path(name).read_text())["row"] == 3
+
+
+def test_results_go_to_standard_output_as_utf8(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    write_all(csv_input("id\n7\n"), [(None, RESULT)], results="-")
     print("after")
     assert capfdbinary.readouterr().out.endswith("ü,0\nafter\n".encode())
 
 
-def test_no_output_may_overwrite_the_input_or_another(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("id\n7\n")
-    other = tmp_path / "b.csv"
-    with open_input(str(path)) as source:
-        for names in (
-            {"rejects": str(tmp_path / ".." / tmp_path.name / "a.csv")},
-            {"results": str(other), "uncertain": str(other)},
-            {"results": "-", "rejects": "-"},
-        ):
-            with (
-                pytest.raises(FileError, match="must be different files"),
-                open_outputs(source, str(path), **names),
-            ):
-                pass
-    assert path.read_text() == "id\n7\n"
-    assert not other.exists()
+def test_pipe_has_no_ending_and_is_written_directly() -> None:
+    os.mkfifo("pipe")
+    read = []
+    reader = threading.Thread(target=lambda: read.append(Path("pipe").read_text()))
+    reader.start()
+    write_all(csv_input("id\n7\n"), [(None, RESULT)], results="pipe")
+    reader.join()
+    assert read[0].startswith("line,row,")
+    assert stat.S_ISFIFO(Path("pipe").stat().st_mode)
 
 
-def test_output_that_cannot_be_written_is_an_error(tmp_path):
-    name = str(tmp_path / "none" / "x.csv")
+def test_rejects_of_json_lines_on_standard_output_are_json_lines(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    source = jsonl_input('{"id": 7}\n')
+    write_all(source, [(row, RESULT) for row in source], rejects="-")
+    assert json.loads(capfdbinary.readouterr().out)["id"] == 7
+
+
+@pytest.mark.parametrize("option", ["results", "rejects", "uncertain", "merged"])
+@pytest.mark.parametrize("name", ["out", "out.xlsx", "out.csv.gz"])
+def test_unknown_ending_is_refused_before_anything_is_opened(
+    option: str, name: str, folder: Path
+) -> None:
+    with pytest.raises(FileError, match=r"a name that ends in \.csv or \.jsonl"):
+        check_output_names(OutputNames(**{option: name}), Format.CSV)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["rejects", "uncertain", "merged"])
+def test_rows_of_json_lines_are_no_csv(option: str) -> None:
+    with pytest.raises(FileError, match=r"is JSON Lines: use a name that ends in \.jsonl"):
+        check_output_names(OutputNames(**{option: "out.csv"}), Format.JSONL)
+    check_output_names(OutputNames(results="out.csv", **{option: "out.jsonl"}), Format.JSONL)
+
+
+def test_rows_without_their_input_are_refused() -> None:
+    check_output_names(OutputNames(results="out.csv"), None)
+    with pytest.raises(FileError, match="name it"):
+        check_output_names(OutputNames(rejects="out.csv"), None)
+
+
+def test_file_that_was_there_is_replaced_once_the_new_one_is_complete() -> None:
+    Path("out.csv").write_text("old")
+    Path("out.csv").chmod(0o640)
+    with open_text("out.csv") as stream:
+        stream.write("new")
+        stream.flush()
+        assert Path("out.csv").read_text() == "old"
+        assert Path("out.partial.csv").read_text() == "new"
+    assert Path("out.csv").read_text() == "new"
+    assert stat.S_IMODE(Path("out.csv").stat().st_mode) == 0o640
+    assert not Path("out.partial.csv").exists()
+
+
+def test_file_that_could_not_be_completed_says_so_by_its_name() -> None:
+    Path("out.csv").write_text("old")
+    with pytest.raises(ZeroDivisionError), open_text("out.csv") as stream:
+        stream.write("new")
+        1 / 0  # noqa: B018  # whatever goes wrong
+    assert Path("out.csv").read_text() == "old"
+    assert Path("out.partial.csv").read_text() == "new"
+
+
+def test_file_that_a_link_points_to_is_replaced_and_the_link_stays(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    Path("link.csv").symlink_to("sub/out.csv")
+    with open_text("link.csv") as stream:
+        stream.write("new")
+    assert Path("link.csv").is_symlink()
+    assert Path("sub/out.csv").read_text() == "new"
+
+
+def test_output_that_cannot_be_written_is_an_error() -> None:
     with (
         pytest.raises(FileError, match="No such file"),
-        open_outputs(csv_input("id\n7\n"), "-", results=name),
+        open_outputs(OutputNames(results="none/x.csv"), None),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("names", "has_rows", "takes_standard_output"),
+    [
+        (OutputNames(), False, False),
+        (OutputNames(results="-"), False, True),
+        (OutputNames(results="x"), False, False),
+        (OutputNames(rejects="-"), True, True),
+        (OutputNames(uncertain="x"), True, False),
+        (OutputNames(merged="x"), True, False),
+    ],
+)
+def test_names_say_what_the_files_hold_and_where_they_go(
+    names: Any, has_rows: Any, takes_standard_output: Any
+) -> None:
+    assert names.has_rows == has_rows
+    assert names.takes_standard_output == takes_standard_output

@@ -313,6 +313,30 @@ def test_what_is_no_email_is_refused(email: str) -> None:
     assert wrong_update(email=email) == ((("email",), "must be a valid email address"),)
 
 
+_local_parts = st.text(st.sampled_from("aZ0._+-'!é @"), max_size=70)
+_domains = st.sampled_from(
+    ["example.com", "EXAMPLE.com", "a.test", "localhost", "-a.com", "a..com", "", "bücher.example"]
+)
+
+
+@given(_local_parts, _domains)
+def test_short_cut_for_common_addresses_changes_no_verdict(local: str, domain: str) -> None:
+    address = f"{local}@{domain}"
+    try:
+        email_validator.validate_email(address, check_deliverability=False, test_environment=True)
+        expected: object = ()
+    except email_validator.EmailNotValidError:
+        expected = ((("email",), "must be a valid email address"),)
+
+    for _ in range(2):  # the second time, the domain is known
+        try:
+            Contact(id=7, email=address)
+            found: object = ()
+        except InvalidContactError as error:
+            found = error.errors
+        assert found == expected
+
+
 def test_the_global_settings_of_email_validator_stay_as_they_are() -> None:
     def settings() -> dict[str, Any]:
         return {
@@ -659,6 +683,9 @@ def test_an_email_that_is_taken_is_sent_as_it_was_given(email: str) -> None:
         (a_contact(first_name="ADA"), a_contact(first_name="ada")),
         (a_contact(last_name="Groß"), a_contact(last_name="GROSS")),
         (a_contact(email="Ada@Example.com"), a_contact(email="ada@example.com")),
+        (a_contact(first_name=" Ada  Mae "), a_contact(first_name="ada mae")),
+        (a_contact(last_name="Ren\u00e9"), a_contact(last_name="RENE\u0301")),
+        (a_contact(last_name="Ren\u00e9 \u00a0B"), a_contact(last_name="Ren\u00e9 B")),
     ],
 )
 def test_contacts_with_the_same_id_or_names_and_email_have_the_same_key(

@@ -6,6 +6,7 @@ the tests, so that `benchmarks.soak` can use it too.
 
 import asyncio
 import hashlib
+import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -13,12 +14,13 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from contactsdk import Contact, ContactClient, ContactError, ExternalUrl, UncertainError, wire
 from contactsdk.sandbox import DEFAULT_MIX, Answer, FaultKind, Request, Sandbox, Write
 
 GROUPS = (10, 11)
+LIST = "contact?action=getContactList"
 UNKNOWN_GROUP = 99
 
 # These two end a bulk run by design: one as a wrong address, the other as a clock that jumps.
@@ -150,12 +152,17 @@ async def singly(
 
 
 async def streamed(
-    client: ContactClient, calls: Sequence[Sent], *, concurrency: int
+    client: ContactClient,
+    calls: Sequence[Sent],
+    *,
+    concurrency: int,
+    batch_size: int | None = None,
 ) -> dict[int, End]:
     """Make all calls in one stream."""
     ends: dict[int, End] = {}
     contacts = (call.contact for call in calls)
-    async with client.stream(contacts, concurrency=concurrency) as outcomes:
+    stream = client.stream(contacts, concurrency=concurrency, batch_size=batch_size)
+    async with stream as outcomes:
         async for outcome in outcomes:
             call = calls[outcome.index]
             assert outcome.contact is call.contact
@@ -190,11 +197,17 @@ async def singly_cancelling(
 
 
 async def stream_cancelled(
-    client: ContactClient, calls: Sequence[Sent], *, concurrency: int, seed: int
+    client: ContactClient,
+    calls: Sequence[Sent],
+    *,
+    concurrency: int,
+    seed: int,
+    batch_size: int | None = None,
 ) -> dict[int, End]:
     """Cancel who reads a stream at a random moment; the ends of all that was read from `calls`."""
     ends: dict[int, End] = {}
-    stream = client.stream((call.contact for call in calls), concurrency=concurrency)
+    contacts = (call.contact for call in calls)
+    stream = client.stream(contacts, concurrency=concurrency, batch_size=batch_size)
 
     async def read() -> None:
         async with stream:
@@ -269,6 +282,7 @@ def reconcile(
     seed: int,
     unseen: int = 0,
     hasty: bool = False,
+    settling: bool = False,
 ) -> None:
     """Assert that what the client said of each call is what the ledger shows.
 
@@ -278,27 +292,26 @@ def reconcile(
         unseen: How many uncertain calls the sandbox need not have seen, where connections break
             outside of its handlers: bytes on their way to a server that stops are lost.
         hasty: Whether timeouts and cancellations may strike a call that is being answered well.
+        settling: Whether uncertain adds were looked for, so that their id may come from a list.
     """
-    problems = list(_problems(sandbox, calls, ends, unseen, hasty))
+    problems = list(_problems(sandbox, calls, ends, unseen, hasty, settling))
     told = "\n  ".join(problems[:10])
     assert not problems, f"seed {seed}: {len(problems)} problems, {counts(ends)}\n  {told}"
 
 
 def _problems(
-    sandbox: Sandbox, calls: Sequence[Sent], ends: Mapping[int, End], unseen: int, hasty: bool
+    sandbox: Sandbox,
+    calls: Sequence[Sent],
+    ends: Mapping[int, End],
+    unseen: int,
+    hasty: bool,
+    settling: bool,
 ) -> Iterator[str]:
-    # A request that was never read is known by the digest in its headers.
-    numbers = {
-        hashlib.md5(wire.encode(call.contact), usedforsecurity=False).hexdigest(): call.number
-        for call in calls
-    }
-    requests: defaultdict[int | None, list[Request]] = defaultdict(list)
-    for request in sandbox.ledger.requests:
-        requests[numbers.get(request.headers.get("Content-MD5", ""))].append(request)
-    callers = {request.number: number for number, rs in requests.items() for request in rs}
+    requests = _requests_of(sandbox, calls, settling)
+    numbers: Mapping[Any, int] = {call.body["externalId"]: call.number for call in calls}
     writes: defaultdict[int | None, list[Write]] = defaultdict(list)
     for write in sandbox.ledger.writes:
-        writes[callers[write.request]].append(write)
+        writes[numbers.get(write.body.get("externalId"))].append(write)
 
     for request in requests[None]:
         yield f"request {request.number} is of no call"
@@ -310,7 +323,7 @@ def _problems(
     unseen_calls = []
     for call in calls:
         end, seen, written = ends.get(call.number), requests[call.number], writes[call.number]
-        told = list(_call_problems(call, end, seen, written, sandbox.contacts, hasty))
+        told = list(_call_problems(call, end, seen, written, sandbox.contacts, hasty, settling))
         if told == [_NEVER_SEEN]:
             unseen_calls.append(call)
         else:
@@ -318,6 +331,68 @@ def _problems(
     if len(unseen_calls) > unseen:
         for call in unseen_calls:
             yield f"{_name(call, ends[call.number], [])}: {_NEVER_SEEN}"
+
+
+def _requests_of(
+    sandbox: Sandbox, calls: Sequence[Sent], settling: bool
+) -> defaultdict[int | None, list[Request]]:
+    """The requests for each call; those of no call are of `None`.
+
+    A contact in a batch is shown as a request of its own, with the answer that it had in the
+    batch's results, or with none where those did not say.
+    """
+    # A request that was never read is known by the digest in its headers.
+    numbers = {
+        hashlib.md5(wire.encode(call.contact), usedforsecurity=False).hexdigest(): call.number
+        for call in calls
+    }
+    by_external_id = {call.body["externalId"]: call.number for call in calls}
+    results = _results_told(sandbox)
+    requests: defaultdict[int | None, list[Request]] = defaultdict(list)
+    for request in sandbox.ledger.requests:
+        if request.action == "batch?action=run":
+            jobs = json.loads(request.body)["jobs"] if request.body else []
+            for position, job in enumerate(jobs):
+                name = job["params"].get("externalId")
+                seen = _as_alone(request, position, name, results)
+                requests[by_external_id.get(name)].append(seen)
+        elif not request.action.startswith("batch?") and not (settling and request.action == LIST):
+            requests[numbers.get(request.headers.get("Content-MD5", ""))].append(request)
+    return requests
+
+
+def _results_told(sandbox: Sandbox) -> dict[str, list[Mapping[str, Any]]]:
+    """The results of each batch that the client was told, by the batch's id."""
+    told = {}
+    for request in sandbox.ledger.requests:
+        is_whole = request.answer is Answer.SENT and request.status == 200
+        if request.action == "batch?action=results" and is_whole:
+            answer = json.loads(request.answer_body or b"null")
+            if isinstance(answer, dict) and "results" in answer:
+                told[answer["asyncId"]] = answer["results"]
+    return told
+
+
+def _as_alone(
+    request: Request, position: int, name: str, results: Mapping[str, list[Mapping[str, Any]]]
+) -> Request:
+    """The request that a contact of a batch would have been by itself."""
+    if request.async_id is None:
+        return request
+    seen = evolve(request, answer=Answer.HUNG, status=None, error_code=None, fault=None)
+    if not tells(request):
+        return seen
+    told = results.get(request.async_id, [])
+    result = told[position] if position < len(told) else None
+    if result is None or result["request"].get("externalId") != name:
+        return seen
+    response = result["response"]
+    if isinstance(response, dict):
+        seen.answer, seen.status = Answer.SENT, 200
+        code = response.get("errorCode")
+        seen.error_code = None if code is None else int(code)
+        seen.contact_id = int(response["id"]) if "id" in response else None
+    return seen
 
 
 _NEVER_SEEN = "uncertain, but the sandbox never saw what was sent"
@@ -335,13 +410,15 @@ def _call_problems(
     written: Sequence[Write],
     contacts: Mapping[int, Mapping[str, Any]],
     hasty: bool,
+    settling: bool,
 ) -> Iterator[str]:
     ambiguous = [request for request in seen if not tells(request)]
     match end:
         case None:
             yield "missing"
         case int():
-            yield from _success_problems(call, end, seen, written, contacts)
+            may_be_listed = settling and call.kind is Kind.ADD
+            yield from _success_problems(call, end, seen, written, contacts, may_be_listed)
         case UncertainError() if hasty and _in_haste(end) and seen:
             pass
         case UncertainError() if not ambiguous and len(seen) < end.attempts:
@@ -385,12 +462,16 @@ def _success_problems(
     seen: Sequence[Request],
     written: Sequence[Write],
     contacts: Mapping[int, Mapping[str, Any]],
+    may_be_listed: bool,
 ) -> Iterator[str]:
     if dict(contacts.get(id_, {})) != {**call.after, "id": id_}:
         yield "a success, but the contact does not hold what was sent"
     if any(write.contact_id != id_ for write in written):
         yield "a success, but another contact was written"
-    if not any(tells(request) and request.contact_id == id_ for request in seen):
+    if may_be_listed and not written:
+        yield "a success, but it was never written"
+    is_answered = any(tells(request) and request.contact_id == id_ for request in seen)
+    if not is_answered and not may_be_listed:
         yield "a success that the sandbox did not answer"
 
 

@@ -8,8 +8,10 @@ import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import aiohttp
 import pytest
 from attrs import define, field
+from raw_server import CLOSE, HEAD, REQUEST, RawServer, Script, answer
 from unhurried import unhurried
 
 from contactsdk import (
@@ -31,6 +33,7 @@ MARK = "zq7xk"
 NUMBER = 770_077_007_700
 KEY = f"key-{MARK}"
 SECRET = f"secret-{MARK}"
+ONCE = RetryPolicy(attempts=1)
 FIRST_ID = 1001  # of the sandbox
 
 TEXTS: dict[str, Any] = {
@@ -227,6 +230,67 @@ async def test_set_up_that_is_wrong(output: Output) -> None:
         Credentials(KEY, [MARK])  # type: ignore[arg-type]
     output.shown += traceback.format_exception(mistyped.value)
 
+    assert output.find() == []
+
+
+CONNECTS: dict[str, Script] = {
+    "refuses": [HEAD, b"HTTP/1.1 407 Who Are You\r\nX-User: " + MARK.encode() + b"\r\n\r\n"],
+    "is out of order": [HEAD, b"HTTP/1.1 502 Bad Gateway\r\n\r\n"],
+    "is none": [HEAD, MARK.encode() + b"\r\n\r\n"],
+    "hangs up": [HEAD, CLOSE],
+    "hangs up later": [HEAD, b"HTTP/1.1 200 OK\r\n\r\n", CLOSE],
+}
+
+
+@pytest.mark.parametrize("script", CONNECTS.values(), ids=CONNECTS)
+async def test_user_and_password_of_a_proxy_that(script: Script, output: Output) -> None:
+    with RawServer(script) as server:
+        proxy = f"http://user-{MARK}:word-{MARK}@127.0.0.1:{server.port}"
+        async with aiohttp.ClientSession(proxy=proxy) as session:
+            client = ContactClient(
+                "https://api.example.com", Credentials(KEY, SECRET), session=session, retry=ONCE
+            )
+            await call_and_show(client, contacts()[0], output)
+    assert b"Proxy-Authorization" in server.received[0]
+
+    assert output.shown
+    assert output.find() == []
+
+
+@pytest.mark.parametrize("rest", ["/@127.0.0.1:1", "@[::1", "@127.0.0.1:1"])
+async def test_user_and_password_of_a_proxy_that_is_not_there(rest: str, output: Output) -> None:
+    async with aiohttp.ClientSession(proxy=f"http://user-{MARK}:word-{MARK}{rest}") as session:
+        client = ContactClient("https://api.example.com", session=session, retry=ONCE)
+        await call_and_show(client, contacts()[0], output)
+
+    assert output.shown
+    assert output.find() == []
+
+
+ECHOES: dict[str, Script] = {
+    "as a status": [REQUEST, b"HTTP/1.1 " + MARK.encode() + b"\r\n\r\n"],
+    "as a long header": [REQUEST, answer(b"{}", "200 OK", f"X: {MARK * 2000}")],
+    "as half a head": [REQUEST, f"HTTP/1.1 200 OK\r\n{MARK}: {MARK}\r\nX: ".encode(), CLOSE],
+    "as a chunk": [
+        REQUEST,
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{MARK}\r\n".encode(),
+    ],
+    "as a body": [REQUEST, answer(MARK.encode())],
+}
+
+
+@pytest.mark.parametrize("script", ECHOES.values(), ids=ECHOES)
+async def test_request_that_the_server_repeats(script: Script, output: Output) -> None:
+    headers = {"Authorization": f"Bearer {MARK}"}
+    with RawServer(script) as server:
+        async with aiohttp.ClientSession(headers=headers) as session:
+            client = ContactClient(
+                server.url, Credentials(KEY, SECRET), session=session, retry=ONCE
+            )
+            await call_and_show(client, contacts()[0], output)
+    assert server.received[0].count(MARK.encode()) > 2
+
+    assert output.shown
     assert output.find() == []
 
 

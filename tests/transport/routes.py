@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 import trustme
 from attrs import frozen
-from conftest import QUICK
+from quick import QUICK
 from raw_server import RawServer, Script, client_context, server_context
 
 from contactsdk import Contact, ContactClient, Credentials

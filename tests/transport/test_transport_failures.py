@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 import trustme
 from aiohttp.client_reqrep import ConnectionKey
-from conftest import QUICK
 from loops import in_each_loop
+from quick import QUICK
 from raw_server import (
     CLOSE,
     HEAD,
@@ -25,6 +25,7 @@ from raw_server import (
     server_context,
 )
 from routes import ADD, AUTHORITY, CREDENTIALS, Route, on_each_route
+from yarl import URL
 
 from contactsdk import (
     ContactClient,
@@ -349,7 +350,7 @@ class TestSecrets:
 
     def test_in_the_name_of_a_connection_are_taken_out(self) -> None:
         key = ConnectionKey(
-            "api.example.com", 443, True, True, f"http://{self.USER}@x", None, None, None
+            "api.example.com", 443, True, True, URL(f"http://{self.USER}@x"), None, None, None
         )
         error = aiohttp.ClientConnectionError(f"Failed to send bytes into {key!r}: 'm4rk-answer'")
         wrapped = ExceptionGroup("several", [error])

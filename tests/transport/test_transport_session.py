@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import attrs
 import pytest
-from conftest import QUICK
+from quick import QUICK
 from raw_server import HEAD, REQUEST, RawServer, Script, answer
 from routes import ADD, CREDENTIALS, Route, on_each_route
 

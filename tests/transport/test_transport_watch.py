@@ -10,8 +10,8 @@ import aiohttp
 import attrs
 import orjson
 import pytest
-from conftest import QUICK
 from loops import in_each_loop
+from quick import QUICK
 from raw_server import (
     CLOSE,
     PATIENCE_S,
@@ -59,7 +59,7 @@ async def test_what_came_on_an_idle_connection_answers_nothing(
     route: Route, unasked: Step, reads: bool
 ) -> None:
     has_read_answer, has_come = threading.Event(), threading.Event()
-    first = [REQUEST, id_of(1), WaitFor(has_read_answer), unasked, Tell(has_come)]
+    first: list[Step] = [REQUEST, id_of(1), WaitFor(has_read_answer), unasked, Tell(has_come)]
     with route.server(first, [REQUEST, id_of(2), REQUEST, id_of(3)]) as server:
         async with route.client(server.url) as client:
             assert await client.add_or_update(numbered(1)) == 1
@@ -89,7 +89,7 @@ async def test_connection_on_which_nothing_came_is_used_again(route: Route) -> N
 async def test_all_stale_connections_of_a_call_cost_it_one_attempt(route: Route) -> None:
     count = 12
     have_read, have_come = threading.Event(), [threading.Event() for _ in range(count)]
-    stale = [
+    stale: list[list[Step]] = [
         [REQUEST, id_of(number + 1), WaitFor(have_read), answer(b'{"id": 999}'), Tell(come)]
         for number, come in enumerate(have_come)
     ]
@@ -101,6 +101,28 @@ async def test_all_stale_connections_of_a_call_cost_it_one_attempt(route: Route)
             assert await client.add_or_update(numbered(100)) == 100
 
     assert len(server.received) == count + 1
+
+
+@on_each_route
+@in_each_loop
+async def test_what_comes_in_the_last_moment_before_the_body_answers_nothing(route: Route) -> None:
+    has_read_answer, has_come = threading.Event(), threading.Event()
+
+    async def have_it_come(*_: Any) -> None:
+        if len(server.requests) == 1 and not has_come.is_set():
+            has_read_answer.set()
+            assert has_come.wait(PATIENCE_S)
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_headers_sent.append(have_it_come)  # the head waits for the body
+    unasked = answer(b'{"id": 999}')
+    first: list[Step] = [REQUEST, id_of(1), WaitFor(has_read_answer), unasked, Tell(has_come)]
+    with route.server(first, [REQUEST, id_of(2)]) as server:
+        async with route.client(server.url, trace_configs=[tracing]) as client:
+            assert await client.add_or_update(numbered(1)) == 1
+            assert await client.add_or_update(numbered(2)) == 2
+
+    assert external_ids(server) == ["1", "2"]
 
 
 def blocking_until(event: threading.Event) -> aiohttp.TraceConfig:
@@ -148,7 +170,7 @@ async def test_server_that_speaks_first_on_each_connection_is_soon_left_alone(
 @in_each_loop
 async def test_connection_is_asked_where_there_is_no_poll() -> None:
     has_read_answer, has_come = threading.Event(), threading.Event()
-    first = [REQUEST, id_of(1), WaitFor(has_read_answer), answer(b"{}"), Tell(has_come)]
+    first: list[Step] = [REQUEST, id_of(1), WaitFor(has_read_answer), answer(b"{}"), Tell(has_come)]
     with pytest.MonkeyPatch.context() as patch, RawServer(first, [REQUEST, id_of(2)]) as server:
         patch.delattr(select, "poll")
         async with ContactClient(server.url, CREDENTIALS, retry=QUICK) as client:

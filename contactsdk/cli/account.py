@@ -1,0 +1,70 @@
+"""The account on the command line: its address, key and secret."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from contactsdk.cli.exits import fail
+from contactsdk.client import ContactClient
+from contactsdk.retry import RetryPolicy
+from contactsdk.signing import Credentials
+
+_VARIABLES: Final = ("CONTACTSDK_URL", "CONTACTSDK_KEY", "CONTACTSDK_SECRET")
+
+
+def client_of(
+    url: str,
+    key: str,
+    secret_file: Path | None,
+    concurrency: int = 1,
+    *,
+    settle_s: float | None = None,
+) -> ContactClient:
+    """A client for the account that the options or the environment name.
+
+    Raises:
+        typer.Exit: Something is missing or wrong.
+    """
+    secret = secret_of(secret_file)
+    needed = {
+        "CONTACTSDK_URL (or --url)": url,
+        "CONTACTSDK_KEY (or --key)": key,
+        "CONTACTSDK_SECRET (or --secret-file)": secret,
+    }
+    if missing := [name for name, value in needed.items() if not value]:
+        fail(f"missing: {', '.join(missing)}{_hint()}")
+    try:
+        credentials = Credentials(key, secret)
+        policy = RetryPolicy(settle_s=settle_s)
+        most = max(100, concurrency)
+        return ContactClient(url, credentials, retry=policy, max_connections=most)
+    except ValueError as exc:
+        fail(str(exc))
+
+
+def secret_of(file: Path | None) -> str:
+    """The secret in `file`, or that of the environment; empty where there is none.
+
+    Raises:
+        typer.Exit: The file cannot be read.
+    """
+    if file is None:
+        return os.environ.get("CONTACTSDK_SECRET", "")
+    try:
+        return file.read_text("utf-8").removesuffix("\n")
+    except OSError as exc:
+        fail(f"{file}: {exc.strerror}")
+    except UnicodeDecodeError:
+        fail(f"{file}: the secret is not UTF-8 text")  # the error's own text shows a byte of it
+
+
+def _hint() -> str:
+    empty = [name for name in _VARIABLES if os.environ.get(name) == ""]
+    what = f". Set, but empty: {', '.join(empty)}" if empty else ""
+    # What `contactsdk sandbox > sandbox.env` writes is often sourced too early: then the file is
+    # empty, or holds names without values.
+    if empty or not any(name in os.environ for name in _VARIABLES):
+        what += (
+            ". Was the file of `contactsdk sandbox` sourced before it was filled? Source it again"
+        )
+    return what

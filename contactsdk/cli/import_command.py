@@ -1,0 +1,191 @@
+"""`contactsdk import`."""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contactsdk.cli.account import client_of
+from contactsdk.cli.checking import InputFile
+from contactsdk.cli.exits import errors_as_exits, fail
+from contactsdk.cli.importing import ImportOptions, dry_run, send_import
+from contactsdk.cli.options import (
+    DateOrderOption,
+    Encoding,
+    IgnoreColumns,
+    IgnoreUnknown,
+    InputFormat,
+    Key,
+    Map,
+    MapFile,
+    SecretFile,
+    Set,
+    Sheet,
+    UpdateIfExists,
+    Url,
+)
+from contactsdk.cli.run import Sending
+from contactsdk.files import OutputNames, check_files_differ, input_options
+from contactsdk.journal import SqliteJournal
+
+
+def import_(
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="An Excel, CSV or JSON file; - for standard input."),
+    ],
+    url: Url = "",
+    key: Key = "",
+    secret_file: SecretFile = None,
+    format: InputFormat = None,
+    ignore_columns: IgnoreColumns = None,
+    ignore_unknown: IgnoreUnknown = False,
+    map_: Map = None,
+    map_file: MapFile = None,
+    set_: Set = None,
+    update_if_exists: UpdateIfExists = False,
+    sheet: Sheet = None,
+    encoding: Encoding = None,
+    date_order: DateOrderOption = None,
+    results: Annotated[
+        str | None,
+        typer.Option(help="Write what became of each row here: .csv or .jsonl; - for output."),
+    ] = None,
+    merged: Annotated[
+        str | None,
+        typer.Option(help="Write each row here with its contact's id, its state and a message."),
+    ] = None,
+    rejects: Annotated[
+        str | None,
+        typer.Option(
+            help="Write the rows here that are known not to be applied, as .csv or .jsonl; with "
+            "--journal, only those that were refused or invalid, since the others are sent when "
+            "the run goes on."
+        ),
+    ] = None,
+    uncertain: Annotated[
+        str | None, typer.Option(help="Write the rows here that may have been applied.")
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write a page about the run here, .html; it holds no contact."),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=200,
+            help="Contacts in one request; without it, each is sent by itself.",
+            show_default=False,
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Requests in flight at a time; 32 contacts by default, or 4 batches.",
+            show_default=False,
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Requests per second, at most.", show_default=False)
+    ] = None,
+    give_up: Annotated[
+        float,
+        typer.Option(help="For how many seconds a platform that does not answer is tried."),
+    ] = 300.0,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            help="Record the run here; the same command then goes on where it stopped. Move or "
+            "copy a journal only while no run is using it, and all of its files together: FILE and "
+            "those that have its name with an ending such as -wal or -journal."
+        ),
+    ] = None,
+    settle: Annotated[
+        float | None,
+        typer.Option(
+            help="For how many seconds a contact whose answer was lost is looked for on the "
+            "platform.",
+            show_default=False,
+        ),
+    ] = None,
+    resend_uncertain: Annotated[
+        bool,
+        typer.Option("--resend-uncertain", help="Send what the journal calls uncertain again."),
+    ] = False,
+    dry_run_: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show how the file is read and what is wrong; send nothing."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress and no summary; errors still.")
+    ] = False,
+) -> None:
+    """Add or update the contacts of an Excel, CSV or JSON file.
+
+    The whole file is checked before anything is sent. In a terminal, what is going to be sent is
+    shown then, and you are asked.
+
+    The files that are written have "partial" in their names until the command has ended in order.
+
+    Exit code: 0 all succeeded, 1 some did not, 2 wrong use or unreadable input, 3 the run was
+    stopped or you said no, 130 interrupted.
+    """
+    for name, value in (("--rate", rate), ("--give-up", give_up), ("--settle", settle)):
+        if value is not None and not 0 < value < math.inf:
+            raise typer.BadParameter("must be more than 0", param_hint=name)
+    if resend_uncertain and journal is None:
+        fail("--resend-uncertain is about what a journal recorded: use --journal")
+    if report is not None and report.suffix.lower() not in (".html", ".htm"):
+        fail(f"{report}: --report writes a page: give it a name that ends in .html")
+    outputs = OutputNames(results=results, rejects=rejects, uncertain=uncertain, merged=merged)
+    with errors_as_exits():
+        check_files_differ(
+            outputs={**outputs.by_option(), "--report": report},
+            inputs={"the input": file, "--secret-file": secret_file, "--map-file": map_file},
+            journal=journal,
+        )
+        reading = input_options(
+            format=format,
+            sheet=sheet,
+            encoding=encoding,
+            maps=map_ or (),
+            map_file=map_file,
+            ignored=ignore_columns or (),
+            ignore_unknown=ignore_unknown,
+            sets=set_ or (),
+            update_if_exists=update_if_exists,
+            date_order=date_order,
+        )
+        options = ImportOptions(
+            file=InputFile(name=file, options=reading),
+            outputs=outputs,
+            report=report,
+            has_journal=journal is not None,
+            in_batches=batch_size is not None,
+            ask=not yes,
+            quiet=quiet,
+        )
+        if dry_run_:
+            raise typer.Exit(dry_run(options))
+        client = client_of(url, key, secret_file, concurrency or 1, settle_s=settle)
+        lines: dict[int, int] = {}
+        recorded_in = None
+        if journal is not None:
+            recorded_in = SqliteJournal(
+                journal, resend_uncertain=resend_uncertain, line_of=lines.get
+            )
+        sending = Sending(
+            concurrency=concurrency,
+            batch_size=batch_size,
+            rate_per_s=rate,
+            give_up_s=give_up,
+            journal=recorded_in,
+            lines=lines,
+        )
+        raise typer.Exit(send_import(options, client, sending))

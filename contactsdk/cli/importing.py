@@ -1,0 +1,235 @@
+"""The steps of `contactsdk import`: check, preview, ask, send, say what became of it."""
+
+import asyncio
+import shlex
+import sys
+import time
+from contextlib import ExitStack
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import typer
+from attrs import evolve, frozen
+
+from contactsdk.bulk import Progress
+from contactsdk.cli.checking import CheckedInput, InputFile, checked
+from contactsdk.cli.exits import Exit, complain
+from contactsdk.cli.html_report import html_report
+from contactsdk.cli.interruption import GRACE_S
+from contactsdk.cli.preview import full_preview, notes, short_preview
+from contactsdk.cli.progress import bar
+from contactsdk.cli.recorded import check_recorded, count_recorded
+from contactsdk.cli.run import Ending, Sending, import_rows
+from contactsdk.cli.summary import Tally, summary
+from contactsdk.cli.timeline import Timeline
+from contactsdk.client import ContactClient
+from contactsdk.errors import InvalidContactError
+from contactsdk.files import (
+    FileError,
+    OutputNames,
+    Outputs,
+    Result,
+    State,
+    invalid,
+    not_started,
+    open_outputs,
+    open_text,
+)
+
+_STOPPING: Final = (
+    f"stopping: what is in flight has {GRACE_S:.0f} s to finish; interrupt again to leave at once"
+)
+
+
+@frozen(kw_only=True)
+class ImportOptions:
+    """What a user wants of an import."""
+
+    file: InputFile
+    """What to import."""
+    outputs: OutputNames
+    """Which files to write."""
+    report: Path | None
+    """Where to write a page about the run."""
+    has_journal: bool
+    """Whether the run is recorded, and so can go on."""
+    in_batches: bool
+    """Whether many contacts go in one request."""
+    ask: bool
+    """Whether to ask before sending, where there is a terminal."""
+    quiet: bool
+    """Whether to print nothing but errors."""
+
+
+def dry_run(options: ImportOptions) -> Exit:
+    """Check the input and show what would be sent.
+
+    Raises:
+        FileError: A file cannot be read or written.
+    """
+    outputs = options.outputs
+    keep = outputs != OutputNames()
+    with (
+        checked(options.file, outputs, keep_items=keep) as found,
+        open_outputs(outputs, found.source) as opened,
+    ):
+        for_valid_rows = evolve(opened, rejects=None)  # nothing is to be corrected in a valid row
+        rows = iter(found.rows)
+        for line, number, item in found.items:
+            row = next(rows, None)
+            if isinstance(item, InvalidContactError):
+                opened.write(invalid(line, number, item), row)
+            else:
+                for_valid_rows.write(not_started(line, number, "valid; a dry run"), row)
+        if not options.quiet:
+            preview = full_preview(
+                options.file.shown,
+                found.source,
+                found.survey,
+                has_journal=options.has_journal,
+                in_batches=options.in_batches,
+            )
+            typer.echo(preview, err=outputs.takes_standard_output)
+        return Exit.SOME_FAILED if found.survey.invalid_rows else Exit.OK
+
+
+def send_import(options: ImportOptions, client: ContactClient, sending: Sending) -> Exit:
+    """Check the input, send it, and say what became of it.
+
+    Raises:
+        FileError: A file cannot be read or written.
+        JournalError: The journal cannot be used.
+    """
+    outputs, journal = options.outputs, sending.journal
+    with checked(options.file, outputs) as found:
+        tally = Tally()
+        if journal is not None:
+            check = partial(client.check_journal, journal)
+            check_recorded(check, journal.path, found.items, options.file.shown)
+            tally.from_journal = count_recorded(journal)
+        if not _is_agreed(options, found):
+            complain("nothing was sent")
+            return Exit.STOPPED
+        started_at = time.monotonic()
+        timeline = Timeline()
+        ending = _sent(options, found, client, sending, tally, timeline)
+        elapsed_s = time.monotonic() - started_at
+    _conclude(options, ending, tally, elapsed_s)
+    if options.report is not None:
+        page = html_report(
+            Path(options.file.shown).name,
+            tally,
+            timeline.spans,
+            elapsed_s=elapsed_s,
+            ended_at=f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
+            stopped=ending.reason,
+        )
+        with open_text(str(options.report)) as stream:
+            stream.write(page)
+    return exit_code(ending, tally)
+
+
+def exit_code(ending: Ending, tally: Tally) -> Exit:
+    """What the exit code says of a run."""
+    if ending.interrupted:
+        return Exit.INTERRUPTED
+    if ending.stopped_by is not None:
+        return Exit.STOPPED
+    is_good = tally.states.total() == tally.states[State.SUCCEEDED]
+    return Exit.OK if is_good else Exit.SOME_FAILED
+
+
+def _sent(
+    options: ImportOptions,
+    found: CheckedInput,
+    client: ContactClient,
+    sending: Sending,
+    tally: Tally,
+    timeline: Timeline,
+) -> Ending:
+    rows = iter(found.rows)
+    with (
+        ExitStack() as stack,
+        bar(found.survey.rows, hidden=options.quiet) as show,
+    ):
+        outputs: Outputs | None = None
+
+        def begin() -> None:
+            nonlocal outputs
+            outputs = stack.enter_context(
+                open_outputs(options.outputs, found.source, resumable=options.has_journal)
+            )
+
+        def record(result: Result) -> None:
+            tally.add(result)
+            if outputs is not None:
+                outputs.write(result, next(rows, None))
+
+        def on_progress(progress: Progress) -> None:
+            timeline.add(progress)
+            show(progress)
+
+        ending = asyncio.run(
+            import_rows(
+                client,
+                found.items,
+                record,
+                begin,
+                evolve(sending, on_progress=on_progress),
+                on_interrupt=lambda: None if options.quiet else complain(_STOPPING),
+            )
+        )
+        # Where an output cannot be opened, nothing was sent, and there is nothing to sum up.
+        if isinstance(ending.stopped_by, FileError):
+            raise ending.stopped_by
+    return ending
+
+
+def _is_agreed(options: ImportOptions, found: CheckedInput) -> bool:
+    """Show what a person should know before it is sent, and ask where that is possible."""
+    survey = found.survey
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not options.quiet:
+            for note in notes(
+                found.source,
+                survey,
+                has_journal=options.has_journal,
+                in_batches=options.in_batches,
+            ):
+                typer.echo(note, err=True)
+        return True
+    is_asked = options.ask and survey.valid_rows > 0
+    if is_asked or not options.quiet:
+        name = options.file.shown
+        typer.echo(
+            short_preview(
+                name,
+                found.source,
+                survey,
+                has_journal=options.has_journal,
+                in_batches=options.in_batches,
+            ),
+            err=True,
+        )
+    return not is_asked or _answer_is_yes(f"Send {survey.valid_rows:,} contacts? [y/N] ")
+
+
+def _answer_is_yes(question: str) -> bool:
+    typer.echo(question, nl=False, err=True)
+    return sys.stdin.readline().strip().casefold() in ("y", "yes")
+
+
+def _conclude(options: ImportOptions, ending: Ending, tally: Tally, elapsed_s: float) -> None:
+    outputs = options.outputs
+    if not options.quiet:
+        text = summary(tally, elapsed_s=elapsed_s, stopped=ending.reason)
+        typer.echo(text, err=outputs.takes_standard_output)
+    elif ending.reason is not None:
+        complain(f"stopped: {ending.reason}")
+    if options.has_journal and (ending.reason is not None or tally.left):
+        again = shlex.join(["contactsdk", *sys.argv[1:]])
+        typer.echo(f"To send what was not applied: {again}", err=True)
+        if outputs.rejects is not None:
+            typer.echo("Correct the rejects after that: it writes them anew.", err=True)

@@ -1,0 +1,73 @@
+"""Values that come in any order, handed on in the order of their numbers."""
+
+import heapq
+from collections.abc import Callable, Iterator
+from typing import Final, Generic, TypeVar
+
+from contactsdk.cli.spool import Spool
+
+_T = TypeVar("_T")
+
+_HELD: Final = 8192
+
+
+class InOrder(Generic[_T]):
+    """Hands each value on as soon as all before it are there: numbers 0, 1, 2 and so on.
+
+    What has to wait for an earlier one is held in memory, and from `held` values on in `spool`: one
+    contact that is retried for minutes holds up the results of all behind it.
+    """
+
+    def __init__(
+        self,
+        take: Callable[[_T], None],
+        spool: Spool[tuple[int, _T]],
+        *,
+        held: int = _HELD,
+    ) -> None:
+        self._take = take
+        self._spool = spool
+        self._room = held
+        self._held: dict[int, _T] = {}
+        self._next = 0
+        # The first value of each sorted part in the spool; numbers differ, so no more is compared.
+        self._parts: list[tuple[int, _T, Iterator[tuple[int, _T]]]] = []
+
+    def __len__(self) -> int:
+        """How many values wait in memory."""
+        return len(self._held)
+
+    def put(self, number: int, value: _T) -> None:
+        """Hand this value on, now or once it is its turn."""
+        if number == self._next:
+            self._hand_on(value)
+            self._hand_on_what_follows()
+            return
+        self._held[number] = value
+        if len(self._held) > self._room:
+            self._spill()
+
+    def _hand_on(self, value: _T) -> None:
+        self._next += 1
+        self._take(value)
+
+    def _hand_on_what_follows(self) -> None:
+        while True:
+            if self._next in self._held:
+                self._hand_on(self._held.pop(self._next))
+            elif self._parts and self._parts[0][0] == self._next:
+                _, value, rest = heapq.heappop(self._parts)
+                self._add_part(rest)
+                self._hand_on(value)
+            else:
+                return
+
+    def _spill(self) -> None:
+        values = sorted(self._held.items(), key=lambda pair: pair[0])
+        self._held = {}
+        self._add_part(self._spool.extend(values))
+
+    def _add_part(self, values: Iterator[tuple[int, _T]]) -> None:
+        first = next(values, None)
+        if first is not None:
+            heapq.heappush(self._parts, (*first, values))

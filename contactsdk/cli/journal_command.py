@@ -1,0 +1,172 @@
+"""`contactsdk journal`."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from contactsdk.cli.account import secret_of
+from contactsdk.cli.checking import CheckedInput, InputFile, checked
+from contactsdk.cli.exits import errors_as_exits, fail
+from contactsdk.cli.options import (
+    DateOrderOption,
+    Encoding,
+    IgnoreColumns,
+    IgnoreUnknown,
+    InputFormat,
+    Map,
+    MapFile,
+    SecretFile,
+    Set,
+    Sheet,
+    UpdateIfExists,
+)
+from contactsdk.cli.recorded import check_recorded
+from contactsdk.cli.summary import Tally, summary
+from contactsdk.cli.text import printable
+from contactsdk.files import (
+    FileError,
+    OutputNames,
+    Result,
+    Row,
+    State,
+    check_files_differ,
+    check_output_names,
+    input_options,
+    not_started,
+    open_outputs,
+    result_of_record,
+)
+from contactsdk.journal import SqliteJournal
+
+_SHOWN: Final = 25
+
+
+def journal(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A journal of `contactsdk import`.")],
+    input: Annotated[
+        str | None,
+        typer.Option(
+            help="The file that was imported, for --rejects, --uncertain and --merged; name the "
+            "options by which it was read, too. That it is the one is checked with the account's "
+            "secret."
+        ),
+    ] = None,
+    secret_file: SecretFile = None,
+    format: InputFormat = None,
+    ignore_columns: IgnoreColumns = None,
+    ignore_unknown: IgnoreUnknown = False,
+    map_: Map = None,
+    map_file: MapFile = None,
+    set_: Set = None,
+    update_if_exists: UpdateIfExists = False,
+    sheet: Sheet = None,
+    encoding: Encoding = None,
+    date_order: DateOrderOption = None,
+    results: Annotated[
+        str | None, typer.Option(help="Write what became of each recorded row here.")
+    ] = None,
+    merged: Annotated[
+        str | None,
+        typer.Option(help="Write each row here with its contact's id, its state and a message."),
+    ] = None,
+    rejects: Annotated[
+        str | None, typer.Option(help="Write the rows here that were refused or invalid.")
+    ] = None,
+    uncertain: Annotated[
+        str | None, typer.Option(help="Write the rows here that may have been applied.")
+    ] = None,
+) -> None:
+    """Say what a journal recorded: counts, failures by message, and the uncertain rows.
+
+    To move a journal, move all of its files together while no run is using it: FILE, and those that
+    have its name with an ending such as -wal or -journal. One of them alone is damaged.
+    """
+    outputs = OutputNames(results=results, rejects=rejects, uncertain=uncertain, merged=merged)
+    recorded = SqliteJournal(file)
+    tally, uncertain_rows = Tally(), UncertainRows()
+    with errors_as_exits(), ExitStack() as stack:
+        check_files_differ(
+            outputs=outputs.by_option(),
+            inputs={"--input": input, "--secret-file": secret_file, "--map-file": map_file},
+            journal=file,
+        )
+        found: CheckedInput | None = None
+        if input is None:
+            check_output_names(outputs, None)
+        else:
+            if not (secret := secret_of(secret_file)):
+                fail("missing: CONTACTSDK_SECRET (or --secret-file), to check the input with")
+            reading = input_options(
+                format=format,
+                sheet=sheet,
+                encoding=encoding,
+                maps=map_ or (),
+                map_file=map_file,
+                ignored=ignore_columns or (),
+                ignore_unknown=ignore_unknown,
+                sets=set_ or (),
+                update_if_exists=update_if_exists,
+                date_order=date_order,
+            )
+            source = InputFile(name=input, options=reading)
+            found = stack.enter_context(checked(source, outputs))
+            check = partial(recorded.check, secret=secret)
+            check_recorded(check, recorded.path, found.items, source.shown)
+        opened = stack.enter_context(
+            open_outputs(outputs, None if found is None else found.source, resumable=True)
+        )
+        for result, row in _results(recorded, found, str(input)):
+            opened.write(result, row)
+            tally.add(result)
+            uncertain_rows.add(result)
+        lines = [summary(tally), *(f"  {printable(line)}" for line in uncertain_rows.lines())]
+        typer.echo("\n".join(lines), err=outputs.takes_standard_output)
+
+
+class UncertainRows:
+    """Keeps the first uncertain rows, to name each with its message."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._more = 0
+
+    def add(self, result: Result) -> None:
+        """Keep this row, if it is uncertain and among the first 25."""
+        if result.state is not State.UNCERTAIN:
+            return
+        if len(self._lines) < _SHOWN:
+            self._lines.append(f"row {result.row}: {result.message}")
+        else:
+            self._more += 1
+
+    def lines(self) -> list[str]:
+        """A line for each, and one for how many more there are."""
+        if not self._more:
+            return self._lines
+        return [*self._lines, f"and {self._more:,} more; --results FILE writes a line for each row"]
+
+
+def _results(
+    journal: SqliteJournal, found: CheckedInput | None, name: str
+) -> Iterator[tuple[Result, Row | None]]:
+    """What became of each recorded row; with the input, of each of its rows, and the row itself."""
+    records = journal.rows()
+    if found is None:
+        for recorded in records:
+            yield result_of_record(recorded), None
+        return
+    rows = iter(found.rows)
+    recorded_next = next(records, None)
+    for index, (line, number, _) in enumerate(found.items):
+        row = next(rows, None)
+        if recorded_next is None or recorded_next.number != index:
+            yield not_started(line, number), row
+            continue
+        if recorded_next.line not in (None, number):
+            raise FileError(f"{name}, row {number}: not the input that was recorded")
+        yield result_of_record(recorded_next, line=line), row
+        recorded_next = next(records, None)

@@ -1,0 +1,65 @@
+"""The options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from contactsdk.files import DateOrder, Format
+
+Url: TypeAlias = Annotated[
+    str, typer.Option(envvar="CONTACTSDK_URL", help="The platform's address.", show_default=False)
+]
+Key: TypeAlias = Annotated[
+    str, typer.Option(envvar="CONTACTSDK_KEY", help="The account's key.", show_default=False)
+]
+SecretFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="A file that holds the account's secret; else CONTACTSDK_SECRET is used."),
+]
+InputFormat: TypeAlias = Annotated[
+    Format | None,
+    typer.Option("--format", help="The input's format, where its name does not tell."),
+]
+IgnoreColumns: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="Columns to leave out, separated by commas; may be given repeatedly."),
+]
+IgnoreUnknown: TypeAlias = Annotated[
+    bool, typer.Option("--ignore-unknown", help="Leave out all columns that are unknown.")
+]
+Map: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        help='What a column holds, such as "E-mail 1 - Value=email" or "Full name=firstName '
+        'lastName"; may be given repeatedly.',
+    ),
+]
+MapFile: TypeAlias = Annotated[
+    Path | None, typer.Option(help='A TOML file of such lines: "E-mail 1 - Value" = "email".')
+]
+Set: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help='A value for each row that has none, such as "groups=10;11"; may be given repeatedly.',
+    ),
+]
+UpdateIfExists: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--update-if-exists",
+        help="Update the contact that has the same names and email, instead of adding another.",
+    ),
+]
+Sheet: TypeAlias = Annotated[
+    str | None, typer.Option(help="The sheet of a workbook; else the first that has rows.")
+]
+Encoding: TypeAlias = Annotated[
+    str | None, typer.Option(help="The encoding of the text; else it is recognised.")
+]
+DateOrderOption: TypeAlias = Annotated[
+    DateOrder | None,
+    typer.Option("--date-order", help="In which order dates name day, month and year."),
+]

@@ -1,0 +1,42 @@
+"""`contactsdk ping`."""
+
+import asyncio
+import time
+from typing import Final
+
+import typer
+
+from contactsdk.cli.account import client_of
+from contactsdk.cli.exits import Exit, errors_as_exits, fail
+from contactsdk.cli.options import Key, SecretFile, Url
+from contactsdk.client import ContactClient
+from contactsdk.errors import ContactError
+
+_DEADLINE_S: Final = 20.0
+
+
+def ping(url: Url = "", key: Key = "", secret_file: SecretFile = None) -> None:
+    """Say whether address, key and secret work, and how far the clocks are apart."""
+    with errors_as_exits():
+        client = client_of(url, key, secret_file)
+        try:
+            ahead_s = asyncio.run(_clock_ahead_s(client))
+        except ContactError as exc:
+            fail(exc.message, Exit.STOPPED)
+    typer.echo("Address, key and secret work.")
+    typer.echo(f"The platform's clock is {_apart(ahead_s)} this machine's.")
+
+
+async def _clock_ahead_s(client: ContactClient) -> float:
+    async with client:
+        before = time.time()
+        platform_now = await client.ping(deadline_s=_DEADLINE_S)
+        middle = (before + time.time()) / 2
+    # The platform cuts its time to whole seconds, so on average it is half a second later.
+    return platform_now.timestamp() + 0.5 - middle
+
+
+def _apart(ahead_s: float) -> str:
+    if abs(ahead_s) < 1.0:
+        return "less than a second from"
+    return f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'}"

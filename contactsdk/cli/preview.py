@@ -1,0 +1,144 @@
+"""What `contactsdk import` shows before it sends anything."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import orjson
+
+from contactsdk import wire
+from contactsdk.cli.duplicates import Shared
+from contactsdk.cli.reasons import rows_text
+from contactsdk.cli.survey import Survey
+from contactsdk.cli.text import printable
+from contactsdk.files import Description, Input
+from contactsdk.models import Contact
+
+_DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_LONGEST_VALUE: Final = 60
+_SHORT_REASONS: Final = 3
+_MANY_ROWS: Final = 10_000
+
+
+def full_preview(
+    name: str, source: Input, survey: Survey, *, has_journal: bool, in_batches: bool
+) -> str:
+    """All that a dry run shows of an input, in lines for its owner: values of contacts too."""
+    description = source.description
+    lines = [f"{name}: {_how_it_was_read(description)}".rstrip(": ")]
+    used = [(printable(use.name), use.holds) for use in description.columns if use.column]
+    width = max((len(header) for header, _ in used), default=0)
+    lines += [f"  {header:<{width}}  ->  {field}" for header, field in used]
+    if description.left_out:
+        left_out = (f"{use.name} ({use.reason})" for use in description.left_out)
+        lines.append(f"Left out: {', '.join(map(printable, left_out))}")
+    if survey.first:
+        lines += ["", "The first rows as they would be sent:"]
+        lines += [_as_sent(number, contact) for number, contact in survey.first]
+    lines += ["", *counts(survey)]
+    if survey.invalid_rows:
+        lines += ["", "Invalid:"]
+        lines += survey.invalid.lines()
+    lines += ["", *notes(source, survey, has_journal=has_journal, in_batches=in_batches)]
+    return "\n".join(lines).rstrip()
+
+
+def short_preview(
+    name: str, source: Input, survey: Survey, *, has_journal: bool, in_batches: bool
+) -> str:
+    """What a person should know before an import is sent; no value of a contact."""
+    lines = [f"{name}: {_how_it_was_read(source.description)}".rstrip(": ")]
+    lines += counts(survey)
+    if survey.invalid_rows:
+        lines += ["Invalid, and not sent:", *survey.invalid.lines(_SHORT_REASONS)]
+    return "\n".join(
+        [*lines, *notes(source, survey, has_journal=has_journal, in_batches=in_batches)]
+    )
+
+
+def notes(source: Input, survey: Survey, *, has_journal: bool, in_batches: bool) -> list[str]:
+    """What may be meant otherwise, a line for each."""
+    texts = [*source.warnings(), *_warnings(survey, has_journal=has_journal)]
+    if survey.rows > _MANY_ROWS and not in_batches:
+        texts.append(
+            f"{survey.rows:,} rows are many to send one by one: --batch-size 200 makes a hundredth "
+            "of the requests. The README says what a batch changes."
+        )
+    return [f"Note: {printable(text)}" for text in texts]
+
+
+def counts(survey: Survey) -> list[str]:
+    """How many rows would do what, a line for each."""
+    found = (
+        (survey.rows, "row", "rows"),
+        (survey.adds, "add", "adds"),
+        (survey.updates, "update", "updates"),
+        (survey.updates_if_exist, "update if it exists, or add", "updates if they exist, or adds"),
+        (survey.invalid_rows, "invalid", "invalid"),
+    )
+    width = max(len(f"{count:,}") for count, _, _ in found)
+    return [f"{count:>{width},} {one if count == 1 else more}" for count, one, more in found]
+
+
+def _warnings(survey: Survey, *, has_journal: bool) -> Iterator[str]:
+    if survey.adds and not has_journal:
+        yield (
+            f"each time this is run, {_contacts(survey.adds)} added again, also those that are "
+            "there already. To update those instead, use --update-if-exists; to go on with this "
+            "run after it ended early, use --journal FILE."
+        )
+    yield from _shared(
+        survey.same_person, "the same names and email; each adds a contact of its own"
+    )
+    yield from _shared(survey.same_external_id, "the same external id")
+    if survey.with_groups:
+        yield (
+            f"{_rows(survey.with_groups)} groups; they replace all groups that the contact is in."
+        )
+    if survey.resubscribing:
+        yield (
+            f"{_rows(survey.resubscribing)} a status that subscribes; it also subscribes those "
+            "again who have unsubscribed."
+        )
+
+
+def _shared(shared: Shared, what: str) -> Iterator[str]:
+    if not shared.rows:
+        return
+    groups = "; ".join(rows_text(rows, len(rows)) for rows in shared.first)
+    more = " and more" if shared.keys > len(shared.first) else ""
+    yield f"{shared.rows:,} rows have {what}: {groups}{more}."
+
+
+def _rows(count: int) -> str:
+    return "1 row has" if count == 1 else f"{count:,} rows have"
+
+
+def _contacts(count: int) -> str:
+    return "1 contact is" if count == 1 else f"{count:,} contacts are"
+
+
+def _how_it_was_read(description: Description) -> str:
+    parts = []
+    if description.vendor is not None:
+        parts.append(f"an export of {description.vendor}")
+    if description.is_compressed:
+        parts.append("compressed")
+    if description.encoding is not None:
+        parts.append(description.encoding)
+    if description.delimiter is not None:
+        delimiter = description.delimiter
+        parts.append(f"divided by {_DELIMITERS.get(delimiter, repr(delimiter))}")
+    if description.sheet is not None:
+        parts.append(f"sheet {printable(description.sheet)}")
+    return ", ".join(parts)
+
+
+def _as_sent(number: int, contact: Contact) -> str:
+    body: dict[str, Any] = orjson.loads(wire.encode(contact))
+    fields = [f"{name} {_cut(value)}" for name, value in body.items()]
+    return f"  row {number}: {', '.join(fields)}"
+
+
+def _cut(value: Any) -> str:
+    text = printable(orjson.dumps(value).decode())
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

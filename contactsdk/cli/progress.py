@@ -1,0 +1,52 @@
+"""The progress bar of a run."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from contactsdk.bulk import OnProgress, Progress
+
+
+@contextmanager
+def bar(total: int, *, hidden: bool) -> Iterator[OnProgress]:
+    """A bar on standard error, if that is a terminal; what it yields shows the progress there."""
+    shown = Bar(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:,.0f}/s  {task.fields[failed]:,} failed"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+        disable=hidden or not sys.stderr.isatty(),
+        transient=True,
+    )
+    task = shown.add_task("", total=total, rate=0.0, failed=0, note="")
+
+    def show(progress: Progress) -> None:
+        shown.update(
+            task,
+            completed=progress.succeeded + progress.failed + progress.uncertain,
+            rate=progress.rate_per_s,
+            failed=progress.failed + progress.uncertain,
+            note=note_of(progress),
+        )
+
+    with shown:
+        yield show
+
+
+def note_of(progress: Progress) -> str:
+    """Why a run waits or is slow; empty where nothing holds it up."""
+    again = progress.resumes_in_s
+    if progress.is_platform_away:
+        when = "trying again now" if again is None else f"trying again in {again:.0f} s"
+        return f"the platform does not answer: {when}"
+    if again is not None:
+        return f"the platform asks to wait: going on in {again:.0f} s"
+    if progress.rate_limit_per_s is not None:
+        return f"throttled: {progress.rate_limit_per_s:,.0f} a second found"
+    return ""

@@ -1,0 +1,94 @@
+"""What became of a run: counts, and why rows did not succeed."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import Factory, define
+
+from contactsdk.cli.reasons import Reasons
+from contactsdk.cli.text import duration, printable
+from contactsdk.files import Result, State
+
+_LABELS: Final[Mapping[State, str]] = {
+    State.SUCCEEDED: "succeeded",
+    State.FAILED: "failed",
+    State.UNCERTAIN: "uncertain",
+}
+
+
+@define
+class Tally:
+    """How many rows came to which state, and why."""
+
+    states: Counter[State] = Factory(Counter)
+    """How many rows have which state."""
+    failed: Reasons = Factory(Reasons)
+    """Why rows failed."""
+    uncertain: Reasons = Factory(Reasons)
+    """Why rows are uncertain."""
+    left: int = 0
+    """How many were not applied, and are sent when the run goes on with its journal."""
+    from_journal: int = 0
+    """How many were not sent, since the journal says what became of them in an earlier run."""
+
+    settled: int = 0
+    """How many were uncertain, and then found on the platform."""
+
+    @property
+    def ended(self) -> int:
+        """How many rows came to an end in this run."""
+        return self.states.total() - self.states[State.NOT_STARTED] - self.from_journal
+
+    def add(self, result: Result) -> None:
+        """Count one row."""
+        state = result.state
+        self.states[state] += 1
+        self.settled += result.settled
+        if state is State.SUCCEEDED:
+            return
+        self.left += state is not State.UNCERTAIN and not result.refused
+        if state is State.FAILED:
+            self.failed.add(result.reason, result.row)
+        elif state is State.UNCERTAIN:
+            self.uncertain.add(result.reason, result.row)
+
+
+def summary(tally: Tally, *, elapsed_s: float | None = None, stopped: str | None = None) -> str:
+    """What became of a run, in lines for a reader; nothing of its contacts.
+
+    `elapsed_s` is how long it took; `None` where it did not run now. `stopped` says why it ended
+    early.
+    """
+    labels = dict(_LABELS)
+    if tally.states[State.NOT_STARTED]:
+        labels[State.NOT_STARTED] = "not started"
+    counts = {"read": tally.states.total()}
+    counts.update((label, tally.states[state]) for state, label in labels.items())
+    width = max(len(f"{count:,}") for count in counts.values())
+    lines = [f"{count:>{width},} {label}" for label, count in counts.items()]
+    if tally.from_journal:
+        lines.append(
+            f"{tally.from_journal:,} of them came from the journal and were not sent again"
+        )
+    if tally.settled:
+        lines.append(f"{tally.settled:,} were in doubt and found")
+    if elapsed_s is not None:
+        rate = tally.ended / max(elapsed_s, 1e-9)
+        lines.append(f"in {duration(elapsed_s)}, {rate:,.0f} contacts per second")
+    lines += _grouped("Failed", tally.failed)
+    lines += _grouped("Uncertain", tally.uncertain)
+    if uncertain := tally.states[State.UNCERTAIN]:
+        lines += [
+            "",
+            f"The {uncertain:,} uncertain may have been applied all the same: look each of them up "
+            "before importing it again, or there may be two.",
+        ]
+    if stopped is not None:
+        lines += ["", f"Stopped: {printable(stopped)}"]
+    return "\n".join(lines)
+
+
+def _grouped(label: str, reasons: Reasons) -> list[str]:
+    lines = reasons.lines()
+    return ["", f"{label}:", *lines] if lines else []

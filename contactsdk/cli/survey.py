@@ -1,0 +1,79 @@
+"""What is in an input: how many rows would do what, and what a person should look at first."""
+
+from typing import Final
+
+from contactsdk.cli.duplicates import Duplicates, Shared
+from contactsdk.cli.reasons import Reasons
+from contactsdk.cli.spool import Spool
+from contactsdk.errors import InvalidContactError
+from contactsdk.files import message_of
+from contactsdk.models import Contact, EmailStatus, Item, SmsStatus, key_of
+
+_FIRST: Final = 3
+_NONE: Final = Shared(rows=0, keys=0, first=())
+
+
+class Survey:
+    """Counts the rows of an input as they are read; memory does not follow their number.
+
+    The spools are for the two searches for rows that are the same.
+    """
+
+    def __init__(self, people: Spool[int], external_ids: Spool[int]) -> None:
+        self.rows = 0
+        """How many rows were read."""
+        self.adds = 0
+        """How many add a contact each time that they are sent."""
+        self.updates = 0
+        """How many update the contact of their id."""
+        self.updates_if_exist = 0
+        """How many update the contact of the same names and email, or add one."""
+        self.with_groups = 0
+        """How many say which groups the contact is in."""
+        self.resubscribing = 0
+        """How many set a status to subscribed."""
+        self.invalid = Reasons()
+        """Why rows hold no valid contact."""
+        self.invalid_rows = 0
+        """How many hold no valid contact."""
+        self.first: list[tuple[int, Contact]] = []
+        """The first valid contacts, with the numbers of their rows."""
+        self.same_person = _NONE
+        """Adds with the same names and email: each would be a contact of its own."""
+        self.same_external_id = _NONE
+        """Adds with the same external id."""
+        self._people = Duplicates(people)
+        self._external_ids = Duplicates(external_ids)
+
+    @property
+    def valid_rows(self) -> int:
+        """How many hold a valid contact."""
+        return self.rows - self.invalid_rows
+
+    def add(self, number: int, item: Item) -> None:
+        """Count one row."""
+        self.rows += 1
+        if isinstance(item, InvalidContactError):
+            self.invalid_rows += 1
+            self.invalid.add(message_of(item), number)
+            return
+        if len(self.first) < _FIRST:
+            self.first.append((number, item))
+        if item.id is not None:
+            self.updates += 1
+        elif item.update_if_exists:
+            self.updates_if_exist += 1
+        else:
+            self.adds += 1
+            self._people.add(key_of(item), number)
+        if item.id is None and item.external_id is not None:
+            self._external_ids.add(item.external_id, number)
+        self.with_groups += item.groups is not None
+        self.resubscribing += (
+            item.status is EmailStatus.SUBSCRIBED or item.sms_status is SmsStatus.SUBSCRIBED
+        )
+
+    def finish(self) -> None:
+        """Find the rows that are the same, once all were counted."""
+        self.same_person = self._people.found()
+        self.same_external_id = self._external_ids.found()

@@ -1,0 +1,14 @@
+"""Text for a terminal."""
+
+
+def printable(what: object) -> str:
+    """Text that another has written, on one line and without what would steer a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in " ".join(str(what).split()))
+
+
+def duration(seconds: float) -> str:
+    """Such as `4.2 s` or `3 min 20 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"

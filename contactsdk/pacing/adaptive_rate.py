@@ -1,0 +1,306 @@
+"""The rate limit of the platform, found from what it throttles."""
+
+import math
+from typing import Final
+
+from attrs import define
+
+_CUT: Final = 0.02  # of the rate, for each surplus throttle: small steps hold it close to the limit
+_GROWTH_PER_S: Final = 0.004  # so that near the limit one request in some hundred is throttled
+_SETTLED_S: Final = 5.0  # without a cut, then growth doubles each second: there is more to find
+_MOST_GROWTH_PER_S: Final = 0.5
+_NO_LIMIT_PER_S: Final = 1e5  # more than one client can send
+_MOST_CUT_PER_S: Final = 0.3  # of the rate: a throttled second says little about the next
+_OVERSHOOT: Final = 1.5  # times the throttled share is what a second's cuts may add up to ...
+_OVERSHOOT_LEAST: Final = 0.03  # ... and this, so that a full bucket can run dry at all
+_TOLERATED: Final = 0.005  # of all requests: so few throttles slow nothing
+_TOLERATED_NOISE: Final = 0.1  # of the noise: what is known of it is no more exact than this
+_SURPLUS: Final = 3.0  # throttles in excess are chance, one more is a sign of the limit
+_SURPLUS_IN_NOISE: Final = 15.0  # noise has more of chance in it ...
+_SURPLUS_PER_NOISE: Final = 60.0  # ... the larger its share is
+_IDLE_S: Final = 1.0  # between two answers; what is beyond says nothing of the rate
+_FEWEST: Final = 5  # answers, to tell a rate from them
+
+_LOW: Final = 0.4  # of the goodput: even a limit that has halved since lets all of that through
+_MEASURED_S: Final = 3.0  # at least, so that a burst of others shows as one
+_MEASURED_THROTTLES: Final = 12  # tell their share to a third
+_MOST_NOISE: Final = 0.4  # of all requests; where more is throttled, slower is always right
+_AGAIN_S: Final = 30.0  # noise is measured again after this, and at most a tenth of the time
+_EPISODE_S: Final = 10.0  # after it, what is thought to get through is looked at again
+_NOISE_IS_KNOWN: Final = 100  # throttles tell the share of noise to a tenth
+
+
+class AdaptiveRate:
+    """Finds how many requests a second the platform takes, from what it throttles.
+
+    There is no limit before the first throttles. Then the rate is what got through; each throttle
+    that is one too many lowers it by a fiftieth, and time without one raises it, the faster the
+    longer there was none. So it stays close below the limit, and clients that share one limit come
+    to equal shares of it: whoever sends more is throttled more often.
+
+    Some platforms throttle at random, whatever the rate. That shows in a decline to well below what
+    used to get through: a limit would throttle nothing there, but the share of random throttles is
+    what it was. It is measured, the former rate is taken up again, and from then on only throttles
+    beyond that share count. It is measured again from time to time.
+    """
+
+    def __init__(self) -> None:
+        self.rate_per_s: float | None = None
+        """The limit as far as it is known, in requests a second; `None` for none."""
+        self.noise = 0.0
+        """The share of the requests that is throttled whatever the rate."""
+        self.is_calm = True
+        """Whether nothing is throttled: then answers that are no throttle need not be recorded."""
+        self._answered_at = 0.0
+        self._recent = _Recent(0.0, None)
+        self._surplus = 0.0
+        self._settled_s = 0.0
+        self._decline: _Decline | None = None
+        self._measurement: _Measurement | None = None
+        self._evidence = _Count()
+        self._unchecked = _Count()
+        self._measure_at = math.inf
+
+    def record(self, sent_at: float, now: float, *, is_throttled: bool) -> None:
+        """Learn from the answer that came now to the request that was sent then."""
+        if self.is_calm:
+            if is_throttled:
+                self._begin(now)
+            return
+        elapsed_s = min(max(0.0, now - self._answered_at), _IDLE_S)
+        self._answered_at = now
+        if self._recent.second_s >= 1:
+            self._end_second()
+        self._recent.add(elapsed_s, is_throttled)
+        if self._measurement is not None:
+            self._measure(self._measurement, sent_at, now, elapsed_s, is_throttled)
+        elif now >= self._measure_at and self._recent.is_telling:
+            self._measure_again(now)
+        elif self._is_one_too_many(is_throttled):
+            self._slow_down(now)
+        else:
+            self._speed_up(elapsed_s)
+
+    def _begin(self, now: float) -> None:
+        # This throttle itself is not counted: that one came is why anything is.
+        self.is_calm = False
+        self._answered_at = now
+        self._recent = _Recent(0.0, None)
+        self._surplus = 0.0
+        self._settled_s = 0.0
+
+    def _end_second(self) -> None:
+        if self.noise and self._measurement is None:
+            self._check_noise(self._recent.second)
+        self._recent = _Recent(self._recent.second_s, self._recent.second, self.rate_per_s)
+
+    def _is_one_too_many(self, is_throttled: bool) -> bool:
+        most = _SURPLUS
+        if self.noise:
+            most = _SURPLUS_IN_NOISE + _SURPLUS_PER_NOISE * self.noise
+        expected = self.noise * (1 + _TOLERATED_NOISE) + _TOLERATED
+        surplus = max(0.0, self._surplus + is_throttled - expected)
+        self._surplus = min(surplus, most)
+        return surplus > most
+
+    def _slow_down(self, now: float) -> None:
+        recent = self._recent
+        if self.rate_per_s is None:
+            if recent.is_telling and recent.goodput_per_s > 0:
+                self._find_first_rate(now)
+            return
+        decline = self._decline
+        if recent.is_telling and (decline is None or decline.is_stale(now, self.rate_per_s)):
+            goodput = min(self.rate_per_s, recent.goodput_per_s)
+            decline = self._decline = _Decline(self.rate_per_s, goodput, now)
+        before = self.rate_per_s if recent.rate_per_s is None else recent.rate_per_s
+        cut = min(_MOST_CUT_PER_S, _OVERSHOOT * recent.count.share + _OVERSHOOT_LEAST)
+        lowest = before * (1 - cut)
+        self.rate_per_s = max(min(self.rate_per_s, lowest), self.rate_per_s * (1 - _CUT))
+        self._settled_s = 0.0
+        if decline is not None and self.rate_per_s < _LOW * decline.goodput_per_s:
+            self._measurement = _Measurement(now)
+
+    def _find_first_rate(self, now: float) -> None:
+        recent = self._recent
+        self._settled_s = 0.0
+        if recent.count.answered - recent.count.throttled < 30:
+            # So few that got through tell little, and are few because all wait that were throttled.
+            self._settled_s = _SETTLED_S + 3
+        if recent.count.share < _MOST_NOISE:
+            self._decline = _Decline(None, recent.goodput_per_s, now, recent.sent_per_s)
+        self.rate_per_s = recent.goodput_per_s / (1 - self.noise)
+        self._recent = _Recent(0.0, None, self.rate_per_s)
+
+    def _speed_up(self, elapsed_s: float) -> None:
+        self._settled_s += elapsed_s
+        if self.rate_per_s is not None:
+            doublings = min(max(0.0, self._settled_s - _SETTLED_S), 30.0)
+            growth = min(_MOST_GROWTH_PER_S, _GROWTH_PER_S * 2**doublings)
+            self.rate_per_s *= 1 + growth * elapsed_s
+            if self.rate_per_s > _NO_LIMIT_PER_S:
+                self.rate_per_s = None
+        if self._surplus == 0:
+            self._decline = None
+            is_quiet = self._recent.is_telling and not self._recent.count.throttled
+            self.is_calm = self.rate_per_s is None and not self.noise and is_quiet
+
+    def _measure_again(self, now: float) -> None:
+        sent = self._recent.sent_per_s
+        self._decline = _Decline(self.rate_per_s, sent, now, sent)
+        self.rate_per_s = _LOW * min(sent, math.inf if self.rate_per_s is None else self.rate_per_s)
+        self._measurement = _Measurement(now)
+
+    def _measure(
+        self,
+        measurement: "_Measurement",
+        sent_at: float,
+        now: float,
+        elapsed_s: float,
+        is_throttled: bool,
+    ) -> None:
+        assert self._decline is not None  # noqa: S101  # it ends with the measurement
+        if sent_at <= measurement.began_at:
+            return
+        measurement.add(elapsed_s, is_throttled)
+        if not measurement.is_enough(self.noise):
+            return
+        if measurement.is_noise or (self.noise and measurement.is_steady):
+            self._evidence = measurement.count
+            self.noise = measurement.count.share
+            self._measure_at = now + max(_AGAIN_S, 10 * (now - measurement.began_at))
+            # The more noise, the less sure it is that it is none of others with the same limit.
+            self.rate_per_s = self._decline.resumed(1 - 2 * self.noise)
+        self._settled_s = 0.0
+        self._surplus = 0.0
+        self._decline = None
+        self._measurement = None
+        self._unchecked = _Count()
+        self._recent = _Recent(0.0, None, self.rate_per_s)
+
+    def _check_noise(self, second: "_Count") -> None:
+        self._unchecked = checked = self._unchecked + second
+        expected = self.noise * checked.answered
+        if expected < _MEASURED_THROTTLES:
+            return
+        spread = math.sqrt(expected + expected**2 / max(1, self._evidence.throttled))
+        if checked.throttled < expected - 2.5 * spread:
+            # Noise does not go away. What was taken for it was others, or is over.
+            self._evidence = _Count(checked.answered, checked.throttled + 1)
+            self.noise = checked.share
+        elif self._evidence.throttled < _NOISE_IS_KNOWN:
+            self._evidence += checked
+            self.noise = self._evidence.share
+        self._unchecked = _Count()
+
+
+@define
+class _Count:
+    """So many answers, and how many of them were throttles."""
+
+    answered: int = 0
+    throttled: int = 0
+
+    @property
+    def share(self) -> float:
+        return self.throttled / self.answered if self.answered else 0.0
+
+    def __add__(self, other: "_Count") -> "_Count":
+        return _Count(self.answered + other.answered, self.throttled + other.throttled)
+
+
+class _Recent:
+    """The answers of this second and the one before."""
+
+    def __init__(
+        self, before_s: float, before: _Count | None, rate_per_s: float | None = None
+    ) -> None:
+        self.second_s = 0.0
+        self.second = _Count()
+        self.rate_per_s = rate_per_s
+        """The limit at the beginning of this second."""
+        self._before_s = before_s
+        self._before = before or _Count()
+
+    def add(self, elapsed_s: float, is_throttled: bool) -> None:
+        self.second_s += elapsed_s
+        self.second.answered += 1
+        self.second.throttled += is_throttled
+
+    @property
+    def count(self) -> _Count:
+        return self._before + self.second
+
+    @property
+    def is_telling(self) -> bool:
+        return self.second_s + self._before_s >= 1 and self.count.answered >= _FEWEST
+
+    @property
+    def sent_per_s(self) -> float:
+        return self.count.answered / (self.second_s + self._before_s)
+
+    @property
+    def goodput_per_s(self) -> float:
+        return (1 - self.count.share) * self.sent_per_s
+
+
+@define
+class _Decline:
+    """From which rate a decline began, and what got through of it."""
+
+    from_per_s: float | None
+    goodput_per_s: float
+    began_at: float
+    sent_per_s: float = 0.0
+
+    def is_stale(self, now: float, rate_per_s: float) -> bool:
+        """Whether it has not gone far for so long that it is none."""
+        is_near = self.from_per_s is not None and rate_per_s > 0.8 * self.from_per_s
+        return is_near and now - self.began_at > _EPISODE_S
+
+    def resumed(self, part: float) -> float | None:
+        """The rate to go on with: so much of the former one."""
+        if self.from_per_s is not None:
+            return part * self.from_per_s
+        return None if part >= 0.9 else part * self.sent_per_s
+
+
+class _Measurement:
+    """What is throttled at a rate at which a limit would throttle nothing."""
+
+    def __init__(self, began_at: float) -> None:
+        self.began_at = began_at
+        self.count = _Count()
+        self._took_s = 0.0
+        self._second_s = 0.0
+        self._in_second = 0
+        self._most_in_second = 0
+
+    def add(self, elapsed_s: float, is_throttled: bool) -> None:
+        self._took_s += elapsed_s
+        self._second_s += elapsed_s
+        if self._second_s >= 1:
+            self._second_s = 0.0
+            self._in_second = 0
+        self.count.answered += 1
+        self.count.throttled += is_throttled
+        self._in_second += is_throttled
+        self._most_in_second = max(self._most_in_second, self._in_second)
+
+    def is_enough(self, known_noise: float) -> bool:
+        """Whether there is noise, or surely less than is known, or than is worth knowing."""
+        if self._took_s < _MEASURED_S:
+            return False
+        enough = 2 * _MEASURED_THROTTLES / max(known_noise, 2 * _TOLERATED)
+        return self.count.throttled >= _MEASURED_THROTTLES or self.count.answered >= enough
+
+    @property
+    def is_noise(self) -> bool:
+        return self.is_steady and self.count.throttled >= _MEASURED_THROTTLES
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it is no more than noise, and came at random: a burst is the doing of others."""
+        mean = self.count.throttled / self._took_s
+        is_even = self._most_in_second <= mean + 3 * math.sqrt(mean) + 2
+        return is_even and self.count.share <= _MOST_NOISE

@@ -1,0 +1,93 @@
+"""A circuit breaker: while the platform lets nothing through, one probe at a time asks whether it
+does again.
+"""
+
+import math
+from collections.abc import Callable
+from enum import Enum
+
+
+class BreakerState(Enum):
+    """Whether requests may leave."""
+
+    CLOSED = "closed"
+    """They may."""
+    OPEN = "open"
+    """None may for a while; then one, the probe."""
+    HALF_OPEN = "half-open"
+    """The probe has left; its result is awaited."""
+
+
+class CircuitBreaker:
+    """Opens when so many requests in a row have failed, over so many seconds at least.
+
+    Each probe that fails makes the next one wait longer: exponentially, with full jitter. Any
+    answer closes the breaker. Times are by any one clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        failures: int,
+        over_s: float = 0.0,
+        base_s: float,
+        max_wait_s: float,
+        random: Callable[[], float],
+    ) -> None:
+        self.state = BreakerState.CLOSED
+        self.probe_at = -math.inf
+        """While open: when the next probe may leave."""
+        self._failures = failures
+        self._over_s = over_s
+        self._base_s = base_s
+        self._max_wait_s = max_wait_s
+        self._random = random
+        self._in_a_row = 0
+        self._failing_since = 0.0
+        self._opened_at = -math.inf
+        self._waits = 0
+        self._probe: float | None = None
+
+    def record_failure(self, sent_at: float, now: float, *, asked_s: float = 0.0) -> None:
+        """A request that was sent then has failed; the platform asked to wait so many seconds."""
+        if self.state is not BreakerState.CLOSED:
+            # What left before it opened is part of the outage that is known already.
+            if sent_at == self._probe:
+                self._open(now, asked_s)
+            return
+        if sent_at <= self._opened_at:
+            return
+        if self._in_a_row == 0:
+            self._failing_since = now
+        self._in_a_row += 1
+        if self._in_a_row >= self._failures and now - self._failing_since >= self._over_s:
+            self._open(now, asked_s)
+
+    def record_answer(self) -> None:
+        """A request got through."""
+        self.state = BreakerState.CLOSED
+        self._in_a_row = 0
+        self._waits = 0
+        self._probe = None
+
+    def begin_probe(self, sent_at: float) -> None:
+        """The request that leaves now is the probe, unless the breaker is closed."""
+        if self.state is BreakerState.OPEN:
+            self.state = BreakerState.HALF_OPEN
+            self._probe = sent_at
+
+    def abandon(self, sent_at: float) -> None:
+        """The request that was sent then will have no result: where it was the probe, another may
+        leave at once.
+        """
+        if sent_at == self._probe:
+            self.state = BreakerState.OPEN
+            self._probe = None
+
+    def _open(self, now: float, asked_s: float) -> None:
+        longest = min(self._base_s * 2.0 ** min(self._waits, 100), self._max_wait_s)
+        self.state = BreakerState.OPEN
+        self._opened_at = now
+        self.probe_at = now + max(asked_s, self._random() * longest)
+        self._waits += 1
+        self._probe = None

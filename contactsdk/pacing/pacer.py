@@ -1,0 +1,269 @@
+"""When each request of a client may leave."""
+
+import asyncio
+import math
+import random as random_module
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from contactsdk.errors import ContactError, RateLimitedError, UnavailableError, UncertainError
+from contactsdk.pacing.adaptive_rate import AdaptiveRate
+from contactsdk.pacing.circuit_breaker import BreakerState, CircuitBreaker
+from contactsdk.pacing.held_time import HeldTime
+from contactsdk.pacing.turn_queue import TurnQueue
+
+Turn: TypeAlias = float
+"""One request's turn: the time at which it may leave, by the pacer's clock."""
+
+_RACE: Final = 24299  # "Race condition error": two writes met on one record
+_OUTAGE: Final = 5  # attempts in a row without an answer are an outage, fewer are bad luck
+_SHUT: Final = 10  # throttles in a row, over this many seconds, and nothing is let through at all:
+_SHUT_S: Final = 1.0  # a limit by the second lets some through again in the next one
+_OWN_THROTTLES: Final = 5  # in a row of one contact; more are about that contact
+_SHORT_WAIT_S: Final = 1.0  # the shortest `Retry-After` there is: "slow down", no known time
+_CATCH_UP_S: Final = 0.01  # what a late wake-up may make good at once: timers are that coarse
+
+
+class Pacer:
+    """Gives each request its turn, and learns from what became of it; one for each client.
+
+    Single calls and all runs of a client share the rate limit that was found, the pauses that the
+    platform asked for, and the circuit breakers. There are two of these: one opens in an outage,
+    where there is no answer; the other where everything is throttled. Turns are given in the order
+    in which they are asked for. Each ends with `record_result` or `abandon`.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_s: float,
+        max_wait_s: float,
+        clock: Callable[[], float],
+        random: Callable[[], float] = random_module.random,
+    ) -> None:
+        self.blocked_since: float | None = None
+        """Since when the platform lets nothing through: the time of the first failure after the
+        last request that got through. `None` while something does. Time in which nothing was to be
+        sent does not count: it moves this on."""
+        self._clock = clock
+        self._rate = AdaptiveRate()
+        self._outage = CircuitBreaker(
+            failures=_OUTAGE, base_s=base_s, max_wait_s=max_wait_s, random=random
+        )
+        self._shut = CircuitBreaker(
+            failures=_SHUT, over_s=_SHUT_S, base_s=base_s, max_wait_s=max_wait_s, random=random
+        )
+        self._queue: TurnQueue[Turn] = TurnQueue(
+            ready_at=lambda: self.ready_at, take=self._take, give_back=self.abandon, clock=clock
+        )
+        self._impatient: dict[asyncio.Future[Turn], float] = {}
+        # Nothing holds anything up, as nearly always: no limit found, nothing failing.
+        self._is_calm = True
+        self._scheduled_at = -math.inf
+        self._paused_at = -math.inf
+        self._paused_until = -math.inf
+        self._held = HeldTime()
+        self._busy_at = clock()
+
+    @property
+    def rate_per_s(self) -> float | None:
+        """The rate limit that was found, in requests a second; `None` for none."""
+        return self._rate.rate_per_s
+
+    @property
+    def breaker_state(self) -> BreakerState:
+        """Of the circuit breaker that opens in an outage."""
+        return self._outage.state
+
+    @property
+    def paused_s(self) -> float:
+        """For how many seconds, up to now, all requests were held back.
+
+        That is while the platform has asked all to wait, or a breaker is open or awaits its probe.
+        """
+        return self._held.total_s(self._clock())
+
+    @property
+    def ready_at(self) -> float:
+        """When the next turn comes, by the pacer's clock, as far as is known.
+
+        A time that has passed for at once, `math.inf` while only the result of a probe can tell.
+        """
+        rate = self._rate.rate_per_s
+        paced_at = -math.inf if rate is None else self._scheduled_at + 1 / rate
+        return max(self._opens_at(), paced_at)
+
+    def acquire_nowait(self) -> Turn | None:
+        """A turn, if there is one at once."""
+        if self._is_calm:
+            return self._clock()
+        self._skip_idle_time()
+        if self._queue or self.ready_at > self._clock():
+            return None
+        return self._take()
+
+    async def acquire(self) -> Turn:
+        """Wait for a turn, however long it takes."""
+        turn = self.acquire_nowait()
+        return await self._queue.wait(self._queue.join()) if turn is None else turn
+
+    async def acquire_within(self, patience_s: float) -> Turn:
+        """Wait for a turn, but not longer than so many seconds.
+
+        Raises:
+            RateLimitedError: It does not come that soon; raised as soon as that is clear.
+            UnavailableError: There is an outage, and this request is not the one that probes it.
+        """
+        turn = self.acquire_nowait()
+        if turn is not None:
+            return turn
+        if self._outage.state is not BreakerState.CLOSED:
+            raise self._unavailable()
+        wait_s = self._wait_s()
+        if wait_s > patience_s:
+            raise self._rate_limited(wait_s)
+        waiter = self._queue.join()
+        self._impatient[waiter] = self._clock() + patience_s
+        try:
+            async with asyncio.timeout(patience_s):
+                return await self._queue.wait(waiter)
+        except TimeoutError as exc:
+            raise self._rate_limited(self._wait_s()) from exc
+        finally:
+            del self._impatient[waiter]
+
+    def record_result(self, turn: Turn, error: ContactError | None, *, in_a_row: int = 0) -> bool:
+        """Learn what became of the request; whether it failed for the state of the platform.
+
+        That is a throttle or an outage. In a run it counts against no contact's attempts.
+        `in_a_row` says how often this contact was throttled without anything else between, this
+        time included; 0 where nobody counts.
+        """
+        if error is None and self._is_calm:
+            return False
+        now = self._clock()
+        self._busy_at = now
+        is_platforms = self._learn(turn, error, now, in_a_row > _OWN_THROTTLES)
+        self._end(turn, now)
+        return is_platforms
+
+    def abandon(self, turn: Turn) -> None:
+        """The request will have no result: it was cancelled, or its own deadline was too short."""
+        self._end(turn, self._clock())
+
+    def _learn(
+        self, turn: Turn, error: ContactError | None, now: float, is_contacts_own: bool
+    ) -> bool:
+        asked_s = 0.0 if error is None else error.retry_after_s or 0.0
+        match error:
+            case RateLimitedError(specific_code=code) if code == _RACE:
+                self._got_through()
+                return True
+            case RateLimitedError():
+                self._outage.record_answer()
+                self._fail(now)
+                if not is_contacts_own:
+                    self._throttled(turn, now, asked_s)
+                return True
+            case UnavailableError() | UncertainError():
+                self._fail(now)
+                self._outage.record_failure(turn, now, asked_s=asked_s)
+                if asked_s and not is_contacts_own:
+                    self._throttled(turn, now, asked_s)
+                return bool(asked_s) or self._outage.state is not BreakerState.CLOSED
+            case _:
+                self._got_through()
+                self._rate.record(turn, now, is_throttled=False)
+                return False
+
+    def _throttled(self, turn: Turn, now: float, asked_s: float) -> None:
+        self._rate.record(turn, now, is_throttled=True)
+        self._shut.record_failure(turn, now, asked_s=asked_s)
+        # What left before a pause began knows nothing of it. Random throttles say nothing of the
+        # others' turns.
+        is_news = turn > self._paused_at and not self._rate.noise
+        if asked_s > _SHORT_WAIT_S and is_news:
+            self._paused_at = now
+            self._paused_until = now + asked_s
+
+    def _got_through(self) -> None:
+        self.blocked_since = None
+        self._outage.record_answer()
+        self._shut.record_answer()
+
+    def _fail(self, now: float) -> None:
+        if self.blocked_since is None:
+            self.blocked_since = now
+
+    def _skip_idle_time(self) -> None:
+        if self.blocked_since is not None and not self._queue and not self._is_probing():
+            now = self._clock()
+            last = max(self._busy_at, self._opens_at(), self.blocked_since)
+            self.blocked_since += max(0.0, now - last)
+            self._busy_at = now
+
+    def _is_probing(self) -> bool:
+        return BreakerState.HALF_OPEN in (self._outage.state, self._shut.state)
+
+    def _opens_at(self) -> float:
+        at = self._paused_until
+        for breaker in (self._outage, self._shut):
+            if breaker.state is BreakerState.HALF_OPEN:
+                return math.inf
+            if breaker.state is BreakerState.OPEN:
+                at = max(at, breaker.probe_at)
+        return at
+
+    def _take(self) -> Turn:
+        now = self._clock()
+        self._scheduled_at = max(self.ready_at, now - _CATCH_UP_S)
+        self._outage.begin_probe(now)
+        self._shut.begin_probe(now)
+        if self._is_probing():
+            self._held.hold(now, math.inf)
+        self._busy_at = now
+        return now
+
+    def _end(self, turn: Turn, now: float) -> None:
+        # A probe that has told nothing, of this breaker at least, makes way for the next.
+        self._outage.abandon(turn)
+        self._shut.abandon(turn)
+        opens_at = self._opens_at()
+        self._held.hold(now, opens_at)
+        self._is_calm = (
+            self._rate.is_calm
+            and self.blocked_since is None
+            and opens_at <= now
+            and not self._queue
+        )
+        self._dismiss()
+        self._queue.update()
+
+    def _dismiss(self) -> None:
+        # Those whose turn comes too late learn it as soon as it is clear.
+        if not self._impatient:
+            return
+        ready_at = self.ready_at
+        for waiter, latest in self._impatient.items():
+            if waiter.done():
+                continue
+            if self._outage.state is not BreakerState.CLOSED:
+                waiter.set_exception(self._unavailable())
+            elif latest < ready_at < math.inf:
+                waiter.set_exception(self._rate_limited(ready_at - self._clock()))
+
+    def _wait_s(self) -> float:
+        # Until the last of those who wait has had its turn, at least.
+        rate = self._rate.rate_per_s
+        queue_s = 0.0 if rate is None else len(self._queue) / rate
+        until = self._scheduled_at if self._is_probing() else self.ready_at
+        return max(0.0, until - self._clock()) + queue_s
+
+    def _rate_limited(self, wait_s: float) -> RateLimitedError:
+        return RateLimitedError(
+            "never sent: the platform lets fewer requests through at present",
+            retry_after_s=wait_s,
+        )
+
+    def _unavailable(self) -> UnavailableError:
+        return UnavailableError("never sent: the platform does not answer at present")

@@ -1,0 +1,25 @@
+import pytest
+from cli.commanding import call
+
+HINT = "Was the file of `contactsdk sandbox` sourced before it was filled? Source it again"
+
+
+def test_file_of_the_sandbox_that_was_sourced_while_empty_is_suspected() -> None:
+    assert HINT in call("ping", code=2).stderr
+
+
+def test_settings_that_are_empty_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTACTSDK_URL", "https://example.test")
+    monkeypatch.setenv("CONTACTSDK_KEY", "")
+    said = call("ping", code=2).stderr
+    assert "Set, but empty: CONTACTSDK_KEY. " in said
+    assert HINT in said
+
+
+def test_single_setting_that_is_missing_is_no_reason_to_suspect_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CONTACTSDK_URL", "https://example.test")
+    said = call("ping", code=2).stderr
+    assert "missing: CONTACTSDK_KEY (or --key), CONTACTSDK_SECRET" in said
+    assert HINT not in said

@@ -1,0 +1,135 @@
+import gzip
+
+import pytest
+from cli.test_cli_survey import survey_of
+from examples import a_contact, an_update
+from files.made import csv_input, made_input, workbook
+
+from contactsdk import InvalidContactError
+from contactsdk.cli.preview import full_preview, notes, short_preview
+from contactsdk.files import Input
+from contactsdk.models import Item
+
+INVALID = InvalidContactError([(("email",), "is required")])
+
+
+def preview_of(
+    *items: Item, source: Input | None = None, full: bool = True, has_journal: bool = True
+) -> str:
+    """A preview of these items, as if they had been read from `source`."""
+    preview = full_preview if full else short_preview
+    source = source or csv_input("id,phone\n7,1\n")
+    survey = survey_of(*items)
+    return preview("in.csv", source, survey, has_journal=has_journal, in_batches=False)
+
+
+def notes_of(
+    *items: Item,
+    has_journal: bool = True,
+    in_batches: bool = False,
+    source: Input | None = None,
+) -> str:
+    source = source or csv_input("id,phone\n7,1\n")
+    survey = survey_of(*items)
+    return "\n".join(notes(source, survey, has_journal=has_journal, in_batches=in_batches))
+
+
+def test_full_preview_shows_how_the_file_is_read_and_what_would_be_sent() -> None:
+    source = csv_input(
+        "Vorname;Email;Notiz\nJ\u00f6rg;a@example.com;x\n".encode("cp1252"),
+        maps=["Vorname=firstName"],
+        ignored=["Notiz"],
+    )
+    text = preview_of(a_contact(), INVALID, source=source)
+    assert text.splitlines() == [
+        "in.csv: Windows-1252, divided by semicolons",
+        "  Vorname  ->  first_name",
+        "  Email    ->  email",
+        "Left out: Notiz (ignored)",
+        "",
+        "The first rows as they would be sent:",
+        '  row 2: firstName "Ada", lastName "Archer", email "ada@example.com"',
+        "",
+        "2 rows",
+        "1 add",
+        "0 updates",
+        "0 updates if they exist, or adds",
+        "1 invalid",
+        "",
+        "Invalid:",
+        "  1 x email is required (row 3)",
+    ]
+
+
+def test_full_preview_names_the_sheet_of_a_workbook() -> None:
+    source = made_input(workbook([["id", "phone"], [7, "1"]], title="Leads"), "in.xlsx")
+    text = preview_of(an_update(phone="1"), source=source)
+    assert text.startswith("in.csv: sheet Leads\n  id     ->  id\n")
+
+
+def test_full_preview_says_whose_export_it_is_and_that_it_is_compressed() -> None:
+    text = "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME\na@example.com,A,B,2,\n"
+    source = made_input(gzip.compress(text.encode()), "in.csv.gz")
+    shown = preview_of(a_contact(), source=source)
+    assert shown.startswith("in.csv: an export of Mailchimp, compressed, UTF-8, divided by commas")
+
+
+def test_full_preview_of_what_is_all_invalid_shows_no_row() -> None:
+    text = preview_of(INVALID)
+    assert "as they would be sent" not in text
+
+
+def test_long_value_is_cut_in_the_preview() -> None:
+    contact = a_contact(phone="1" * 100)
+    text = preview_of(contact)
+    assert f'phone "{"1" * 59}...\n' in text
+
+
+def test_short_preview_shows_no_value_of_a_contact() -> None:
+    text = preview_of(a_contact(), INVALID, full=False, has_journal=False)
+    assert "Archer" not in text
+    assert "1 invalid\nInvalid, and not sent:\n  1 x email is required (row 3)\n" in text
+    assert "each time this is run, 1 contact is added again" in text
+
+
+def test_short_preview_of_what_can_all_be_sent_is_counts_alone() -> None:
+    text = preview_of(a_contact(), full=False)
+    assert text.splitlines()[-1] == "0 invalid"
+
+
+def test_what_is_odd_about_the_file_is_a_note() -> None:
+    source = csv_input("id,phone\n7,\n")
+    items = [source.item(row) for row in source]
+    assert "Note: row 2: " in notes_of(*items, source=source)
+
+
+@pytest.mark.parametrize(
+    ("items", "note"),
+    [
+        ([a_contact(), a_contact()], "2 rows have the same names and email; each adds a contact"),
+        ([a_contact(external_id="1")] * 2, "2 rows have the same external id: rows 2, 3."),
+        ([a_contact(groups=[1])], "1 row has groups; they replace all groups"),
+        ([a_contact(status=1), a_contact(status=1)], "2 rows have a status that subscribes"),
+    ],
+)
+def test_what_may_be_meant_otherwise_is_said(items: list[Item], note: str) -> None:
+    assert f"Note: {note}" in notes_of(*items)
+
+
+def test_further_groups_of_the_same_person_are_not_named() -> None:
+    items = [a_contact(first_name=name) for name in "AABBCCDD"]
+    assert "8 rows have" in notes_of(*items)
+    assert "rows 2, 3; rows 4, 5; rows 6, 7 and more." in notes_of(*items)
+
+
+def test_batches_are_suggested_for_more_than_ten_thousand_rows_alone() -> None:
+    many = [an_update(phone="1")] * 10_001
+    assert "--batch-size 200" in notes_of(*many)
+    assert notes_of(*many, in_batches=True) == ""
+    assert notes_of(*many[:-1]) == ""
+
+
+def test_what_is_safe_to_run_again_is_no_note() -> None:
+    again = [an_update(phone="1"), a_contact(update_if_exists=True)]
+    assert notes_of(*again, has_journal=False) == ""
+    assert notes_of(a_contact(), has_journal=True) == ""

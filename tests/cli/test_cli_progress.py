@@ -1,0 +1,29 @@
+from typing import Any
+
+import pytest
+from attrs import evolve
+from cli.test_cli_timeline import progress
+
+from contactsdk.cli.progress import bar, note_of
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({}, ""),
+        (
+            {"is_platform_away": True, "resumes_in_s": 7.6},
+            "the platform does not answer: trying again in 8 s",
+        ),
+        ({"is_platform_away": True}, "the platform does not answer: trying again now"),
+        ({"resumes_in_s": 30.0}, "the platform asks to wait: going on in 30 s"),
+        ({"rate_limit_per_s": 40.2}, "throttled: 40 a second found"),
+    ],
+)
+def test_note_says_why_a_run_waits(changes: dict[str, Any], note: str) -> None:
+    assert note_of(evolve(progress(1.0, 0), **changes)) == note
+
+
+def test_bar_that_is_hidden_takes_the_progress_all_the_same() -> None:
+    with bar(10, hidden=True) as show:
+        show(evolve(progress(1.0, 7), failed=1))

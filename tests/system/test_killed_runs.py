@@ -1,0 +1,29 @@
+"""Imports that are killed at any moment and go on; `python -m benchmarks.kills` does more of it."""
+
+from pathlib import Path
+
+import pytest
+from background import environment_of, sandbox_in_thread
+from killing import import_and_kill
+
+ROWS = 1200
+CONCURRENCY = 8
+KILLS = 8
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_import_goes_on_without_losing_or_doubling_a_row(seed: int, tmp_path: Path) -> None:
+    with sandbox_in_thread(latency_s=0.002) as sandbox:
+        found = import_and_kill(
+            sandbox,
+            environment_of(sandbox),
+            tmp_path,
+            rows=ROWS,
+            kills=KILLS,
+            concurrency=CONCURRENCY,
+            seed=seed,
+        )
+
+    assert found.kills > 0
+    assert found.is_right, str(found)
+    assert found.uncertain <= found.kills * CONCURRENCY

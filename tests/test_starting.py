@@ -1,0 +1,68 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contactsdk import starting
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_own"),
+    [
+        (["python", "/bin/contactsdk", "import", "in.csv"], True),
+        (["python", "-I", "C:/contactsdk.exe"], True),
+        (["python", "-W", "error", "-m", "contactsdk", "ping"], True),
+        (["python", "-m", "contactsdk"], True),
+        (["python", "-m", "pytest", "contactsdk"], False),
+        (["python", "-m"], False),
+        (["python", "worker.py", "contactsdk"], False),
+        (["python", "-c", "import contactsdk"], False),
+        (["python"], False),
+    ],
+)
+def test_own_command_is_told_from_other_programs(arguments: list[str], is_own: bool) -> None:
+    assert starting.is_own_command(arguments) == is_own
+
+
+def test_other_programs_keep_their_handler() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    starting.begin(["python", "worker.py"])
+    assert signal.getsignal(signal.SIGINT) is before
+    starting.end()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_handler_is_put_back_once_the_command_has_started() -> None:
+    starting.begin(["python", "contactsdk"])
+    assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    starting.end()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_interrupt_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        starting.begin(["python", "contactsdk"])
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_while_the_command_starts_is_an_interruption_without_a_traceback(
+    tmp_path: Path,
+) -> None:
+    # What the package imports first is a module that interrupts it, in the middle of its start.
+    (tmp_path / "aiohttp.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "contactsdk", "ping"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
