@@ -37,9 +37,9 @@ WITH added AS (
 ), leased AS (
     INSERT INTO contactsdk.lease (run, recorded, succeeded) SELECT id, %(rows)s, %(rows)s FROM added
 )
-INSERT INTO contactsdk.row (run, number, digest, key, state, id, attempts, settled, epoch)
+INSERT INTO contactsdk.row (run, number, digest, key, state, id, attempts, settled, id_floor, epoch)
 SELECT added.id, number, decode(md5(number::text), 'hex'), decode(md5(number::text), 'hex'),
-    'succeeded', number, 1, false, 1
+    'succeeded', number, 1, false, 0, 1
 FROM added, generate_series(0, %(rows)s - 1) AS number
 """
 

@@ -149,7 +149,9 @@ class Interleavings(RuleBasedStateMachine):
 
 
 def _row(number: int, state: State) -> StoredRow:
-    return StoredRow(number, None, b"d", b"k", state.value, None, None, 0, False, None, None, b"{}")
+    return StoredRow(
+        number, None, b"d", b"k", state.value, None, None, 0, False, None, None, 0, b"{}"
+    )
 
 
 def test_record_follows_its_owner_in_every_interleaving(database_url: str, schema: str) -> None:

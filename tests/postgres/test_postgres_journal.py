@@ -17,6 +17,7 @@ from contactsdk import (
     ContactClient,
     Credentials,
     InvalidContactError,
+    Item,
     JournalError,
     UncertainError,
 )
@@ -40,7 +41,7 @@ def contacts(count: int) -> Iterator[Contact]:
 async def test_second_run_hands_back_what_is_final_without_sending(
     sandbox: Sandbox, client: ContactClient, journal: PostgresJournal
 ) -> None:
-    items = [*contacts(3), a_contact(groups=[99]), WRONG]
+    items: list[Item] = [*contacts(3), a_contact(groups=[99]), WRONG]
     sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE))
     first = await client.add_or_update_many(items, journal=journal, concurrency=1)
     requests = len(sandbox.ledger.requests)
@@ -93,7 +94,7 @@ async def test_older_update_does_not_win_over_a_newer_one_when_it_is_resumed(
 async def test_counts_follow_each_row_from_state_to_state(
     sandbox: Sandbox, client: ContactClient, journal_of: Journals
 ) -> None:
-    items = [*contacts(2), a_contact(groups=[99]), WRONG]
+    items: list[Item] = [*contacts(2), a_contact(groups=[99]), WRONG]
     sandbox.script(Fault(FaultKind.CLOSE_AFTER_WRITE))
     await client.add_or_update_many(items, journal=journal_of(), concurrency=1)
     before = journal_of().status()
@@ -107,6 +108,37 @@ async def test_counts_follow_each_row_from_state_to_state(
     assert after.owner is None
 
 
+async def test_uncertain_contact_is_settled_by_a_look(
+    sandbox: Sandbox, client: ContactClient, journal: PostgresJournal
+) -> None:
+    sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE))
+    report = await client.add_or_update_many(contacts(2), journal=journal, concurrency=1)
+
+    (found,) = await client.settle(journal, contacts(2))
+
+    assert report.outcomes[1].uncertain
+    assert found.ok
+    assert found.id == sandbox.ledger.writes[1].contact_id
+    assert [(row.state, row.settled) for row in journal.rows()] == [
+        (State.SUCCEEDED, False),
+        (State.SUCCEEDED, True),
+    ]
+    assert journal.status().uncertain == 0
+
+
+async def test_batches_are_recorded_and_handed_back(
+    sandbox: Sandbox, client: ContactClient, journal: PostgresJournal
+) -> None:
+    first = await client.add_or_update_many(contacts(5), journal=journal, batch_size=3)
+    requests = len(sandbox.ledger.requests)
+    second = await client.add_or_update_many(contacts(5), journal=journal, batch_size=3)
+
+    assert len(first.ids) == 5
+    assert second.ids == first.ids
+    assert len(sandbox.ledger.requests) == requests
+    assert all(row.batch_id is not None for row in list(journal.rows())[1:])
+
+
 async def test_contact_is_kept_until_it_is_final(
     sandbox: Sandbox,
     client: ContactClient,
@@ -115,7 +147,7 @@ async def test_contact_is_kept_until_it_is_final(
     schema: str,
 ) -> None:
     sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE))
-    items = [*contacts(2), a_contact(groups=[99]), WRONG]
+    items: list[Item] = [*contacts(2), a_contact(groups=[99]), WRONG]
     await client.add_or_update_many(items, journal=journal, concurrency=1)
 
     with psycopg.connect(database_url) as connection:

@@ -214,6 +214,7 @@ async def test_all_fields_of_a_row_come_back(store_of: Stores) -> None:
         settled=True,
         batch_id="abc",
         batch_position=199,
+        id_floor=2**40 - 1,
     )
     empty = row(2**33 + 1, State.INVALID, key=None)
     store = await store_of().open(ACCOUNT)
