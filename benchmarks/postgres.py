@@ -25,7 +25,7 @@ import psycopg
 from benchmarks.journal import contacts, recorded
 from contactsdk import SqliteJournal
 from contactsdk.journal import postgres_statements as statements
-from contactsdk.journal.postgres import PostgresJournal
+from contactsdk.journal.postgres import PostgresJournal, make_tables
 from contactsdk.journal.postgres_connection import Database
 from tests.postgres.servers import own_server
 
@@ -65,7 +65,7 @@ def compare(url: str, count: int, rounds: int, folder: Path) -> None:
 
 
 def read(url: str, rows: int) -> None:
-    PostgresJournal(url, run="long").make_tables()
+    make_tables(url)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(FILL, {"rows": rows})
         connection.execute("VACUUM ANALYZE contactsdk.row")

@@ -30,7 +30,7 @@ from postgres.servers import own_server
 from system.reconcile import tells
 
 from contactsdk.journal import State
-from contactsdk.journal.postgres import PostgresJournal
+from contactsdk.journal.postgres import PostgresJournal, make_tables
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
 CONCURRENCY = 8
@@ -130,7 +130,7 @@ def disturbed(url: str, schema: str, *, seed: int, kills: int, pauses: int) -> l
         sandbox_in_thread(latency_s=0.02) as sandbox,
         psycopg.connect(url, autocommit=True) as connection,
     ):
-        PostgresJournal(url, run="run", schema=schema).make_tables()
+        make_tables(url, schema=schema)
         sandbox.mix(seed, 0.05, FAULTS)
         processes = Processes(
             Options(

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -22,7 +23,7 @@ from contactsdk import (
     UncertainError,
 )
 from contactsdk.journal import Account, State
-from contactsdk.journal.postgres import PostgresJournal
+from contactsdk.journal.postgres import PostgresJournal, make_tables
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
 ACCOUNT = Account(url="https://api.example.com", key="key", secret="secret")
@@ -234,7 +235,7 @@ async def test_run_in_which_nothing_was_applied_begins_anew_with_another_account
 
 
 async def test_run_that_is_not_there_is_an_error_to_read_and_none_to_begin(
-    client: ContactClient, journal_of: Journals
+    client: ContactClient, journal_of: Journals, database_url: str, schema: str
 ) -> None:
     for _ in ("no tables", "tables"):
         assert not journal_of().exists()
@@ -242,7 +243,7 @@ async def test_run_that_is_not_there_is_an_error_to_read_and_none_to_begin(
         for read in (journal_of().status, lambda: next(journal_of().rows())):
             with pytest.raises(JournalError, match="there is no run of this name"):
                 read()
-        journal_of().make_tables()
+        make_tables(database_url, schema=schema)
     await client.add_or_update_many(contacts(1), journal=journal_of())
     assert journal_of().exists()
 
@@ -293,12 +294,16 @@ async def test_tables_of_a_newer_version_are_refused(
     database_url: str,
     schema: str,
 ) -> None:
-    journal.make_tables()
+    make_tables(database_url, schema=schema)
     with psycopg.connect(database_url, autocommit=True) as connection:
         newer = sql.SQL("UPDATE {} SET number = 99").format(sql.Identifier(schema, "version"))
         connection.execute(newer)
 
-    for use in (journal.make_tables, journal.status, lambda: client.check_journal(journal, ())):
+    for use in (
+        partial(make_tables, database_url, schema=schema),
+        journal.status,
+        lambda: client.check_journal(journal, ()),
+    ):
         with pytest.raises(JournalError, match="version 99"):
             use()
     with pytest.raises(JournalError, match="use a newer contactsdk"):
@@ -320,7 +325,7 @@ async def test_user_who_may_not_make_tables_is_told_who_may(
             with pytest.raises(JournalError, match="contactsdk journal init URL"):
                 await client.add_or_update_many(contacts(1), journal=journal)
 
-            PostgresJournal(database_url, run="run", schema=schema).make_tables()
+            make_tables(database_url, schema=schema)
             for grant in (
                 "GRANT USAGE ON SCHEMA {schema} TO {role}",
                 "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
