@@ -78,10 +78,8 @@ def prepare(connection: Connection, database: Database) -> None:
     schema = sql.Identifier(database.schema)
     with connection.transaction():
         connection.execute(_LOCK)
-        before = found_version(connection, database) or 0
-        if before == 0:
-            connection.execute(sql.SQL(_BEGINNING).format(schema=schema))
-        for migration in MIGRATIONS[before:]:
+        connection.execute(sql.SQL(_BEGINNING).format(schema=schema))
+        for migration in MIGRATIONS[found_version(connection, database) :]:
             connection.execute(sql.SQL(migration).format(schema=schema))
         version = sql.Identifier(database.schema, "version")
         connection.execute(sql.SQL("DELETE FROM {}").format(version))
@@ -98,13 +96,11 @@ def found_version(connection: Connection, database: Database) -> int | None:
     is_there = "SELECT to_regclass(format('%%I.%%I', %s::text, 'version')) IS NOT NULL"
     if connection.execute(is_there, (database.schema,)).fetchone() != (True,):
         return None
-    row = connection.execute(sql.SQL("SELECT number FROM {}").format(table)).fetchone()
-    if row is None:
-        return None
-    number: int = row[0]
+    query = sql.SQL("SELECT coalesce(max(number), 0) FROM {}").format(table)
+    ((number,),) = connection.execute(query)
     if number > VERSION:
         raise JournalError(
             f"{database.name}: its journals have version {number}, this contactsdk reads and "
             f"writes version {VERSION}: use a newer contactsdk"
         )
-    return number
+    return int(number)

@@ -155,11 +155,7 @@ class PostgresStore:
         digest = Digests.of(salt, account.secret).of_account(account)
         add = statements.add_run(self._database)
         connection.execute(add, (self._run_name, digest, salt))
-        find = statements.find_run(self._database)
-        found = connection.execute(find, (self._run_name,)).fetchone()
-        if found is None:
-            raise JournalError(f"{self.name}: it was deleted just now")
-        self._run, self.account, self.salt, *_ = found
+        self._find_owner(connection)
 
     def _connect(self) -> Connection:
         connection = self._database.connect()
@@ -189,8 +185,8 @@ class PostgresStore:
         find = statements.find_run(self._database)
         found = connection.execute(find, (self._run_name,)).fetchone()
         if found is None:
-            raise JournalError(f"{self.name}: it was deleted just now")
-        _, self.account, self.salt, owner, left_s, *_ = found
+            raise JournalError(f"{self.name}: it was deleted meanwhile")
+        self._run, self.account, self.salt, owner, left_s, *_ = found
         return owner, left_s
 
     def _find_end(self, connection: Connection) -> int:

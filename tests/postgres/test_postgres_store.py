@@ -1,7 +1,7 @@
 """The store behind a PostgresJournal: who has the lease, what is fenced, and broken connections."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -12,7 +12,8 @@ from postgres.servers import Server
 from psycopg import sql
 
 from contactsdk import JournalError, UnavailableError
-from contactsdk.journal import Account, State
+from contactsdk.journal import Account, JournalRun, State
+from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Database
 from contactsdk.journal.postgres_store import PostgresStore
 from contactsdk.journal.store import StoredRow
@@ -131,6 +132,47 @@ async def test_standby_of_another_account_does_not_wait(store_of: Stores) -> Non
     with pytest.raises(JournalError, match="another account"):
         await store_of().open(OTHER, standby=True)
     await owner.close(())
+
+
+async def test_standby_of_a_run_that_is_deleted_stops_waiting(
+    store_of: Stores, database_url: str, schema: str
+) -> None:
+    owner = await store_of().open(ACCOUNT)
+    waiting = asyncio.create_task(store_of().open(ACCOUNT, standby=True))
+    await asyncio.sleep(0.05)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schema, "run")))
+
+    with pytest.raises(JournalError, match="it was deleted meanwhile"):
+        await waiting
+    await owner.close(())
+
+
+async def test_idle_run_renews_its_lease_and_notices_when_it_is_taken_over(
+    store_of: Stores,
+    let_the_lease_end: Callable[[], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = store_of(lease_s=0.6)
+    run = await JournalRun.start(await store.open(ACCOUNT), ACCOUNT)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as beside:
+        writing = beside.create_task(run.write_loop())
+        await asyncio.sleep(1)
+        store.check_may_send()
+
+        while True:
+            let_the_lease_end()
+            try:
+                second = await store_of().open(ACCOUNT)
+            except JournalError:
+                continue  # it was renewed in between
+            break
+        while "the journal was not written" not in caplog.text:
+            await asyncio.sleep(0.05)
+        writing.cancel()
+    assert "taken the run over" in caplog.text
+    await run.close()
+    await second.close(())
 
 
 async def test_owner_that_was_taken_over_writes_and_sends_nothing(
@@ -332,3 +374,21 @@ async def test_cancelled_write_is_finished_before_the_store_is_closed(store_of: 
     again = await store_of().open(ACCOUNT)
     assert [found.number for found in await again.read_page(0)] == [0, 1]
     await again.close(())
+
+
+async def test_connection_that_breaks_at_any_answer_is_one_error_to_a_reader(
+    database_url: str, schema: str
+) -> None:
+    with proxy_to(database_url) as proxy:
+        journal = PostgresJournal(proxy.url, run="run", schema=schema)
+        for number in range(5):
+            answers = iter(range(number))
+
+            def lose_one(answers: Iterator[int] = answers) -> None:
+                if next(answers, None) is None and not proxy.is_losing:
+                    proxy.on_answer = lambda: None
+                    proxy.lose_next_answer()
+
+            proxy.on_answer = lose_one
+            with pytest.raises(JournalError):
+                journal.status()
