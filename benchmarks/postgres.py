@@ -25,7 +25,7 @@ import psycopg
 from benchmarks.journal import contacts, recorded
 from contactsdk import SqliteJournal
 from contactsdk.journal import postgres_statements as statements
-from contactsdk.journal.postgres import PostgresJournal
+from contactsdk.journal.postgres import PostgresJournal, make_tables
 from contactsdk.journal.postgres_connection import Database
 from tests.postgres.servers import own_server
 
@@ -37,9 +37,9 @@ WITH added AS (
 ), leased AS (
     INSERT INTO contactsdk.lease (run, recorded, succeeded) SELECT id, %(rows)s, %(rows)s FROM added
 )
-INSERT INTO contactsdk.row (run, number, digest, key, state, id, attempts, settled, epoch)
+INSERT INTO contactsdk.row (run, number, digest, key, state, id, attempts, settled, id_floor, epoch)
 SELECT added.id, number, decode(md5(number::text), 'hex'), decode(md5(number::text), 'hex'),
-    'succeeded', number, 1, false, 1
+    'succeeded', number, 1, false, 0, 1
 FROM added, generate_series(0, %(rows)s - 1) AS number
 """
 
@@ -65,7 +65,7 @@ def compare(url: str, count: int, rounds: int, folder: Path) -> None:
 
 
 def read(url: str, rows: int) -> None:
-    PostgresJournal(url, run="long").make_tables()
+    make_tables(url)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(FILL, {"rows": rows})
         connection.execute("VACUUM ANALYZE contactsdk.row")

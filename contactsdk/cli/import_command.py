@@ -10,6 +10,7 @@ from contactsdk.cli.account import client_of
 from contactsdk.cli.checking import InputFile
 from contactsdk.cli.exits import errors_as_exits, fail
 from contactsdk.cli.importing import ImportOptions, dry_run, send_import
+from contactsdk.cli.journal_place import Run, file_of, journal_at
 from contactsdk.cli.options import (
     DateOrderOption,
     Encoding,
@@ -27,7 +28,6 @@ from contactsdk.cli.options import (
 )
 from contactsdk.cli.run import Sending
 from contactsdk.files import OutputNames, check_files_differ, input_options
-from contactsdk.journal import SqliteJournal
 
 
 def import_(
@@ -96,11 +96,13 @@ def import_(
         typer.Option(help="For how many seconds a platform that does not answer is tried."),
     ] = 300.0,
     journal: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
+            metavar="FILE|URL",
             help="Record the run here; the same command then goes on where it stopped. Move or "
             "copy a journal only while no run is using it, and all of its files together: FILE and "
-            "those that have its name with an ending such as -wal or -journal."
+            "those that have its name with an ending such as -wal or -journal. Or a database, "
+            "postgresql://user:password@host/name, that processes on many machines may share.",
         ),
     ] = None,
     settle: Annotated[
@@ -111,6 +113,14 @@ def import_(
             show_default=False,
         ),
     ] = None,
+    run: Run = None,
+    standby: Annotated[
+        bool,
+        typer.Option(
+            "--standby",
+            help="Wait while another process sends this run, and go on when it has died.",
+        ),
+    ] = False,
     resend_uncertain: Annotated[
         bool,
         typer.Option("--resend-uncertain", help="Send what the journal calls uncertain again."),
@@ -139,6 +149,8 @@ def import_(
     for name, value in (("--rate", rate), ("--give-up", give_up), ("--settle", settle)):
         if value is not None and not 0 < value < math.inf:
             raise typer.BadParameter("must be more than 0", param_hint=name)
+    if (run is not None or standby) and journal is None:
+        fail("--run and --standby are about a journal in a database: use --journal URL")
     if resend_uncertain and journal is None:
         fail("--resend-uncertain is about what a journal recorded: use --journal")
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
@@ -148,7 +160,7 @@ def import_(
         check_files_differ(
             outputs={**outputs.by_option(), "--report": report},
             inputs={"the input": file, "--secret-file": secret_file, "--map-file": map_file},
-            journal=journal,
+            journal=file_of(journal),
         )
         reading = input_options(
             format=format,
@@ -177,8 +189,12 @@ def import_(
         lines: dict[int, int] = {}
         recorded_in = None
         if journal is not None:
-            recorded_in = SqliteJournal(
-                journal, resend_uncertain=resend_uncertain, line_of=lines.get
+            recorded_in = journal_at(
+                journal,
+                run,
+                standby=standby,
+                resend_uncertain=resend_uncertain,
+                line_of=lines.get,
             )
         sending = Sending(
             concurrency=concurrency,

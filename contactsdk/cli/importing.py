@@ -107,7 +107,7 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
         tally = Tally()
         if journal is not None:
             check = partial(client.check_journal, journal)
-            check_recorded(check, journal.path, found.items, options.file.shown)
+            check_recorded(check, journal.name, found.items, options.file.shown)
             tally.from_journal = count_recorded(journal)
         if not _is_agreed(options, found):
             complain("nothing was sent")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from contactsdk.cli.account import secret_of
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import errors_as_exits, fail
+from contactsdk.cli.journal_place import Run, file_of, journal_at, make_tables
 from contactsdk.cli.options import (
     DateOrderOption,
     Encoding,
@@ -40,13 +40,22 @@ from contactsdk.files import (
     open_outputs,
     result_of_record,
 )
-from contactsdk.journal import SqliteJournal
+from contactsdk.journal import Journal
 
 _SHOWN: Final = 25
 
 
 def journal(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A journal of `contactsdk import`.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|URL",
+            help="A journal of `contactsdk import`; or `init`, to make the tables in the database "
+            "that follows.",
+        ),
+    ],
+    database: Annotated[str | None, typer.Argument(metavar="[URL]", hidden=True)] = None,
+    run: Run = None,
     input: Annotated[
         str | None,
         typer.Option(
@@ -84,16 +93,24 @@ def journal(
 
     To move a journal, move all of its files together while no run is using it: FILE, and those that
     have its name with an ending such as -wal or -journal. One of them alone is damaged.
+
+    `contactsdk journal init postgresql://...` makes the tables of journals in a database, by a user
+    who may, so that those who import need no such right.
     """
     outputs = OutputNames(results=results, rejects=rejects, uncertain=uncertain, merged=merged)
-    recorded = SqliteJournal(file)
     tally, uncertain_rows = Tally(), UncertainRows()
     with errors_as_exits(), ExitStack() as stack:
+        if database is not None:
+            if file != "init":
+                fail(f"{printable(database)}: one journal at a time")
+            typer.echo(make_tables(database))
+            return
         check_files_differ(
             outputs=outputs.by_option(),
             inputs={"--input": input, "--secret-file": secret_file, "--map-file": map_file},
-            journal=file,
+            journal=file_of(file),
         )
+        recorded = journal_at(file, run)
         found: CheckedInput | None = None
         if input is None:
             check_output_names(outputs, None)
@@ -115,7 +132,7 @@ def journal(
             source = InputFile(name=input, options=reading)
             found = stack.enter_context(checked(source, outputs))
             check = partial(recorded.check, secret=secret)
-            check_recorded(check, recorded.path, found.items, source.shown)
+            check_recorded(check, recorded.name, found.items, source.shown)
         opened = stack.enter_context(
             open_outputs(outputs, None if found is None else found.source, resumable=True)
         )
@@ -151,7 +168,7 @@ class UncertainRows:
 
 
 def _results(
-    journal: SqliteJournal, found: CheckedInput | None, name: str
+    journal: Journal, found: CheckedInput | None, name: str
 ) -> Iterator[tuple[Result, Row | None]]:
     """What became of each recorded row; with the input, of each of its rows, and the row itself."""
     records = journal.rows()

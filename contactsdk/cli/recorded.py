@@ -1,12 +1,11 @@
 """A journal on the command line: the input held against it, and what it says of the rows."""
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 from contactsdk.cli.checking import NumberedItem
 from contactsdk.errors import JournalError
 from contactsdk.files import FileError
-from contactsdk.journal import SqliteJournal
+from contactsdk.journal import Journal
 from contactsdk.journal import State as JournalState
 from contactsdk.models import Item
 
@@ -45,13 +44,13 @@ def check_recorded(
         ) from error
 
 
-def count_recorded(journal: SqliteJournal) -> int:
+def count_recorded(journal: Journal) -> int:
     """How many rows a run with this journal does not send, since it says what became of them.
 
     Raises:
         JournalError: The journal cannot be read.
     """
-    if not Path(journal.path).exists():
+    if not journal.exists():
         return 0
     final = {JournalState.SUCCEEDED, JournalState.REJECTED, JournalState.INVALID}
     if not journal.resend_uncertain:

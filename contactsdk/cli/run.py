@@ -13,7 +13,7 @@ from contactsdk.cli.spool import Spool
 from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError, SetupError
 from contactsdk.files import Result, not_started, result_of
-from contactsdk.journal import SqliteJournal
+from contactsdk.journal import Journal
 from contactsdk.models import Item
 
 _PING_S: Final = 5.0
@@ -50,7 +50,7 @@ class Sending:
     """Requests in any second, at most."""
     give_up_s: float = 300.0
     """How long a platform that does not answer is tried."""
-    journal: SqliteJournal | None = None
+    journal: Journal | None = None
     """Where the run is recorded."""
     lines: dict[int, int] = Factory(dict)
     """The row number of each contact in flight, by its place in the input, for the journal."""

@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -13,6 +12,7 @@ from contactsdk.bulk import Outcome
 from contactsdk.cli.account import client_of
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import Exit, errors_as_exits, fail
+from contactsdk.cli.journal_place import Run, file_of, journal_at
 from contactsdk.cli.options import (
     DateOrderOption,
     Encoding,
@@ -33,14 +33,16 @@ from contactsdk.cli.text import printable
 from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError
 from contactsdk.files import OutputNames, check_files_differ, input_options, open_outputs, result_of
-from contactsdk.journal import SqliteJournal
+from contactsdk.journal import Journal
 from contactsdk.models import Item
 
 _SHOWN: Final = 25
 
 
 def settle(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A journal of `contactsdk import`.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|URL", help="A journal of `contactsdk import`.")
+    ],
     input: Annotated[
         str,
         typer.Option(
@@ -63,6 +65,7 @@ def settle(
     uncertain: Annotated[
         str | None, typer.Option(help="Write the rows here that are still uncertain.")
     ] = None,
+    run: Run = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Do not ask before recording what was found.")
     ] = False,
@@ -76,15 +79,15 @@ def settle(
     3 contacts cannot be looked up or you said no, 130 interrupted.
     """
     outputs = OutputNames(uncertain=uncertain)
-    recorded = SqliteJournal(file)
     with errors_as_exits():
         check_files_differ(
             outputs=outputs.by_option(),
             inputs={"--input": input, "--secret-file": secret_file, "--map-file": map_file},
-            journal=file,
+            journal=file_of(file),
         )
-        if not file.exists():
-            fail(f"{file}: there is no such journal")
+        recorded = journal_at(file, run)
+        if not recorded.exists():
+            fail(f"{recorded.name}: there is no such journal")
         reading = input_options(
             format=format,
             sheet=sheet,
@@ -106,13 +109,13 @@ def _settle_rows(
     source: InputFile,
     outputs: OutputNames,
     client: ContactClient,
-    journal: SqliteJournal,
+    journal: Journal,
     *,
     is_asked: bool,
 ) -> Exit:
     with checked(source, outputs) as found, open_outputs(outputs, found.source) as opened:
         check = partial(client.check_journal, journal)
-        check_recorded(check, journal.path, found.items, source.shown)
+        check_recorded(check, journal.name, found.items, source.shown)
         rows = _Rows(found)
         confirm = _Confirmation(rows, is_asked=is_asked)
         try:
@@ -133,7 +136,7 @@ def _settle_rows(
 
 async def _settled(
     client: ContactClient,
-    journal: SqliteJournal,
+    journal: Journal,
     items: Iterator[Item],
     confirm: Callable[[Sequence[Outcome]], bool],
 ) -> tuple[Outcome, ...]:

@@ -28,6 +28,21 @@ _LONGEST_NAME: Final = 200
 _ROWS_AT_A_TIME: Final = 2000
 
 
+def make_tables(url: str, *, schema: str = "contactsdk") -> str:
+    """Make the tables of journals, or bring older ones up to date, by a user who may.
+
+    Returns the name of the database, without user and password.
+
+    Raises:
+        ValueError: The URL is wrong; the message does not repeat it.
+        JournalError: They cannot be made.
+    """
+    database = Database.at(url, schema)
+    with errors_of(database.name), database.connect() as connection:
+        prepare(connection, database)
+    return database.name
+
+
 @frozen(kw_only=True)
 class RunStatus:
     """How far a run has come, and which process sends it."""
@@ -124,15 +139,6 @@ class PostgresJournal:
 
     def __repr__(self) -> str:
         return f"PostgresJournal({self._database.name!r}, run={self.run!r})"
-
-    def make_tables(self) -> None:
-        """Make the tables, or bring older ones up to date, by a user who may.
-
-        Raises:
-            JournalError: They cannot be made.
-        """
-        with errors_of(self.name), self._database.connect() as connection:
-            prepare(connection, self._database)
 
     def exists(self) -> bool:
         """Whether there is a run of this name.

@@ -44,6 +44,7 @@ MIGRATIONS: Final = (
         settled boolean NOT NULL,
         batch_id text,
         batch_position integer,
+        id_floor bigint NOT NULL,
         item bytea,
         epoch bigint NOT NULL,
         PRIMARY KEY (run, number)

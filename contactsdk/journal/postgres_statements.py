@@ -18,6 +18,7 @@ COLUMNS = (
     ("settled", "boolean"),
     ("batch_id", "text"),
     ("batch_position", "integer"),
+    ("id_floor", "bigint"),
     ("item", "bytea"),
 )
 """The columns of a row, in the order of the fields of a `StoredRow`, each with its type."""

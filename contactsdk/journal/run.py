@@ -8,7 +8,6 @@ applied. Where rows are kept is a store's business, see `Store`.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Final, Self
 
 from attrs import evolve
@@ -240,9 +239,15 @@ class JournalRun:
 
     async def _wait_to_write(self) -> None:
         """Wait until there is something to write, or the store needs a sign of life."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._store.renew_every_s):
-                await self._wanted.wait()
+        every_s = self._store.renew_every_s
+        if every_s is None:
+            await self._wanted.wait()
+            return
+        timer = asyncio.get_running_loop().call_later(every_s, self._wanted.set)
+        try:
+            await self._wanted.wait()
+        finally:
+            timer.cancel()
 
     async def close(self) -> None:
         """Write what is left, and let go of the journal."""

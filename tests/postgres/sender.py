@@ -102,7 +102,7 @@ def main() -> None:
     if options.stop_after_intent is not None:
         stop_after_intent(options.stop_after_intent)
     if not options.has_gate:
-        JournalRun.check_may_send = lambda run: None  # type: ignore[method-assign]
+        JournalRun.check_may_send = lambda self: None  # type: ignore[method-assign]
     try:
         asyncio.run(send(options))
     except JournalError as error:

@@ -41,6 +41,15 @@ class Server:
         """Stop it: `fast` in order, `immediate` as if it had crashed."""
         self._call("pg_ctl", "stop", "-w", "-m", mode)
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Let it crash, and start it again in the end."""
+        self.stop("immediate")
+        try:
+            yield
+        finally:
+            self.start()
+
     def make(self) -> None:
         self._call("initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
         settings = self.data / "postgresql.conf"

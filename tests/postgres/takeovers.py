@@ -30,7 +30,7 @@ from postgres.servers import own_server
 from system.reconcile import tells
 
 from contactsdk.journal import State
-from contactsdk.journal.postgres import PostgresJournal
+from contactsdk.journal.postgres import PostgresJournal, make_tables
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
 CONCURRENCY = 8
@@ -69,11 +69,21 @@ class Processes:
         self.start()
         return process.returncode
 
+    def replace_ended(self) -> None:
+        """Start another for each that was taken over without us: where a machine is that busy."""
+        for process in tuple(self.running):
+            if process.poll() is not None:
+                assert self.replace(process) == TAKEN_OVER
+
     def finish(self) -> list[str]:
-        """What each process printed, once all have ended well."""
+        """What each process printed that came to the end of the run."""
         printed = []
-        for process in self.running:
+        while self.running:
+            process = self.running.pop()
             output, errors = process.communicate(timeout=PATIENCE_S)
+            if process.returncode == TAKEN_OVER:
+                self.start()
+                continue
             assert process.returncode == 0, errors
             printed.append(output)
         return printed
@@ -96,9 +106,10 @@ class Lease:
         query = sql.SQL("SELECT owner, epoch FROM {}").format(sql.Identifier(self.schema, "lease"))
         return self.connection.execute(query).fetchone() or ("", 0)
 
-    def owner_among(self, processes: list[subprocess.Popen[str]]) -> subprocess.Popen[str]:
+    def owner_among(self, processes: list[subprocess.Popen[str]]) -> subprocess.Popen[str] | None:
+        """The process that has it; `None` where another one had it last."""
         owner, _ = self.read()
-        return next(p for p in processes if f"process {p.pid} " in owner)
+        return next((p for p in processes if f"process {p.pid} " in owner), None)
 
 
 def until(what: str, is_true: Callable[[], bool]) -> None:
@@ -119,7 +130,7 @@ def disturbed(url: str, schema: str, *, seed: int, kills: int, pauses: int) -> l
         sandbox_in_thread(latency_s=0.02) as sandbox,
         psycopg.connect(url, autocommit=True) as connection,
     ):
-        PostgresJournal(url, run="run", schema=schema).make_tables()
+        make_tables(url, schema=schema)
         sandbox.mix(seed, 0.05, FAULTS)
         processes = Processes(
             Options(
@@ -154,14 +165,20 @@ def _disturb(
 ) -> None:
     """Kill the owner, or stop it until the other one has taken over; then start another."""
     enough = len(sandbox.ledger.requests) + rng.randint(*REQUESTS_BETWEEN)
-    until("requests", lambda: len(sandbox.ledger.requests) >= enough)
-    owner = lease.owner_among(processes.running)
+    owner: subprocess.Popen[str] | None = None
+
+    def is_owner_sending() -> bool:
+        nonlocal owner
+        processes.replace_ended()
+        owner = lease.owner_among(processes.running)
+        return owner is not None and len(sandbox.ledger.requests) >= enough
+
+    until("requests of an owner", is_owner_sending)
+    assert owner is not None
     _, epoch = lease.read()
+    owner.send_signal(signal.SIGKILL if action == "kill" else signal.SIGSTOP)
     if action == "kill":
-        owner.kill()
-        assert processes.replace(owner) == -signal.SIGKILL
-    else:
-        owner.send_signal(signal.SIGSTOP)
+        assert processes.replace(owner) in (-signal.SIGKILL, TAKEN_OVER)
     until("a takeover", lambda: lease.read()[1] > epoch)
     if action == "pause":
         owner.send_signal(signal.SIGCONT)

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from contactsdk import JournalError, UnavailableError
 from contactsdk.journal import Account, State
-from contactsdk.journal.postgres import PostgresJournal
+from contactsdk.journal.postgres import make_tables
 from contactsdk.journal.postgres_connection import Database
 from contactsdk.journal.postgres_store import PostgresStore
 from contactsdk.journal.store import StoredRow
@@ -149,12 +149,18 @@ class Interleavings(RuleBasedStateMachine):
 
 
 def _row(number: int, state: State) -> StoredRow:
-    return StoredRow(number, None, b"d", b"k", state.value, None, None, 0, False, None, None, b"{}")
+    return StoredRow(
+        number, None, b"d", b"k", state.value, None, None, 0, False, None, None, 0, b"{}"
+    )
 
 
 def test_record_follows_its_owner_in_every_interleaving(database_url: str, schema: str) -> None:
-    PostgresJournal(database_url, run="run", schema=schema).make_tables()
+    make_tables(database_url, schema=schema)
+
+    class HereInterleavings(Interleavings):
+        def __init__(self) -> None:
+            super().__init__(database_url, schema)
+
     run_state_machine_as_test(
-        lambda: Interleavings(database_url, schema),
-        settings=settings(max_examples=25, stateful_step_count=25),
+        HereInterleavings, settings=settings(max_examples=25, stateful_step_count=25)
     )

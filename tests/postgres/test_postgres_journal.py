@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -17,11 +18,12 @@ from contactsdk import (
     ContactClient,
     Credentials,
     InvalidContactError,
+    Item,
     JournalError,
     UncertainError,
 )
 from contactsdk.journal import Account, State
-from contactsdk.journal.postgres import PostgresJournal
+from contactsdk.journal.postgres import PostgresJournal, make_tables
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
 ACCOUNT = Account(url="https://api.example.com", key="key", secret="secret")
@@ -40,7 +42,7 @@ def contacts(count: int) -> Iterator[Contact]:
 async def test_second_run_hands_back_what_is_final_without_sending(
     sandbox: Sandbox, client: ContactClient, journal: PostgresJournal
 ) -> None:
-    items = [*contacts(3), a_contact(groups=[99]), WRONG]
+    items: list[Item] = [*contacts(3), a_contact(groups=[99]), WRONG]
     sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE))
     first = await client.add_or_update_many(items, journal=journal, concurrency=1)
     requests = len(sandbox.ledger.requests)
@@ -93,7 +95,7 @@ async def test_older_update_does_not_win_over_a_newer_one_when_it_is_resumed(
 async def test_counts_follow_each_row_from_state_to_state(
     sandbox: Sandbox, client: ContactClient, journal_of: Journals
 ) -> None:
-    items = [*contacts(2), a_contact(groups=[99]), WRONG]
+    items: list[Item] = [*contacts(2), a_contact(groups=[99]), WRONG]
     sandbox.script(Fault(FaultKind.CLOSE_AFTER_WRITE))
     await client.add_or_update_many(items, journal=journal_of(), concurrency=1)
     before = journal_of().status()
@@ -107,6 +109,37 @@ async def test_counts_follow_each_row_from_state_to_state(
     assert after.owner is None
 
 
+async def test_uncertain_contact_is_settled_by_a_look(
+    sandbox: Sandbox, client: ContactClient, journal: PostgresJournal
+) -> None:
+    sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE))
+    report = await client.add_or_update_many(contacts(2), journal=journal, concurrency=1)
+
+    (found,) = await client.settle(journal, contacts(2))
+
+    assert report.outcomes[1].uncertain
+    assert found.ok
+    assert found.id == sandbox.ledger.writes[1].contact_id
+    assert [(row.state, row.settled) for row in journal.rows()] == [
+        (State.SUCCEEDED, False),
+        (State.SUCCEEDED, True),
+    ]
+    assert journal.status().uncertain == 0
+
+
+async def test_batches_are_recorded_and_handed_back(
+    sandbox: Sandbox, client: ContactClient, journal: PostgresJournal
+) -> None:
+    first = await client.add_or_update_many(contacts(5), journal=journal, batch_size=3)
+    requests = len(sandbox.ledger.requests)
+    second = await client.add_or_update_many(contacts(5), journal=journal, batch_size=3)
+
+    assert len(first.ids) == 5
+    assert second.ids == first.ids
+    assert len(sandbox.ledger.requests) == requests
+    assert all(row.batch_id is not None for row in list(journal.rows())[1:])
+
+
 async def test_contact_is_kept_until_it_is_final(
     sandbox: Sandbox,
     client: ContactClient,
@@ -115,7 +148,7 @@ async def test_contact_is_kept_until_it_is_final(
     schema: str,
 ) -> None:
     sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE))
-    items = [*contacts(2), a_contact(groups=[99]), WRONG]
+    items: list[Item] = [*contacts(2), a_contact(groups=[99]), WRONG]
     await client.add_or_update_many(items, journal=journal, concurrency=1)
 
     with psycopg.connect(database_url) as connection:
@@ -202,7 +235,7 @@ async def test_run_in_which_nothing_was_applied_begins_anew_with_another_account
 
 
 async def test_run_that_is_not_there_is_an_error_to_read_and_none_to_begin(
-    client: ContactClient, journal_of: Journals
+    client: ContactClient, journal_of: Journals, database_url: str, schema: str
 ) -> None:
     for _ in ("no tables", "tables"):
         assert not journal_of().exists()
@@ -210,7 +243,7 @@ async def test_run_that_is_not_there_is_an_error_to_read_and_none_to_begin(
         for read in (journal_of().status, lambda: next(journal_of().rows())):
             with pytest.raises(JournalError, match="there is no run of this name"):
                 read()
-        journal_of().make_tables()
+        make_tables(database_url, schema=schema)
     await client.add_or_update_many(contacts(1), journal=journal_of())
     assert journal_of().exists()
 
@@ -261,12 +294,16 @@ async def test_tables_of_a_newer_version_are_refused(
     database_url: str,
     schema: str,
 ) -> None:
-    journal.make_tables()
+    make_tables(database_url, schema=schema)
     with psycopg.connect(database_url, autocommit=True) as connection:
         newer = sql.SQL("UPDATE {} SET number = 99").format(sql.Identifier(schema, "version"))
         connection.execute(newer)
 
-    for use in (journal.make_tables, journal.status, lambda: client.check_journal(journal, ())):
+    for use in (
+        partial(make_tables, database_url, schema=schema),
+        journal.status,
+        lambda: client.check_journal(journal, ()),
+    ):
         with pytest.raises(JournalError, match="version 99"):
             use()
     with pytest.raises(JournalError, match="use a newer contactsdk"):
@@ -288,7 +325,7 @@ async def test_user_who_may_not_make_tables_is_told_who_may(
             with pytest.raises(JournalError, match="contactsdk journal init URL"):
                 await client.add_or_update_many(contacts(1), journal=journal)
 
-            PostgresJournal(database_url, run="run", schema=schema).make_tables()
+            make_tables(database_url, schema=schema)
             for grant in (
                 "GRANT USAGE ON SCHEMA {schema} TO {role}",
                 "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from attrs import define
 from postgres.cutting import proxy_to
-from postgres.servers import own_server
+from postgres.servers import Server
 from psycopg import sql
 
 from contactsdk import JournalError, UnavailableError
@@ -214,6 +214,7 @@ async def test_all_fields_of_a_row_come_back(store_of: Stores) -> None:
         settled=True,
         batch_id="abc",
         batch_position=199,
+        id_floor=2**40 - 1,
     )
     empty = row(2**33 + 1, State.INVALID, key=None)
     store = await store_of().open(ACCOUNT)
@@ -301,15 +302,14 @@ async def test_lease_is_taken_again_by_the_owner_whose_answer_was_lost(
         await store.close(())
 
 
-async def test_database_that_stays_away_ends_the_wait_with_an_error() -> None:
+async def test_database_that_stays_away_ends_the_wait_with_an_error(
+    server: Server, schema: str
+) -> None:
     clock = HeldClock()
-    with own_server() as server:
-        store = PostgresStore(
-            Database.at(server.url, "contactsdk"), "run", now=clock, sleep=clock.sleep
-        )
-        await store.open(ACCOUNT)
-        server.stop("immediate")
-        started = clock.now
+    database = Database.at(server.url, schema)
+    store = await PostgresStore(database, "run", now=clock, sleep=clock.sleep).open(ACCOUNT)
+    started = clock.now
+    with server.away():
         with pytest.raises(JournalError, match="refused"):
             await store.write([row(0)])
         assert 60 <= clock.now - started < 62
@@ -318,7 +318,6 @@ async def test_database_that_stays_away_ends_the_wait_with_an_error() -> None:
         with pytest.raises(JournalError, match="refused"):
             await store.close(())
         assert clock.now - started < 65
-        server.start()
 
 
 async def test_cancelled_write_is_finished_before_the_store_is_closed(store_of: Stores) -> None:

@@ -5,12 +5,12 @@ import os
 import signal
 import subprocess
 from collections import Counter
-from pathlib import Path
 
 import pytest
+from attrs import evolve
 from background import sandbox_in_thread
 from postgres.sender import TAKEN_OVER, Options, contacts
-from postgres.servers import own_server
+from postgres.servers import Server
 from postgres.takeovers import disturbed
 
 from contactsdk import ContactClient
@@ -20,7 +20,7 @@ from contactsdk.sandbox import Sandbox
 
 @pytest.mark.parametrize("has_gate", [True, False])
 def test_process_that_wakes_up_after_the_takeover_sends_nothing(
-    has_gate: bool, database_url: str, schema: str, tmp_path: Path
+    has_gate: bool, database_url: str, schema: str
 ) -> None:
     with sandbox_in_thread() as sandbox:
         standby = Options(
@@ -33,13 +33,7 @@ def test_process_that_wakes_up_after_the_takeover_sends_nothing(
             concurrency=4,
             lease_s=0.5,
         )
-        sleeper = Options(
-            **{
-                **{name: getattr(standby, name) for name in Options.__annotations__},
-                "stop_after_intent": 20,
-                "has_gate": has_gate,
-            }
-        )
+        sleeper = evolve(standby, stop_after_intent=20, has_gate=has_gate)
         paused = subprocess.Popen(
             sleeper.command(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
@@ -73,21 +67,24 @@ def test_owners_that_die_and_stop_at_random_lose_nothing_and_double_nothing(
 
 
 async def test_database_that_crashes_and_comes_back_stops_no_run_and_doubles_nothing(
-    sandbox: Sandbox, client: ContactClient
+    sandbox: Sandbox, client: ContactClient, server: Server, schema: str
 ) -> None:
-    with own_server() as server:
-        journal = PostgresJournal(server.url, run="run")
-        items = list(contacts(60))
-        done = 0
-        async with client.stream(items, journal=journal, concurrency=4) as outcomes:
-            async for outcome in outcomes:
-                assert outcome.ok
-                done += 1
-                if done == 20:
-                    server.stop("immediate")
-                    starting = asyncio.create_task(asyncio.to_thread(server.start))
-        await starting
-        status = journal.status()
+    def crash() -> None:
+        with server.away():
+            pass
+
+    journal = PostgresJournal(server.url, run="run", schema=schema)
+    done = 0
+    async with (
+        asyncio.TaskGroup() as beside,
+        client.stream(contacts(60), journal=journal, concurrency=4) as outcomes,
+    ):
+        async for outcome in outcomes:
+            assert outcome.ok
+            done += 1
+            if done == 20:
+                beside.create_task(asyncio.to_thread(crash))
+    status = journal.status()
 
     assert done == 60
     assert (status.succeeded, status.open, status.owner) == (60, 0, None)

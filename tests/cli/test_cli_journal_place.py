@@ -1,0 +1,114 @@
+"""Journals as the command line names them: files, and runs in a database."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from cli.commanding import ADD, call, emails, sample, states
+
+from contactsdk.cli.journal_place import file_of
+from contactsdk.journal.postgres import PostgresJournal
+from contactsdk.sandbox import Fault, FaultKind, Sandbox
+
+ABSENT = "postgresql://user:hidden@127.0.0.1:1/none"
+
+
+def test_import_with_a_database_goes_on_where_it_stopped(
+    sandbox: Sandbox, folder: Path, own_database_url: str
+) -> None:
+    Path("in.csv").write_text(sample(5))
+    command = ["import", "in.csv", "--yes", "--journal", own_database_url, "--run", "spring"]
+    sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE), action=ADD)
+    call(*command, "--concurrency", "1", code=1)
+    written = emails(sandbox)
+
+    again = call(*command, "--results", "out.csv", code=1)
+
+    assert emails(sandbox) == written
+    assert len(written) == 5
+    assert list(states("out.csv").values()).count("uncertain") == 1
+    assert "came from the journal and were not sent again" in again.output
+    told = call("journal", own_database_url, "--run", "spring").output
+    assert "1 uncertain" in told
+    assert "row 3" in told
+    call(
+        *("settle", own_database_url, "--run", "spring", "--input", "in.csv", "--yes"),
+    )
+    assert PostgresJournal(own_database_url, run="spring").status().succeeded == 5
+
+
+def test_standby_imports_a_run_that_nobody_sends(
+    sandbox: Sandbox, folder: Path, own_database_url: str
+) -> None:
+    Path("in.csv").write_text(sample(2))
+    journal = ["--journal", own_database_url, "--run", "spring", "--standby"]
+
+    call("import", "in.csv", "--yes", *journal)
+
+    assert len(emails(sandbox)) == 2
+
+
+def test_input_that_changed_is_refused_by_its_row(
+    sandbox: Sandbox, folder: Path, own_database_url: str
+) -> None:
+    Path("in.csv").write_text(sample(2))
+    command = ["import", "in.csv", "--yes", "--journal", own_database_url, "--run", "spring"]
+    call(*command)
+    Path("in.csv").write_text(sample(2).replace("ada1", "bob1"))
+
+    refused = call(*command, code=2)
+
+    assert "row 3" in refused.output
+    assert "run spring recorded" in refused.output
+    assert len(emails(sandbox)) == 2
+
+
+def test_tables_are_made_by_init(own_database_url: str) -> None:
+    assert "ready for journals" in call("journal", "init", own_database_url).output
+    assert "there is no run" in call("journal", own_database_url, "--run", "x", code=2).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["journal", ABSENT], "name one with --run NAME"),
+        (["journal", ABSENT, "--run", "spring"], "refused"),
+        (["journal", ABSENT, "--run", "\n"], "run must be a name"),
+        (["journal", "run.sqlite", "--run", "spring"], "for a journal in a database"),
+        (["journal", "init", "run.sqlite"], "only a database"),
+        (["journal", "init", "postgresql://user:hid@den@host/name"], "url must look like"),
+        (["journal", "init", ABSENT], "refused"),
+        (["journal", "run.sqlite", "other.sqlite"], "one journal at a time"),
+        (["import", "in.csv", "--run", "spring"], "use --journal URL"),
+        (["import", "in.csv", "--standby"], "use --journal URL"),
+        (["import", "in.csv", "--journal", "f", "--standby"], "for a journal in a database"),
+        (["settle", ABSENT, "--input", "in.csv"], "name one with --run NAME"),
+    ],
+)
+def test_wrong_use_is_one_line_without_the_password(
+    arguments: list[str], message: str, sandbox: Sandbox, folder: Path
+) -> None:
+    Path("in.csv").write_text(sample(1))
+
+    output = call(*arguments, code=2).output
+
+    assert message in " ".join(output.split())
+    assert "hid" not in output
+    assert not sandbox.ledger.requests
+
+
+@pytest.mark.parametrize(
+    "arguments", [["journal", ABSENT, "--run", "x"], ["journal", "init", ABSENT]]
+)
+def test_what_reads_a_database_is_asked_for_where_it_is_not_installed(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "contactsdk.journal.postgres", None)
+
+    assert "pip install 'contactsdk[postgres]'" in call(*arguments, code=2).output
+
+
+def test_file_of_a_database_is_none() -> None:
+    assert file_of(ABSENT) is None
+    assert file_of(None) is None
+    assert file_of("run.sqlite") == Path("run.sqlite")
