@@ -180,11 +180,12 @@ class Pacer:
         self._rate.record(turn, now, is_throttled=True)
         self._shut.record_failure(turn, now, asked_s=asked_s)
         # What left before a pause began knows nothing of it. Random throttles say nothing of the
-        # others' turns.
-        is_news = turn > self._paused_at and not self._rate.noise
+        # others' turns, so whether they are random should soon be known.
+        is_news = turn > self._paused_at and not self._rate.noise and not self._rate.is_measuring
         if asked_s > _SHORT_WAIT_S and is_news:
             self._paused_at = now
             self._paused_until = now + asked_s
+            self._rate.doubt(now)
 
     def _got_through(self) -> None:
         self.blocked_since = None
