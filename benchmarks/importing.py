@@ -6,8 +6,8 @@ The same 20,000 contacts to add go 64 at a time to a bare server in a process of
 figure is the CPU time of a whole process, less that of one that does the same with a tenth of the
 contacts, for each contact more: so what a program's start costs is left out. `stream` has its
 contacts made before. The others are the command: a CSV with `--results`, the same with rejects and
-merged rows, with a journal, the same as JSON Lines, and a dry run. The ratio is to `stream`; the
-figures are medians of rounds in turn.
+merged rows, with a journal, the same as JSON Lines and as Excel, and a dry run. The ratio is to
+`stream`; the figures are medians of rounds in turn.
 
 The second table is how far the resident memory of the command rose at its peak for 10,000 rows of
 CSV and for more.
@@ -22,6 +22,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+import openpyxl
 
 from benchmarks.measuring import Table, show
 from benchmarks.stub import stub
@@ -66,6 +68,17 @@ def write_json_lines(path: Path, count: int) -> None:
             )
 
 
+def write_workbook(path: Path, count: int) -> None:
+    """The same contacts."""
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("Contacts")
+    sheet.append(_HEADER.split(","))
+    for n in range(count):
+        row = ("Ada", f"No {n}", f"ada{n}@example.com", "+61 400 000 000", f"row-{n}", "10;11")
+        sheet.append(row)
+    book.save(path)
+
+
 def cpu_s(command: Sequence[str], folder: Path) -> float:
     """The CPU time of a process; or what it prints, where it measures a part of itself."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -107,6 +120,7 @@ def commands(count: int) -> Mapping[str, Sequence[str]]:
         ),
         "import of CSV, with a journal": (*_COMMAND, csv_file, *_MORE, *results, *journal),
         "import of JSON Lines": (*_COMMAND, json_file, *_MORE, *results),
+        "import of Excel": (*_COMMAND, f"{count}.xlsx", *_MORE, *results),
         "dry run of CSV": (*_COMMAND, csv_file, *_MORE, "--dry-run"),
     }
 
@@ -139,6 +153,7 @@ def tables(quick: bool) -> Iterator[Table]:
         for rows in (count // 10, count):
             write_csv(folder / f"{rows}.csv", rows)
             write_json_lines(folder / f"{rows}.jsonl", rows)
+            write_workbook(folder / f"{rows}.xlsx", rows)
         costs = _costs(folder, count, rounds)
         base = next(iter(costs.values()))
         yield Table(

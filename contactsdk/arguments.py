@@ -1,16 +1,24 @@
-"""Checks of numbers that callers pass."""
+"""Checks of what callers pass."""
 
 import math
+import re
+from typing import Final
+
+from yarl import URL
+
+_LOOPBACK: Final = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
-def check_count(name: str, value: int) -> None:
-    """Refuse anything but a whole number from 1.
+def check_count(name: str, value: int, most: int | None = None) -> None:
+    """Refuse anything but a whole number from 1, and to `most` where that is given.
 
     Raises:
         ValueError: The message names the argument and what is expected.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a whole number from 1, not {value!r}")
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if not is_count or (most is not None and value > most):
+        expected = "from 1" if most is None else f"from 1 to {most}"
+        raise ValueError(f"{name} must be a whole number {expected}, not {value!r}")
 
 
 def check_seconds(name: str, value: float) -> None:
@@ -31,3 +39,23 @@ def check_positive(name: str, value: float, expected: str = "a positive number")
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or value <= 0:
         raise ValueError(f"{name} must be {expected}, not {value!r}")
+
+
+def checked_base_url(base_url: str) -> URL:
+    """The address of the platform, such as `https://api.ap-southeast-2.ivvy.com`.
+
+    Raises:
+        ValueError: It is none, or it is plain http to another machine.
+    """
+    expected = "base_url must look like https://api.ap-southeast-2.ivvy.com"
+    try:
+        url = URL(base_url)
+    except (TypeError, ValueError) as exc:
+        raise ValueError(f"{expected}: {exc}") from exc
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"{expected}: it needs https:// and a host")
+    if url.query_string or url.fragment or url.user is not None or url.password is not None:
+        raise ValueError(f"{expected}: without a query, a fragment or credentials")
+    if url.scheme == "http" and not _LOOPBACK.fullmatch(url.host):
+        raise ValueError(f"{expected}: plain http is for this machine alone")
+    return url

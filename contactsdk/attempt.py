@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from contactsdk import wire
-from contactsdk.arguments import check_count, check_seconds
+from contactsdk.arguments import check_count, check_seconds, checked_base_url
 from contactsdk.deadlines import Deadline, Deadlines, is_being_cancelled
 from contactsdk.errors import (
     AuthenticationError,
@@ -48,8 +47,6 @@ _Answer: TypeAlias = tuple[int, Mapping[str, str], bytes]
 _logger: Final = logging.getLogger("contactsdk")
 
 _ENCODINGS: Final = {"identity", "gzip", "deflate", "br", "zstd"}  # that aiohttp undoes
-
-_LOOPBACK: Final = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
 class Requester:
@@ -96,7 +93,7 @@ class Requester:
             raise TypeError(f"session must be an aiohttp.ClientSession or None, not {kind}")
         if session is not None and trace_configs:
             raise ValueError("trace_configs belong to the session: give them to the one you made")
-        self._base = _checked_base_url(base_url)
+        self._base = checked_base_url(base_url)
         self._credentials = credentials
         self._timeout_s = timeout_s
         # aiohttp does not time the wait for its pool: the limiter lets no more in than it takes.
@@ -311,18 +308,3 @@ def _unasked(response: aiohttp.ClientResponse) -> Exception:
             http_status=response.status,
         )
     return UnusableConnectionError("an answer lay on the connection before anything was sent")
-
-
-def _checked_base_url(base_url: str) -> URL:
-    expected = "base_url must look like https://api.ap-southeast-2.ivvy.com"
-    try:
-        url = URL(base_url)
-    except (TypeError, ValueError) as exc:
-        raise ValueError(f"{expected}: {exc}") from exc
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(f"{expected}: it needs https:// and a host")
-    if url.query_string or url.fragment or url.user is not None or url.password is not None:
-        raise ValueError(f"{expected}: without a query, a fragment or credentials")
-    if url.scheme == "http" and not _LOOPBACK.fullmatch(url.host):
-        raise ValueError(f"{expected}: plain http is for this machine alone")
-    return url

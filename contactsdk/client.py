@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import Any, Self, Unpack
 
 import aiohttp
 
@@ -22,6 +22,8 @@ from contactsdk.bulk import (
     collect,
     outcome_stream,
 )
+from contactsdk.bulk.actions import RequestedBatchActions
+from contactsdk.bulk.options import DEFAULT_BATCHES, DEFAULT_CONCURRENCY
 from contactsdk.calls import Caller
 from contactsdk.journal import Account, SqliteJournal
 from contactsdk.lookups import Lookups
@@ -29,9 +31,6 @@ from contactsdk.models import Contact, CustomFieldDefinition, Group, Item
 from contactsdk.retry import RetryPolicy, cancelled_error, is_idempotent
 from contactsdk.signing import Credentials
 from contactsdk.wire import ContactFilter
-
-DEFAULT_CONCURRENCY: Final = 32
-"""How many contacts of a bulk run are in flight at a time, unless the caller says otherwise."""
 
 
 class ContactClient:
@@ -234,6 +233,11 @@ class ContactClient:
         the same id, or without one the same names and email, are sent one after another in input
         order; but an uncertain earlier one may still be applied after a later one.
 
+        With `batch_size`, that many contacts go in one request, and others fetch their results. An
+        answer that is lost then leaves a whole batch uncertain, but for contacts that may be sent
+        again safely. The deadline of the retry policy says until when a contact is sent; results of
+        a batch that was accepted are waited for until it has made no progress for `give_up_s`.
+
         The run finds the rate that the platform allows, and pauses as a whole when it throttles or
         does not answer; that costs no contact an attempt. Unless this client has had a good answer
         before, the first contact goes alone.
@@ -243,7 +247,10 @@ class ContactClient:
                 valid one (`contacts_from` makes both). A blocking iterator blocks the event loop.
             **options: See `BulkOptions`; all may be left out.
 
-                - `concurrency`: How many contacts are in flight at a time, at most; 32 by default.
+                - `concurrency`: How many requests are in flight at a time, at most: 32 contacts by
+                  default, or 4 batches.
+                - `batch_size`: How many contacts go in one request, from 1 to 200; `None`, the
+                  default, sends each by itself.
                 - `rate_per_s`: How many requests may leave in any second, at most.
                 - `give_up_s`: For how many seconds a platform that lets nothing through is tried,
                   and the longest wait that it may ask for, before the run stops; 300 by default.
@@ -260,10 +267,11 @@ class ContactClient:
         unknown = options.keys() - BulkOptions.__annotations__.keys()
         if unknown:
             raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
-        journal = options.get("journal")
+        journal, batch_size = options.get("journal"), options.get("batch_size")
         run_options = RunOptions(
             policy=self._retry,
-            concurrency=self._concurrency(options.get("concurrency")),
+            concurrency=self._concurrency(options.get("concurrency"), batch_size),
+            batch_size=batch_size,
             rate_per_s=options.get("rate_per_s"),
             give_up_s=options.get("give_up_s", 300.0),
             on_progress=options.get("on_progress"),
@@ -271,6 +279,7 @@ class ContactClient:
         run = Run(
             contacts,
             functools.partial(self._requester.attempt, self._contact_url, read=wire.read_id),
+            RequestedBatchActions(self._requester),
             self._caller.pacer,
             run_options,
             open_journal=None
@@ -337,7 +346,7 @@ class ContactClient:
     ) -> None:
         await self.aclose()
 
-    def _concurrency(self, asked: int | None) -> int:
+    def _concurrency(self, asked: int | None, batch_size: int | None) -> int:
         """How many requests of a run may be open at a time.
 
         Raises:
@@ -345,7 +354,8 @@ class ContactClient:
         """
         most = self._requester.max_connections
         if asked is None:
-            return DEFAULT_CONCURRENCY if most is None else min(DEFAULT_CONCURRENCY, most)
+            usual = DEFAULT_CONCURRENCY if batch_size is None else DEFAULT_BATCHES
+            return usual if most is None else min(usual, most)
         if isinstance(asked, int) and most is not None and asked > most:
             raise ValueError(
                 f"concurrency {asked} is more than the {most} connections of this client: raise "

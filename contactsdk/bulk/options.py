@@ -6,6 +6,7 @@ from contactsdk.bulk.progress import OnProgress
 from contactsdk.journal import SqliteJournal
 
 DEFAULT_CONCURRENCY: Final = 32
+DEFAULT_BATCHES: Final = 4
 DEFAULT_GIVE_UP_S: Final = 300.0
 
 
@@ -13,7 +14,11 @@ class BulkOptions(TypedDict, total=False):
     """The options of `ContactClient.stream` and `add_or_update_many`; none is required."""
 
     concurrency: int | None
-    """How many contacts are in flight at a time, at most; `None` for 32."""
+    """How many requests are in flight at a time, at most: contacts, or with `batch_size` batches;
+    `None` for 32 contacts, or 4 batches."""
+    batch_size: int | None
+    """How many contacts go in one request, at most, from 1 to 200; `None` to send each by itself.
+    """
     rate_per_s: float | None
     """How many requests may leave in any second, at most; `None` for no cap."""
     give_up_s: float

@@ -8,12 +8,15 @@ is the number of requests that are open at a time, and nothing polls.
 import asyncio
 import math
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
-from typing import Final, Protocol
+from typing import Final
 
 from attrs import frozen
 
 from contactsdk.arguments import check_count, check_positive, check_seconds
+from contactsdk.bulk.actions import BatchActions, Send
+from contactsdk.bulk.batching import BatchSize
 from contactsdk.bulk.foreign_answers import ForeignAnswers
+from contactsdk.bulk.interruptible_waits import InterruptibleWaits
 from contactsdk.bulk.outcome_queue import OutcomeQueue
 from contactsdk.bulk.outcomes import Outcome
 from contactsdk.bulk.progress import OnProgress, Progress, RecentRate, Reporter
@@ -32,20 +35,12 @@ from contactsdk.journal import JournalRow, JournalRun, State
 from contactsdk.models import Contact, Item, key_of
 from contactsdk.pacing import BreakerState, Pacer, RateCap
 from contactsdk.retry import Delivery, RetryPolicy, is_idempotent
+from contactsdk.wire import MAX_JOBS
 
-MOST_WAITING_PER_WORKER: Final = 4
-"""So many contacts may wait for each worker: behind their key, or for their next attempt."""
-
+MOST_WAITING_FOR_EACH_IN_FLIGHT: Final = 4
+"""So many contacts may wait for each one in flight: behind their key, or for their next attempt."""
 
 _SHORTEST_PAUSE_S: Final = 0.5  # what is shorter is the spacing of requests under a rate limit
-
-
-class Send(Protocol):
-    """Makes one attempt to send an encoded contact; returns its id, or raises."""
-
-    def __call__(
-        self, content: bytes, *, deadline: float | None, before_send: Callable[[], object]
-    ) -> Awaitable[int]: ...
 
 
 @frozen(kw_only=True)
@@ -58,15 +53,23 @@ class RunOptions:
 
     policy: RetryPolicy
     concurrency: int
+    batch_size: int | None = None
     rate_per_s: float | None = None
     give_up_s: float = 300.0
     on_progress: OnProgress | None = None
 
     def __attrs_post_init__(self) -> None:
         check_count("concurrency", self.concurrency)
+        if self.batch_size is not None:
+            check_count("batch_size", self.batch_size, MAX_JOBS)
         check_seconds("give_up_s", self.give_up_s)
         if self.rate_per_s is not None:
             check_positive("rate_per_s", self.rate_per_s)
+
+    @property
+    def most_in_flight(self) -> int:
+        """How many contacts are in flight at a time, at most."""
+        return self.concurrency * (self.batch_size or 1)
 
 
 class Run:
@@ -76,6 +79,7 @@ class Run:
         self,
         contacts: Iterable[Item] | AsyncIterable[Item],
         send: Send,
+        batch_actions: BatchActions,
         pacer: Pacer,
         options: RunOptions,
         *,
@@ -84,9 +88,11 @@ class Run:
     ) -> None:
         self.options = options
         self.send = send
+        self.batch_actions = batch_actions
+        self.batch_size = BatchSize(options.batch_size or 1)
         self.pacer = pacer
         self.clock = asyncio.get_running_loop().time
-        self.outcomes = OutcomeQueue(bound=options.concurrency)
+        self.outcomes = OutcomeQueue(bound=options.most_in_flight)
         self.schedule = Schedule()
         self.foreign_answers = ForeignAnswers(is_proven=is_proven)
         self.journal: JournalRun | None = None
@@ -104,15 +110,19 @@ class Run:
         # Without a journal, an input that is at hand is read by whichever worker is free: to wake
         # another task for each contact would cost more than all else that a run does for it.
         self.reads_directly = not self._reader.is_async and open_journal is None
-        self._most_waiting = MOST_WAITING_PER_WORKER * options.concurrency
+        self._most_waiting = MOST_WAITING_FOR_EACH_IN_FLIGHT * options.most_in_flight
         self._open_jobs: dict[int, Job] = {}
         self._idle = Waiters()
         self._wanted = asyncio.Semaphore(0)
         self._wanted_count = 0
-        self._turn_waits: set[asyncio.Timeout] = set()
+        self.unless_stopped = InterruptibleWaits()
+        """For what is only waited for to start something new."""
+        self.unless_given_up = InterruptibleWaits()
+        """For what ends something that was begun."""
         self.proven = asyncio.Event()
         """Set once more than one request may be open: after the first good answer."""
-        if is_proven:
+        if is_proven and options.batch_size is None:
+            # A key that works may yet have no right to batches, or to their results.
             self.proven.set()
         self._succeeded = self._failed = self._uncertain = 0
         self._started_at = self.clock()
@@ -147,8 +157,12 @@ class Run:
         self.is_stopping = True
         self.end_reading()
         self._idle.wake_all()
-        for wait in self._turn_waits:
-            wait.reschedule(self.clock())
+        self.unless_stopped.interrupt()
+
+    def give_up(self, reason: Exception) -> None:
+        """Stop, and wait no more for what the platform does not answer now."""
+        self.stop(reason)
+        self.unless_given_up.interrupt()
 
     def end_reading(self) -> None:
         """Read no more; an input that is being closed already is not disturbed."""
@@ -171,8 +185,11 @@ class Run:
                 return job
         return self._read_directly() if self.reads_directly else None
 
-    async def next_job(self) -> Job | None:
-        """The next job, once there is one; `None` when there will be none."""
+    async def next_job(self, wanted: int = 1) -> Job | None:
+        """The next job, once there is one; `None` when there will be none.
+
+        `wanted` says how many the caller has use for in all.
+        """
         while not self.is_stopping:
             if not self.outcomes.has_room:
                 await self.outcomes.room()
@@ -182,11 +199,26 @@ class Run:
                 return job
             if self._reader.is_finished and not self.schedule:
                 break
-            self._want_items()
+            self._want_items(wanted)
             await self._idle.wait(self.schedule.next_due)
         self._idle.wake_all()
         self.proven.set()  # nobody need wait for it any more
         return None
+
+    async def next_job_until(self, end: float, wanted: int) -> Job | None:
+        """The next job if there is one before this time; `None` where none is to be expected."""
+        while self.clock() < end:
+            job = self.next_job_nowait()
+            if job is not None or self.reads_directly or not self._may_read_more:
+                return job
+            self._want_items(wanted)
+            await self._idle.wait(min(end, self.schedule.next_due or end))
+        return None
+
+    @property
+    def _may_read_more(self) -> bool:
+        is_full = self.schedule.waiting >= self._most_waiting or not self.outcomes.has_room
+        return not (is_full or self._reader.is_finished or self.is_stopping)
 
     def retry_later(self, job: Job, wait_s: float) -> None:
         """Have a job sent again after so many seconds."""
@@ -198,16 +230,6 @@ class Run:
             self.schedule.retry_at(job, self.clock())
         else:
             self.schedule.make_ready(job)
-
-    def turn_wait(self) -> asyncio.Timeout:
-        """A timeout for who waits for a turn: it passes when the run is stopped."""
-        wait = asyncio.timeout(None)
-        self._turn_waits.add(wait)
-        return wait
-
-    def end_turn_wait(self, wait: asyncio.Timeout) -> None:
-        """The wait for the turn is over."""
-        self._turn_waits.discard(wait)
 
     def now(self) -> float:
         """The time by the run's clock, which stands still while the whole run is paused."""
@@ -234,20 +256,25 @@ class Run:
         elif error is not None:
             self.interrupted_by = error
 
-    def _want_items(self) -> None:
-        """Have one more item read for each worker that waits for one."""
-        is_full = self.schedule.waiting >= self._most_waiting
-        if not self.reads_directly and not is_full and self._wanted_count <= len(self._idle):
+    def _want_items(self, count: int) -> None:
+        """Have so many items read, and one for each other worker that waits for one."""
+        if self.reads_directly or self.schedule.waiting >= self._most_waiting:
+            return
+        for _ in range(count + len(self._idle) - self._wanted_count):
             self._wanted_count += 1
             self._wanted.release()
 
-    async def read_all(self) -> None:
-        """Read an input that no worker reads directly, as far as the workers want items."""
+    async def read_all(self, conclude_earlier: Callable[[Job], Awaitable[bool]]) -> None:
+        """Read an input that no worker reads directly, as far as the workers want items.
+
+        `conclude_earlier` hands out what became of a contact that an earlier run sent in a batch,
+        and says whether that is known.
+        """
         self._reading = asyncio.current_task()
         try:
             while not self._reader.is_finished:
                 await self._wanted.acquire()
-                await self._read_one()
+                await self._read_one(conclude_earlier)
                 self._wanted_count -= 1
         except JournalError as error:
             self.stop(error)
@@ -258,14 +285,15 @@ class Run:
                 self._note_input_error()
                 self._idle.wake_all()
 
-    async def _read_one(self) -> None:
+    async def _read_one(self, conclude_earlier: Callable[[Job], Awaitable[bool]]) -> None:
         """Read until there is something for a worker, or until too many wait."""
         while self.schedule.waiting < self._most_waiting:
             item = await self._reader.receive()
             if item is None:
                 return
             job = self._new_job(item)
-            if self.journal is not None and await self._recall(self.journal, job):
+            is_known = self.journal is not None and await self._recall(self.journal, job)
+            if is_known or (job.earlier_batch is not None and await conclude_earlier(job)):
                 await self.outcomes.room()
             elif job.outcome is not None or self.schedule.claim(job):
                 self.schedule.make_ready(job)
@@ -289,11 +317,16 @@ class Run:
             await journal.load(job.index)
         recorded = journal.recall(job.index, job.item, idempotent=job.delivery.is_idempotent)
         if recorded is None:
-            job.delivery.maybe_applied = journal.is_in_doubt(job.index)
+            job.delivery.maybe_applied = job.is_intended = journal.is_in_doubt(job.index)
+            if job.is_intended:
+                job.earlier_batch = journal.batch_of(job.index)
             return False
         outcome = _recalled(job, recorded)
         if recorded.state is State.SENT:  # it is uncertain now, which is to be recorded
-            job.outcome = outcome
+            job.outcome, job.is_intended = outcome, True
+            job.delivery.maybe_applied = True
+            if recorded.batch_id is not None:
+                job.earlier_batch = (recorded.batch_id, recorded.batch_position)
             return False
         self.finish(job, outcome)
         return True
@@ -309,6 +342,26 @@ class Run:
             self.finish(job, outcome)
             return None
         return self.record(self.journal, job, outcome)
+
+    def hand_out(self, job: Job) -> Awaitable[None] | None:
+        """Hand out the outcome of an item that is not sent, as `conclude` does."""
+        assert job.outcome is not None  # noqa: S101  # the caller looked
+        if self.journal is None:
+            self.finish(job, job.outcome)
+            return None
+        return self.record(self.journal, job, job.outcome)
+
+    def leave(self, job: Job, error: ContactError) -> None:
+        """Hand out that a contact is uncertain, and leave it on record as sent.
+
+        So another run can look again for what became of it.
+        """
+        self.finish(job, self._outcome(job, None, error))
+
+    def withdraw(self, job: Job) -> None:
+        """Note that the contact was not applied so far, if that is known."""
+        if self.journal is not None and job.is_intended and not job.delivery.is_in_doubt:
+            self.journal.withdraw(job.index, job.item)
 
     async def record(self, journal: JournalRun, job: Job, outcome: Outcome) -> None:
         """Hand out an outcome once it is on record."""
@@ -339,8 +392,13 @@ class Run:
         elapsed_s = 0.0 if job.began_at is None else self.clock() - job.began_at
         return Outcome(job.index, contact, contact_id, error, job.delivery.attempts, elapsed_s)
 
-    def interrupted(self, job: Job) -> ContactError:
+    def interrupted(self, job: Job, cause: BaseException | None = None) -> ContactError:
         """The error of a contact that the run does not come to, or does not come back to."""
+        error = self._interrupted(job)
+        error.__cause__ = cause or error.__cause__
+        return error
+
+    def _interrupted(self, job: Job) -> ContactError:
         delivery = job.delivery
         if isinstance(job.item, InvalidContactError):
             return job.item
@@ -356,8 +414,7 @@ class Run:
         """Hand out an outcome for all that was read and has none yet, and finish the outcomes."""
         self.schedule.clear()
         for job in sorted(self._open_jobs.values(), key=lambda job: job.index):
-            if self.journal is not None and job.is_intended and not job.delivery.is_in_doubt:
-                self.journal.withdraw(job.index, job.item)
+            self.withdraw(job)
             outcome = job.outcome or self._outcome(job, None, self.interrupted(job))
             self.finish(job, outcome)
         self.report()

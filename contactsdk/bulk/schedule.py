@@ -29,7 +29,11 @@ class Job:
     began_at: float | None = None
     """When its first attempt began, by the event loop's clock."""
     is_intended: bool = False
-    """Whether the journal was asked to record that it is sent."""
+    """Whether it is on record as sent, or the journal was asked to record that."""
+    holds_key: bool = False
+    """Whether other contacts with its key wait behind it."""
+    earlier_batch: tuple[str, int | None] | None = None
+    """The batch with which an earlier run sent it without hearing of it, and its place in it."""
 
 
 class Schedule:
@@ -58,6 +62,7 @@ class Schedule:
         key = job.key
         if key not in self._behind:
             self._behind[key] = None
+            job.holds_key = True
             return True
         queue = self._behind[key]
         if queue is None:
@@ -68,12 +73,16 @@ class Schedule:
 
     def release(self, job: Job) -> bool:
         """The job has its outcome; whether another one with its key is ready now."""
+        if not job.holds_key:
+            return False
         queue = self._behind.pop(job.key, None)
         if not queue:
             return False
         self._behind[job.key] = queue
         self.waiting -= 1
-        self._ready.append(queue.popleft())
+        following = queue.popleft()
+        following.holds_key = True
+        self._ready.append(following)
         return True
 
     def make_ready(self, job: Job) -> None:

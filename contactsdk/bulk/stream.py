@@ -1,10 +1,13 @@
 """The public side of a bulk run: an async context manager and iterator of outcomes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from types import TracebackType
 from typing import Self
 
+from contactsdk.bulk.batch_worker import BatchWorker
+from contactsdk.bulk.earlier_batches import EarlierBatches
+from contactsdk.bulk.gathering import Gathering
 from contactsdk.bulk.outcomes import BulkReport, Outcome
 from contactsdk.bulk.progress import REPORT_EVERY_S
 from contactsdk.bulk.reader import was_cancelled
@@ -110,7 +113,7 @@ class OutcomeStream:
                 if run.options.on_progress is not None:
                     tasks.append(helpers.create_task(self._report_regularly()))
                 if not run.reads_directly:
-                    helpers.create_task(run.read_all())
+                    helpers.create_task(run.read_all(EarlierBatches(run).conclude))
                 await self._work()
                 run.end_reading()
                 for task in tasks:
@@ -126,13 +129,14 @@ class OutcomeStream:
 
     async def _work(self) -> None:
         run = self._run
+        work = _work_of(run)
         try:
             async with asyncio.TaskGroup() as workers:
-                workers.create_task(Worker(run).work())
+                workers.create_task(work())
                 # The first contact goes alone: what is wrong with the set-up costs only its wait.
                 await run.proven.wait()
                 for _ in range(run.options.concurrency - 1):
-                    workers.create_task(Worker(run).work())
+                    workers.create_task(work())
         except ExceptionGroup as group:
             # No worker should fail; if one does, what was read still gets its outcomes.
             run.stop(group.exceptions[0])
@@ -141,6 +145,13 @@ class OutcomeStream:
         while True:
             self._run.report()
             await asyncio.sleep(REPORT_EVERY_S)
+
+
+def _work_of(run: Run) -> Callable[[], Coroutine[None, None, None]]:
+    """What each worker of the run does."""
+    if run.options.batch_size is None:
+        return Worker(run).work
+    return BatchWorker(run, Gathering(run)).work
 
 
 def outcome_stream(run: Run) -> OutcomeStream:

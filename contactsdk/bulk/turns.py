@@ -1,5 +1,6 @@
 """When the next request of a run may leave: the client's pacer and the run's own rate cap."""
 
+from contactsdk.bulk.interruptible_waits import InterruptibleWaits
 from contactsdk.pacing import Pacer, RateCap, Turn
 
 
@@ -15,6 +16,13 @@ class Turns:
         if self._cap is None:
             return self._pacer.acquire_nowait()
         return None
+
+    async def acquire_unless(self, waits: InterruptibleWaits) -> Turn | None:
+        """Wait for a turn; `None` where these waits are interrupted before."""
+        if waits.is_interrupted:
+            return None
+        turn = self.acquire_nowait()
+        return await waits.wait_for(self.acquire) if turn is None else turn
 
     async def acquire(self) -> Turn:
         """Wait for a turn."""

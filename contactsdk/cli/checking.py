@@ -10,7 +10,6 @@ from contactsdk.cli.spool import Spool
 from contactsdk.cli.survey import Survey
 from contactsdk.files import (
     STANDARD,
-    FileError,
     Input,
     InputOptions,
     OutputNames,
@@ -81,8 +80,6 @@ def checked(
                     items.append((row.line, row.number, item))
                 if outputs.has_rows:
                     rows.append(row)
-        if not survey.rows:
-            raise FileError(f"{file.shown}: there is nothing to do: it holds no contacts")
         survey.finish()
         yield CheckedInput(source=source, items=items, rows=rows, survey=survey)
 

@@ -71,7 +71,23 @@ def import_(
         Path | None,
         typer.Option(help="Write a page about the run here, .html; it holds no contact."),
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Contacts in flight at a time.")] = 32,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=200,
+            help="Contacts in one request; without it, each is sent by itself.",
+            show_default=False,
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Requests in flight at a time; 32 contacts by default, or 4 batches.",
+            show_default=False,
+        ),
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(help="Requests per second, at most.", show_default=False)
     ] = None,
@@ -143,12 +159,13 @@ def import_(
             outputs=outputs,
             report=report,
             has_journal=journal is not None,
+            in_batches=batch_size is not None,
             ask=not yes,
             quiet=quiet,
         )
         if dry_run_:
             raise typer.Exit(dry_run(options))
-        client = client_of(url, key, secret_file, concurrency)
+        client = client_of(url, key, secret_file, concurrency or 1)
         lines: dict[int, int] = {}
         recorded_in = None
         if journal is not None:
@@ -157,6 +174,7 @@ def import_(
             )
         sending = Sending(
             concurrency=concurrency,
+            batch_size=batch_size,
             rate_per_s=rate,
             give_up_s=give_up,
             journal=recorded_in,

@@ -55,6 +55,8 @@ class ImportOptions:
     """Where to write a page about the run."""
     has_journal: bool
     """Whether the run is recorded, and so can go on."""
+    in_batches: bool
+    """Whether many contacts go in one request."""
     ask: bool
     """Whether to ask before sending, where there is a terminal."""
     quiet: bool
@@ -83,7 +85,11 @@ def dry_run(options: ImportOptions) -> Exit:
                 for_valid_rows.write(not_started(line, number, "valid; a dry run"), row)
         if not options.quiet:
             preview = full_preview(
-                options.file.shown, found.source, found.survey, has_journal=options.has_journal
+                options.file.shown,
+                found.source,
+                found.survey,
+                has_journal=options.has_journal,
+                in_batches=options.in_batches,
             )
             typer.echo(preview, err=outputs.takes_standard_output)
         return Exit.SOME_FAILED if found.survey.invalid_rows else Exit.OK
@@ -186,14 +192,26 @@ def _is_agreed(options: ImportOptions, found: CheckedInput) -> bool:
     survey = found.survey
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         if not options.quiet:
-            for note in notes(found.source, survey, has_journal=options.has_journal):
+            for note in notes(
+                found.source,
+                survey,
+                has_journal=options.has_journal,
+                in_batches=options.in_batches,
+            ):
                 typer.echo(note, err=True)
         return True
     is_asked = options.ask and survey.valid_rows > 0
     if is_asked or not options.quiet:
         name = options.file.shown
         typer.echo(
-            short_preview(name, found.source, survey, has_journal=options.has_journal), err=True
+            short_preview(
+                name,
+                found.source,
+                survey,
+                has_journal=options.has_journal,
+                in_batches=options.in_batches,
+            ),
+            err=True,
         )
     return not is_asked or _answer_is_yes(f"Send {survey.valid_rows:,} contacts? [y/N] ")
 

@@ -50,7 +50,7 @@ class Interruption:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
-    async def guard(self, work: Awaitable[None]) -> None:
+    async def guard(self, work: Awaitable[object]) -> None:
         """Await `work`; leave it ten seconds after the first signal, at once after the second."""
         try:
             async with asyncio.timeout_at(self._leave_at) as self._guarded:

@@ -16,9 +16,12 @@ from contactsdk.models import Contact
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _LONGEST_VALUE: Final = 60
 _SHORT_REASONS: Final = 3
+_MANY_ROWS: Final = 10_000
 
 
-def full_preview(name: str, source: Input, survey: Survey, *, has_journal: bool) -> str:
+def full_preview(
+    name: str, source: Input, survey: Survey, *, has_journal: bool, in_batches: bool
+) -> str:
     """All that a dry run shows of an input, in lines for its owner: values of contacts too."""
     description = source.description
     lines = [f"{name}: {_how_it_was_read(description)}".rstrip(": ")]
@@ -35,22 +38,31 @@ def full_preview(name: str, source: Input, survey: Survey, *, has_journal: bool)
     if survey.invalid_rows:
         lines += ["", "Invalid:"]
         lines += survey.invalid.lines()
-    lines += ["", *notes(source, survey, has_journal=has_journal)]
+    lines += ["", *notes(source, survey, has_journal=has_journal, in_batches=in_batches)]
     return "\n".join(lines).rstrip()
 
 
-def short_preview(name: str, source: Input, survey: Survey, *, has_journal: bool) -> str:
+def short_preview(
+    name: str, source: Input, survey: Survey, *, has_journal: bool, in_batches: bool
+) -> str:
     """What a person should know before an import is sent; no value of a contact."""
     lines = [f"{name}: {_how_it_was_read(source.description)}".rstrip(": ")]
     lines += counts(survey)
     if survey.invalid_rows:
         lines += ["Invalid, and not sent:", *survey.invalid.lines(_SHORT_REASONS)]
-    return "\n".join([*lines, *notes(source, survey, has_journal=has_journal)])
+    return "\n".join(
+        [*lines, *notes(source, survey, has_journal=has_journal, in_batches=in_batches)]
+    )
 
 
-def notes(source: Input, survey: Survey, *, has_journal: bool) -> list[str]:
+def notes(source: Input, survey: Survey, *, has_journal: bool, in_batches: bool) -> list[str]:
     """What may be meant otherwise, a line for each."""
     texts = [*source.warnings(), *_warnings(survey, has_journal=has_journal)]
+    if survey.rows > _MANY_ROWS and not in_batches:
+        texts.append(
+            f"{survey.rows:,} rows are many to send one by one: --batch-size 200 makes a hundredth "
+            "of the requests. The README says what a batch changes."
+        )
     return [f"Note: {printable(text)}" for text in texts]
 
 

@@ -42,8 +42,10 @@ class Ending:
 class Sending:
     """How contacts are sent; see the options of `ContactClient.stream`."""
 
-    concurrency: int = 32
-    """Contacts in flight at a time."""
+    concurrency: int | None = None
+    """Requests in flight at a time."""
+    batch_size: int | None = None
+    """Contacts in one request."""
     rate_per_s: float | None = None
     """Requests in any second, at most."""
     give_up_s: float = 300.0
@@ -79,6 +81,7 @@ async def send(
     async with client.stream(
         items,
         concurrency=sending.concurrency,
+        batch_size=sending.batch_size,
         rate_per_s=sending.rate_per_s,
         give_up_s=sending.give_up_s,
         journal=sending.journal,

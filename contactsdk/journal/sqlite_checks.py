@@ -34,7 +34,7 @@ _MAGIC: Final = b"SQLite format 3\0"
 _WITHOUT_WAL: Final = b"\1\1"
 
 _REMEDY: Final = (
-    "Nothing was sent. Put back a copy that was made after its last run; or look up on the "
+    "Nothing is sent with it: put back a copy that was made after its last run; or look up on the "
     "platform which contacts are there, and send the others with a new journal"
 )
 

@@ -140,9 +140,9 @@ class SqliteStore:
         rows = [StoredRow(*row) for row in found]
         # A page that was read before may have changed: this run has written some of its rows.
         if page >= self._pages_read:
-            self._pages_read = page + 1
             if Checksum.of(map(self._row_hash, rows)) != self._pages.get(page, _NO_ROWS):
                 raise damaged(self.name, "another program changed it while a run was using it")
+            self._pages_read = page + 1
         return rows
 
     def _last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:

@@ -122,7 +122,9 @@ def stream_of(
     clock = asyncio.get_running_loop().time
     pacer = Pacer(base_s=policy.base_s, max_wait_s=policy.max_wait_s, clock=clock)
     run_options = RunOptions(policy=policy, **{"concurrency": 4, **options})
-    return outcome_stream(Run(contacts, platform.send, pacer, run_options, is_proven=is_proven))
+    return outcome_stream(
+        Run(contacts, platform.send, platform, pacer, run_options, is_proven=is_proven)
+    )
 
 
 def many(count: int, **changes: Any) -> list[Contact]:

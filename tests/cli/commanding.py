@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from contactsdk.cli import app
+from contactsdk.sandbox import Request, Sandbox
 
 ADD = "contact?action=addOrUpdateContact"
 """The action to give faults to: a ping that goes before takes none of them."""
@@ -19,34 +22,34 @@ NAMES = "firstName,lastName,email"
 ROOT = Path(__file__).parent.parent.parent
 
 
-def call(*arguments, code=0):
+def call(*arguments: str, code: int = 0) -> Result:
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == code, result.output
     assert os.environ.get("CONTACTSDK_SECRET", "no secret") not in result.output
     return result
 
 
-def sample(count):
+def sample(count: int) -> str:
     rows = [f"Ada,Archer,ada{number}@example.com" for number in range(count)]
     return "\n".join([NAMES, *rows, ""])
 
 
-def contact_requests(sandbox):
+def contact_requests(sandbox: Sandbox) -> list[Request]:
     """The requests to add or update a contact; a ping goes before them."""
     return [request for request in sandbox.ledger.requests if request.action == ADD]
 
 
-def emails(sandbox):
+def emails(sandbox: Sandbox) -> list[str]:
     return sorted(write.body["email"] for write in sandbox.ledger.writes)
 
 
-def states(path):
+def states(path: str | Path) -> dict[int, str]:
     with open(path, newline="") as file:
         return {int(row["line"]): row["state"] for row in csv.DictReader(file)}
 
 
 @contextlib.contextmanager
-def standard_input(text):
+def standard_input(text: str) -> Iterator[None]:
     read, write = os.pipe()
     os.write(write, text.encode())
     os.close(write)
@@ -61,7 +64,7 @@ def standard_input(text):
 
 
 @contextlib.contextmanager
-def started(*arguments, **options):
+def started(*arguments: str, **options: Any) -> Iterator[Any]:
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "contactsdk", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -77,7 +80,7 @@ def started(*arguments, **options):
             process.kill()
 
 
-def wait_until(is_so):
+def wait_until(is_so: Callable[[], object]) -> None:
     deadline = time.monotonic() + 20
     while not is_so():
         assert time.monotonic() < deadline

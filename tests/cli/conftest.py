@@ -1,17 +1,22 @@
 """A sandbox in a thread, its address in the environment, and a folder to work in."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from background import environment_of, sandbox_in_thread
 
+from contactsdk.sandbox import Sandbox
+
 
 @pytest.fixture
-def sandbox():
+def sandbox() -> Iterator[Sandbox]:
     with sandbox_in_thread(groups=[10, 11]) as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch, request):
+def environment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     for name in ("URL", "KEY", "SECRET"):
         monkeypatch.delenv(f"CONTACTSDK_{name}", raising=False)
     if "sandbox" in request.fixturenames:
@@ -21,6 +26,6 @@ def environment(monkeypatch, request):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -1,6 +1,9 @@
 import signal
 import socket
+from pathlib import Path
+from typing import Any
 
+import pytest
 from cli.commanding import call, sample, started
 from typer.testing import CliRunner
 
@@ -8,7 +11,7 @@ from contactsdk.cli import app
 from contactsdk.sandbox import Sandbox
 
 
-def test_sandbox_prints_what_a_client_needs(monkeypatch, folder):
+def test_sandbox_prints_what_a_client_needs(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setenv("CONTACTSDK_KEY", "a-key")
     with started("sandbox", "--port", "0") as process:
         lines = [process.stdout.readline().strip() for _ in range(3)]
@@ -25,15 +28,15 @@ def test_sandbox_prints_what_a_client_needs(monkeypatch, folder):
         assert process.returncode == 0
 
 
-def test_sandbox_takes_its_secret_from_the_environment(monkeypatch):
+def test_sandbox_takes_its_secret_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTACTSDK_SECRET", "a-secret")
     with started("sandbox", "--port", "0") as process:
         assert "CONTACTSDK_SECRET=a-secret\n" in [process.stdout.readline() for _ in range(3)]
 
 
-def test_interrupted_sandbox_exits_well(monkeypatch):
+def test_interrupted_sandbox_exits_well(monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupting(Sandbox):
-        async def start(self):
+        async def start(self) -> None:
             await super().start()
             signal.raise_signal(signal.SIGINT)
 
@@ -43,7 +46,7 @@ def test_interrupted_sandbox_exits_well(monkeypatch):
     assert result.stdout.count("\n") == 3
 
 
-def test_port_that_is_taken_is_an_error():
+def test_port_that_is_taken_is_an_error() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -53,8 +56,8 @@ def test_port_that_is_taken_is_an_error():
     assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in result.stderr
 
 
-def test_host_that_cannot_be_listened_on_is_an_error(monkeypatch):
-    async def fail(_sandbox):
+def test_host_that_cannot_be_listened_on_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_sandbox: Any) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(Sandbox, "start", fail)
@@ -63,5 +66,5 @@ def test_host_that_cannot_be_listened_on_is_an_error(monkeypatch):
     assert "nowhere.example port 8080: Name or service not known" in result.stderr
 
 
-def test_no_command_shows_the_help():
+def test_no_command_shows_the_help() -> None:
     assert "import" in CliRunner().invoke(app, []).output

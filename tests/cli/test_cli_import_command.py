@@ -5,6 +5,8 @@ import pty
 import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cli.commanding import (
@@ -21,10 +23,10 @@ from cli.commanding import (
     wait_until,
 )
 
-from contactsdk.sandbox import Fault, FaultKind
+from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
 
-def test_import_of_a_spreadsheets_file_succeeds(sandbox, folder):
+def test_import_of_a_spreadsheets_file_succeeds(sandbox: Sandbox, folder: Path) -> None:
     text = (
         "\ufeffFirst_Name;lastName;email;groups;customFields.5;status;phone\r\n"
         'Ada;"Ar\ncher";ada@example.com;"10;11";No;no marketing;\r\n'
@@ -49,7 +51,7 @@ def test_import_of_a_spreadsheets_file_succeeds(sandbox, folder):
     assert re.match(r"2 read\n2 succeeded\n0 failed\n0 uncertain\nin ", result.stdout)
 
 
-def test_import_tells_what_became_of_each_row(sandbox, folder):
+def test_import_tells_what_became_of_each_row(sandbox: Sandbox, folder: Path) -> None:
     rows = ["A,A,a@example.com,10", "B,B,b@example", "C,C,c@example.com,12", "D,D,d@example.com"]
     (folder / "in.csv").write_text("\n".join([f"{NAMES},groups", *rows]))
     sandbox.script(None, None, Fault(FaultKind.CLOSE_AFTER_WRITE), action=ADD)
@@ -77,7 +79,7 @@ def test_import_tells_what_became_of_each_row(sandbox, folder):
     assert "look each of them up" in result.stdout
 
 
-def test_corrected_rejects_can_be_imported(sandbox, folder):
+def test_corrected_rejects_can_be_imported(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(f"{NAMES}\nA,A,a@example\n")
     call("import", "in.csv", "--rejects", "bad.csv", code=1)
     corrected = (folder / "bad.csv").read_text().replace("a@example,", "a@example.com,")
@@ -86,7 +88,7 @@ def test_corrected_rejects_can_be_imported(sandbox, folder):
     assert emails(sandbox) == ["a@example.com"]
 
 
-def test_import_of_json_lines_succeeds(sandbox, folder):
+def test_import_of_json_lines_succeeds(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.jsonl").write_text(
         '{"firstName": "A", "lastName": "A", "email": "a@example.com", "note": 1}\n'
     )
@@ -95,14 +97,16 @@ def test_import_of_json_lines_succeeds(sandbox, folder):
 
 
 @pytest.mark.parametrize("count", [1, 300])
-def test_import_reads_standard_input(count, sandbox, folder):
+def test_import_reads_standard_input(count: int, sandbox: Sandbox, folder: Path) -> None:
     with standard_input(sample(count)):
         call("import", "-", "--format", "csv", "--results", "out.csv")
     assert len(sandbox.ledger.writes) == count
     assert set(states("out.csv").values()) == {"succeeded"}
 
 
-def test_broken_standard_input_is_found_before_anything_is_sent(sandbox, folder):
+def test_broken_standard_input_is_found_before_anything_is_sent(
+    sandbox: Sandbox, folder: Path
+) -> None:
     with standard_input(sample(2) + 'C,"C,c@example.com'):
         result = call("import", "-", "--format", "csv", "--results", "out.csv", code=2)
     assert sandbox.ledger.requests == []
@@ -110,19 +114,23 @@ def test_broken_standard_input_is_found_before_anything_is_sent(sandbox, folder)
     assert result.stderr.startswith("contactsdk: standard input, row 4: ")
 
 
-def test_results_on_standard_output_leave_the_summary_to_standard_error(sandbox, folder):
+def test_results_on_standard_output_leave_the_summary_to_standard_error(
+    sandbox: Sandbox, folder: Path
+) -> None:
     (folder / "in.csv").write_text(sample(1))
     result = call("import", "in.csv", "--results", "-")
     assert result.stdout == "line,row,id,state,message,attempts\n2,2,1001,succeeded,,1\n"
     assert "\n1 read\n" in result.stderr
 
 
-def test_quiet_import_prints_nothing(sandbox, folder):
+def test_quiet_import_prints_nothing(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(f"{NAMES}\nA,A,a@example\n")
     assert call("import", "in.csv", "--quiet", code=1).output == ""
 
 
-def test_wrong_secret_stops_the_run(sandbox, folder, monkeypatch):
+def test_wrong_secret_stops_the_run(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CONTACTSDK_SECRET", "wrong-secret")
     (folder / "in.csv").write_text(sample(100))
     files = ("--results", "out.csv", "--rejects", "bad.csv", "--uncertain", "unsure.csv")
@@ -136,14 +144,16 @@ def test_wrong_secret_stops_the_run(sandbox, folder, monkeypatch):
     assert "wrong-secret" not in result.output
 
 
-def test_quiet_import_still_says_what_stopped_it(sandbox, folder, monkeypatch):
+def test_quiet_import_still_says_what_stopped_it(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CONTACTSDK_SECRET", "wrong-secret")
     (folder / "in.csv").write_text(sample(2))
     result = call("import", "in.csv", "--quiet", code=3)
     assert result.output == "contactsdk: stopped: Invalid API key or signature\n"
 
 
-def test_import_gives_up_on_a_platform_as_it_is_told_to(sandbox, folder):
+def test_import_gives_up_on_a_platform_as_it_is_told_to(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(sample(2))
     sandbox.script(Fault(FaultKind.UNAVAILABLE, retry_after_s=60), action=ADD)
     result = call("import", "in.csv", "--concurrency", "1", "--give-up", "59", code=3)
@@ -151,7 +161,9 @@ def test_import_gives_up_on_a_platform_as_it_is_told_to(sandbox, folder):
     assert len(contact_requests(sandbox)) == 1
 
 
-def test_rest_of_standard_input_is_recorded_as_not_started(sandbox, folder, monkeypatch):
+def test_rest_of_standard_input_is_recorded_as_not_started(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CONTACTSDK_SECRET", "wrong-secret")
     with standard_input(sample(200)):
         result = call("import", "-", "--format", "csv", "--results", "out.csv", code=3)
@@ -159,18 +171,18 @@ def test_rest_of_standard_input_is_recorded_as_not_started(sandbox, folder, monk
     assert len(states("out.csv")) == 200
 
 
-def test_dry_run_needs_no_credentials(folder):
+def test_dry_run_needs_no_credentials(folder: Path) -> None:
     (folder / "in.csv").write_text(sample(3))
     result = call("import", "in.csv", "--dry-run")
     assert "\n3 rows\n3 adds\n0 updates\n" in result.stdout
 
 
-def test_quiet_dry_run_prints_nothing(folder):
+def test_quiet_dry_run_prints_nothing(folder: Path) -> None:
     (folder / "in.csv").write_text(sample(3))
     assert call("import", "in.csv", "--dry-run", "--quiet").output == ""
 
 
-def test_dry_run_sends_nothing(sandbox, folder):
+def test_dry_run_sends_nothing(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(f"{sample(1)}B,B,b@example\n")
     files = ("--results", "out.csv", "--rejects", "bad.csv")
     result = call("import", "in.csv", "--dry-run", *files, code=1)
@@ -181,7 +193,7 @@ def test_dry_run_sends_nothing(sandbox, folder):
     assert "Invalid:\n  1 x email must be" in result.stdout
 
 
-def test_dry_run_without_results_only_counts(folder):
+def test_dry_run_without_results_only_counts(folder: Path) -> None:
     (folder / "in.csv").write_text(f"{sample(2)}B,B,b@example\n")
     assert "\n3 rows\n2 adds\n" in call("import", "in.csv", "--dry-run", code=1).stdout
 
@@ -194,7 +206,9 @@ def test_dry_run_without_results_only_counts(folder):
         ("", "there is nothing to do"),
     ],
 )
-def test_unreadable_file_is_found_before_anything_is_sent(text, what, sandbox, folder):
+def test_unreadable_file_is_found_before_anything_is_sent(
+    text: str, what: str, sandbox: Sandbox, folder: Path
+) -> None:
     (folder / "in.csv").write_text(text)
     result = call("import", "in.csv", "--rejects", "bad.csv", code=2)
     assert what in result.stderr
@@ -224,7 +238,7 @@ def test_unreadable_file_is_found_before_anything_is_sent(text, what, sandbox, f
         (["ping", "--url", "here"], "base_url"),
     ],
 )
-def test_wrong_use_is_told(arguments, what, sandbox, folder):
+def test_wrong_use_is_told(arguments: list[str], what: str, sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(sample(1))
     (folder / "in.jsonl").write_text('{"id": 7, "phone": "1"}\n')
     (folder / "odd").write_bytes(b"\xff")
@@ -235,26 +249,26 @@ def test_wrong_use_is_told(arguments, what, sandbox, folder):
     assert sandbox.secret not in result.output
 
 
-def test_missing_settings_are_named(folder):
+def test_missing_settings_are_named(folder: Path) -> None:
     (folder / "in.csv").write_text(sample(1))
     for arguments in (["import", "in.csv"], ["ping"]):
         stderr = call(*arguments, code=2).stderr
         assert all(f"CONTACTSDK_{name}" in stderr for name in ("URL", "KEY", "SECRET"))
 
 
-def test_more_in_flight_than_usual_connections_is_fine(sandbox, folder):
+def test_more_in_flight_than_usual_connections_is_fine(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(sample(300))
     call("import", "in.csv", "--concurrency", "200")
     assert len(sandbox.ledger.writes) == 300
 
 
-def test_full_disk_stops_the_run(sandbox, folder):
+def test_full_disk_stops_the_run(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(sample(5))
     result = call("import", "in.csv", "--results", "/dev/full", code=3)
     assert result.stderr.endswith("contactsdk: stopped: No space left on device\n")
 
 
-def test_output_that_nobody_reads_stops_the_run(sandbox, folder):
+def test_output_that_nobody_reads_stops_the_run(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(sample(2000))
     with started("import", "in.csv", "--results", "-") as process:
         process.stdout.close()
@@ -267,10 +281,10 @@ class TestTerminal:
     """What a person sees who runs the command in a terminal."""
 
     @pytest.fixture
-    def terminal(self, folder):
+    def terminal(self, folder: Path) -> Any:
         (folder / "in.csv").write_text(sample(20))
 
-        def run(*arguments, answer=""):
+        def run(*arguments: str, answer: str = "") -> Any:
             ours, its = pty.openpty()
             process = subprocess.Popen(
                 [sys.executable, "-m", "contactsdk", "import", "in.csv", *arguments],
@@ -287,12 +301,13 @@ class TestTerminal:
                     shown += part
             os.close(ours)
             with process:
+                assert process.stdout
                 out = process.stdout.read().decode()
             return process.returncode, out, shown.decode()
 
         return run
 
-    def test_import_is_shown_and_asked_about(self, terminal, sandbox):
+    def test_import_is_shown_and_asked_about(self, terminal: Any, sandbox: Sandbox) -> None:
         code, out, shown = terminal("--results", "-", answer="y\n")
         assert code == 0
         assert out.startswith("line,row,")
@@ -303,7 +318,9 @@ class TestTerminal:
         assert len(sandbox.ledger.writes) == 20
 
     @pytest.mark.parametrize("answer", ["n\n", "\n", "\x04"])
-    def test_nothing_is_sent_without_a_yes(self, answer, terminal, sandbox, folder):
+    def test_nothing_is_sent_without_a_yes(
+        self, answer: str, terminal: Any, sandbox: Sandbox, folder: Path
+    ) -> None:
         code, out, shown = terminal("--results", "out.csv", answer=answer)
         assert code == 3
         assert out == ""
@@ -311,21 +328,25 @@ class TestTerminal:
         assert not (folder / "out.csv").exists()
         assert sandbox.ledger.requests == []
 
-    def test_yes_is_not_asked_for_where_it_is_given(self, terminal, sandbox):
+    def test_yes_is_not_asked_for_where_it_is_given(self, terminal: Any, sandbox: Sandbox) -> None:
         code, _, shown = terminal("--yes")
         assert code == 0
         assert "20 adds" in shown
         assert "[y/N]" not in shown
 
-    def test_quiet_import_still_asks(self, terminal, sandbox):
+    def test_quiet_import_still_asks(self, terminal: Any, sandbox: Sandbox) -> None:
         code, out, shown = terminal("--quiet", answer="y\n")
         assert (code, out) == (0, "")
         assert "[y/N]" in shown
 
-    def test_quiet_import_that_is_not_to_ask_prints_nothing(self, terminal, sandbox):
+    def test_quiet_import_that_is_not_to_ask_prints_nothing(
+        self, terminal: Any, sandbox: Sandbox
+    ) -> None:
         assert terminal("--quiet", "--yes") == (0, "", "")
 
-    def test_nothing_is_asked_where_nothing_can_be_sent(self, terminal, sandbox, folder):
+    def test_nothing_is_asked_where_nothing_can_be_sent(
+        self, terminal: Any, sandbox: Sandbox, folder: Path
+    ) -> None:
         (folder / "in.csv").write_text(f"{NAMES}\nA,A,a@example\n")
         code, out, shown = terminal()
         assert code == 1
@@ -333,7 +354,9 @@ class TestTerminal:
         assert "1 failed" in out
 
 
-def test_without_a_terminal_what_may_be_meant_otherwise_is_said_on_standard_error(sandbox, folder):
+def test_without_a_terminal_what_may_be_meant_otherwise_is_said_on_standard_error(
+    sandbox: Sandbox, folder: Path
+) -> None:
     (folder / "in.csv").write_text(f"{sample(1)}Ada,Archer,ada0@example.com\n")
     result = call("import", "in.csv")
     assert "each time this is run, 2 contacts are added again" in result.stderr
@@ -343,19 +366,21 @@ def test_without_a_terminal_what_may_be_meant_otherwise_is_said_on_standard_erro
 
 
 @pytest.mark.parametrize("text", [NAMES, f"{NAMES}\n,,\n"])
-def test_file_without_contacts_says_that_there_is_nothing_to_do(text, sandbox, folder):
+def test_file_without_contacts_says_that_there_is_nothing_to_do(
+    text: str, sandbox: Sandbox, folder: Path
+) -> None:
     (folder / "in.csv").write_text(text)
     assert "there is nothing to do" in call("import", "in.csv", code=2).stderr
 
 
-def test_results_are_in_the_order_of_the_input(sandbox, folder):
+def test_results_are_in_the_order_of_the_input(sandbox: Sandbox, folder: Path) -> None:
     sandbox.script(Fault(FaultKind.UNAVAILABLE), *[None] * 99, action=ADD)
     (folder / "in.csv").write_text(sample(100))
     call("import", "in.csv", "--results", "out.csv", "--concurrency", "8")
     assert list(states("out.csv")) == list(range(2, 102))
 
 
-def test_file_that_changes_while_it_is_sent_changes_nothing(sandbox, folder):
+def test_file_that_changes_while_it_is_sent_changes_nothing(sandbox: Sandbox, folder: Path) -> None:
     sandbox.latency_s = 0.2
     (folder / "in.csv").write_text(sample(4))
     with started("import", "in.csv", "--concurrency", "1", "--rejects", "bad.csv") as process:
@@ -365,7 +390,7 @@ def test_file_that_changes_while_it_is_sent_changes_nothing(sandbox, folder):
     assert emails(sandbox) == [f"ada{n}@example.com" for n in range(4)]
 
 
-def test_merged_file_brings_the_ids_back_to_the_rows(sandbox, folder):
+def test_merged_file_brings_the_ids_back_to_the_rows(sandbox: Sandbox, folder: Path) -> None:
     rows = ["A,A,a@example.com,x", "B,B,b@example,", "C,C,c@example.com"]
     (folder / "in.csv").write_text("\n".join([f"{NAMES},note", *rows]))
     arguments = ("--ignore-columns", "note", "--concurrency", "1", "--merged", "all.csv")
@@ -380,7 +405,7 @@ def test_merged_file_brings_the_ids_back_to_the_rows(sandbox, folder):
     ]
 
 
-def test_rejects_of_csv_as_json_lines_can_be_imported(sandbox, folder):
+def test_rejects_of_csv_as_json_lines_can_be_imported(sandbox: Sandbox, folder: Path) -> None:
     head = f"{NAMES},groups,customFields.5,externalUrls.crm,status,note,"
     row = "A,A,a@example,10;11,No,https://crm.example.com/7,no marketing,x,"
     (folder / "in.csv").write_text(f"{head}\n{row}\n")
@@ -402,7 +427,7 @@ def test_rejects_of_csv_as_json_lines_can_be_imported(sandbox, folder):
     ]
 
 
-def test_report_is_written(sandbox, folder):
+def test_report_is_written(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(f"{sample(3)}B,B,b@example\n")
     call("import", "in.csv", "--report", "run.html", code=1)
     page = (folder / "run.html").read_text()
@@ -411,7 +436,7 @@ def test_report_is_written(sandbox, folder):
     assert "example.com" not in page
 
 
-def test_outputs_get_their_names_when_the_command_has_ended(sandbox, folder):
+def test_outputs_get_their_names_when_the_command_has_ended(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(sample(3))
     (folder / "out.csv").write_text("of an earlier run")
     sandbox.script(None, Fault(FaultKind.HANG_AFTER_WRITE), action=ADD)
@@ -422,3 +447,18 @@ def test_outputs_get_their_names_when_the_command_has_ended(sandbox, folder):
         process.kill()
     assert (folder / "out.csv").read_text() == "of an earlier run"
     assert (folder / "out.partial.csv").exists()
+
+
+def test_batch_size_sends_many_rows_in_one_request(sandbox, folder):
+    (folder / "in.csv").write_text(sample(12))
+    call("import", "in.csv", "--batch-size", "5", "--results", "out.csv")
+    runs = [r for r in sandbox.ledger.requests if r.action == "batch?action=run"]
+    assert sorted(len(batch.jobs) for batch in sandbox.batches.values()) == [1, 1, 5, 5]
+    assert len(runs) == 4
+    assert set(states("out.csv").values()) == {"succeeded"}
+
+
+@pytest.mark.parametrize("size", ["0", "201"])
+def test_batch_size_is_from_1_to_200(folder, size):
+    (folder / "in.csv").write_text(sample(1))
+    call("import", "in.csv", "--batch-size", size, code=2)

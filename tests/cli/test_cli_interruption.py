@@ -5,6 +5,8 @@ import struct
 import subprocess
 import termios
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cli.commanding import (
@@ -20,19 +22,21 @@ from cli.commanding import (
 from contactsdk import Contact, ContactClient, Credentials
 from contactsdk.cli.interruption import Interruption
 from contactsdk.cli.run import Sending, import_rows
-from contactsdk.files import State
-from contactsdk.sandbox import Fault, FaultKind
+from contactsdk.files import Result, State
+from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
 
-def test_ctrl_c_while_the_file_is_checked_is_an_interruption(folder, sandbox, monkeypatch):
-    def interrupt(*_args, **_options):
+def test_ctrl_c_while_the_file_is_checked_is_an_interruption(
+    folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_args: Any, **_options: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("contactsdk.cli.checking.open_input", interrupt)
     assert call("import", "in.csv", code=130).output == ""
 
 
-def test_ctrl_c_finishes_what_is_in_flight(sandbox, folder):
+def test_ctrl_c_finishes_what_is_in_flight(sandbox: Sandbox, folder: Path) -> None:
     sandbox.latency_s = 1.0
     (folder / "in.csv").write_text(sample(200))
     files = ("--results", "out.csv", "--rejects", "bad.csv", "--uncertain", "unsure.csv")
@@ -53,7 +57,7 @@ def test_ctrl_c_finishes_what_is_in_flight(sandbox, folder):
 
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
-def test_second_ctrl_c_leaves_at_once(first, sandbox, folder):
+def test_second_ctrl_c_leaves_at_once(first: int, sandbox: Sandbox, folder: Path) -> None:
     sandbox.script(*[Fault(FaultKind.HANG_AFTER_WRITE)] * 3, action=ADD)
     (folder / "in.csv").write_text(sample(9))
     files = ("--results", "out.csv", "--rejects", "bad.csv", "--uncertain", "unsure.csv")
@@ -74,7 +78,9 @@ def test_second_ctrl_c_leaves_at_once(first, sandbox, folder):
 
 
 @pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signal_finishes_what_is_in_flight_and_writes_every_output(signal_, sandbox, folder):
+def test_signal_finishes_what_is_in_flight_and_writes_every_output(
+    signal_: int, sandbox: Sandbox, folder: Path
+) -> None:
     sandbox.script(Fault(FaultKind.HANG_AFTER_WRITE), action=ADD)
     (folder / "in.csv").write_text(sample(3))
     files = ("--results", "out.csv", "--report", "run.html")
@@ -88,7 +94,7 @@ def test_signal_finishes_what_is_in_flight_and_writes_every_output(signal_, sand
     assert "The run ended early: interrupted." in (folder / "run.html").read_text()
 
 
-def test_hang_up_that_is_ignored_stays_ignored(sandbox, folder):
+def test_hang_up_that_is_ignored_stays_ignored(sandbox: Sandbox, folder: Path) -> None:
     sandbox.latency_s = 0.2
     (folder / "in.csv").write_text(sample(5))
     ignore = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)  # as nohup does
@@ -100,7 +106,7 @@ def test_hang_up_that_is_ignored_stays_ignored(sandbox, folder):
     assert len(sandbox.ledger.writes) == 5
 
 
-def test_ctrl_c_while_a_pipe_is_read_sends_nothing(sandbox, folder):
+def test_ctrl_c_while_a_pipe_is_read_sends_nothing(sandbox: Sandbox, folder: Path) -> None:
     arguments = ("import", "-", "--format", "csv", "--results", "out.csv")
     with started(*arguments, stdin=subprocess.PIPE) as process:
         process.stdin.write("id\n7\n")
@@ -113,20 +119,21 @@ def test_ctrl_c_while_a_pipe_is_read_sends_nothing(sandbox, folder):
     assert not (folder / "out.csv").exists()
 
 
-def unread(pipe):
+def unread(pipe: Any) -> Any:
     """How many bytes nobody has read yet."""
     return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"0000"))[0]
 
 
-def test_interrupted_run_records_every_row(sandbox):
+def test_interrupted_run_records_every_row(sandbox: Sandbox) -> None:
     sandbox.script(None, Fault(FaultKind.HANG_AFTER_WRITE), action=ADD)
     items = [
         (line, line, Contact(first_name="A", last_name="A", email=f"a{line}@example.com"))
         for line in range(2, 102)
     ]
-    recorded, notices = [], []
+    recorded: list[Result] = []
+    notices: list[int] = []
 
-    async def run():
+    async def run() -> Any:
         client = ContactClient(sandbox.url, Credentials(sandbox.key, sandbox.secret))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(interrupt_twice())
@@ -139,7 +146,7 @@ def test_interrupted_run_records_every_row(sandbox):
                 on_interrupt=lambda: notices.append(1),
             )
 
-    async def interrupt_twice():
+    async def interrupt_twice() -> None:
         while len(sandbox.ledger.writes) < 2:
             await asyncio.sleep(0.01)
         signal.raise_signal(signal.SIGINT)
@@ -154,7 +161,7 @@ def test_interrupted_run_records_every_row(sandbox):
     assert states == [State.SUCCEEDED, State.UNCERTAIN, *[State.NOT_STARTED] * 98]
 
 
-async def test_signal_while_nothing_is_awaited_is_kept_for_later():
+async def test_signal_while_nothing_is_awaited_is_kept_for_later() -> None:
     with Interruption() as interruption:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
@@ -163,7 +170,9 @@ async def test_signal_while_nothing_is_awaited_is_kept_for_later():
     assert interruption.happened
 
 
-async def test_first_signal_leaves_time_and_second_does_not(monkeypatch):
+async def test_first_signal_leaves_time_and_second_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     woken = []
     forever = asyncio.Event()
     with Interruption(lambda: woken.append(1)) as interruption:
@@ -179,7 +188,7 @@ async def test_first_signal_leaves_time_and_second_does_not(monkeypatch):
     assert woken == [1]
 
 
-async def test_grace_ends_by_itself(monkeypatch):
+async def test_grace_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("contactsdk.cli.interruption.GRACE_S", 0.01)
     with Interruption() as interruption:
         signal.raise_signal(signal.SIGINT)
@@ -187,15 +196,15 @@ async def test_grace_ends_by_itself(monkeypatch):
     assert interruption.happened
 
 
-async def test_timeout_of_the_work_itself_is_not_swallowed():
-    async def work():
+async def test_timeout_of_the_work_itself_is_not_swallowed() -> None:
+    async def work() -> None:
         raise TimeoutError("its own")
 
     with Interruption() as interruption, pytest.raises(TimeoutError, match="its own"):
         await interruption.guard(work())
 
 
-async def test_signal_handlers_are_put_back():
+async def test_signal_handlers_are_put_back() -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with Interruption():
         assert signal.getsignal(signal.SIGINT) != before[0]

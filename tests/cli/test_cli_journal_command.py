@@ -3,7 +3,9 @@ import contextlib
 import csv
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli.commanding import (
@@ -23,15 +25,15 @@ from contactsdk import Contact, ContactClient, SqliteJournal
 from contactsdk.cli.run import Ending
 from contactsdk.files import Result, State
 from contactsdk.journal import Account
-from contactsdk.sandbox import Fault, FaultKind
+from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
 ACCOUNT = Account(url="u", key="k", secret="s")
 
 
-def record_in_flight(*contacts):
+def record_in_flight(*contacts: Contact) -> None:
     """Make a journal of a run that ended while these were in flight."""
 
-    async def run():
+    async def run() -> None:
         journal = await SqliteJournal("run.sqlite").open_run(ACCOUNT)
         writer = asyncio.create_task(journal.write_loop())
         intents = (journal.record_intent(*numbered) for numbered in enumerate(contacts))
@@ -43,7 +45,7 @@ def record_in_flight(*contacts):
 
 
 @contextlib.contextmanager
-def in_use(path):
+def in_use(path: str) -> Iterator[None]:
     """A journal that another run is using."""
     with asyncio.Runner() as runner:
         journal = runner.run(SqliteJournal(path).open_run(ACCOUNT))
@@ -57,8 +59,8 @@ class TestJournal:
     @pytest.mark.parametrize("option", ["--results", "--rejects", "--uncertain"])
     @pytest.mark.parametrize("name", ["run.sqlite", "./run.sqlite-wal", "link"])
     def test_output_that_is_the_journal_is_refused_before_anything_is_opened(
-        self, option, name, sandbox, folder
-    ):
+        self, option: str, name: str, sandbox: Sandbox, folder: Path
+    ) -> None:
         (folder / "in.csv").write_text(sample(2))
         call("import", "in.csv", "--journal", "run.sqlite")
         (folder / "link").symlink_to("run.sqlite")
@@ -75,7 +77,9 @@ class TestJournal:
         assert (folder / "run.sqlite").read_bytes() == recorded
         assert len(sandbox.ledger.writes) == 2
 
-    def test_same_command_again_hands_back_what_is_final(self, sandbox, folder):
+    def test_same_command_again_hands_back_what_is_final(
+        self, sandbox: Sandbox, folder: Path
+    ) -> None:
         rows = [f"Ada,Archer,a{n}@example.com,10" for n in range(5)]
         wrong = ["Ada,,b@example.com,10", "Ada,Archer,c@example.com,99"]
         (folder / "in.csv").write_text("\n".join([f"{NAMES},groups", *rows, *wrong, ""]))
@@ -90,7 +94,9 @@ class TestJournal:
         assert states("out.csv") == first
         assert len(contact_requests(sandbox)) == requests
 
-    def test_appended_rows_are_sent_and_changed_ones_are_named(self, sandbox, folder):
+    def test_appended_rows_are_sent_and_changed_ones_are_named(
+        self, sandbox: Sandbox, folder: Path
+    ) -> None:
         (folder / "in.csv").write_text(sample(3))
         call("import", "in.csv", "--journal", "run.sqlite")
         (folder / "in.csv").write_text(sample(5))
@@ -107,7 +113,9 @@ class TestJournal:
         assert "import corrected rows from a file of their own" in changed.stderr
         assert len(sandbox.ledger.writes) == 5
 
-    def test_run_that_goes_on_says_how_many_rows_came_from_the_journal(self, sandbox, folder):
+    def test_run_that_goes_on_says_how_many_rows_came_from_the_journal(
+        self, sandbox: Sandbox, folder: Path
+    ) -> None:
         (folder / "in.csv").write_text(sample(3))
         call("import", "in.csv", "--journal", "run.sqlite")
         (folder / "in.csv").write_text(sample(5))
@@ -115,7 +123,9 @@ class TestJournal:
         assert "5 read\n5 succeeded\n" in result.stdout
         assert "3 of them came from the journal and were not sent again" in result.stdout
 
-    def test_second_run_with_a_journal_in_use_leaves_the_outputs_alone(self, sandbox, folder):
+    def test_second_run_with_a_journal_in_use_leaves_the_outputs_alone(
+        self, sandbox: Sandbox, folder: Path
+    ) -> None:
         sandbox.latency_s = 0.2
         (folder / "in.csv").write_text(sample(5))
         files = ("--journal", "run.sqlite", "--results", "out.csv")
@@ -128,8 +138,10 @@ class TestJournal:
         assert len(states("out.csv")) == 5
         assert emails(sandbox) == [f"ada{n}@example.com" for n in range(5)]
 
-    def test_journal_is_locked_before_an_output_is_opened(self, sandbox, folder, monkeypatch):
-        def nothing_to_check(_client, _journal, _contacts):
+    def test_journal_is_locked_before_an_output_is_opened(
+        self, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def nothing_to_check(_client: Any, _journal: Any, _contacts: Any) -> None:
             pass
 
         monkeypatch.setattr(ContactClient, "check_journal", nothing_to_check)
@@ -140,7 +152,7 @@ class TestJournal:
             call("import", "in.csv", *files, code=2)
         assert list(folder.glob("out*")) == []
 
-    def test_piped_input_that_changed_is_refused(self, sandbox, folder):
+    def test_piped_input_that_changed_is_refused(self, sandbox: Sandbox, folder: Path) -> None:
         arguments = ("import", "-", "--format", "csv", "--journal", "run.sqlite")
         with standard_input(sample(3)):
             call(*arguments)
@@ -150,7 +162,7 @@ class TestJournal:
         assert "standard input, row 3: from here on" in refused.stderr
         assert len(contact_requests(sandbox)) == 3
 
-    def test_uncertain_rows_are_sent_again_on_request(self, sandbox, folder):
+    def test_uncertain_rows_are_sent_again_on_request(self, sandbox: Sandbox, folder: Path) -> None:
         (folder / "in.csv").write_text(sample(2))
         sandbox.script(Fault(FaultKind.CLOSE_BEFORE_READ), action=ADD)
         call("import", "in.csv", "--journal", "run.sqlite", "--concurrency", "1", code=1)
@@ -159,12 +171,14 @@ class TestJournal:
 
         assert emails(sandbox) == ["ada0@example.com", "ada1@example.com"]
 
-    def test_resending_needs_a_journal(self, sandbox, folder):
+    def test_resending_needs_a_journal(self, sandbox: Sandbox, folder: Path) -> None:
         (folder / "in.csv").write_text(sample(1))
 
         assert "--journal" in call("import", "in.csv", "--resend-uncertain", code=2).stderr
 
-    def test_journal_of_another_account_is_refused(self, sandbox, folder, monkeypatch):
+    def test_journal_of_another_account_is_refused(
+        self, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         (folder / "in.csv").write_text(sample(1))
         call("import", "in.csv", "--journal", "run.sqlite")
         monkeypatch.setenv("CONTACTSDK_SECRET", "not-the-same")
@@ -173,7 +187,9 @@ class TestJournal:
 
         assert "another account" in refused.stderr
 
-    def test_run_with_a_wrong_secret_goes_on_with_the_right_one(self, sandbox, folder, monkeypatch):
+    def test_run_with_a_wrong_secret_goes_on_with_the_right_one(
+        self, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         (folder / "in.csv").write_text(sample(3).replace("ada1@example.com", "nobody"))
         with monkeypatch.context() as wrong:
             wrong.setenv("CONTACTSDK_SECRET", "wrong-secret")
@@ -183,7 +199,9 @@ class TestJournal:
 
         assert emails(sandbox) == ["ada0@example.com", "ada2@example.com"]
 
-    def test_stopped_run_prints_how_to_go_on(self, sandbox, folder, monkeypatch):
+    def test_stopped_run_prints_how_to_go_on(
+        self, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         (folder / "in.csv").write_text(sample(1))
         monkeypatch.setattr(sys, "argv", ["contactsdk", "import", "in.csv"])
         sandbox.script(Fault(FaultKind.REDIRECT), action=ADD)
@@ -196,9 +214,16 @@ class TestJournal:
 
     @pytest.mark.parametrize(("refused", "hints"), [(False, 1), (True, 0)])
     def test_run_that_ended_prints_how_to_send_what_it_could_not(
-        self, refused, hints, sandbox, folder, monkeypatch
-    ):
-        async def fail(_client, items, record, *_arguments, **_options):
+        self,
+        refused: bool,
+        hints: int,
+        sandbox: Sandbox,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        async def fail(
+            _client: Any, items: Any, record: Any, *_arguments: Any, **_options: Any
+        ) -> Any:
             for line, row, _ in items:
                 record(Result(line=line, row=row, state=State.FAILED, refused=refused))
             return Ending()
@@ -210,7 +235,7 @@ class TestJournal:
 
         assert ended.stderr.count("To send what was not applied: ") == hints
 
-    def test_rejects_and_going_on_add_no_row_twice(self, sandbox, folder):
+    def test_rejects_and_going_on_add_no_row_twice(self, sandbox: Sandbox, folder: Path) -> None:
         (folder / "in.csv").write_text(sample(6).replace("ada1@example.com", "nobody"))
         sandbox.script(None, Fault(FaultKind.REDIRECT), action=ADD)
         files = ("--journal", "run.sqlite", "--results", "out.csv", "--rejects", "bad.csv")
@@ -225,16 +250,15 @@ class TestJournal:
         assert emails(sandbox) == [f"ada{n}@example.com" for n in range(6)]
 
     @pytest.fixture
-    def recorded(self, sandbox, folder):
+    def recorded(self, sandbox: Sandbox, folder: Path) -> Any:
         """A journal with a row of each kind, of which two were never started."""
         (folder / "in.csv").write_text(sample(7).replace("ada2@example.com", "nobody"))
-        sandbox.script(
-            None, Fault(FaultKind.CLOSE_AFTER_WRITE), Fault(FaultKind.REDIRECT), action=ADD
-        )
+        lost, moved = Fault(FaultKind.CLOSE_AFTER_WRITE), Fault(FaultKind.REDIRECT)
+        sandbox.script(None, lost, moved, action=ADD)
         call("import", "in.csv", "--journal", "run.sqlite", "--concurrency", "1", code=3)
         return "run.sqlite"
 
-    def test_shows_counts_failures_and_uncertain_rows(self, recorded):
+    def test_shows_counts_failures_and_uncertain_rows(self, recorded: str) -> None:
         shown = call("journal", recorded).stdout
 
         assert "1 succeeded" in shown
@@ -243,7 +267,9 @@ class TestJournal:
         assert "per second" not in shown
 
     @pytest.mark.parametrize(("count", "last"), [(25, "row 25: "), (1226, "and 1,201 more; ")])
-    def test_says_how_many_uncertain_rows_it_does_not_show(self, count, last, folder):
+    def test_says_how_many_uncertain_rows_it_does_not_show(
+        self, count: int, last: str, folder: Path
+    ) -> None:
         record_in_flight(*(Contact(id=number + 1) for number in range(count)))
 
         shown = call("journal", "run.sqlite").stdout.splitlines()
@@ -251,12 +277,14 @@ class TestJournal:
         assert shown[-1].startswith(f"  {last}")
         assert sum(line.startswith("  row ") for line in shown) == 25
 
-    def test_results_are_written_from_it_alone(self, recorded):
+    def test_results_are_written_from_it_alone(self, recorded: str) -> None:
         call("journal", recorded, "--results", "out.csv")
 
         assert states("out.csv") == {2: "succeeded", 3: "uncertain", 4: "failed", 5: "failed"}
 
-    def test_rejects_and_uncertain_rows_are_written_from_it_and_its_input(self, recorded):
+    def test_rejects_and_uncertain_rows_are_written_from_it_and_its_input(
+        self, recorded: str
+    ) -> None:
         files = ("--rejects", "bad.csv", "--uncertain", "unsure.csv")
         call("journal", recorded, "--input", "in.csv", *files)
 
@@ -264,14 +292,14 @@ class TestJournal:
         assert [row.split(",")[2] for row in bad[1:]] == ["nobody"]
         assert "ada1@example.com" in Path("unsure.csv").read_text()
 
-    def test_merged_file_holds_every_row_of_the_input(self, recorded):
+    def test_merged_file_holds_every_row_of_the_input(self, recorded: str) -> None:
         call("journal", recorded, "--input", "in.csv", "--merged", "all.csv")
 
         with open("all.csv", newline="") as file:
             found = [row["contactsdk_state"] for row in csv.DictReader(file)]
         assert found == ["succeeded", "uncertain", "failed", "failed", *["not_started"] * 3]
 
-    def test_rejects_without_the_input_are_refused(self, recorded):
+    def test_rejects_without_the_input_are_refused(self, recorded: str) -> None:
         assert "name it" in call("journal", recorded, "--rejects", "bad.csv", code=2).stderr
 
     @pytest.mark.parametrize(
@@ -283,7 +311,9 @@ class TestJournal:
         ],
         ids=["in another order", "shorter", "corrected"],
     )
-    def test_another_input_is_refused_and_nothing_is_written(self, recorded, other):
+    def test_another_input_is_refused_and_nothing_is_written(
+        self, recorded: str, other: Any
+    ) -> None:
         rows = Path("in.csv").read_text().splitlines(keepends=True)
         Path("other.csv").write_text("".join(other(rows)))
 
@@ -294,8 +324,8 @@ class TestJournal:
         assert not Path("bad.csv").exists()
 
     def test_input_is_checked_with_the_secret_and_nothing_is_lost_by_a_wrong_one(
-        self, recorded, monkeypatch
-    ):
+        self, recorded: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         files = ("--input", "in.csv", "--rejects", "bad.csv")
         monkeypatch.setenv("CONTACTSDK_SECRET", "wrong-secret")
         call("journal", recorded, *files, code=2)
@@ -305,24 +335,24 @@ class TestJournal:
         assert "missing: CONTACTSDK_SECRET (or --secret-file)" in missing.stderr
         assert len(list(SqliteJournal(recorded).rows())) == 4
 
-    def test_input_with_other_lines_is_refused(self, recorded):
+    def test_input_with_other_lines_is_refused(self, recorded: str) -> None:
         Path("in.csv").write_text("\n" + Path("in.csv").read_text())
 
         refused = call("journal", recorded, "--input", "in.csv", "--rejects", "bad.csv", code=2)
 
         assert "in.csv, row 3: not the input that was recorded" in refused.stderr
 
-    def test_what_was_in_flight_is_shown_as_uncertain(self, folder):
+    def test_what_was_in_flight_is_shown_as_uncertain(self, folder: Path) -> None:
         contact = Contact(first_name="Ada", last_name="Archer", email="ada@example.com")
         record_in_flight(contact)
 
         assert "row 1: in flight when the run ended" in call("journal", "run.sqlite").stdout
 
-    def test_file_that_is_no_journal_is_refused(self, folder):
+    def test_file_that_is_no_journal_is_refused(self, folder: Path) -> None:
         Path("in.csv").write_text(sample(1))
         assert "no journal of contactsdk" in call("journal", "in.csv", code=2).stderr
 
-    def test_file_that_is_not_there_is_named(self, folder):
+    def test_file_that_is_not_there_is_named(self, folder: Path) -> None:
         refused = call("journal", "none.sqlite", code=2)
 
         assert refused.stderr == "contactsdk: none.sqlite: there is no such file\n"

@@ -1,10 +1,13 @@
 import time
+from pathlib import Path
 
 import pytest
 from cli.commanding import call
 
+from contactsdk.sandbox import Sandbox
 
-def test_ping_says_that_all_works(sandbox):
+
+def test_ping_says_that_all_works(sandbox: Sandbox) -> None:
     result = call("ping")
     assert result.stdout.splitlines() == [
         "Address, key and secret work.",
@@ -15,7 +18,9 @@ def test_ping_says_that_all_works(sandbox):
 @pytest.mark.parametrize(
     ("off_s", "what"), [(60, "60 s ahead of"), (-60, "60 s behind"), (3600, "3600 s ahead of")]
 )
-def test_ping_says_how_far_the_clocks_are_apart(off_s, what, sandbox, monkeypatch):
+def test_ping_says_how_far_the_clocks_are_apart(
+    off_s: int, what: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Both clocks stand still, so that nothing depends on the speed of the machine.
     now = 1_800_000_000.5
     monkeypatch.setattr(time, "time", lambda: now)
@@ -23,19 +28,23 @@ def test_ping_says_how_far_the_clocks_are_apart(off_s, what, sandbox, monkeypatc
     assert f"clock is {what} this machine's" in call("ping").stdout
 
 
-def test_ping_with_a_wrong_secret_fails(sandbox, folder):
+def test_ping_with_a_wrong_secret_fails(sandbox: Sandbox, folder: Path) -> None:
     (folder / "secret").write_text("wrong-secret\n")
     result = call("ping", "--secret-file", "secret", code=3)
     assert result.output == "contactsdk: Invalid API key or signature\n"
 
 
-def test_secret_file_goes_before_the_environment(sandbox, folder, monkeypatch):
+def test_secret_file_goes_before_the_environment(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "secret").write_text(f"{sandbox.secret}\n")
     monkeypatch.setenv("CONTACTSDK_SECRET", "wrong-secret")
     call("ping", "--secret-file", "secret")
 
 
-def test_options_go_before_the_environment(sandbox, monkeypatch):
+def test_options_go_before_the_environment(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CONTACTSDK_URL", "https://example.test")
     monkeypatch.setenv("CONTACTSDK_KEY", "wrong")
     call("ping", "--url", sandbox.url, "--key", sandbox.key)

@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 from cli.test_cli_survey import survey_of
 from examples import a_contact, an_update
@@ -17,12 +19,19 @@ def preview_of(
     """A preview of these items, as if they had been read from `source`."""
     preview = full_preview if full else short_preview
     source = source or csv_input("id,phone\n7,1\n")
-    return preview("in.csv", source, survey_of(*items), has_journal=has_journal)
+    survey = survey_of(*items)
+    return preview("in.csv", source, survey, has_journal=has_journal, in_batches=False)
 
 
-def notes_of(*items: Item, has_journal: bool = True, source: Input | None = None) -> str:
+def notes_of(
+    *items: Item,
+    has_journal: bool = True,
+    in_batches: bool = False,
+    source: Input | None = None,
+) -> str:
     source = source or csv_input("id,phone\n7,1\n")
-    return "\n".join(notes(source, survey_of(*items), has_journal=has_journal))
+    survey = survey_of(*items)
+    return "\n".join(notes(source, survey, has_journal=has_journal, in_batches=in_batches))
 
 
 def test_full_preview_shows_how_the_file_is_read_and_what_would_be_sent() -> None:
@@ -56,6 +65,13 @@ def test_full_preview_names_the_sheet_of_a_workbook() -> None:
     source = made_input(workbook([["id", "phone"], [7, "1"]], title="Leads"), "in.xlsx")
     text = preview_of(an_update(phone="1"), source=source)
     assert text.startswith("in.csv: sheet Leads\n  id     ->  id\n")
+
+
+def test_full_preview_says_whose_export_it_is_and_that_it_is_compressed() -> None:
+    text = "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME\na@example.com,A,B,2,\n"
+    source = made_input(gzip.compress(text.encode()), "in.csv.gz")
+    shown = preview_of(a_contact(), source=source)
+    assert shown.startswith("in.csv: an export of Mailchimp, compressed, UTF-8, divided by commas")
 
 
 def test_full_preview_of_what_is_all_invalid_shows_no_row() -> None:
@@ -104,6 +120,13 @@ def test_further_groups_of_the_same_person_are_not_named() -> None:
     items = [a_contact(first_name=name) for name in "AABBCCDD"]
     assert "8 rows have" in notes_of(*items)
     assert "rows 2, 3; rows 4, 5; rows 6, 7 and more." in notes_of(*items)
+
+
+def test_batches_are_suggested_for_more_than_ten_thousand_rows_alone() -> None:
+    many = [an_update(phone="1")] * 10_001
+    assert "--batch-size 200" in notes_of(*many)
+    assert notes_of(*many, in_batches=True) == ""
+    assert notes_of(*many[:-1]) == ""
 
 
 def test_what_is_safe_to_run_again_is_no_note() -> None:

@@ -1,33 +1,35 @@
+from typing import Any
+
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.files import Result, State
 
 
-def a_tally(state, messages):
+def a_tally(state: State, messages: list[str]) -> Any:
     tally = Tally()
     for row, message in enumerate(messages, 2):
         tally.add(Result(line=row, row=row, state=state, message=message, reason=message))
     return tally
 
 
-def test_most_frequent_message_comes_first():
+def test_most_frequent_message_comes_first() -> None:
     text = summary(a_tally(State.FAILED, ["a", "b", "c", "b"] + ["c"] * 10))
     assert "Failed:\n  11 x c (rows 4, 6, 7, 8, 9 and 6 more)\n   2 x b (rows 3, 5)\n" in text
     assert text.endswith("   1 x a (row 2)")
 
 
-def test_many_messages_are_cut_short():
+def test_many_messages_are_cut_short() -> None:
     text = summary(a_tally(State.FAILED, [f"no {number}" for number in range(2000)]))
     assert "  1,000 x other messages (rows 1002, " in text
     assert text.count(" x no ") == 24
     assert text.endswith("  and 976 with 976 other messages")
 
 
-def test_long_run_is_told_in_minutes():
+def test_long_run_is_told_in_minutes() -> None:
     tally = a_tally(State.SUCCEEDED, [""] * 250)
     assert "in 2 min 5 s, 2 contacts per second" in summary(tally, elapsed_s=125)
 
 
-def test_rows_from_the_journal_are_no_part_of_the_rate():
+def test_rows_from_the_journal_are_no_part_of_the_rate() -> None:
     tally = a_tally(State.SUCCEEDED, [""] * 250)
     tally.from_journal = 125
     text = summary(tally, elapsed_s=125)
@@ -35,11 +37,11 @@ def test_rows_from_the_journal_are_no_part_of_the_rate():
     assert "1 contacts per second" in text
 
 
-def test_uncertain_rows_come_with_what_to_do():
+def test_uncertain_rows_come_with_what_to_do() -> None:
     assert "look each of them up" in summary(a_tally(State.UNCERTAIN, ["lost"]))
 
 
-def test_what_is_sent_when_the_run_goes_on_is_counted():
+def test_what_is_sent_when_the_run_goes_on_is_counted() -> None:
     tally = Tally()
     for state, refused in [
         (State.FAILED, False),

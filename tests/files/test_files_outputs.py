@@ -3,6 +3,7 @@ import os
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from files.made import csv_input, jsonl_input, outcome
@@ -27,12 +28,12 @@ RESULT = Result(line=4, row=3, state=State.NOT_STARTED, message="ü")
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def write_all(source, rows, *, resumable=False, **names):
+def write_all(source: Any, rows: Any, *, resumable: bool = False, **names: Any) -> None:
     """Write (row, result) pairs to the files of these names."""
     with open_outputs(OutputNames(**names), source, resumable=resumable) as outputs:
         for row, result in rows:
@@ -47,7 +48,7 @@ def write_all(source, rows, *, resumable=False, **names):
         b"\xef\xbb\xbfid,groups,,\n7,1;2,,x\n8,1,2,3,4,5\n",
     ],
 )
-def test_rejects_make_the_same_items_when_they_are_imported_again(text):
+def test_rejects_make_the_same_items_when_they_are_imported_again(text: str) -> None:
     source = csv_input(text)
     rows = list(source)
     write_all(source, [(row, not_started(row.line, 2)) for row in rows], rejects="rejects.csv")
@@ -60,20 +61,21 @@ def test_rejects_make_the_same_items_when_they_are_imported_again(text):
     ]
 
 
-def test_text_of_another_encoding_is_written_back_as_utf8():
+def test_text_of_another_encoding_is_written_back_as_utf8() -> None:
     source = csv_input(b"id,phone\n7,\xe4\n")
     write_all(source, [(row, RESULT) for row in source], rejects="rejects.csv")
     assert "\n7,\u00e4,\u00fc" in Path("rejects.csv").read_text("utf-8-sig")
 
 
-def test_each_row_goes_to_the_files_of_its_state():
+def test_each_row_goes_to_the_files_of_its_state() -> None:
     source = csv_input("id\n1\n2\n3\n4\n")
     rows = [
         (row, Result(line=row.line, row=row.line, state=state, message=state.value))
         for row, state in zip(source, State, strict=True)
     ]
     names = ("results", "rejects", "uncertain", "merged")
-    write_all(source, rows, **{name: f"{name}.csv" for name in names})
+    files: dict[str, Any] = {name: f"{name}.csv" for name in names}
+    write_all(source, rows, **files)
     assert len(Path("results.csv").read_text().splitlines()) == 5
     assert len(Path("merged.csv").read_text().splitlines()) == 5
     assert Path("rejects.csv").read_text().split() == [
@@ -84,7 +86,7 @@ def test_each_row_goes_to_the_files_of_its_state():
     assert Path("uncertain.csv").read_text().split() == ["id,contactsdk_message", "3,uncertain"]
 
 
-def test_rejects_of_a_run_that_can_go_on_hold_only_what_it_leaves_out():
+def test_rejects_of_a_run_that_can_go_on_hold_only_what_it_leaves_out() -> None:
     source = csv_input("id\n1\n2\n3\n4\n5\n6\n")
     outcomes = [
         outcome(id=7),
@@ -106,7 +108,7 @@ def test_rejects_of_a_run_that_can_go_on_hold_only_what_it_leaves_out():
     assert Path("unsure.csv").read_text().split() == ["id,contactsdk_message", "4,uncertain"]
 
 
-def test_what_was_not_asked_for_is_not_written(folder):
+def test_what_was_not_asked_for_is_not_written(folder: Path) -> None:
     source = csv_input("id\n1\n")
     with open_outputs(OutputNames(), source) as outputs:
         assert outputs == Outputs()
@@ -114,24 +116,24 @@ def test_what_was_not_asked_for_is_not_written(folder):
     assert list(folder.iterdir()) == []
 
 
-def test_results_need_no_input():
+def test_results_need_no_input() -> None:
     write_all(None, [(None, RESULT)], results="results.csv")
     assert Path("results.csv").read_text().endswith("4,3,,not_started,ü,0\n")
 
 
 @pytest.mark.parametrize("name", ["results.JSONL", "results.ndjson"])
-def test_name_of_the_results_says_their_format(name):
+def test_name_of_the_results_says_their_format(name: str) -> None:
     write_all(csv_input("id\n7\n"), [(None, RESULT)], results=name)
     assert json.loads(Path(name).read_text())["row"] == 3
 
 
-def test_results_go_to_standard_output_as_utf8(capfdbinary):
+def test_results_go_to_standard_output_as_utf8(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     write_all(csv_input("id\n7\n"), [(None, RESULT)], results="-")
     print("after")
     assert capfdbinary.readouterr().out.endswith("ü,0\nafter\n".encode())
 
 
-def test_pipe_has_no_ending_and_is_written_directly():
+def test_pipe_has_no_ending_and_is_written_directly() -> None:
     os.mkfifo("pipe")
     read = []
     reader = threading.Thread(target=lambda: read.append(Path("pipe").read_text()))
@@ -142,7 +144,9 @@ def test_pipe_has_no_ending_and_is_written_directly():
     assert stat.S_ISFIFO(Path("pipe").stat().st_mode)
 
 
-def test_rejects_of_json_lines_on_standard_output_are_json_lines(capfdbinary):
+def test_rejects_of_json_lines_on_standard_output_are_json_lines(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
     source = jsonl_input('{"id": 7}\n')
     write_all(source, [(row, RESULT) for row in source], rejects="-")
     assert json.loads(capfdbinary.readouterr().out)["id"] == 7
@@ -150,26 +154,28 @@ def test_rejects_of_json_lines_on_standard_output_are_json_lines(capfdbinary):
 
 @pytest.mark.parametrize("option", ["results", "rejects", "uncertain", "merged"])
 @pytest.mark.parametrize("name", ["out", "out.xlsx", "out.csv.gz"])
-def test_unknown_ending_is_refused_before_anything_is_opened(option, name, folder):
+def test_unknown_ending_is_refused_before_anything_is_opened(
+    option: str, name: str, folder: Path
+) -> None:
     with pytest.raises(FileError, match=r"a name that ends in \.csv or \.jsonl"):
         check_output_names(OutputNames(**{option: name}), Format.CSV)
     assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("option", ["rejects", "uncertain", "merged"])
-def test_rows_of_json_lines_are_no_csv(option):
+def test_rows_of_json_lines_are_no_csv(option: str) -> None:
     with pytest.raises(FileError, match=r"is JSON Lines: use a name that ends in \.jsonl"):
         check_output_names(OutputNames(**{option: "out.csv"}), Format.JSONL)
     check_output_names(OutputNames(results="out.csv", **{option: "out.jsonl"}), Format.JSONL)
 
 
-def test_rows_without_their_input_are_refused():
+def test_rows_without_their_input_are_refused() -> None:
     check_output_names(OutputNames(results="out.csv"), None)
     with pytest.raises(FileError, match="name it"):
         check_output_names(OutputNames(rejects="out.csv"), None)
 
 
-def test_file_that_was_there_is_replaced_once_the_new_one_is_complete():
+def test_file_that_was_there_is_replaced_once_the_new_one_is_complete() -> None:
     Path("out.csv").write_text("old")
     Path("out.csv").chmod(0o640)
     with open_text("out.csv") as stream:
@@ -182,7 +188,7 @@ def test_file_that_was_there_is_replaced_once_the_new_one_is_complete():
     assert not Path("out.partial.csv").exists()
 
 
-def test_file_that_could_not_be_completed_says_so_by_its_name():
+def test_file_that_could_not_be_completed_says_so_by_its_name() -> None:
     Path("out.csv").write_text("old")
     with pytest.raises(ZeroDivisionError), open_text("out.csv") as stream:
         stream.write("new")
@@ -191,7 +197,7 @@ def test_file_that_could_not_be_completed_says_so_by_its_name():
     assert Path("out.partial.csv").read_text() == "new"
 
 
-def test_file_that_a_link_points_to_is_replaced_and_the_link_stays(folder):
+def test_file_that_a_link_points_to_is_replaced_and_the_link_stays(folder: Path) -> None:
     (folder / "sub").mkdir()
     Path("link.csv").symlink_to("sub/out.csv")
     with open_text("link.csv") as stream:
@@ -200,7 +206,7 @@ def test_file_that_a_link_points_to_is_replaced_and_the_link_stays(folder):
     assert Path("sub/out.csv").read_text() == "new"
 
 
-def test_output_that_cannot_be_written_is_an_error():
+def test_output_that_cannot_be_written_is_an_error() -> None:
     with (
         pytest.raises(FileError, match="No such file"),
         open_outputs(OutputNames(results="none/x.csv"), None),
@@ -219,6 +225,8 @@ def test_output_that_cannot_be_written_is_an_error():
         (OutputNames(merged="x"), True, False),
     ],
 )
-def test_names_say_what_the_files_hold_and_where_they_go(names, has_rows, takes_standard_output):
+def test_names_say_what_the_files_hold_and_where_they_go(
+    names: Any, has_rows: Any, takes_standard_output: Any
+) -> None:
     assert names.has_rows == has_rows
     assert names.takes_standard_output == takes_standard_output

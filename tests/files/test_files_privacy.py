@@ -16,19 +16,19 @@ from contactsdk.files.privacy import without_values
         ("group 10 does not exist", "group 10 does not exist"),
     ],
 )
-def test_values_of_the_contact_are_hidden(message, hidden):
+def test_values_of_the_contact_are_hidden(message: str, hidden: str) -> None:
     assert without_values(message, a_full_contact()) == hidden
 
 
-def test_part_of_a_word_is_no_value():
+def test_part_of_a_word_is_no_value() -> None:
     contact = a_contact(first_name="An", last_name="A")
     assert without_values("An email and a phone", contact) == "[...] email and a phone"
 
 
-def test_values_within_values_are_hidden():
+def test_values_within_values_are_hidden() -> None:
     contact = a_contact(custom_fields={7: {"city": ["Ulm", None, True]}})
     assert without_values("Ulm is not True", contact) == "[...] is not True"
 
 
-def test_message_about_no_contact_stays_as_it_is():
+def test_message_about_no_contact_stays_as_it_is() -> None:
     assert without_values("Ada", None) == "Ada"

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 from files.made import csv_input, items, jsonl_input
@@ -24,7 +25,7 @@ SUCCEEDED, FAILED, _ = RESULTS
 HARMFUL = Result(line=2, row=2, state=State.FAILED, message="=1+1")
 
 
-def written(kind, source, format, result=FAILED):
+def written(kind: Any, source: Any, format: Any, result: Result = FAILED) -> Any:
     stream = io.StringIO()
     writer = kind(stream, format, source)
     for row in source:
@@ -32,7 +33,7 @@ def written(kind, source, format, result=FAILED):
     return stream.getvalue()
 
 
-def test_results_are_csv():
+def test_results_are_csv() -> None:
     stream = io.StringIO()
     writer = ResultsWriter(stream, Format.CSV)
     for result in RESULTS:
@@ -45,7 +46,7 @@ def test_results_are_csv():
     )
 
 
-def test_results_are_json_lines():
+def test_results_are_json_lines() -> None:
     stream = io.StringIO()
     writer = ResultsWriter(stream, Format.JSONL)
     writer.write(FAILED)
@@ -60,20 +61,20 @@ def test_results_are_json_lines():
 
 
 @pytest.mark.parametrize("begin", "=+-@＝＋－＠")  # noqa: RUF001  # wide forms are formulas too
-def test_text_that_a_spreadsheet_would_run_is_made_harmless(begin):
+def test_text_that_a_spreadsheet_would_run_is_made_harmless(begin: str) -> None:
     assert safe_cell(f"{begin}cmd") == f"'{begin}cmd"
     assert safe_cell(f" {begin}cmd") == f" '{begin}cmd"
     assert safe_cell(f"a;{begin}cmd") == f"a;'{begin}cmd"
     assert safe_cell(f'a"{begin}cmd') == f"a\"'{begin}cmd"
 
 
-def test_text_that_a_spreadsheet_does_not_run_stays_as_it_is():
+def test_text_that_a_spreadsheet_does_not_run_stays_as_it_is() -> None:
     for text in ("", "'email' is wrong", "a-b", "x = 1", "ada@example.com", "1 + 1"):
         assert safe_cell(text) == text
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_message_of_the_platform_begins_no_cell_with_a_formula(delimiter):
+def test_message_of_the_platform_begins_no_cell_with_a_formula(delimiter: str) -> None:
     source = csv_input("id\n7\n")
     texts = [
         written(kind, source, Format.CSV, HARMFUL)
@@ -88,19 +89,19 @@ def test_message_of_the_platform_begins_no_cell_with_a_formula(delimiter):
     assert source
 
 
-def test_rows_of_csv_are_written_back_in_their_own_columns():
+def test_rows_of_csv_are_written_back_in_their_own_columns() -> None:
     source = csv_input("\ufeffid;phone\n7;=1\n")
     text = written(RowsWriter, source, Format.CSV)
     assert text == '\ufeffid;phone;contactsdk_message\r\n7;=1;"a ""b"", c"\r\n'
 
 
-def test_rows_of_json_lines_are_written_back_as_they_were():
+def test_rows_of_json_lines_are_written_back_as_they_were() -> None:
     source = jsonl_input('{"id": 7, "x": 1}\n')
     text = written(RowsWriter, source, Format.JSONL)
     assert json.loads(text) == {"id": 7, "x": 1, "contactsdk_message": 'a "b", c'}
 
 
-def test_rows_of_csv_as_json_lines_make_the_same_contact():
+def test_rows_of_csv_as_json_lines_make_the_same_contact() -> None:
     source = csv_input(
         "id,First Name,groups,customFields.5,customFields.6,externalUrls.crm,status,note,\n"
         "7,Ada,1;2,x,,https://example.com,no marketing,n,\n",
@@ -114,7 +115,7 @@ def test_rows_of_csv_as_json_lines_make_the_same_contact():
     assert json.loads(stream.getvalue())["contactsdk_message"] == 'a "b", c'
 
 
-def test_merged_rows_have_what_became_of_them_beside_their_own_columns():
+def test_merged_rows_have_what_became_of_them_beside_their_own_columns() -> None:
     source = csv_input("id,phone\n7\n8,1,beyond\n")
     text = written(MergedWriter, source, Format.CSV, SUCCEEDED)
     assert text == (
@@ -124,7 +125,7 @@ def test_merged_rows_have_what_became_of_them_beside_their_own_columns():
     )
 
 
-def test_merged_file_that_is_merged_again_has_our_columns_once():
+def test_merged_file_that_is_merged_again_has_our_columns_once() -> None:
     source = csv_input(
         "\ufeffcontactsdk_id,id,contactsdk_state,contactsdk_message\n1,7,failed,no\n"
     )
@@ -134,7 +135,7 @@ def test_merged_file_that_is_merged_again_has_our_columns_once():
     )
 
 
-def test_merged_rows_of_csv_can_be_json_lines():
+def test_merged_rows_of_csv_can_be_json_lines() -> None:
     source = csv_input("id,note\n7,x\n", ignored=["note"])
     text = written(MergedWriter, source, Format.JSONL)
     assert json.loads(text) == {
@@ -146,7 +147,7 @@ def test_merged_rows_of_csv_can_be_json_lines():
     }
 
 
-def test_merged_rows_of_json_lines_keep_what_cannot_be_read():
+def test_merged_rows_of_json_lines_keep_what_cannot_be_read() -> None:
     source = jsonl_input('{"id": 7}\n[1]\nnot JSON\n')
     text = written(MergedWriter, source, Format.JSONL, SUCCEEDED)
     ours = {"contactsdk_id": 7, "contactsdk_state": "succeeded", "contactsdk_message": ""}

@@ -6,6 +6,7 @@ the tests, so that `benchmarks.soak` can use it too.
 
 import asyncio
 import hashlib
+import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from contactsdk import Contact, ContactClient, ContactError, ExternalUrl, UncertainError, wire
 from contactsdk.sandbox import DEFAULT_MIX, Answer, FaultKind, Request, Sandbox, Write
@@ -150,12 +151,17 @@ async def singly(
 
 
 async def streamed(
-    client: ContactClient, calls: Sequence[Sent], *, concurrency: int
+    client: ContactClient,
+    calls: Sequence[Sent],
+    *,
+    concurrency: int,
+    batch_size: int | None = None,
 ) -> dict[int, End]:
     """Make all calls in one stream."""
     ends: dict[int, End] = {}
     contacts = (call.contact for call in calls)
-    async with client.stream(contacts, concurrency=concurrency) as outcomes:
+    stream = client.stream(contacts, concurrency=concurrency, batch_size=batch_size)
+    async with stream as outcomes:
         async for outcome in outcomes:
             call = calls[outcome.index]
             assert outcome.contact is call.contact
@@ -190,11 +196,17 @@ async def singly_cancelling(
 
 
 async def stream_cancelled(
-    client: ContactClient, calls: Sequence[Sent], *, concurrency: int, seed: int
+    client: ContactClient,
+    calls: Sequence[Sent],
+    *,
+    concurrency: int,
+    seed: int,
+    batch_size: int | None = None,
 ) -> dict[int, End]:
     """Cancel who reads a stream at a random moment; the ends of all that was read from `calls`."""
     ends: dict[int, End] = {}
-    stream = client.stream((call.contact for call in calls), concurrency=concurrency)
+    contacts = (call.contact for call in calls)
+    stream = client.stream(contacts, concurrency=concurrency, batch_size=batch_size)
 
     async def read() -> None:
         async with stream:
@@ -287,18 +299,11 @@ def reconcile(
 def _problems(
     sandbox: Sandbox, calls: Sequence[Sent], ends: Mapping[int, End], unseen: int, hasty: bool
 ) -> Iterator[str]:
-    # A request that was never read is known by the digest in its headers.
-    numbers = {
-        hashlib.md5(wire.encode(call.contact), usedforsecurity=False).hexdigest(): call.number
-        for call in calls
-    }
-    requests: defaultdict[int | None, list[Request]] = defaultdict(list)
-    for request in sandbox.ledger.requests:
-        requests[numbers.get(request.headers.get("Content-MD5", ""))].append(request)
-    callers = {request.number: number for number, rs in requests.items() for request in rs}
+    requests = _requests_of(sandbox, calls)
+    numbers: Mapping[Any, int] = {call.body["externalId"]: call.number for call in calls}
     writes: defaultdict[int | None, list[Write]] = defaultdict(list)
     for write in sandbox.ledger.writes:
-        writes[callers[write.request]].append(write)
+        writes[numbers.get(write.body.get("externalId"))].append(write)
 
     for request in requests[None]:
         yield f"request {request.number} is of no call"
@@ -318,6 +323,66 @@ def _problems(
     if len(unseen_calls) > unseen:
         for call in unseen_calls:
             yield f"{_name(call, ends[call.number], [])}: {_NEVER_SEEN}"
+
+
+def _requests_of(sandbox: Sandbox, calls: Sequence[Sent]) -> defaultdict[int | None, list[Request]]:
+    """The requests for each call; those of no call are of `None`.
+
+    A contact in a batch is shown as a request of its own, with the answer that it had in the
+    batch's results, or with none where those did not say.
+    """
+    # A request that was never read is known by the digest in its headers.
+    numbers = {
+        hashlib.md5(wire.encode(call.contact), usedforsecurity=False).hexdigest(): call.number
+        for call in calls
+    }
+    by_external_id = {call.body["externalId"]: call.number for call in calls}
+    results = _results_told(sandbox)
+    requests: defaultdict[int | None, list[Request]] = defaultdict(list)
+    for request in sandbox.ledger.requests:
+        if request.action == "batch?action=run":
+            jobs = json.loads(request.body)["jobs"] if request.body else []
+            for position, job in enumerate(jobs):
+                name = job["params"].get("externalId")
+                seen = _as_alone(request, position, name, results)
+                requests[by_external_id.get(name)].append(seen)
+        elif not request.action.startswith("batch?"):
+            requests[numbers.get(request.headers.get("Content-MD5", ""))].append(request)
+    return requests
+
+
+def _results_told(sandbox: Sandbox) -> dict[str, list[Mapping[str, Any]]]:
+    """The results of each batch that the client was told, by the batch's id."""
+    told = {}
+    for request in sandbox.ledger.requests:
+        is_whole = request.answer is Answer.SENT and request.status == 200
+        if request.action == "batch?action=results" and is_whole:
+            answer = json.loads(request.answer_body or b"null")
+            if isinstance(answer, dict) and "results" in answer:
+                told[answer["asyncId"]] = answer["results"]
+    return told
+
+
+def _as_alone(
+    request: Request, position: int, name: str, results: Mapping[str, list[Mapping[str, Any]]]
+) -> Request:
+    """The request that a contact of a batch would have been by itself."""
+    if request.async_id is None:
+        return request
+    seen = evolve(request, answer=Answer.HUNG, status=None, error_code=None, fault=None)
+    if not tells(request):
+        return seen
+    told = results.get(request.async_id, [])
+    result = told[position] if position < len(told) else None
+    if result is None or result["request"].get("externalId") != name:
+        return seen
+    response = result["response"]
+    if isinstance(response, dict):
+        seen.answer, seen.status = Answer.SENT, 200
+        code = response.get("errorCode")
+        seen.error_code = None if code is None else int(code)
+        seen.contact_id = int(response["id"]) if "id" in response else None
+    return seen
 
 
 _NEVER_SEEN = "uncertain, but the sandbox never saw what was sent"

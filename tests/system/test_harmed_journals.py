@@ -345,11 +345,7 @@ def test_rows_ahead_that_are_harmed_meanwhile_are_not_taken_for_unsent(
             stream = client.stream(items, journal=SqliteJournal(path), concurrency=32)
             async with stream as outcomes:
                 await anext(outcomes)
-                if harmed:
-                    content = bytearray(path.read_bytes())
-                    content[-40_000:] = bytes(40_000)
-                    with path.open("r+b") as file:
-                        file.write(content)
+                overwrite(path, 0, harm(path.read_bytes()))
                 while await outcomes.next() is not None:
                     pass
             return outcomes.stopped_by

@@ -1,0 +1,143 @@
+"""Waiting for the results of a batch that the platform has accepted."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TypeVar
+
+from attrs import frozen
+
+from contactsdk import wire
+from contactsdk.bulk.attempt_results import AttemptResults, held_back_in_a_row
+from contactsdk.bulk.batching import Patience, poll_waits_s
+from contactsdk.bulk.run import Run
+from contactsdk.errors import (
+    ContactError,
+    RejectedError,
+    SetupError,
+    StaleDateError,
+    UncertainError,
+)
+from contactsdk.pacing import Turn
+
+_T = TypeVar("_T")
+
+
+@frozen
+class NoResults:
+    """That the results of a batch did not come, and why."""
+
+    error: UncertainError
+    """The error of each contact of the batch."""
+    may_come_later: bool
+    """Whether the platform may have them for a later run."""
+
+
+class BatchResults:
+    """Fetches the results of one batch, by requests that take turns of the pacer."""
+
+    def __init__(self, run: Run, async_id: str) -> None:
+        self._run = run
+        self._async_id = async_id
+        self._attempts = AttemptResults(run)
+        self._held_back_in_a_row = 0
+        self._asked_to_wait_s = 0.0
+        self._stale_dates = 0
+
+    async def fetch(self) -> Sequence[wire.JobResult] | NoResults:
+        """What became of each contact of the batch, in order, once the platform says so.
+
+        They are given up once the batch has made no progress for `give_up_s`.
+        """
+        run = self._run
+        patience = Patience(run.options.give_up_s, run.now())
+        waits_s = poll_waits_s()
+        while not patience.is_over(run.now()):
+            await self._sleep(max(next(waits_s), self._asked_to_wait_s))
+            if run.unless_given_up.is_interrupted:
+                return self._no_results_yet("the run was stopped before its results came")
+            if patience.is_running_out(run.now()):
+                await self._note_progress(patience)
+            try:
+                results = await self._ask(run.batch_actions.results)
+            except ContactError as error:
+                if self._is_final(error):
+                    return self._no_results_ever(error)
+            else:
+                if results is not None:
+                    return results
+        return self._no_results_yet(f"it made no progress for {run.options.give_up_s:.0f} s")
+
+    async def _note_progress(self, patience: Patience) -> None:
+        with contextlib.suppress(ContactError):  # then it is as if there were no progress
+            percent = await self._ask(self._run.batch_actions.progress)
+            patience.record_progress(percent or 0, self._run.now())
+
+    async def _ask(self, request: Callable[[str], Awaitable[_T]]) -> _T | None:
+        """Make one request once it has its turn; `None` where the platform is given up before."""
+        turn = await self._run.turns.acquire_unless(self._run.unless_given_up)
+        return None if turn is None else await self._request(request, turn)
+
+    async def _request(self, request: Callable[[str], Awaitable[_T]], turn: Turn) -> _T:
+        try:
+            with in_flight(self._run, turn):
+                answer = await request(self._async_id)
+        except ContactError as error:
+            self._attempts.record_failure(turn, error, self._held_back_in_a_row)
+            self._note_failure(error)
+            raise
+        self._held_back_in_a_row, self._asked_to_wait_s = 0, 0.0
+        return answer
+
+    def _note_failure(self, error: ContactError) -> None:
+        self._held_back_in_a_row = held_back_in_a_row(error, self._held_back_in_a_row)
+        self._asked_to_wait_s = error.retry_after_s or 0.0
+        self._stale_dates += isinstance(error, StaleDateError)
+
+    def _is_final(self, error: ContactError) -> bool:
+        """Whether asking again will bring no results."""
+        if isinstance(error, StaleDateError):
+            return self._stale_dates > 1  # the first one has set the clock
+        return isinstance(error, SetupError) or _is_refused(error)
+
+    async def _sleep(self, seconds: float) -> None:
+        await self._run.unless_given_up.wait_for(functools.partial(asyncio.sleep, seconds))
+
+    def _no_results_ever(self, error: ContactError) -> NoResults:
+        if isinstance(error, SetupError):
+            self._run.stop(error)
+        # Without the details of the refusal, which are about the question and about no contact.
+        unknown = UncertainError(
+            f"the platform accepted batch {self._async_id}, but does not say what became of it: "
+            f"{error.message}"
+        )
+        unknown.__cause__ = error
+        return NoResults(unknown, may_come_later=not _is_refused(error))
+
+    def _no_results_yet(self, why: str) -> NoResults:
+        text = f"the platform accepted batch {self._async_id}, but {why}"
+        return NoResults(UncertainError(text), may_come_later=True)
+
+
+@contextlib.contextmanager
+def in_flight(run: Run, turn: Turn) -> Iterator[None]:
+    """A request is open; the pacer learns of all that becomes of it but a `ContactError`."""
+    run.in_flight += 1
+    try:
+        yield
+    except ContactError:
+        raise
+    except BaseException:
+        run.pacer.abandon(turn)
+        raise
+    else:
+        run.pacer.record_result(turn, None)
+    finally:
+        run.in_flight -= 1
+
+
+def _is_refused(error: ContactError) -> bool:
+    """Whether the platform refuses the question, such as about a batch that it has forgotten."""
+    is_forgotten = error.specific_code == wire.NO_SUCH_BATCH
+    return is_forgotten or isinstance(error.__cause__, RejectedError)

@@ -1,0 +1,89 @@
+"""What became of contacts that an earlier run sent in batches and did not hear of."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+from contactsdk import wire
+from contactsdk.bulk.attempt_results import AttemptResults
+from contactsdk.bulk.batch_results import BatchResults, NoResults
+from contactsdk.bulk.gathering import all_of
+from contactsdk.bulk.reader import was_cancelled
+from contactsdk.bulk.run import Run
+from contactsdk.bulk.schedule import Job
+from contactsdk.deadlines import is_being_cancelled
+from contactsdk.errors import ContactError, RateLimitedError, UncertainError
+from contactsdk.models import Contact
+
+_KEPT: Final = 8
+"""The results of so many batches are kept, since those of several lie side by side in an input."""
+
+
+class EarlierBatches:
+    """Fetches the results of an earlier run's batches, as their contacts are read."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._attempts = AttemptResults(run)
+        self._known: OrderedDict[str, Sequence[wire.JobResult] | NoResults] = OrderedDict()
+
+    async def conclude(self, job: Job) -> bool:
+        """Whether nothing is to be sent, since the batch says what became of this contact.
+
+        Else it goes the way of a contact that was sent alone: it is sent again if that is safe, and
+        is uncertain otherwise.
+        """
+        assert job.earlier_batch is not None  # noqa: S101  # the caller looked
+        async_id, position = job.earlier_batch
+        try:
+            results = await self._results(async_id)
+        except asyncio.CancelledError as exc:
+            if is_being_cancelled():
+                raise
+            self._run.stop(was_cancelled("a request", exc))
+            return True  # as all that was read, it gets its outcome at the end
+        except Exception as exc:  # such as a client that was closed
+            self._run.stop(exc)
+            return True
+        if isinstance(results, NoResults):
+            return self._after_no_results(job, results)
+        return await self._after_results(job, results, position or 0)
+
+    async def _results(self, async_id: str) -> Sequence[wire.JobResult] | NoResults:
+        if async_id in self._known:
+            self._known.move_to_end(async_id)
+            return self._known[async_id]
+        results = await BatchResults(self._run, async_id).fetch()
+        self._known[async_id] = results
+        if len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+        return results
+
+    def _after_no_results(self, job: Job, results: NoResults) -> bool:
+        if not results.may_come_later or job.delivery.is_idempotent or job.outcome is None:
+            return False
+        # It stays on record as sent with this batch, so that another run can ask again.
+        self._run.finish(job, job.outcome)
+        return True
+
+    async def _after_results(
+        self, job: Job, results: Sequence[wire.JobResult], position: int
+    ) -> bool:
+        assert isinstance(job.item, Contact)  # noqa: S101  # others were not sent
+        result = results[position] if position < len(results) else None
+        try:
+            contact_id = wire.job_outcome(result, wire.encode(job.item))
+        except UncertainError:
+            return False
+        except ContactError as error:
+            job.outcome, job.delivery.maybe_applied = None, False
+            if isinstance(error, RateLimitedError):
+                self._run.withdraw(job)
+                return False
+            recording = self._attempts.failed(job, error)
+        else:
+            job.delivery.maybe_applied = False
+            recording = self._attempts.succeeded(job, contact_id)
+        await all_of([recording])
+        return True
