@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import functools
 import os
+import time
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -15,12 +16,15 @@ from contactsdk.attempt import Requester
 from contactsdk.bulk import (
     BulkOptions,
     BulkReport,
+    Confirm,
     Outcome,
     OutcomeStream,
     Run,
     RunOptions,
+    SettlingMeans,
     collect,
     outcome_stream,
+    settle_recorded,
 )
 from contactsdk.bulk.actions import RequestedBatchActions
 from contactsdk.bulk.options import DEFAULT_BATCHES, DEFAULT_CONCURRENCY
@@ -29,6 +33,7 @@ from contactsdk.journal import Account, SqliteJournal
 from contactsdk.lookups import Lookups
 from contactsdk.models import Contact, CustomFieldDefinition, Group, Item
 from contactsdk.retry import RetryPolicy, cancelled_error, is_idempotent
+from contactsdk.settling import MOST_PAGES, AnsweredIds, CallSettler, KeysInDoubt
 from contactsdk.signing import Credentials
 from contactsdk.wire import ContactFilter
 
@@ -90,6 +95,16 @@ class ContactClient:
         self._retry = retry
         self._caller = Caller(self._requester, retry)
         self._lookups = Lookups(self._requester, self._caller)
+        self._answered_ids = AnsweredIds(keeps=retry.settle_s is not None)
+        self._keys_in_doubt = KeysInDoubt()
+        self._settler = CallSettler(
+            self._lookups,
+            retry,
+            self._answered_ids,
+            self._keys_in_doubt,
+            platform_now=self._platform_now,
+            clock=lambda: self._requester.running_loop().time(),
+        )
 
     @classmethod
     def from_env(cls) -> Self:
@@ -117,7 +132,8 @@ class ContactClient:
                 is wrong.
             RateLimitedError: Not applied; too many requests.
             UnavailableError: Not applied; never sent, or declined.
-            UncertainError: It may have been applied; look before sending it again.
+            UncertainError: It may have been applied; look before sending it again. With the
+                policy's `settle_s`, it was looked for, and the message says with which result.
             TypeError: `contact` is no `Contact`.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
@@ -126,11 +142,18 @@ class ContactClient:
         content = wire.encode(contact)
         is_safe = is_idempotent(contact, self._retry)
         delivery = self._caller.delivery(deadline_s, is_idempotent=is_safe)
+        send = functools.partial(
+            self._caller.call, self._contact_url, content, wire.read_id, delivery
+        )
         try:
-            return await self._caller.call(self._contact_url, content, wire.read_id, delivery)
+            if self._retry.settle_s is not None:
+                return await self._settler.call(contact, delivery, send)
+            contact_id = await send()
         except asyncio.CancelledError as cancellation:
             # Whoever catches it, or the TimeoutError made of it, learns what is known.
             raise cancellation from cancelled_error(delivery)
+        self._answered_ids.record(contact_id)
+        return contact_id
 
     async def ping(self, *, deadline_s: float | None = None) -> datetime.datetime:
         """The platform's time, in UTC: proves that address, key and secret work.
@@ -286,6 +309,8 @@ class ContactClient:
             if journal is None
             else functools.partial(journal.open_run, self._account),
             is_proven=self._requester.has_succeeded,
+            ids=self._answered_ids,
+            settling=self._settling_means(),
         )
         return outcome_stream(run)
 
@@ -327,6 +352,45 @@ class ContactClient:
         """
         journal.check_account(contacts, self._account)
 
+    async def settle(
+        self,
+        journal: SqliteJournal,
+        contacts: Iterable[Item],
+        *,
+        confirm: Confirm | None = None,
+    ) -> tuple[Outcome, ...]:
+        """Look for the adds that a journal calls uncertain, and record those that are found.
+
+        Nothing is sent again. Use it some time after the run, so that lists show what was written.
+        A contact is found if exactly one on the platform has all that was sent and that lists show,
+        an id above those that were answered before it was sent, and is no other row's.
+
+        Args:
+            journal: The journal of the runs; made without `resend_uncertain`.
+            contacts: The whole input that it recorded.
+            confirm: Is given the outcomes before any is recorded; if it returns false, none is.
+
+        Returns:
+            The outcomes of these adds, in input order: with an id and `settled`, or with an
+            `UncertainError` that says what was found. Uncertain updates, and adds with
+            `update_if_exists`, are not among them: a run sends those again.
+
+        Raises:
+            SetupError: Contacts cannot be looked up; an `AuthenticationError` where key, secret or
+                clock is wrong. Nothing was recorded.
+            JournalError: The contacts are not those of the journal, or it cannot be used.
+            ValueError: The journal has `resend_uncertain`.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
+        if journal.resend_uncertain:
+            raise ValueError("settle needs a journal without resend_uncertain")
+        run = await journal.open_run(self._account)
+        try:
+            find = functools.partial(self._lookups.find, deadline_s=None, most_pages=MOST_PAGES)
+            return await settle_recorded(run, contacts, find, confirm)
+        finally:
+            await run.close()
+
     async def aclose(self) -> None:
         """Close the session, if this client made it. Calls in flight end with an error.
 
@@ -345,6 +409,20 @@ class ContactClient:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def _settling_means(self) -> SettlingMeans:
+        list_url = self._lookups.list_url
+        return SettlingMeans(
+            list_page=functools.partial(self._requester.attempt, list_url, read=wire.read_page),
+            keys=self._keys_in_doubt,
+            platform_now=self._platform_now,
+        )
+
+    def _platform_now(self) -> datetime.datetime:
+        """The platform's time, as far as its clock is known."""
+        return datetime.datetime.fromtimestamp(
+            time.time() + self._requester.clock_offset_s, datetime.UTC
+        )
 
     def _concurrency(self, asked: int | None, batch_size: int | None) -> int:
         """How many requests of a run may be open at a time.

@@ -1,8 +1,9 @@
 """Reading from the platform: contacts by what is known of them, groups, and custom fields."""
 
 import datetime
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from contactsdk import wire
 from contactsdk.attempt import Requester
@@ -11,15 +12,14 @@ from contactsdk.errors import RejectedError, SetupError, UnavailableError, conve
 from contactsdk.models import CustomFieldDefinition, Group
 from contactsdk.wire import ContactFilter, ContactPage, ListedContact
 
-_MOST_PASSES: Final = 10
-
 
 class Lookups:
     """The calls that change nothing on the platform."""
 
     def __init__(self, requester: Requester, caller: Caller) -> None:
         self._caller = caller
-        self._list_url = requester.url("contact", "getContactList")
+        self.list_url = requester.url("contact", "getContactList")
+        """The address that lists of contacts are asked of."""
         self._get_url = requester.url("contact", "getContact")
         self._groups_url = requester.url("contact", "getSubscriptionGroupList")
         self._fields_url = requester.url("contact", "getCustomFieldDefinition")
@@ -34,14 +34,16 @@ class Lookups:
             what = f"{self._ping_url.host} does not know the call: {error.message}"
             raise converted(error, SetupError, what) from error
 
-    async def find(self, wanted: ContactFilter, deadline_s: float | None) -> list[ListedContact]:
+    async def find(
+        self, wanted: ContactFilter, deadline_s: float | None, *, most_pages: int | None = None
+    ) -> list[ListedContact]:
         """All contacts that the filter lets through, in the platform's order."""
 
         def page_at(start: int) -> Awaitable[ContactPage]:
             content = wire.encode_list(wanted, start=start)
-            return self._caller.look(self._list_url, content, wire.read_page, deadline_s)
+            return self._caller.look(self.list_url, content, wire.read_page, deadline_s)
 
-        listed = await read_list(page_at)
+        listed = await read_list(page_at, most_pages=most_pages)
         return [contact for contact in listed if wire.satisfies(wanted, contact)]
 
     async def get(self, contact_id: int, deadline_s: float | None) -> Mapping[str, Any]:
@@ -58,23 +60,34 @@ class Lookups:
         return await self._caller.look(self._fields_url, b"", wire.read_custom_fields, deadline_s)
 
 
-async def read_list(page_at: Callable[[int], Awaitable[ContactPage]]) -> list[ListedContact]:
+class ListTooLongError(UnavailableError):
+    """A list has more pages than are worth reading."""
+
+
+async def read_list(
+    page_at: Callable[[int], Awaitable[ContactPage]],
+    *,
+    most_passes: int = 10,
+    most_pages: int | None = None,
+) -> list[ListedContact]:
     """A whole list, read page by page, each contact once.
 
     A list may move while it is read: a contact that enters or leaves it shifts all that follow.
     Each page therefore begins with the last contact of the page before. Where another contact
-    stands there, the list has moved, and is read once more.
+    stands there, the list has moved, and is read once more, `most_passes` times in all.
 
     Raises:
+        ListTooLongError: It has more than `most_pages`, as far as the platform says so at once.
         UnavailableError: The list moved each time that it was read.
     """
-    for _ in range(_MOST_PASSES):
+    for _ in range(most_passes):
         found: dict[int, ListedContact] = {}
         last: ListedContact | None = None
-        while True:
-            start = max(0, len(found) - 1)
-            part = await page_at(start)
+        for pages_read in itertools.count():
+            part = await page_at(len(found) - (last is not None))
             page = part.contacts
+            if most_pages is not None and _pages(part, pages_read) > most_pages:
+                raise ListTooLongError(f"the list of contacts has more than {most_pages} pages")
             if last is not None and (not page or page[0].id != last.id):
                 break  # it has moved
             new = {contact.id: contact for contact in page if contact.id not in found}
@@ -83,5 +96,14 @@ async def read_list(page_at: Callable[[int], Awaitable[ContactPage]]) -> list[Li
             found |= new
             if not new or len(found) == part.total:
                 return list(found.values())
-            last = page[-1]
+            # A platform that gives one contact at a time would give the last one for ever.
+            *_, newest = page
+            last = newest if len(page) > 1 or part.total is None else None
     raise UnavailableError("the list of contacts changed each time that it was read")
+
+
+def _pages(page: ContactPage, read_before: int) -> int:
+    """How many pages a list has, as far as this one and how many came before it tell."""
+    if read_before or not page.contacts:
+        return read_before + 1
+    return -(-(page.total or 1) // len(page.contacts))

@@ -53,6 +53,16 @@ class RetryPolicy:
     """Send an uncertain add again as if that were safe.
 
     For those who prefer a possible duplicate to an uncertain contact."""
+    settle_s: float | None = None
+    """For how many seconds an uncertain add is looked for on the platform; `None` for not at all.
+
+    It counts from when the add has become uncertain, and ends with the deadline of the call at the
+    latest. One that is found is a success."""
+    resend_unfound: bool = False
+    """Send an uncertain add again that was not found by then, as long as attempts are left.
+
+    For those who prefer a possible duplicate: a write that is late, or that lists show late, is
+    doubled."""
 
     def __attrs_post_init__(self) -> None:
         check_count("attempts", self.attempts)
@@ -60,6 +70,10 @@ class RetryPolicy:
         check_seconds("max_wait_s", self.max_wait_s)
         if self.deadline_s is not None:
             check_seconds("deadline_s", self.deadline_s)
+        if self.settle_s is not None:
+            check_seconds("settle_s", self.settle_s)
+        if self.resend_unfound and self.settle_s is None:
+            raise ValueError("resend_unfound needs settle_s, for how long an add is looked for")
 
     def backoff_s(self, failures: int) -> float:
         """A random wait after so many failed attempts (the first is 1), in seconds."""
@@ -129,6 +143,8 @@ class Delivery:
     """
     stale_dates: int = 0
     """How many attempts were refused for their date."""
+    id_floor: int = 0
+    """The highest id that the platform had answered when the first attempt began; 0 for none."""
     is_handed_over: bool = False
     """Whether the request of the present attempt was handed to an open connection."""
 
@@ -149,6 +165,11 @@ class Delivery:
         self.free_attempts += is_free or is_stale
         is_held_back = isinstance(error, RateLimitedError) or bool(error.retry_after_s)
         self.held_back_in_a_row = self.held_back_in_a_row + 1 if is_held_back else 0
+
+    def may_be_resent(self, policy: RetryPolicy, now: float) -> bool:
+        """Whether attempts and time are left to send an add again that was not found."""
+        is_late = self.deadline is not None and now >= self.deadline
+        return not is_late and not policy.is_exhausted(self.attempts - self.free_attempts)
 
     @property
     def is_in_doubt(self) -> bool:

@@ -91,7 +91,20 @@ def test_the_policy_has_the_documented_defaults() -> None:
         "max_wait_s": 30.0,
         "deadline_s": 120.0,
         "replay_adds": False,
+        "settle_s": None,
+        "resend_unfound": False,
     }
+
+
+@pytest.mark.parametrize("settle_s", [0, -1.0, float("inf")])
+def test_time_to_settle_must_be_positive_and_finite(settle_s: float) -> None:
+    with pytest.raises(ValueError, match="settle_s must be a positive number"):
+        RetryPolicy(settle_s=settle_s)
+
+
+def test_nothing_can_be_resent_as_unfound_that_is_not_looked_for() -> None:
+    with pytest.raises(ValueError, match="resend_unfound needs settle_s"):
+        RetryPolicy(resend_unfound=True)
 
 
 def test_the_policy_is_frozen() -> None:

@@ -3,18 +3,23 @@
 from contactsdk.bulk.options import BulkOptions
 from contactsdk.bulk.outcomes import BulkReport, Outcome
 from contactsdk.bulk.progress import OnProgress, Progress
+from contactsdk.bulk.recorded_settling import Confirm, settle_recorded
 from contactsdk.bulk.run import Run, RunOptions
+from contactsdk.bulk.settling import SettlingMeans
 from contactsdk.bulk.stream import OutcomeStream, collect, outcome_stream
 
 __all__ = [
     "BulkOptions",
     "BulkReport",
+    "Confirm",
     "OnProgress",
     "Outcome",
     "OutcomeStream",
     "Progress",
     "Run",
     "RunOptions",
+    "SettlingMeans",
     "collect",
     "outcome_stream",
+    "settle_recorded",
 ]

@@ -11,6 +11,7 @@ from contactsdk.errors import (
     RejectedError,
     SetupError,
     UnavailableError,
+    UncertainError,
 )
 from contactsdk.models import Contact
 from contactsdk.pacing import Turn
@@ -31,6 +32,7 @@ class AttemptResults:
         assert isinstance(job.item, Contact)  # noqa: S101  # others are not sent
         job.content = wire.encode(job.item)
         job.began_at = self._run.clock()
+        self._run.note_first_attempt(job)
         job.delivery.started_at = now
         self._start_deadline(job, now)
 
@@ -79,9 +81,31 @@ class AttemptResults:
         run.retry_later(job, wait_s)
 
     def failed(self, job: Job, final: ContactError) -> Awaitable[None] | None:
-        """The call ends with this error, which also ends the run if it concerns all contacts."""
+        """The call ends with this error, which also ends the run if it concerns all contacts.
+
+        An uncertain add is looked for first, if the policy says so.
+        """
+        run = self._run
         self.note_final(final)
-        return self._run.conclude(job, None, final)
+        if isinstance(final, UncertainError) and run.may_be_settled(job):
+            assert run.settler is not None  # noqa: S101  # it may be settled
+            unsettled = run.settler.begin(job, final)
+            if unsettled is None:
+                return None
+            final = unsettled
+        return run.conclude(job, None, final)
+
+    async def look_for(self, job: Job, turn: Turn) -> None:
+        """Look for an uncertain add, and for others that are due; see to those that have ended."""
+        run = self._run
+        assert run.settler is not None  # noqa: S101  # it began the search
+        for found_job, contact_id, error in await run.settler.look(job, turn):
+            if contact_id is not None:
+                run.foreign_answers.record_success(found_job.index)
+                run.prove()
+            recording = run.conclude(found_job, contact_id, error, settled=error is None)
+            if recording is not None:
+                await recording
 
     def note_final(self, final: ContactError) -> None:
         """Stop the run if the final error of a contact concerns all of them."""

@@ -39,15 +39,26 @@ class BatchWorker:
     async def work(self) -> None:
         """Send batches until there are no more contacts."""
         while (batch := await self._gathering.next_batch()) is not None:
-            parts = await self._send(batch.jobs, batch.turn)
-            while parts:
-                part = parts.pop(0)
+            if batch.turn is not None:
+                await self._send_all(batch.jobs, batch.turn)
+            for job in batch.searches:
                 turn = await self._run.turns.acquire_unless(self._run.unless_stopped)
                 if turn is None:
-                    for job in (job for waiting in (part, *parts) for job in waiting):
-                        self._run.put_back(job)
-                    return
-                parts = await self._send(part, turn) + parts
+                    self._run.put_back(job)
+                else:
+                    await self._attempts.look_for(job, turn)
+
+    async def _send_all(self, jobs: list[Job], turn: Turn) -> None:
+        """Send a batch, in parts where the platform refuses it whole."""
+        parts = await self._send(jobs, turn)
+        while parts:
+            part = parts.pop(0)
+            next_turn = await self._run.turns.acquire_unless(self._run.unless_stopped)
+            if next_turn is None:
+                for job in (job for waiting in (part, *parts) for job in waiting):
+                    self._run.put_back(job)
+                return
+            parts = await self._send(part, next_turn) + parts
 
     async def _send(self, jobs: list[Job], turn: Turn) -> list[list[Job]]:
         """Send a batch and see to what follows; the batches to send instead, if it was refused."""
@@ -117,6 +128,7 @@ class BatchWorker:
                 job.item,
                 batch_id=async_id,
                 batch_position=None if async_id is None else position,
+                id_floor=job.delivery.id_floor,
             )
 
     async def _after_refusal(

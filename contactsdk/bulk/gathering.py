@@ -13,10 +13,14 @@ from contactsdk.pacing import Turn
 
 @frozen
 class Batch:
-    """Contacts with keys that are all different, and the turn to send them."""
+    """What a worker does next."""
 
     jobs: list[Job]
-    turn: Turn
+    """Contacts to send together; their keys are all different."""
+    turn: Turn | None
+    """The turn to send them; `None` where there are none to send."""
+    searches: list[Job]
+    """Uncertain contacts to look for."""
 
 
 class Gathering:
@@ -34,13 +38,14 @@ class Gathering:
             while (first := await run.next_job(self._size())) is not None:
                 taken = await self._take(first)
                 await all_of(run.hand_out(job) for job in taken if job.outcome is not None)
-                jobs = [job for job in taken if job.outcome is None]
-                if not jobs:
-                    continue
-                turn = await run.turns.acquire_unless(run.unless_stopped)
-                if turn is not None:
-                    return Batch(jobs, turn)
-                for job in jobs:
+                searches = [job for job in taken if job.is_looked_for]
+                jobs = [job for job in taken if job.outcome is None and not job.is_looked_for]
+                turn = None
+                if jobs:
+                    turn = await run.turns.acquire_unless(run.unless_stopped)
+                if turn is not None or (searches and not jobs):
+                    return Batch(jobs, turn, searches)
+                for job in (*jobs, *searches):
                     run.put_back(job)
         return None
 

@@ -75,6 +75,11 @@ class BulkReport:
         return tuple(outcome for outcome in self.outcomes if outcome.uncertain)
 
     @property
+    def settled(self) -> tuple[Outcome, ...]:
+        """Those that were uncertain and then found on the platform, in input order."""
+        return tuple(outcome for outcome in self.outcomes if outcome.settled)
+
+    @property
     def messages(self) -> Mapping[str, int]:
         """How often each message of what did not succeed came, most frequent first."""
         counts = Counter(outcome.message for outcome in self.outcomes if not outcome.ok)
@@ -85,6 +90,8 @@ class BulkReport:
             f"{len(self.outcomes)} read, {len(self.ids)} succeeded, {len(self.failures)} failed, "
             f"{len(self.uncertain)} uncertain in {self.elapsed_s:.1f} s"
         ]
+        if self.settled:
+            lines.append(f"{len(self.settled)} were in doubt and found")
         if self.stopped_by is not None:
             lines.append(f"stopped: {self.stopped_by}")
         lines += [f"{count:>7} x {message}" for message, count in self.messages.items()]

@@ -22,6 +22,7 @@ from contactsdk.bulk.outcomes import Outcome
 from contactsdk.bulk.progress import OnProgress, Progress, RecentRate, Reporter
 from contactsdk.bulk.reader import Reader
 from contactsdk.bulk.schedule import Job, Schedule
+from contactsdk.bulk.settling import RunClock, RunSettler, SettlingMeans
 from contactsdk.bulk.turns import Turns
 from contactsdk.bulk.waiters import Waiters
 from contactsdk.errors import (
@@ -35,6 +36,7 @@ from contactsdk.journal import JournalRow, JournalRun, State
 from contactsdk.models import Contact, Item, key_of
 from contactsdk.pacing import BreakerState, Pacer, RateCap
 from contactsdk.retry import Delivery, RetryPolicy, is_idempotent
+from contactsdk.settling import AnsweredIds
 from contactsdk.wire import MAX_JOBS
 
 MOST_WAITING_FOR_EACH_IN_FLIGHT: Final = 4
@@ -85,6 +87,8 @@ class Run:
         *,
         open_journal: Callable[[], Awaitable[JournalRun]] | None = None,
         is_proven: bool = False,
+        ids: AnsweredIds | None = None,
+        settling: SettlingMeans | None = None,
     ) -> None:
         self.options = options
         self.send = send
@@ -105,6 +109,20 @@ class Run:
         rate = options.rate_per_s
         cap = None if rate is None else RateCap(rate, clock=self.clock)
         self.turns = Turns(pacer, cap)
+        self.ids = ids or AnsweredIds(keeps=settling is not None)
+        """The ids that were answered to all calls and runs of the client."""
+        self.settler: RunSettler | None = None
+        """What looks for uncertain adds; `None` where they are not looked for."""
+        if settling is not None and options.policy.settle_s is not None:
+            self.settler = RunSettler(
+                settling,
+                options.policy,
+                self.ids,
+                self.schedule,
+                pacer,
+                times=RunClock(clock=self.clock, now=self.now),
+                wait_for_turn=lambda: self.turns.acquire_unless(self.unless_stopped),
+            )
         self._reader = Reader(contacts)
         self._open_journal = open_journal
         # Without a journal, an input that is at hand is read by whichever worker is free: to wake
@@ -217,7 +235,7 @@ class Run:
 
     @property
     def _may_read_more(self) -> bool:
-        is_full = self.schedule.waiting >= self._most_waiting or not self.outcomes.has_room
+        is_full = self._is_full() or not self.outcomes.has_room
         return not (is_full or self._reader.is_finished or self.is_stopping)
 
     def retry_later(self, job: Job, wait_s: float) -> None:
@@ -235,10 +253,22 @@ class Run:
         """The time by the run's clock, which stands still while the whole run is paused."""
         return self.clock() - self.pacer.paused_s
 
+    # Settling.
+
+    def note_first_attempt(self, job: Job) -> None:
+        """The first attempt of a job is about to begin."""
+        # The ids that are answered from now on may be those of other contacts.
+        job.delivery.id_floor = self.ids.highest if self.settler is None else self.ids.begin_add()
+
+    def may_be_settled(self, job: Job) -> bool:
+        """Whether a job is looked for if it ends as uncertain."""
+        is_settling = self.settler is not None and not self.is_stopping
+        return is_settling and not job.delivery.is_idempotent
+
     # Reading.
 
     def _read_directly(self) -> Job | None:
-        while self.schedule.waiting < self._most_waiting:
+        while not self._is_full():
             item = self._reader.read()
             if item is None:
                 self._note_input_error()
@@ -247,6 +277,13 @@ class Run:
             if job.outcome is not None or self.schedule.claim(job):
                 return job
         return None
+
+    def _is_full(self) -> bool:
+        """Whether so many contacts wait that no more are read."""
+        waiting = self.schedule.waiting
+        if self.settler is not None:
+            waiting += self.settler.waiting
+        return waiting >= self._most_waiting
 
     def _note_input_error(self) -> None:
         # Nothing more is read, and what was read before is still sent.
@@ -258,7 +295,7 @@ class Run:
 
     def _want_items(self, count: int) -> None:
         """Have so many items read, and one for each other worker that waits for one."""
-        if self.reads_directly or self.schedule.waiting >= self._most_waiting:
+        if self.reads_directly or self._is_full():
             return
         for _ in range(count + len(self._idle) - self._wanted_count):
             self._wanted_count += 1
@@ -287,7 +324,7 @@ class Run:
 
     async def _read_one(self, conclude_earlier: Callable[[Job], Awaitable[bool]]) -> None:
         """Read until there is something for a worker, or until too many wait."""
-        while self.schedule.waiting < self._most_waiting:
+        while not self._is_full():
             item = await self._reader.receive()
             if item is None:
                 return
@@ -334,10 +371,15 @@ class Run:
     # The outcome of each item.
 
     def conclude(
-        self, job: Job, contact_id: int | None, error: ContactError | None
+        self,
+        job: Job,
+        contact_id: int | None,
+        error: ContactError | None,
+        *,
+        settled: bool = False,
     ) -> Awaitable[None] | None:
         """Record the outcome and hand it out; what is returned, if anything, is to be awaited."""
-        outcome = self._outcome(job, contact_id, error)
+        outcome = self._outcome(job, contact_id, error, settled=settled)
         if self.journal is None:
             self.finish(job, outcome)
             return None
@@ -367,7 +409,12 @@ class Run:
         """Hand out an outcome once it is on record."""
         try:
             await journal.record_outcome(
-                job.index, job.item, outcome.id, outcome.error, outcome.attempts
+                job.index,
+                job.item,
+                outcome.id,
+                outcome.error,
+                outcome.attempts,
+                settled=outcome.settled,
             )
         except JournalError as error:
             self.stop(error)
@@ -377,6 +424,13 @@ class Run:
     def finish(self, job: Job, outcome: Outcome) -> None:
         """Hand out the one outcome of an item, and let the next contact with its key be sent."""
         del self._open_jobs[job.index]
+        if outcome.id is not None:
+            self.ids.record(outcome.id)
+        if self.settler is not None:
+            if job.began_at is not None:
+                self.ids.end_add(job.delivery.id_floor)
+            if outcome.uncertain and job.search is None:
+                self.settler.keys.enter(job.key)
         if outcome.error is None:
             self._succeeded += 1
         elif outcome.uncertain:
@@ -387,10 +441,18 @@ class Run:
         if self.schedule.release(job):
             self._idle.wake()
 
-    def _outcome(self, job: Job, contact_id: int | None, error: ContactError | None) -> Outcome:
+    def _outcome(
+        self,
+        job: Job,
+        contact_id: int | None,
+        error: ContactError | None,
+        *,
+        settled: bool = False,
+    ) -> Outcome:
         contact = job.item if isinstance(job.item, Contact) else None
         elapsed_s = 0.0 if job.began_at is None else self.clock() - job.began_at
-        return Outcome(job.index, contact, contact_id, error, job.delivery.attempts, elapsed_s)
+        attempts = job.delivery.attempts
+        return Outcome(job.index, contact, contact_id, error, attempts, elapsed_s, settled)
 
     def interrupted(self, job: Job, cause: BaseException | None = None) -> ContactError:
         """The error of a contact that the run does not come to, or does not come back to."""
@@ -404,6 +466,8 @@ class Run:
             return job.item
         if not delivery.attempts and delivery.maybe_applied:
             return UncertainError("sent by an earlier run that ended before an answer came")
+        if job.search is not None and job.is_looked_for:
+            return job.search.final_error(self.now())
         if delivery.is_in_doubt:
             text = "sent, but the run was stopped before an answer came"
             return UncertainError(text, attempts=delivery.attempts)
@@ -432,8 +496,8 @@ class Run:
                 succeeded=self._succeeded,
                 failed=self._failed,
                 uncertain=self._uncertain,
-                in_flight=self.in_flight,
-                throttled=self.throttled,
+                in_flight=self.in_flight + (self.settler.in_flight if self.settler else 0),
+                throttled=self.throttled + (self.settler.throttled if self.settler else 0),
                 rate_limit_per_s=self.pacer.rate_per_s,
                 paused_s=self.pacer.paused_s - self._paused_before_s,
                 is_platform_away=self.pacer.breaker_state is not BreakerState.CLOSED,
@@ -456,4 +520,5 @@ def _recalled(job: Job, recorded: JournalRow) -> Outcome:
         error=recorded.error,
         attempts=recorded.attempts,
         elapsed_s=0.0,
+        settled=recorded.settled,
     )

@@ -10,6 +10,7 @@ from attrs import define
 from contactsdk.bulk.outcomes import Outcome
 from contactsdk.models import Item
 from contactsdk.retry import Delivery
+from contactsdk.settling import Search
 
 
 @define(eq=False)  # by position too, as an outcome is
@@ -34,6 +35,18 @@ class Job:
     """Whether other contacts with its key wait behind it."""
     earlier_batch: tuple[str, int | None] | None = None
     """The batch with which an earlier run sent it without hearing of it, and its place in it."""
+    search: Search | None = None
+    """What is known of it from looking for it, once it was uncertain."""
+
+    @property
+    def is_looked_for(self) -> bool:
+        """Whether it is looked for next, and not sent."""
+        return self.search is not None and self.search.is_active
+
+    @property
+    def is_listable(self) -> bool:
+        """Whether it is looked for next, and a list that others are in too is good enough."""
+        return self.search is not None and self.search.is_active and not self.search.needs_filter
 
 
 class Schedule:
@@ -105,6 +118,18 @@ class Schedule:
             self.waiting -= 1
             return heapq.heappop(self._due)[2]
         return self._ready.popleft() if self._ready else None
+
+    def take_searches(self, now: float) -> list[Job]:
+        """All that are due to be looked for and can be found in one list, the longest due first."""
+        due = []
+        while self._due and self._due[0][0] <= now:
+            due.append(heapq.heappop(self._due))
+        searches = [job for _, _, job in due if job.is_listable]
+        for entry in due:
+            if not entry[2].is_listable:
+                heapq.heappush(self._due, entry)
+        self.waiting -= len(searches)
+        return searches
 
     def clear(self) -> list[Job]:
         """Take all that are ready or waiting, in input order."""

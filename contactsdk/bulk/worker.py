@@ -46,7 +46,10 @@ class Worker:
                         await self._hand_out(next_job)
                     continue
                 job = next_job
-            await self._attempt(job, turn)
+            if job.is_looked_for:
+                await self._results.look_for(job, turn)
+            else:
+                await self._attempt(job, turn)
 
     async def _hand_out(self, job: Job) -> None:
         recording = self._run.hand_out(job)
@@ -66,7 +69,7 @@ class Worker:
                 # Last, so that of a run that dies while it waits for a turn nothing is in doubt.
                 job.is_intended = True
                 assert isinstance(job.item, Contact)  # noqa: S101  # others are not sent
-                await run.journal.record_intent(job.index, job.item)
+                await run.journal.record_intent(job.index, job.item, id_floor=delivery.id_floor)
             delivery.attempts += 1
             contact_id = await run.send(
                 job.content, deadline=deadline, before_send=delivery.hand_over

@@ -6,12 +6,20 @@ from typing import Final
 
 from contactsdk.cli.exits import fail
 from contactsdk.client import ContactClient
+from contactsdk.retry import RetryPolicy
 from contactsdk.signing import Credentials
 
 _VARIABLES: Final = ("CONTACTSDK_URL", "CONTACTSDK_KEY", "CONTACTSDK_SECRET")
 
 
-def client_of(url: str, key: str, secret_file: Path | None, concurrency: int = 1) -> ContactClient:
+def client_of(
+    url: str,
+    key: str,
+    secret_file: Path | None,
+    concurrency: int = 1,
+    *,
+    settle_s: float | None = None,
+) -> ContactClient:
     """A client for the account that the options or the environment name.
 
     Raises:
@@ -27,7 +35,9 @@ def client_of(url: str, key: str, secret_file: Path | None, concurrency: int = 1
         fail(f"missing: {', '.join(missing)}{_hint()}")
     try:
         credentials = Credentials(key, secret)
-        return ContactClient(url, credentials, max_connections=max(100, concurrency))
+        policy = RetryPolicy(settle_s=settle_s)
+        most = max(100, concurrency)
+        return ContactClient(url, credentials, retry=policy, max_connections=most)
     except ValueError as exc:
         fail(str(exc))
 

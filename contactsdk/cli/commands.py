@@ -10,6 +10,7 @@ from contactsdk.cli.import_command import import_
 from contactsdk.cli.journal_command import journal
 from contactsdk.cli.ping_command import ping
 from contactsdk.cli.sandbox_command import sandbox
+from contactsdk.cli.settle_command import settle
 
 app = typer.Typer(
     name="contactsdk",
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command("import")(import_)
 app.command()(journal)
+app.command()(settle)
 app.command()(ping)
 app.command()(demo)
 app.command()(sandbox)

@@ -103,6 +103,14 @@ def import_(
             "those that have its name with an ending such as -wal or -journal."
         ),
     ] = None,
+    settle: Annotated[
+        float | None,
+        typer.Option(
+            help="For how many seconds a contact whose answer was lost is looked for on the "
+            "platform.",
+            show_default=False,
+        ),
+    ] = None,
     resend_uncertain: Annotated[
         bool,
         typer.Option("--resend-uncertain", help="Send what the journal calls uncertain again."),
@@ -128,7 +136,7 @@ def import_(
     Exit code: 0 all succeeded, 1 some did not, 2 wrong use or unreadable input, 3 the run was
     stopped or you said no, 130 interrupted.
     """
-    for name, value in (("--rate", rate), ("--give-up", give_up)):
+    for name, value in (("--rate", rate), ("--give-up", give_up), ("--settle", settle)):
         if value is not None and not 0 < value < math.inf:
             raise typer.BadParameter("must be more than 0", param_hint=name)
     if resend_uncertain and journal is None:
@@ -165,7 +173,7 @@ def import_(
         )
         if dry_run_:
             raise typer.Exit(dry_run(options))
-        client = client_of(url, key, secret_file, concurrency or 1)
+        client = client_of(url, key, secret_file, concurrency or 1, settle_s=settle)
         lines: dict[int, int] = {}
         recorded_in = None
         if journal is not None:

@@ -32,6 +32,9 @@ class Tally:
     from_journal: int = 0
     """How many were not sent, since the journal says what became of them in an earlier run."""
 
+    settled: int = 0
+    """How many were uncertain, and then found on the platform."""
+
     @property
     def ended(self) -> int:
         """How many rows came to an end in this run."""
@@ -41,6 +44,7 @@ class Tally:
         """Count one row."""
         state = result.state
         self.states[state] += 1
+        self.settled += result.settled
         if state is State.SUCCEEDED:
             return
         self.left += state is not State.UNCERTAIN and not result.refused
@@ -67,6 +71,8 @@ def summary(tally: Tally, *, elapsed_s: float | None = None, stopped: str | None
         lines.append(
             f"{tally.from_journal:,} of them came from the journal and were not sent again"
         )
+    if tally.settled:
+        lines.append(f"{tally.settled:,} were in doubt and found")
     if elapsed_s is not None:
         rate = tally.ended / max(elapsed_s, 1e-9)
         lines.append(f"in {duration(elapsed_s)}, {rate:,.0f} contacts per second")

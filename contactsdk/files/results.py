@@ -41,6 +41,8 @@ class Result:
     """How many requests were made."""
     refused: bool = False
     """Whether it is no valid contact, or one that the platform refused: correct it first."""
+    settled: bool = False
+    """Whether it was uncertain, and then found on the platform."""
 
 
 def result_of(line: int, row: int, outcome: Outcome) -> Result:
@@ -53,6 +55,7 @@ def result_of(line: int, row: int, outcome: Outcome) -> Result:
             id=outcome.id,
             state=State.SUCCEEDED,
             attempts=outcome.attempts,
+            settled=outcome.settled,
         )
     message = message_of(error)
     return Result(
@@ -98,6 +101,7 @@ def result_of_record(recorded: JournalRow, line: int | None = None) -> Result:
         reason=message,
         attempts=recorded.attempts,
         refused=recorded.state in (JournalState.REJECTED, JournalState.INVALID),
+        settled=recorded.settled,
     )
 
 

@@ -24,8 +24,13 @@ class RowHash:
         self._keyed: Any = blake2b(key=salt, digest_size=16)
 
     def __call__(self, row: StoredRow) -> int:
-        number, line, digest, key, state, id_, error, attempts, settled, batch_id, position, _ = row
-        plain = f"{number} {line} {state} {id_} {attempts} {settled:d} {position} {batch_id!r}"
+        number, line, digest, key, state, id_, error, attempts, settled, batch_id, position = row[
+            :11
+        ]
+        plain = (
+            f"{number} {line} {state} {id_} {attempts} {settled:d} {position} {batch_id!r} "
+            f"{row.id_floor}"
+        )
         hash_ = self._keyed.copy()
         hash_.update(plain.encode())
         hash_.update(digest)

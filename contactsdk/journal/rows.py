@@ -54,6 +54,10 @@ class JournalRow:
     """The platform's id of the batch it was sent with; `None` where it was sent alone."""
     batch_position: int | None = None
     """Its place in that batch, from 0; `None` where it was sent alone."""
+    id_floor: int = 0
+    """The highest id that the platform had answered before it was first sent; 0 for none.
+
+    What it added has an id above that."""
 
 
 def state_of(error: ContactError | None) -> State:

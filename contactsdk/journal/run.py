@@ -151,21 +151,30 @@ class JournalRun:
         number: int,
         contact: Contact,
         *,
+        id_floor: int = 0,
         batch_id: str | None = None,
         batch_position: int | None = None,
     ) -> None:
         """Have it on record, before its bytes leave, that this contact is being sent.
 
-        It is recorded again once the platform has given the batch it went with an id.
+        It is recorded again once the platform has given the batch it went with an id. `id_floor` is
+        the highest id that the platform had answered before; that of the first intent is kept.
 
         Raises:
             JournalError: It cannot be written; nothing must be sent.
         """
-        known = self._known(number, contact)
+        known = self._known(number, contact, id_floor)
         if (batch_id, batch_position) != (known.batch_id, known.batch_position):
             known = known._replace(batch_id=batch_id, batch_position=batch_position)
             self._open_rows[number] = known
         await self._durable(_changed(known, State.SENT))
+
+    def reopen(self, number: int) -> None:
+        """Have another outcome than the recorded one of this item recorded next.
+
+        To be called right after `recall`.
+        """
+        self._open_rows[number] = self._page[number]
 
     def withdraw(self, number: int, item: Item) -> None:
         """Note that what was sent was not applied.
@@ -250,7 +259,7 @@ class JournalRun:
         unknown = UncertainError("sent by an earlier run that ended before an answer came")
         return recorded if recorded.error else evolve(recorded, error=unknown)
 
-    def _known(self, number: int, item: Item) -> StoredRow:
+    def _known(self, number: int, item: Item, id_floor: int = 0) -> StoredRow:
         """What is known of an item from the start, digested once for all that becomes of it."""
         row = self._open_rows.get(number)
         if row is None:
@@ -267,6 +276,7 @@ class JournalRun:
                 settled=False,
                 batch_id=None,
                 batch_position=None,
+                id_floor=id_floor,
                 content=content,
             )
         return row
@@ -305,6 +315,7 @@ def _changed(
         settled,
         known.batch_id,
         known.batch_position,
+        known.id_floor,
         known.content,
     )
 

@@ -24,7 +24,8 @@ TABLES: Final = (
     "total BLOB NOT NULL)",
     "CREATE TABLE rows (number INTEGER PRIMARY KEY, line INTEGER, digest BLOB NOT NULL, key BLOB, "
     "state TEXT NOT NULL, id INTEGER, error BLOB, attempts INTEGER NOT NULL, "
-    "settled INTEGER NOT NULL, batch_id TEXT, batch_position INTEGER)",
+    "settled INTEGER NOT NULL, batch_id TEXT, batch_position INTEGER, "
+    "id_floor INTEGER NOT NULL)",
 )
 """What makes the tables, as SQLite keeps it; the columns of `rows` are those of a `StoredRow`."""
 

@@ -24,7 +24,7 @@ from contactsdk.journal.store import PAGE_NUMBERS, StoredRow
 
 _T = TypeVar("_T")
 
-_WRITE: Final = "REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITE: Final = "REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _WRITE_CHECKSUM: Final = "UPDATE head SET count = ?, total = ?"
 _READ_ROW: Final = "SELECT * FROM rows WHERE number = ?"
 _READ_PAGE: Final = "SELECT * FROM rows WHERE number >= ? AND number < ? ORDER BY number"

@@ -37,6 +37,8 @@ class StoredRow(NamedTuple):
     """The platform's id of the batch it was sent with."""
     batch_position: int | None
     """Its place in that batch, from 0."""
+    id_floor: int = 0
+    """The highest id that the platform had answered before the contact was first sent."""
     content: bytes | None = None
     """What is sent, for a store that keeps contacts until they are done; never read back."""
 
@@ -55,6 +57,7 @@ class StoredRow(NamedTuple):
             settled=bool(self.settled),
             batch_id=self.batch_id,
             batch_position=self.batch_position,
+            id_floor=self.id_floor,
         )
 
 

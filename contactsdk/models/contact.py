@@ -6,6 +6,7 @@ Taking a value happens in two steps, so that all that is wrong with a contact is
 converter makes the wide input narrow and hands on what it cannot take; then every field is checked.
 """
 
+import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from enum import IntEnum
 from typing import Any, Final, TypeAlias, TypeVar, cast
@@ -183,11 +184,23 @@ Item: TypeAlias = Contact | InvalidContactError
 
 
 def key_of(contact: Contact) -> Hashable:
-    """What says that two contacts are the same: the id, or else names and email, case-folded."""
+    """What says that two contacts are the same: the id, or else names and email.
+
+    Differences in case, in blanks and in how accents are composed are passed over. So contacts have
+    the same key wherever the platform may take one for the other.
+    """
     if contact.id is not None:
         return contact.id
     parts = (contact.first_name, contact.last_name, contact.email)
-    return tuple(part.casefold() for part in parts if part is not None)
+    return tuple(_folded(part) for part in parts if part is not None)
+
+
+def _folded(text: str) -> str:
+    text = " ".join(text.split())
+    if text.isascii():  # as most are; the rest takes several times as long
+        return text.lower()
+    decomposed = unicodedata.normalize("NFD", text).casefold()
+    return unicodedata.normalize("NFD", decomposed)
 
 
 _REQUIRED_TO_ADD: Final = ("first_name", "last_name", "email")

@@ -44,7 +44,7 @@ from contactsdk.wire.lookups import (
     read_contact,
     read_page,
 )
-from contactsdk.wire.matching import matches, satisfies
+from contactsdk.wire.matching import ListedByEmail, matches, satisfies, shows_all
 
 __all__ = [
     "FIELD_NAMES",
@@ -56,6 +56,7 @@ __all__ = [
     "ContactFilter",
     "ContactPage",
     "JobResult",
+    "ListedByEmail",
     "ListedContact",
     "contact_from",
     "contact_to_json",
@@ -81,4 +82,5 @@ __all__ = [
     "read_results",
     "satisfies",
     "server_time",
+    "shows_all",
 ]

@@ -30,7 +30,12 @@ def same_value(sent: Any, shown: Any) -> bool:
 
 def same_email(sent: str, shown: Any) -> bool:
     """Whether two email addresses are the same; the platform may change their case."""
-    return isinstance(shown, str) and same_value(sent.casefold(), shown.casefold())
+    return isinstance(shown, str) and folded(sent) == folded(shown)
+
+
+def folded(text: str) -> str:
+    """A text without what normalising takes away, and without its case."""
+    return _plain(text.casefold())
 
 
 def same_phone(sent: str, shown: Any) -> bool:
@@ -63,10 +68,14 @@ def _text(value: Any) -> str | None:
         case datetime.date():
             return value.isoformat()
         case str():
-            return unicodedata.normalize("NFC", " ".join(value.split()))
+            return _plain(value)
         case _ if not value:  # an empty list or object
             return ""
     return None
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
 def _digits(value: Any) -> str:

@@ -1,11 +1,12 @@
 """Whether a contact of a list is the one that was looked for."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from contactsdk.models import Contact
 from contactsdk.wire.contact import contact_to_json
-from contactsdk.wire.equality import same_email, same_phone, same_value
+from contactsdk.wire.equality import folded, same_email, same_phone, same_value
 from contactsdk.wire.lookups import ContactFilter, ListedContact
 from contactsdk.wire.values import whole_number
 
@@ -16,14 +17,8 @@ def satisfies(contact_filter: ContactFilter, listed: ListedContact) -> bool:
     No page says that the platform's filters are exact.
     """
     wanted, shown, modified = contact_filter, listed.shown, listed.modified
-    texts = {
-        "externalId": wanted.external_id,
-        "firstName": wanted.first_name,
-        "lastName": wanted.last_name,
-        "email": wanted.email,
-    }
-    for name, value in texts.items():
-        if value is not None and name in shown and not _same_field(name, value, shown[name]):
+    for name, value in _texts(wanted).items():
+        if name in shown and not _same_field(name, value, shown[name]):
             return False
     if modified is not None:
         # The platform counts in whole seconds.
@@ -34,6 +29,11 @@ def satisfies(contact_filter: ContactFilter, listed: ListedContact) -> bool:
             return False
     is_given = wanted.company_id is not None and "companies" in shown
     return not is_given or wanted.company_id in _ids(shown["companies"], "id")
+
+
+def shows_all(contact_filter: ContactFilter, listed: ListedContact) -> bool:
+    """Whether a list shows every text that the filter names, so that the list is as good as it."""
+    return all(name in listed.shown for name in _texts(contact_filter))
 
 
 def matches(contact: Contact, listed: ListedContact) -> bool:
@@ -47,6 +47,36 @@ def matches(contact: Contact, listed: ListedContact) -> bool:
         for name, value in contact_to_json(contact).items()
         if name in listed.shown
     )
+
+
+class ListedByEmail:
+    """A list of contacts in which the namesakes of a contact are found without comparing all."""
+
+    def __init__(self, listed: Iterable[ListedContact]) -> None:
+        self._by_email: defaultdict[str, list[ListedContact]] = defaultdict(list)
+        self._without: list[ListedContact] = []
+        for one in listed:
+            email = one.shown.get("email")
+            if isinstance(email, str):
+                self._by_email[folded(email)].append(one)
+            else:
+                self._without.append(one)
+
+    def like(self, contact: Contact) -> Iterator[ListedContact]:
+        """Those that have the email of this contact, or show none."""
+        yield from self._by_email.get(folded(contact.email or ""), ())
+        yield from self._without
+
+
+def _texts(contact_filter: ContactFilter) -> dict[str, str]:
+    """The texts that a filter asks for, in the platform's names."""
+    texts = {
+        "externalId": contact_filter.external_id,
+        "firstName": contact_filter.first_name,
+        "lastName": contact_filter.last_name,
+        "email": contact_filter.email,
+    }
+    return {name: text for name, text in texts.items() if text is not None}
 
 
 def _same_field(name: str, sent: Any, shown: Any) -> bool:

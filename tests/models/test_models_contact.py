@@ -659,6 +659,9 @@ def test_an_email_that_is_taken_is_sent_as_it_was_given(email: str) -> None:
         (a_contact(first_name="ADA"), a_contact(first_name="ada")),
         (a_contact(last_name="Groß"), a_contact(last_name="GROSS")),
         (a_contact(email="Ada@Example.com"), a_contact(email="ada@example.com")),
+        (a_contact(first_name=" Ada  Mae "), a_contact(first_name="ada mae")),
+        (a_contact(last_name="Ren\u00e9"), a_contact(last_name="RENE\u0301")),
+        (a_contact(last_name="Ren\u00e9 \u00a0B"), a_contact(last_name="Ren\u00e9 B")),
     ],
 )
 def test_contacts_with_the_same_id_or_names_and_email_have_the_same_key(

@@ -20,6 +20,7 @@ from contactsdk import Contact, ContactClient, ContactError, ExternalUrl, Uncert
 from contactsdk.sandbox import DEFAULT_MIX, Answer, FaultKind, Request, Sandbox, Write
 
 GROUPS = (10, 11)
+LIST = "contact?action=getContactList"
 UNKNOWN_GROUP = 99
 
 # These two end a bulk run by design: one as a wrong address, the other as a clock that jumps.
@@ -281,6 +282,7 @@ def reconcile(
     seed: int,
     unseen: int = 0,
     hasty: bool = False,
+    settling: bool = False,
 ) -> None:
     """Assert that what the client said of each call is what the ledger shows.
 
@@ -290,16 +292,22 @@ def reconcile(
         unseen: How many uncertain calls the sandbox need not have seen, where connections break
             outside of its handlers: bytes on their way to a server that stops are lost.
         hasty: Whether timeouts and cancellations may strike a call that is being answered well.
+        settling: Whether uncertain adds were looked for, so that their id may come from a list.
     """
-    problems = list(_problems(sandbox, calls, ends, unseen, hasty))
+    problems = list(_problems(sandbox, calls, ends, unseen, hasty, settling))
     told = "\n  ".join(problems[:10])
     assert not problems, f"seed {seed}: {len(problems)} problems, {counts(ends)}\n  {told}"
 
 
 def _problems(
-    sandbox: Sandbox, calls: Sequence[Sent], ends: Mapping[int, End], unseen: int, hasty: bool
+    sandbox: Sandbox,
+    calls: Sequence[Sent],
+    ends: Mapping[int, End],
+    unseen: int,
+    hasty: bool,
+    settling: bool,
 ) -> Iterator[str]:
-    requests = _requests_of(sandbox, calls)
+    requests = _requests_of(sandbox, calls, settling)
     numbers: Mapping[Any, int] = {call.body["externalId"]: call.number for call in calls}
     writes: defaultdict[int | None, list[Write]] = defaultdict(list)
     for write in sandbox.ledger.writes:
@@ -315,7 +323,7 @@ def _problems(
     unseen_calls = []
     for call in calls:
         end, seen, written = ends.get(call.number), requests[call.number], writes[call.number]
-        told = list(_call_problems(call, end, seen, written, sandbox.contacts, hasty))
+        told = list(_call_problems(call, end, seen, written, sandbox.contacts, hasty, settling))
         if told == [_NEVER_SEEN]:
             unseen_calls.append(call)
         else:
@@ -325,7 +333,9 @@ def _problems(
             yield f"{_name(call, ends[call.number], [])}: {_NEVER_SEEN}"
 
 
-def _requests_of(sandbox: Sandbox, calls: Sequence[Sent]) -> defaultdict[int | None, list[Request]]:
+def _requests_of(
+    sandbox: Sandbox, calls: Sequence[Sent], settling: bool
+) -> defaultdict[int | None, list[Request]]:
     """The requests for each call; those of no call are of `None`.
 
     A contact in a batch is shown as a request of its own, with the answer that it had in the
@@ -346,7 +356,7 @@ def _requests_of(sandbox: Sandbox, calls: Sequence[Sent]) -> defaultdict[int | N
                 name = job["params"].get("externalId")
                 seen = _as_alone(request, position, name, results)
                 requests[by_external_id.get(name)].append(seen)
-        elif not request.action.startswith("batch?"):
+        elif not request.action.startswith("batch?") and not (settling and request.action == LIST):
             requests[numbers.get(request.headers.get("Content-MD5", ""))].append(request)
     return requests
 
@@ -400,13 +410,15 @@ def _call_problems(
     written: Sequence[Write],
     contacts: Mapping[int, Mapping[str, Any]],
     hasty: bool,
+    settling: bool,
 ) -> Iterator[str]:
     ambiguous = [request for request in seen if not tells(request)]
     match end:
         case None:
             yield "missing"
         case int():
-            yield from _success_problems(call, end, seen, written, contacts)
+            may_be_listed = settling and call.kind is Kind.ADD
+            yield from _success_problems(call, end, seen, written, contacts, may_be_listed)
         case UncertainError() if hasty and _in_haste(end) and seen:
             pass
         case UncertainError() if not ambiguous and len(seen) < end.attempts:
@@ -450,12 +462,16 @@ def _success_problems(
     seen: Sequence[Request],
     written: Sequence[Write],
     contacts: Mapping[int, Mapping[str, Any]],
+    may_be_listed: bool,
 ) -> Iterator[str]:
     if dict(contacts.get(id_, {})) != {**call.after, "id": id_}:
         yield "a success, but the contact does not hold what was sent"
     if any(write.contact_id != id_ for write in written):
         yield "a success, but another contact was written"
-    if not any(tells(request) and request.contact_id == id_ for request in seen):
+    if may_be_listed and not written:
+        yield "a success, but it was never written"
+    is_answered = any(tells(request) and request.contact_id == id_ for request in seen)
+    if not is_answered and not may_be_listed:
         yield "a success that the sandbox did not answer"
 
 

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from contactsdk.models import Contact
 from contactsdk.wire import (
     ContactFilter,
+    ListedByEmail,
     ListedContact,
     contact_to_json,
     matches,
     satisfies,
+    shows_all,
 )
 
 MODIFIED = datetime.datetime(2026, 11, 2, 3, 4, 5, tzinfo=datetime.UTC)
@@ -209,3 +211,18 @@ def test_any_listed_contact_can_be_compared(shown: dict[str, Any]) -> None:
     wanted = ContactFilter(external_id="1", first_name="a", email="a@example.com", company_id=1)
     assert matches(a_full_contact(), found) in (True, False)
     assert satisfies(wanted, found) in (True, False)
+
+
+def test_namesakes_are_found_by_email_in_any_case_and_those_without_one_are_kept() -> None:
+    contact = a_contact(email="Ada@Example.com")
+    shown = [{"email": "ada@example.COM"}, {"email": "eda@example.com"}, {}, {"email": None}]
+    listed = [ListedContact(id=n, modified=None, shown=values) for n, values in enumerate(shown, 1)]
+
+    assert [one.id for one in ListedByEmail(listed).like(contact)] == [1, 3, 4]
+
+
+def test_list_shows_all_only_where_each_text_of_the_filter_is_there() -> None:
+    wanted = ContactFilter(external_id="x", company_id=4)
+
+    assert shows_all(wanted, ListedContact(id=1, modified=None, shown={"externalId": None}))
+    assert not shows_all(wanted, ListedContact(id=1, modified=None, shown={"email": "a@b.test"}))

@@ -1,0 +1,150 @@
+"""Settling what a journal calls uncertain, after the runs that recorded it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final, TypeAlias
+
+from attrs import frozen
+
+from contactsdk.bulk.outcomes import Outcome
+from contactsdk.errors import ContactError, SetupError, UncertainError, converted
+from contactsdk.journal import JournalRow, JournalRun, State
+from contactsdk.models import Contact, Item, key_of
+from contactsdk.settling import (
+    Ambiguous,
+    Found,
+    KeysInDoubt,
+    NotYet,
+    Several,
+    filter_for,
+    judge,
+)
+from contactsdk.wire import ContactFilter, ListedContact
+
+Find: TypeAlias = Callable[[ContactFilter], Awaitable[Sequence[ListedContact]]]
+"""Lists the contacts that a filter lets through, or raises a ContactError."""
+
+Confirm: TypeAlias = Callable[[Sequence[Outcome]], bool]
+"""Is shown the outcomes before any is recorded; `False` records none."""
+
+_MOST_AT_A_TIME: Final = 8
+
+
+@frozen
+class _Uncertain:
+    """A contact that the journal calls uncertain."""
+
+    number: int
+    contact: Contact
+    row: JournalRow
+
+
+async def settle_recorded(
+    run: JournalRun, items: Iterable[Item], find: Find, confirm: Confirm | None
+) -> tuple[Outcome, ...]:
+    """Look for the contacts that a journal calls uncertain, and record those that are found.
+
+    The outcomes of these contacts, in input order: an id, or an error that says what was found.
+
+    Raises:
+        SetupError: Contacts cannot be looked up at all.
+        JournalError: The items are not the recorded ones, or the journal cannot be used.
+    """
+    recorded = _Recorded()
+    for number, item in enumerate(items):
+        await recorded.add(run, number, item)
+    outcomes = await _look_for_all(recorded, find)
+    if confirm is not None and not confirm(outcomes):
+        return outcomes
+    async with asyncio.TaskGroup() as tasks:
+        writing = tasks.create_task(run.write_loop())
+        found = [outcome for outcome in outcomes if outcome.contact is not None and outcome.ok]
+        try:
+            await asyncio.gather(*(_record(run, outcome) for outcome in found))
+        finally:
+            writing.cancel()
+    return outcomes
+
+
+class _Recorded:
+    """What a journal says of the items of an input, as far as settling needs it."""
+
+    def __init__(self) -> None:
+        self.uncertain: list[_Uncertain] = []
+        """Adds that are uncertain, in input order."""
+        self.ids: set[int] = set()
+        """The ids of all other contacts."""
+        self.keys = KeysInDoubt()
+        """The keys of all that is uncertain."""
+
+    async def add(self, run: JournalRun, number: int, item: Item) -> None:
+        """Take in what is recorded of the next item."""
+        if run.needs_load(number):
+            await run.load(number)
+        row = run.recall(number, item, idempotent=False)
+        if row is None or not isinstance(item, Contact):
+            return
+        if row.id is not None:
+            self.ids.add(row.id)
+        if row.state in (State.SENT, State.UNCERTAIN):
+            self.keys.enter(key_of(item))
+            if item.id is None and not item.update_if_exists:
+                run.reopen(number)
+                self.uncertain.append(_Uncertain(number, item, row))
+
+
+async def _look_for_all(recorded: _Recorded, find: Find) -> tuple[Outcome, ...]:
+    outcomes: list[Outcome] = []
+    left = iter(recorded.uncertain)
+
+    async def look() -> None:
+        for one in left:
+            outcomes.append(await _look_for(one, recorded, find))
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(_MOST_AT_A_TIME):
+                tasks.create_task(look())
+    except* SetupError as group:
+        raise group.exceptions[0] from None
+    return tuple(sorted(outcomes, key=lambda outcome: outcome.index))
+
+
+async def _look_for(one: _Uncertain, recorded: _Recorded, find: Find) -> Outcome:
+    try:
+        # Without a date: when it was sent is not on record, and its id tells it from older ones.
+        listed = await find(filter_for(one.contact, None))
+    except SetupError:
+        raise
+    except ContactError as error:
+        return _still_uncertain(one, f"it could not be looked up: {error.message}")
+
+    def is_ruled_out(contact_id: int) -> bool:
+        return contact_id <= one.row.id_floor or contact_id in recorded.ids
+
+    is_shared = recorded.keys.is_shared(key_of(one.contact))
+    verdict = judge(one.contact, listed, is_ruled_out, is_key_shared=is_shared)
+    match verdict:
+        case Found(contact_id):
+            attempts = one.row.attempts
+            return Outcome(one.number, one.contact, contact_id, None, attempts, 0.0, True)
+        case Several(count):
+            return _still_uncertain(one, f"looked up: {count} contacts may be it")
+        case Ambiguous():
+            what = "a contact of the same names that may be it, or another uncertain row"
+            return _still_uncertain(one, f"looked up: there is {what}")
+        case NotYet():
+            return _still_uncertain(one, "looked up, and not found")
+
+
+def _still_uncertain(one: _Uncertain, result: str) -> Outcome:
+    before = one.row.error or UncertainError("sent by a run that ended before an answer came")
+    error = converted(before, UncertainError, f"{before.message}; {result}")
+    return Outcome(one.number, one.contact, None, error, one.row.attempts, 0.0)
+
+
+async def _record(run: JournalRun, outcome: Outcome) -> None:
+    assert outcome.contact is not None  # noqa: S101  # the caller looked
+    await run.record_outcome(
+        outcome.index, outcome.contact, outcome.id, None, outcome.attempts, settled=True
+    )

@@ -1,0 +1,202 @@
+"""`contactsdk settle`."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from contactsdk.bulk import Outcome
+from contactsdk.cli.account import client_of
+from contactsdk.cli.checking import CheckedInput, InputFile, checked
+from contactsdk.cli.exits import Exit, errors_as_exits, fail
+from contactsdk.cli.options import (
+    DateOrderOption,
+    Encoding,
+    IgnoreColumns,
+    IgnoreUnknown,
+    InputFormat,
+    Key,
+    Map,
+    MapFile,
+    SecretFile,
+    Set,
+    Sheet,
+    UpdateIfExists,
+    Url,
+)
+from contactsdk.cli.recorded import check_recorded
+from contactsdk.cli.text import printable
+from contactsdk.client import ContactClient
+from contactsdk.errors import ContactError
+from contactsdk.files import OutputNames, check_files_differ, input_options, open_outputs, result_of
+from contactsdk.journal import SqliteJournal
+from contactsdk.models import Item
+
+_SHOWN: Final = 25
+
+
+def settle(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A journal of `contactsdk import`.")],
+    input: Annotated[
+        str,
+        typer.Option(
+            help="The file that was imported; name the options by which it was read, too."
+        ),
+    ],
+    url: Url = "",
+    key: Key = "",
+    secret_file: SecretFile = None,
+    format: InputFormat = None,
+    ignore_columns: IgnoreColumns = None,
+    ignore_unknown: IgnoreUnknown = False,
+    map_: Map = None,
+    map_file: MapFile = None,
+    set_: Set = None,
+    update_if_exists: UpdateIfExists = False,
+    sheet: Sheet = None,
+    encoding: Encoding = None,
+    date_order: DateOrderOption = None,
+    uncertain: Annotated[
+        str | None, typer.Option(help="Write the rows here that are still uncertain.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before recording what was found.")
+    ] = False,
+) -> None:
+    """Look for the uncertain rows of an import on the platform, and record those that are there.
+
+    Nothing is sent again. In a terminal, what was found is shown, and you are asked before it is
+    recorded. Wait a minute or so after the import: a list may not show at once what was written.
+
+    Exit code: 0 no row is uncertain any longer, 1 some still are, 2 wrong use or unreadable input,
+    3 contacts cannot be looked up or you said no, 130 interrupted.
+    """
+    outputs = OutputNames(uncertain=uncertain)
+    recorded = SqliteJournal(file)
+    with errors_as_exits():
+        check_files_differ(
+            outputs=outputs.by_option(),
+            inputs={"--input": input, "--secret-file": secret_file, "--map-file": map_file},
+            journal=file,
+        )
+        if not file.exists():
+            fail(f"{file}: there is no such journal")
+        reading = input_options(
+            format=format,
+            sheet=sheet,
+            encoding=encoding,
+            maps=map_ or (),
+            map_file=map_file,
+            ignored=ignore_columns or (),
+            ignore_unknown=ignore_unknown,
+            sets=set_ or (),
+            update_if_exists=update_if_exists,
+            date_order=date_order,
+        )
+        source = InputFile(name=input, options=reading)
+        client = client_of(url, key, secret_file)
+        raise typer.Exit(_settle_rows(source, outputs, client, recorded, is_asked=not yes))
+
+
+def _settle_rows(
+    source: InputFile,
+    outputs: OutputNames,
+    client: ContactClient,
+    journal: SqliteJournal,
+    *,
+    is_asked: bool,
+) -> Exit:
+    with checked(source, outputs) as found, open_outputs(outputs, found.source) as opened:
+        check = partial(client.check_journal, journal)
+        check_recorded(check, journal.path, found.items, source.shown)
+        rows = _Rows(found)
+        confirm = _Confirmation(rows, is_asked=is_asked)
+        try:
+            outcomes = asyncio.run(_settled(client, journal, rows.items, confirm))
+        except ContactError as error:
+            fail(f"contacts cannot be looked up: {error.message}", Exit.STOPPED)
+        if not confirm.is_given:
+            fail("nothing was recorded", Exit.STOPPED)
+        left = {outcome.index: outcome for outcome in outcomes if not outcome.ok}
+        written_back = iter(found.rows)
+        for index, (line, number, _) in enumerate(found.items):
+            row = next(written_back, None)
+            if index in left:
+                opened.write(result_of(line, number, left[index]), row)
+        typer.echo(_summary(outcomes), err=outputs.takes_standard_output)
+        return Exit.SOME_FAILED if left else Exit.OK
+
+
+async def _settled(
+    client: ContactClient,
+    journal: SqliteJournal,
+    items: Iterator[Item],
+    confirm: Callable[[Sequence[Outcome]], bool],
+) -> tuple[Outcome, ...]:
+    async with client:
+        return await client.settle(journal, items, confirm=confirm)
+
+
+class _Rows:
+    """The items of an input as they are read, and the row that each stands in."""
+
+    def __init__(self, found: CheckedInput) -> None:
+        self._found = found
+        self._numbers: list[int] = []
+
+    @property
+    def items(self) -> Iterator[Item]:
+        """What each row holds, in order."""
+        for _, number, item in self._found.items:
+            self._numbers.append(number)
+            yield item
+
+    def number(self, outcome: Outcome) -> int:
+        """The number of the row that an outcome is about."""
+        return self._numbers[outcome.index]
+
+
+class _Confirmation:
+    """Shows what was found, and asks whether to record it."""
+
+    def __init__(self, rows: _Rows, *, is_asked: bool) -> None:
+        self.is_given = True
+        """Whether what was found is to be recorded."""
+        self._rows = rows
+        self._is_asked = is_asked
+
+    def __call__(self, outcomes: Sequence[Outcome]) -> bool:
+        for outcome in outcomes[:_SHOWN]:
+            what = f"found, id {outcome.id}" if outcome.ok else printable(outcome.message)
+            typer.echo(f"row {self._rows.number(outcome)}: {what}", err=True)
+        if len(outcomes) > _SHOWN:
+            typer.echo(f"and {len(outcomes) - _SHOWN:,} more", err=True)
+        if self._is_asked and is_terminal() and any(outcome.ok for outcome in outcomes):
+            typer.echo("Record what was found? [y/N] ", nl=False, err=True)
+            self.is_given = answer().strip().casefold() in ("y", "yes")
+        return self.is_given
+
+
+def is_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def answer() -> str:
+    """The line that a person types."""
+    return sys.stdin.readline()
+
+
+def _summary(outcomes: Sequence[Outcome]) -> str:
+    found = sum(outcome.ok for outcome in outcomes)
+    left = len(outcomes) - found
+    if not outcomes:
+        return "No row is uncertain."
+    text = f"{found:,} were in doubt and found; {left:,} are still uncertain."
+    if left:
+        text += " Look those up yourself before importing them again, or there may be two."
+    return text

@@ -1,0 +1,29 @@
+"""Settling: finding out, by looking on the platform, what became of an uncertain add."""
+
+from contactsdk.settling.known import AnsweredIds, KeysInDoubt
+from contactsdk.settling.search import (
+    Ambiguous,
+    Found,
+    NotYet,
+    Search,
+    Several,
+    filter_for,
+    is_refused,
+    judge,
+)
+from contactsdk.settling.single import MOST_PAGES, CallSettler
+
+__all__ = [
+    "MOST_PAGES",
+    "Ambiguous",
+    "AnsweredIds",
+    "CallSettler",
+    "Found",
+    "KeysInDoubt",
+    "NotYet",
+    "Search",
+    "Several",
+    "filter_for",
+    "is_refused",
+    "judge",
+]
