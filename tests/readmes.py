@@ -82,6 +82,7 @@ class Readme:
 
 
 MAIN: Final = Readme(ROOT / "README.md")
+BULK: Final = Readme(ROOT / "contactsdk" / "bulk" / "README.md")
 LISTS: Final = Readme(ROOT / "contactsdk" / "files" / "README.md")
 INTEGRATIONS: Final = Readme(ROOT / "contactsdk" / "integrations" / "README.md")
 BENCHMARKS: Final = Readme(ROOT / "benchmarks" / "README.md")

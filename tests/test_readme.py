@@ -15,11 +15,14 @@ from typing import Any
 
 import attrs
 import pytest
+import typer
 from background import environment_of, sandbox_in_thread
-from readmes import BENCHMARKS, LISTS, MAIN, READMES, ROOT, Readme
+from readmes import BENCHMARKS, BULK, LISTS, MAIN, READMES, ROOT, Readme
+from typer.core import TyperGroup
 
 from contactsdk import ContactClient, ContactError, EmailStatus, RetryPolicy, SmsStatus
 from contactsdk.bulk import BulkOptions
+from contactsdk.cli.commands import app
 from contactsdk.errors import StaleDateError
 from contactsdk.sandbox import Sandbox
 
@@ -161,6 +164,22 @@ def test_main_readme_is_short() -> None:
     assert len(MAIN.text.splitlines()) <= 350
 
 
+@pytest.mark.parametrize("readme", [MAIN, BULK, LISTS], ids=str)
+def test_options_of_commands_exist(readme: Readme) -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    existing = {
+        name
+        for command in group.commands.values()
+        for parameter in command.params
+        for name in parameter.opts
+    }
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", readme.text))
+
+    assert named
+    assert named <= existing | {"--help"}
+
+
 def test_extras_are_named() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     named = {
@@ -213,7 +232,7 @@ def test_benchmarks_are_named() -> None:
 def test_options_are_named(table: str, options: set[str]) -> None:
     named = {name for cell in first_column(table) for name in re.findall(r"`(\w+)`", cell)}
 
-    assert options - {"base_url", "credentials"} <= named
+    assert options - {"base_url", "credentials"} == named
 
 
 def test_tree_of_errors_is_complete() -> None:
