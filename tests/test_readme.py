@@ -191,19 +191,34 @@ def test_extras_are_named() -> None:
     assert set(project["optional-dependencies"]) <= named
 
 
+def map_of_modules() -> list[str]:
+    """The modules and packages in the map, from the first that is imported to the last."""
+    cells = " ".join(first_column("module"))
+    return [name.removesuffix("/") for name in re.findall(r"`(\w+(?:\.py|/))`", cells)]
+
+
 def test_map_of_modules_is_complete() -> None:
-    named = [
-        name.rstrip("/")
-        for cell in first_column("module")
-        for name in re.findall(r"`(\w+(?:\.py|/))`", cell)
-    ]
     package = {
         path.name
         for path in (ROOT / "contactsdk").iterdir()
         if path.name not in ("__init__.py", "__pycache__", "py.typed")
     }
 
-    assert sorted(named) == sorted(package)
+    assert sorted(map_of_modules()) == sorted(package)
+
+
+def test_imports_go_the_way_that_the_map_shows() -> None:
+    order = {name.removesuffix(".py"): place for place, name in enumerate(map_of_modules())}
+    imports = re.compile(r"^\s*from contactsdk(?:\.| import )(\w+)", re.MULTILINE)
+    against = [
+        f"{path} imports {imported}"
+        for path in (ROOT / "contactsdk").rglob("*.py")
+        for imported in imports.findall(path.read_text("utf-8"))
+        for importer in [path.relative_to(ROOT / "contactsdk").parts[0].removesuffix(".py")]
+        if order.get(imported, -1) > order.get(importer, len(order))
+    ]
+
+    assert not against
 
 
 def test_benchmarks_are_named() -> None:
