@@ -24,7 +24,7 @@ from typing import Literal
 
 from benchmarks.stub import stub
 from contactsdk import Contact, ContactClient, Credentials, SqliteJournal
-from contactsdk.journal import Account, JournalRun
+from contactsdk.journal import Account, Journal, JournalRun
 
 KINDS: tuple[Literal["process", "power"], ...] = ("process", "power")
 ACCOUNT = Account(url="https://api.example.com", key="key", secret="secret")
@@ -46,7 +46,7 @@ async def run(url: str, count: int, journal: SqliteJournal | None) -> tuple[floa
     return count / taken, cpu / count * 1e6
 
 
-async def record(run: JournalRun, items: list[Contact]) -> None:
+async def record(run: JournalRun, items: list[Contact], group: int) -> None:
     numbered = enumerate(items)
 
     async def work() -> None:
@@ -55,15 +55,17 @@ async def record(run: JournalRun, items: list[Contact]) -> None:
             await run.record_outcome(number, item, item.id, None, 1)
 
     writer = asyncio.create_task(run.write_loop())
-    await asyncio.gather(*(work() for _ in range(GROUP)))
+    await asyncio.gather(*(work() for _ in range(group)))
     writer.cancel()
 
 
-async def recorded(journal: SqliteJournal, items: list[Contact]) -> tuple[float, float]:
+async def recorded(
+    journal: Journal, items: list[Contact], *, group: int = GROUP
+) -> tuple[float, float]:
     """Rows written per second, and CPU microseconds a row."""
     run = await journal.open_run(ACCOUNT)
     started, cpu = time.perf_counter(), time.process_time()
-    await record(run, items)
+    await record(run, items, group)
     taken, cpu = time.perf_counter() - started, time.process_time() - cpu
     await run.close()
     rows = 2 * len(items)

@@ -29,7 +29,7 @@ from contactsdk.bulk import (
 from contactsdk.bulk.actions import RequestedBatchActions
 from contactsdk.bulk.options import DEFAULT_BATCHES, DEFAULT_CONCURRENCY
 from contactsdk.calls import Caller
-from contactsdk.journal import Account, SqliteJournal
+from contactsdk.journal import Account, Journal
 from contactsdk.lookups import Lookups
 from contactsdk.models import Contact, CustomFieldDefinition, Group, Item
 from contactsdk.retry import RetryPolicy, cancelled_error, is_idempotent
@@ -340,7 +340,7 @@ class ContactClient:
         """
         return await collect(self.stream(contacts, **options), into)
 
-    def check_journal(self, journal: SqliteJournal, contacts: Iterable[Item]) -> None:
+    def check_journal(self, journal: Journal, contacts: Iterable[Item]) -> None:
         """See, before anything is sent, that this whole input is the one that was recorded.
 
         Rows may have been appended since. A run with the journal looks at each item as it comes,
@@ -354,7 +354,7 @@ class ContactClient:
 
     async def settle(
         self,
-        journal: SqliteJournal,
+        journal: Journal,
         contacts: Iterable[Item],
         *,
         confirm: Confirm | None = None,

@@ -19,6 +19,8 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 
+pytest_plugins = ["postgres.fixtures"]
+
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:

@@ -106,6 +106,8 @@ class BatchWorker:
             job.delivery.attempts += 1
 
         def hand_over() -> None:
+            if run.journal is not None:
+                run.journal.check_may_send()  # first: if it raises, nothing was handed over
             for job in jobs:
                 job.delivery.hand_over()
 

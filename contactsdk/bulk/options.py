@@ -3,7 +3,7 @@
 from typing import Final, TypedDict
 
 from contactsdk.bulk.progress import OnProgress
-from contactsdk.journal import SqliteJournal
+from contactsdk.journal import Journal
 
 DEFAULT_CONCURRENCY: Final = 32
 DEFAULT_BATCHES: Final = 4
@@ -24,7 +24,7 @@ class BulkOptions(TypedDict, total=False):
     give_up_s: float
     """For how many seconds a platform that lets nothing through is tried, and the longest wait
     that it may ask for, before the run stops; 300 by default."""
-    journal: SqliteJournal | None
+    journal: Journal | None
     """Where the run is recorded, so that it can go on after the process has died; `None` for no
     record."""
     on_progress: OnProgress | None

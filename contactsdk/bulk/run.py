@@ -441,6 +441,18 @@ class Run:
         if self.schedule.release(job):
             self._idle.wake()
 
+    def before_send(self, delivery: Delivery) -> Callable[[], object]:
+        """What is called right before a contact is handed to a connection."""
+        journal = self.journal
+        if journal is None:
+            return delivery.hand_over
+
+        def hand_over() -> None:
+            journal.check_may_send()  # first: if it raises, nothing was handed over
+            delivery.hand_over()
+
+        return hand_over
+
     def _outcome(
         self,
         job: Job,

@@ -72,7 +72,7 @@ class Worker:
                 await run.journal.record_intent(job.index, job.item, id_floor=delivery.id_floor)
             delivery.attempts += 1
             contact_id = await run.send(
-                job.content, deadline=deadline, before_send=delivery.hand_over
+                job.content, deadline=deadline, before_send=run.before_send(delivery)
             )
         except ContactError as error:
             recording = self._after_failure(job, turn, error)

@@ -1,13 +1,14 @@
 """A durable record of a bulk run, so that one that was killed goes on where it stopped.
 
 A row of the journal stands for an item of the input, by its number. `run.py` has the rules of a run
-and `store.py` what they need of a place for rows, of which `sqlite.py` is one.
+and `store.py` what they need of a place for rows: `sqlite.py` is one, `postgres.py` another.
 """
 
 from contactsdk.journal.identity import Account
+from contactsdk.journal.protocol import Journal
 from contactsdk.journal.rows import JournalRow, State
 from contactsdk.journal.run import JournalRun
 from contactsdk.journal.sqlite import SqliteJournal
 from contactsdk.journal.sqlite_file import Durability
 
-__all__ = ["Account", "Durability", "JournalRow", "JournalRun", "SqliteJournal", "State"]
+__all__ = ["Account", "Durability", "Journal", "JournalRow", "JournalRun", "SqliteJournal", "State"]

@@ -8,6 +8,7 @@ applied. Where rows are kept is a store's business, see `Store`.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final, Self
 
 from attrs import evolve
@@ -176,6 +177,14 @@ class JournalRun:
         """
         self._open_rows[number] = self._page[number]
 
+    def check_may_send(self) -> None:
+        """See that this run still has its journal to itself, right before a contact is sent.
+
+        Raises:
+            UnavailableError: It may not have; what was intended is not to be sent now.
+        """
+        self._store.check_may_send()
+
     def withdraw(self, number: int, item: Item) -> None:
         """Note that what was sent was not applied.
 
@@ -212,18 +221,28 @@ class JournalRun:
 
         To be cancelled once nobody records anything any more; `close` writes what is left.
         """
-        while await self._wanted.wait():
+        while True:
+            if not self._wanted.is_set():
+                await self._wait_to_write()
             self._wanted.clear()
             group, self._group = self._group, _Group()
             try:
                 await self._store.write(tuple(group.rows.values()))
             except JournalError as error:
+                if not group.waiting:
+                    _logger.warning("the journal was not written: %s", error)
                 group.end(error)
             except BaseException:
                 group.end(JournalError(f"{self._store.name}: the run ended while this was written"))
                 raise
             else:
                 group.end(None)
+
+    async def _wait_to_write(self) -> None:
+        """Wait until there is something to write, or the store needs a sign of life."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._store.renew_every_s):
+                await self._wanted.wait()
 
     async def close(self) -> None:
         """Write what is left, and let go of the journal."""

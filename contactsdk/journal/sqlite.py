@@ -70,6 +70,19 @@ class SqliteJournal:
         self.line_of = line_of
         """The line of an item in its file, by its number; `None` where there are no lines."""
 
+    @property
+    def name(self) -> str:
+        """What messages call it: the file, as it was given."""
+        return self.path
+
+    def exists(self) -> bool:
+        """Whether there is such a file.
+
+        Raises:
+            JournalError: There is none, but a side file of it.
+        """
+        return check_surroundings(self._real_path)
+
     def rows(self) -> Iterator[JournalRow]:
         """All that is recorded, in input order, once it has proved whole.
 

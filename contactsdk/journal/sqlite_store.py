@@ -43,6 +43,8 @@ _NO_ROWS: Final = Checksum(0, 0)
 class SqliteStore:
     """The rows of a journal in a SQLite file; see `Store` for what each method does."""
 
+    renew_every_s = None
+
     def __init__(
         self, file: JournalFile, durability: Durability, pages: Mapping[int, Checksum]
     ) -> None:
@@ -88,6 +90,9 @@ class SqliteStore:
         except BaseException:
             file.close()
             raise
+
+    def check_may_send(self) -> None:
+        pass  # the file is locked as long as this process lives
 
     async def may_be_applied(self) -> bool:
         return await self._run(lambda: may_be_applied(self._connection))

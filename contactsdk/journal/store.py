@@ -88,6 +88,19 @@ class Store(Protocol):
         """One more than the last number that was recorded when it was opened; 0 for no rows."""
         ...
 
+    @property
+    def renew_every_s(self) -> float | None:
+        """How often `write` is to be called at least, if only without rows; `None` for never."""
+
+    def check_may_send(self) -> None:
+        """See that nobody else can have taken the run over so far.
+
+        It is called right before a contact is handed to a connection, and waits for nothing.
+
+        Raises:
+            UnavailableError: Somebody may have; the contact must not be sent now.
+        """
+
     async def may_be_applied(self) -> bool:
         """Whether any recorded contact is, or may be, applied."""
         ...

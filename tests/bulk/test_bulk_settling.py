@@ -102,6 +102,7 @@ def stream_of(
         Run(
             contacts,
             platform.sending.send,
+            platform.sending,
             pacer,
             RunOptions(policy=policy, **{"concurrency": 4, **options}),
             is_proven=True,
@@ -426,3 +427,28 @@ async def test_waiting_searches_are_bounded_and_reading_stops_at_the_bound() -> 
         outcomes = [outcome async for outcome in stream]
 
     assert len(outcomes) <= 2 * 4 + 2 * 2 + 1
+
+
+@in_held_time
+async def test_searches_that_are_under_way_end_after_a_refusal_without_another_look_up() -> None:
+    refusal = AuthenticationError("not allowed", http_status=403)
+    platform = Platform(judge=lost(0, 5), refuse=lambda nth: refusal)
+    platform.sending.latency_s = 0.4
+
+    outcomes, _ = await read_all(stream_of(many(20), platform, concurrency=1))
+
+    assert sum(outcome.uncertain for outcome in outcomes) == 2
+    assert len(platform.looks) == 1
+
+
+@in_held_time
+async def test_run_that_is_left_during_a_look_reports_its_contact_as_uncertain() -> None:
+    platform = Platform(judge=lost(0))
+    stream = stream_of(many(1), platform)
+
+    async with stream:
+        while not platform.looks:
+            await asyncio.sleep(0.001)
+
+    (outcome,) = stream.undelivered
+    assert outcome.uncertain

@@ -313,6 +313,30 @@ def test_what_is_no_email_is_refused(email: str) -> None:
     assert wrong_update(email=email) == ((("email",), "must be a valid email address"),)
 
 
+_local_parts = st.text(st.sampled_from("aZ0._+-'!é @"), max_size=70)
+_domains = st.sampled_from(
+    ["example.com", "EXAMPLE.com", "a.test", "localhost", "-a.com", "a..com", "", "bücher.example"]
+)
+
+
+@given(_local_parts, _domains)
+def test_short_cut_for_common_addresses_changes_no_verdict(local: str, domain: str) -> None:
+    address = f"{local}@{domain}"
+    try:
+        email_validator.validate_email(address, check_deliverability=False, test_environment=True)
+        expected: object = ()
+    except email_validator.EmailNotValidError:
+        expected = ((("email",), "must be a valid email address"),)
+
+    for _ in range(2):  # the second time, the domain is known
+        try:
+            Contact(id=7, email=address)
+            found: object = ()
+        except InvalidContactError as error:
+            found = error.errors
+        assert found == expected
+
+
 def test_the_global_settings_of_email_validator_stay_as_they_are() -> None:
     def settings() -> dict[str, Any]:
         return {

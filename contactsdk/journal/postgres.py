@@ -1,0 +1,296 @@
+"""A journal in a PostgreSQL database, as callers hand it to a run and as they read it.
+
+It needs the extra `postgres`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any, Final
+
+from attrs import frozen
+from psycopg import sql
+
+from contactsdk.arguments import check_positive, check_seconds
+from contactsdk.errors import JournalError
+from contactsdk.journal import postgres_statements as statements
+from contactsdk.journal.identity import Account, Digests, check_input, other_account
+from contactsdk.journal.postgres_connection import Connection, Database, errors_of
+from contactsdk.journal.postgres_schema import found_version, prepare
+from contactsdk.journal.postgres_store import PostgresStore
+from contactsdk.journal.rows import JournalRow
+from contactsdk.journal.run import JournalRun
+from contactsdk.journal.sqlite_file import Durability
+from contactsdk.journal.store import StoredRow
+from contactsdk.models import Item
+
+_ALL_NUMBERS: Final = (0, 2**62)
+_LONGEST_NAME: Final = 200
+_ROWS_AT_A_TIME: Final = 2000
+
+
+@frozen(kw_only=True)
+class RunStatus:
+    """How far a run has come, and which process sends it."""
+
+    recorded: int
+    """How many items were begun."""
+    succeeded: int
+    """How many contacts were added or updated."""
+    failed: int
+    """How many were refused or are invalid, which is final."""
+    uncertain: int
+    """How many may or may not have been applied."""
+    owner: str | None
+    """Which process sends it now, by host and number; `None` where none does."""
+    lease_left_s: float
+    """For how many seconds nobody else may take it over; 0 where no process sends it."""
+
+    @property
+    def open(self) -> int:
+        """How many are in flight, or were not applied and are sent when the run goes on."""
+        return self.recorded - self.succeeded - self.failed - self.uncertain
+
+
+class PostgresJournal:
+    """Where a bulk run keeps what it sent and what became of it, in a PostgreSQL database.
+
+    Give it to `add_or_update_many` or `stream` like a `SqliteJournal`, whose rules it shares. Many
+    processes, on any machines, may be given the same run and the same input: one at a time has the
+    run's lease and sends. When that one has died, the next one goes on: a standby by itself, or
+    whoever is started later than `lease_s` seconds afterwards. A process that was only paused
+    sends nothing more and records nothing more when it wakes up after that.
+
+    The database holds ids, messages and digests as a file would; and of each contact that is open
+    or uncertain what is sent, until it is final. A run is removed, with all that is kept of it, by
+    `DELETE FROM contactsdk.run WHERE name = '...'`.
+
+    The tables are made by the first use, in a schema of their own.
+
+    Args:
+        url: The database, such as `postgresql://user:password@host:5432/name`.
+        run: The name of the run, up to 200 characters. Another input needs another name.
+        standby: Wait, when the run is to be started, as long as another process is sending it.
+        lease_s: For how many seconds the run belongs to a process after it was last heard of. No
+            contact is sent for so long after the owner has died.
+        reconnect_s: For how many seconds a database that goes away in mid-run is waited for, before
+            the run stops; nothing is sent meanwhile.
+        durability: `"power"` needs a database that waits for its disk at each write; `"process"`
+            does not wait, and survives the death of this process, but not of the database.
+        resend_uncertain: Send uncertain contacts again, as of `SqliteJournal`.
+        line_of: The line of an item in its file, by its number, to be recorded with it.
+        schema: The schema that holds the tables.
+
+    Raises:
+        ValueError: An argument is wrong; the message never repeats the URL.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        run: str,
+        standby: bool = False,
+        lease_s: float = 30.0,
+        reconnect_s: float = 60.0,
+        durability: Durability = "power",
+        resend_uncertain: bool = False,
+        line_of: Callable[[int], int | None] | None = None,
+        schema: str = "contactsdk",
+    ) -> None:
+        if durability not in ("process", "power"):
+            raise ValueError(f"durability must be 'process' or 'power', not {durability!r}")
+        check_positive("lease_s", lease_s)
+        check_seconds("reconnect_s", reconnect_s)
+        self._database = Database.at(url, schema)
+        self.run = _checked_name(run)
+        """The name of the run."""
+        self.standby = standby
+        """Whether to wait for a process that is sending it."""
+        self.lease_s = lease_s
+        """For how many seconds the run belongs to a process after it was last heard of."""
+        self.reconnect_s = reconnect_s
+        """For how many seconds a database that goes away is waited for."""
+        self.durability: Durability = durability
+        """What the journal survives."""
+        self.resend_uncertain = resend_uncertain
+        """Whether uncertain contacts are sent again."""
+        self.line_of = line_of
+        """The line of an item in its file, by its number; `None` where there are no lines."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it: the database, without user and password, and the run."""
+        return f"{self._database.name}, run {self.run}"
+
+    def __repr__(self) -> str:
+        return f"PostgresJournal({self._database.name!r}, run={self.run!r})"
+
+    def make_tables(self) -> None:
+        """Make the tables, or bring older ones up to date, by a user who may.
+
+        Raises:
+            JournalError: They cannot be made.
+        """
+        with errors_of(self.name), self._database.connect() as connection:
+            prepare(connection, self._database)
+
+    def exists(self) -> bool:
+        """Whether there is a run of this name.
+
+        Raises:
+            JournalError: The database cannot be read.
+        """
+        with self._reading() as connection:
+            return self._find(connection) is not None
+
+    def status(self) -> RunStatus:
+        """How far the run has come, also while a process sends it.
+
+        Raises:
+            JournalError: There is no run of this name, or the database cannot be read.
+        """
+        with self._reading() as connection:
+            found = self._found(connection)
+            return RunStatus(
+                recorded=found.recorded,
+                succeeded=found.succeeded,
+                failed=found.failed,
+                uncertain=found.uncertain,
+                owner=found.owner if found.left_s else None,
+                lease_left_s=found.left_s,
+            )
+
+    def rows(self) -> Iterator[JournalRow]:
+        """All that is recorded at this moment, in input order, also while a process sends it.
+
+        Raises:
+            JournalError: There is no run of this name, or the database cannot be read.
+        """
+        with self._reading() as connection:
+            found = self._found(connection)
+            query = statements.read_rows(self._database)
+            for row in self._read(connection, query, (found.run, *_ALL_NUMBERS)):
+                yield StoredRow(*row).public()
+
+    def check(self, contacts: Iterable[Item], *, secret: str) -> None:
+        """See that this whole input is the recorded one; rows may have been appended since.
+
+        `secret` is that of the account; which account it is, is not looked at, unlike
+        `ContactClient.check_journal`. Nothing is changed.
+
+        Raises:
+            JournalError: It is not, or the secret is another one, and `number` names the first item
+                that differs; or there is no run of this name, or the database cannot be read.
+        """
+        with self._reading() as connection:
+            found = self._found(connection)
+            self._check(connection, found, contacts, Digests.of(found.salt, secret))
+
+    def check_account(self, contacts: Iterable[Item], account: Account) -> None:
+        """See that a run of this account on this whole input would go on with what is recorded.
+
+        That is so of a run that was not begun yet, and of one that would begin anew. Nothing is
+        changed.
+
+        Raises:
+            JournalError: The input is another one, and `number` names the first item that differs;
+                or the run is another account's, or the database cannot be read.
+        """
+        with self._reading() as connection:
+            found = self._find(connection)
+            if found is None:
+                return
+            digests = Digests.of(found.salt, account.secret)
+            if digests.of_account(account) == found.account:
+                self._check(connection, found, contacts, digests)
+                return
+            query = statements.find_maybe_applied(self._database)
+            with errors_of(self.name):
+                values = found.run, statements.MAYBE_APPLIED
+                may_be_applied = connection.execute(query, values).fetchone() == (True,)
+            if may_be_applied:
+                raise other_account(self.name)
+
+    async def open_run(self, account: Account) -> JournalRun:
+        """Take the run's lease for this account; a standby waits for it.
+
+        Raises:
+            JournalError: Another process is sending it, or it is another account's; or the database
+                cannot be used.
+        """
+        store = PostgresStore(
+            self._database,
+            self.run,
+            durability=self.durability,
+            lease_s=self.lease_s,
+            reconnect_s=self.reconnect_s,
+        )
+        await store.open(account, standby=self.standby)
+        return await JournalRun.start(
+            store, account, line_of=self.line_of, resend_uncertain=self.resend_uncertain
+        )
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with errors_of(self.name):
+            connection = self._database.connect()
+            connection.autocommit = False  # rows are read a page at a time in one transaction
+        # Not around what is done with it, whose own errors are no errors of the journal.
+        with closing(connection):
+            yield connection
+
+    def _find(self, connection: Connection) -> "_Found | None":
+        with errors_of(self.name):
+            if found_version(connection, self._database) is None:
+                return None
+            query = statements.find_run(self._database)
+            found = connection.execute(query, (self.run,)).fetchone()
+        return None if found is None else _Found(*found)
+
+    def _found(self, connection: Connection) -> "_Found":
+        found = self._find(connection)
+        if found is None:
+            raise JournalError(f"{self.name}: there is no run of this name")
+        return found
+
+    def _check(
+        self, connection: Connection, found: "_Found", contacts: Iterable[Item], digests: Digests
+    ) -> None:
+        query = statements.read_digests(self._database)
+        recorded = self._read(connection, query, (found.run,))
+        check_input(((number, digest) for number, digest in recorded), contacts, digests)
+
+    def _read(
+        self, connection: Connection, query: sql.Composed, values: tuple[Any, ...]
+    ) -> Iterator[tuple[Any, ...]]:
+        """What a query finds, a page at a time."""
+        with connection.cursor("found") as cursor:
+            with errors_of(self.name):
+                cursor.execute(query, values)
+            while True:
+                with errors_of(self.name):
+                    page = cursor.fetchmany(_ROWS_AT_A_TIME)
+                if not page:
+                    return
+                yield from page
+
+
+@frozen
+class _Found:
+    """A run as `find_run` finds it."""
+
+    run: int
+    account: bytes
+    salt: bytes
+    owner: str
+    left_s: float
+    recorded: int
+    succeeded: int
+    failed: int
+    uncertain: int
+
+
+def _checked_name(run: str) -> str:
+    if not isinstance(run, str) or not 0 < len(run) <= _LONGEST_NAME or not run.isprintable():
+        raise ValueError(f"run must be a name of 1 to {_LONGEST_NAME} printable characters")
+    return run

@@ -1,0 +1,109 @@
+"""The tables of journals in a PostgreSQL database, and how older ones become newer ones."""
+
+from typing import Final
+
+from psycopg import sql
+
+from contactsdk.errors import JournalError
+from contactsdk.journal.postgres_connection import Connection, Database
+
+MIGRATIONS: Final = (
+    # 1. Each row is written twice at least: no index holds what changes, and each page has room,
+    # so that an update stays on its page. `item` is what is sent, kept as long as the row is open
+    # or uncertain.
+    """
+    CREATE TABLE {schema}.run (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        name text NOT NULL UNIQUE,
+        account bytea NOT NULL,
+        salt bytea NOT NULL,
+        created timestamptz NOT NULL DEFAULT clock_timestamp()
+    );
+    CREATE TABLE {schema}.lease (
+        run bigint NOT NULL REFERENCES {schema}.run ON DELETE CASCADE,
+        part integer NOT NULL DEFAULT 0,
+        epoch bigint NOT NULL DEFAULT 0,
+        owner text NOT NULL DEFAULT '',
+        until timestamptz NOT NULL DEFAULT timestamptz 'epoch',
+        recorded bigint NOT NULL DEFAULT 0,
+        succeeded bigint NOT NULL DEFAULT 0,
+        failed bigint NOT NULL DEFAULT 0,
+        uncertain bigint NOT NULL DEFAULT 0,
+        PRIMARY KEY (run, part)
+    ) WITH (fillfactor = 10);
+    CREATE TABLE {schema}.row (
+        run bigint NOT NULL REFERENCES {schema}.run ON DELETE CASCADE,
+        number bigint NOT NULL,
+        line bigint,
+        digest bytea NOT NULL,
+        key bytea,
+        state text NOT NULL,
+        id bigint,
+        error bytea,
+        attempts integer NOT NULL,
+        settled boolean NOT NULL,
+        batch_id text,
+        batch_position integer,
+        item bytea,
+        epoch bigint NOT NULL,
+        PRIMARY KEY (run, number)
+    ) WITH (fillfactor = 70);
+    CREATE INDEX row_key ON {schema}.row (run, key);
+    """,
+)
+"""What makes version 1 of the tables, what makes version 2 of version 1, and so on."""
+
+VERSION: Final = len(MIGRATIONS)
+"""The version of the tables that this contactsdk reads and writes."""
+
+# Any number: it keeps two processes from making the same tables at a time.
+_LOCK: Final = "SELECT pg_advisory_xact_lock(1668248180)"
+
+_BEGINNING: Final = """
+    CREATE SCHEMA IF NOT EXISTS {schema};
+    CREATE TABLE IF NOT EXISTS {schema}.version (number integer NOT NULL);
+"""
+
+
+def prepare(connection: Connection, database: Database) -> None:
+    """Make the tables, or bring older ones to this version; others are left as they are.
+
+    Raises:
+        JournalError: They are of a newer contactsdk.
+        psycopg.Error: The user may not make them.
+    """
+    if found_version(connection, database) == VERSION:
+        return
+    schema = sql.Identifier(database.schema)
+    with connection.transaction():
+        connection.execute(_LOCK)
+        before = found_version(connection, database) or 0
+        if before == 0:
+            connection.execute(sql.SQL(_BEGINNING).format(schema=schema))
+        for migration in MIGRATIONS[before:]:
+            connection.execute(sql.SQL(migration).format(schema=schema))
+        version = sql.Identifier(database.schema, "version")
+        connection.execute(sql.SQL("DELETE FROM {}").format(version))
+        connection.execute(sql.SQL("INSERT INTO {} VALUES (%s)").format(version), (VERSION,))
+
+
+def found_version(connection: Connection, database: Database) -> int | None:
+    """The version of the tables; `None` where there are none.
+
+    Raises:
+        JournalError: They are of a newer contactsdk.
+    """
+    table = sql.Identifier(database.schema, "version")
+    is_there = "SELECT to_regclass(format('%%I.%%I', %s::text, 'version')) IS NOT NULL"
+    if connection.execute(is_there, (database.schema,)).fetchone() != (True,):
+        return None
+    row = connection.execute(sql.SQL("SELECT number FROM {}").format(table)).fetchone()
+    if row is None:
+        return None
+    number: int = row[0]
+    if number > VERSION:
+        raise JournalError(
+            f"{database.name}: its journals have version {number}, this contactsdk reads and "
+            f"writes version {VERSION}: use a newer contactsdk"
+        )
+    return number

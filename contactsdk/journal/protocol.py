@@ -1,0 +1,57 @@
+"""What every kind of journal offers to a client, to a run, and to whoever reads it."""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from contactsdk.journal.identity import Account
+from contactsdk.journal.rows import JournalRow
+from contactsdk.journal.run import JournalRun
+from contactsdk.models import Item
+
+
+class Journal(Protocol):
+    """A durable record of one run: a `SqliteJournal` or a `PostgresJournal`."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it; it holds no password."""
+
+    @property
+    def resend_uncertain(self) -> bool:
+        """Whether uncertain contacts are sent again."""
+
+    def exists(self) -> bool:
+        """Whether there is anything to read.
+
+        Raises:
+            JournalError: It cannot be read.
+        """
+
+    def rows(self) -> Iterator[JournalRow]:
+        """All that is recorded, in input order.
+
+        Raises:
+            JournalError: It cannot be read.
+        """
+
+    def check(self, contacts: Iterable[Item], *, secret: str) -> None:
+        """See that this whole input is the recorded one, given the account's secret.
+
+        Raises:
+            JournalError: It is not, and `number` names the first item that differs; or it cannot be
+                read.
+        """
+
+    def check_account(self, contacts: Iterable[Item], account: Account) -> None:
+        """See that a run of this account on this whole input would go on with what is recorded.
+
+        Raises:
+            JournalError: It would not; `number` names the first item that differs.
+        """
+
+    async def open_run(self, account: Account) -> JournalRun:
+        """Open it for one run of this account.
+
+        Raises:
+            JournalError: It cannot be used.
+        """
