@@ -188,7 +188,7 @@ def test_extras_are_named() -> None:
         for extra in re.findall(r"pip install -e '\.\[(\w+)\]'", readme.text)
     }
 
-    assert set(project["optional-dependencies"]) <= named
+    assert set(project["optional-dependencies"]) == named
 
 
 def map_of_modules() -> list[str]:
