@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 from attrs import evolve
-from conftest import QUICK
 from examples import a_contact
 from psycopg import sql
+from quick import QUICK
 
 from contactsdk import (
     Contact,
