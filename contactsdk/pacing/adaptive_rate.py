@@ -46,9 +46,13 @@ class AdaptiveRate:
     used to get through: a limit would throttle nothing there, but the share of random throttles is
     what it was. It is measured, the former rate is taken up again, and from then on only throttles
     beyond that share count. It is measured again from time to time.
+
+    The rate never falls below `least_per_s`: else a platform that throttled everything for an hour
+    would find nobody there when it is well again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, least_per_s: float) -> None:
+        self._least_per_s = least_per_s
         self.rate_per_s: float | None = None
         """The limit as far as it is known, in requests a second; `None` for none."""
         self.noise = 0.0
@@ -134,7 +138,8 @@ class AdaptiveRate:
         before = self.rate_per_s if recent.rate_per_s is None else recent.rate_per_s
         cut = min(_MOST_CUT_PER_S, _OVERSHOOT * recent.count.share + _OVERSHOOT_LEAST)
         lowest = before * (1 - cut)
-        self.rate_per_s = max(min(self.rate_per_s, lowest), self.rate_per_s * (1 - _CUT))
+        rate = max(min(self.rate_per_s, lowest), self.rate_per_s * (1 - _CUT))
+        self.rate_per_s = max(rate, self._least_per_s)
         self._settled_s = 0.0
         if decline is not None and self.rate_per_s < _LOW * decline.goodput_per_s:
             self._measurement = _Measurement(now, recent.count.share / 2)
@@ -147,7 +152,7 @@ class AdaptiveRate:
             self._settled_s = _SETTLED_S + 5
         if recent.count.share < _MOST_NOISE:
             self._decline = _Decline(None, recent.goodput_per_s, now, recent.sent_per_s)
-        self.rate_per_s = recent.goodput_per_s / (1 - self.noise)
+        self.rate_per_s = max(recent.goodput_per_s / (1 - self.noise), self._least_per_s)
         self._recent = _Recent(0.0, None, self.rate_per_s)
 
     def _speed_up(self, elapsed_s: float) -> None:
@@ -167,9 +172,8 @@ class AdaptiveRate:
         recent = self._recent
         goodput, sent = recent.goodput_per_s, recent.sent_per_s
         self._decline = _Decline(self.rate_per_s, goodput, now, sent_per_s=sent, is_look=True)
-        self.rate_per_s = _LOOK * (
-            goodput if self.rate_per_s is None else min(goodput, self.rate_per_s)
-        )
+        rate = goodput if self.rate_per_s is None else min(goodput, self.rate_per_s)
+        self.rate_per_s = max(_LOOK * rate, self._least_per_s)
         self._measurement = _Measurement(now, self.noise or self._recent.count.share)
 
     def _measure(
@@ -194,7 +198,7 @@ class AdaptiveRate:
             self.noise = measurement.count.share
             self._measure_at = now + max(_AGAIN_S, 10 * (now - measurement.began_at))
             # The more noise, the less sure it is that it is none of others with the same limit.
-            self.rate_per_s = self._decline.resumed(1 - 2 * self.noise)
+            self.rate_per_s = self._decline.resumed(1 - self.noise)
         elif self._decline.is_look and measurement.is_steady:
             self.rate_per_s = self._decline.resumed(1)
         self._settled_s = 0.0

@@ -46,7 +46,7 @@ class Pacer:
         last request that got through. `None` while something does. Time in which nothing was to be
         sent does not count: it moves this on."""
         self._clock = clock
-        self._rate = AdaptiveRate()
+        self._rate = AdaptiveRate(1 / max_wait_s)
         self._outage = CircuitBreaker(
             failures=_OUTAGE, base_s=base_s, max_wait_s=max_wait_s, random=random
         )
@@ -177,7 +177,8 @@ class Pacer:
                 return False
 
     def _throttled(self, turn: Turn, now: float, asked_s: float) -> None:
-        self._rate.record(turn, now, is_throttled=True)
+        if self._shut.state is BreakerState.CLOSED:
+            self._rate.record(turn, now, is_throttled=True)
         self._shut.record_failure(turn, now, asked_s=asked_s)
         # What left before a pause began knows nothing of it. Random throttles say nothing of the
         # others' turns, so whether they are random should soon be known.
