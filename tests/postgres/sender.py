@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from attrs import asdict, frozen
 
@@ -87,9 +88,11 @@ def stop_after_intent(count: int) -> None:
     record_intent = JournalRun.record_intent
     recorded = 0
 
-    async def record_and_stop(run: JournalRun, number: int, contact: Contact) -> None:
+    async def record_and_stop(
+        run: JournalRun, number: int, contact: Contact, **options: Any
+    ) -> None:
         nonlocal recorded
-        await record_intent(run, number, contact)
+        await record_intent(run, number, contact, **options)
         recorded += 1
         if recorded == count:
             os.kill(os.getpid(), signal.SIGSTOP)
