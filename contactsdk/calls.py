@@ -11,7 +11,15 @@ from contactsdk.arguments import check_seconds
 from contactsdk.attempt import Requester
 from contactsdk.errors import ContactError, SetupError, UnavailableError, UncertainError, converted
 from contactsdk.pacing import Pacer
-from contactsdk.retry import Delivery, Fail, RetryBudget, RetryPolicy, decide, describe
+from contactsdk.retry import (
+    Delivery,
+    Fail,
+    RetryBudget,
+    RetryPolicy,
+    decide,
+    describe,
+    final_error,
+)
 
 _T = TypeVar("_T")
 
@@ -64,6 +72,8 @@ class Caller:
                 )
                 if isinstance(decision, Fail):
                     raise decision.error  # noqa: B904  # mostly this very error
+                if self._requester.is_closed:
+                    raise final_error(error, delivery)  # noqa: B904  # no attempt can follow
                 if decision.costs_budget:
                     self._budget.spend()
                 _logger.info("%s", describe(decision, error, delivery, self._policy))

@@ -61,7 +61,8 @@ class ContactClient:
 
     Raises:
         ValueError: An argument is wrong; the message says what is expected.
-        TypeError: `credentials` are no `Credentials`, or `retry` is no `RetryPolicy`.
+        TypeError: `credentials` are no `Credentials`, `session` is no session of aiohttp, or
+            `retry` is no `RetryPolicy`.
     """
 
     def __init__(
@@ -400,6 +401,7 @@ class ContactClient:
         await self._requester.aclose()
 
     async def __aenter__(self) -> Self:
+        self._requester.running_loop()  # from now on it is this loop's
         return self
 
     async def __aexit__(

@@ -45,6 +45,10 @@ class DateOrder(StrEnum):
     YMD = "ymd"
 
 
+class DateOrderError(ValueError):
+    """A written date can be read only by somebody who knows in which order it is."""
+
+
 def converter_of(
     definition: CustomFieldDefinition, date_order: DateOrder | None = None
 ) -> Converter:
@@ -150,7 +154,7 @@ def _date(order: DateOrder | None, value: Any) -> datetime.date | str:
     if ordered is None:
         raise ValueError("must be a date without a time, such as 2026-12-31")
     if order is None:
-        raise ValueError("must be a date such as 2026-12-31, or the date order must be given")
+        raise DateOrderError("must be a date such as 2026-12-31, or the date order must be given")
     parts = dict(zip(order.value, (ordered[1], ordered[3], ordered[4]), strict=True))
     if len(parts["y"]) != 4:
         raise ValueError("must be a date whose year has four digits, such as 2026-12-31")

@@ -108,8 +108,8 @@ class AccountNames:
             ValueError: As of `group_id`.
         """
         # The name of a group may have a comma in it.
-        is_one = folded(groups) in self._group_ids
-        return [self.group_id(name) for name in ([groups] if is_one else parts_of(groups))]
+        names = [groups] if self.has_group(groups) else parts_of(groups)
+        return [self.group_id(name) for name in names]
 
     def custom_field(self, name: str) -> CustomFieldDefinition:
         """The custom field in use that has this name, in any case.
@@ -125,6 +125,10 @@ class AccountNames:
             raise ValueError(f"is the name of several custom fields, use one of: {ids}")
         active = (known[0].name for known in self._fields.values())
         raise ValueError(f"{_UNKNOWN}: {listing(active)}")
+
+    def has_group(self, name: str) -> bool:
+        """Whether a group, or several, have this name or this id."""
+        return folded(name) in self._group_ids
 
     def has_custom_field(self, name: str) -> bool:
         """Whether a custom field in use, or several, have this name."""

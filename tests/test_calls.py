@@ -32,6 +32,7 @@ class Script:
 
     errors: Sequence[BaseException] = ()
     latency_s: float = 0.0
+    is_closed: bool = False
     sent_at: list[float] = attrs.field(factory=list)
 
     def running_loop(self) -> asyncio.AbstractEventLoop:
@@ -156,6 +157,19 @@ async def test_client_that_is_closed_between_attempts_ends_the_call(
 
     with pytest.raises(expected, match="closed"):
         await call(caller_of(script))
+
+
+@in_held_time
+async def test_call_of_a_client_that_was_closed_meanwhile_waits_for_no_other_attempt() -> None:
+    away = UnavailableError("away", retry_after_s=20.0)
+    script = Script([away], latency_s=1.0)
+    task = asyncio.create_task(call(caller_of(script)))
+    await asyncio.sleep(0.5)
+    script.is_closed = True
+
+    with pytest.raises(UnavailableError):
+        await task
+    assert now() == 1.0
 
 
 @in_held_time

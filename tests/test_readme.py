@@ -1,5 +1,6 @@
-"""All that the README shows runs as it stands: its scripts, its files and its commands."""
+"""What the READMEs show runs as it stands, and what they name exists."""
 
+import inspect
 import os
 import re
 import shlex
@@ -10,54 +11,56 @@ import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import aiohttp
+import attrs
 import pytest
+import typer
 from background import environment_of, sandbox_in_thread
-from integrations.serving import serve
+from readmes import BENCHMARKS, BULK, LISTS, MAIN, READMES, ROOT, Readme
+from typer.core import TyperGroup
 
-from contactsdk import ContactError, EmailStatus, SmsStatus
+from contactsdk import ContactClient, ContactError, EmailStatus, RetryPolicy, SmsStatus
+from contactsdk.bulk import BulkOptions
+from contactsdk.cli.commands import app
 from contactsdk.errors import StaleDateError
 from contactsdk.sandbox import Sandbox
 
-ROOT = Path(__file__).parent.parent
-TEXT = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
-
-
-def blocks(language: str) -> list[str]:
-    return [block for its, block in BLOCKS if its == language]
-
-
-(TREE,) = blocks("")
-(CSV,) = blocks("csv")
-(JSON_LINES,) = blocks("json")
-COMMANDS = blocks("sh")
-
-# A block of Python that begins with a file's name is that file, and any other a script.
-FILE_NAME = re.compile(r"# (\w+\.py)\n")
-SCRIPTS = [block for block in blocks("python") if not FILE_NAME.match(block)]
-FILES = {match[1]: match.string for match in map(FILE_NAME.match, blocks("python")) if match}
-FILES |= {"contacts.csv": CSV, "contacts.jsonl": JSON_LINES}
-
 SANDBOX = "contactsdk sandbox "
-"""How the one command begins that runs until it is ended."""
+"""How the one command begins that runs until it is interrupted."""
+
+LISTS_TO_IMPORT = {"contacts.csv": LISTS.only("csv"), "contacts.jsonl": LISTS.only("json")}
 
 
-def heading_of(block: str) -> str:
-    """What the section is called that a block is in."""
-    return TEXT[: TEXT.index(block)].rpartition("\n## ")[2].split("\n")[0]
+def examples(readme: Readme, blocks: list[str]) -> list[Any]:
+    """A parameter for each block, named after its README and its section."""
+    return [pytest.param(block, id=f"{readme}: {readme.heading_of(block)}") for block in blocks]
+
+
+def first_column(title: str) -> list[str]:
+    """The cells below the title of the first column of a table of the main README."""
+    rows = MAIN.text.partition(f"\n| {title} | ")[2].partition("\n\n")[0].splitlines()
+    return [row.split("|")[1] for row in rows[2:]]
+
+
+SCRIPTS = [case for readme in READMES for case in examples(readme, readme.scripts)]
+COMMANDS = [
+    case
+    for readme in READMES
+    for case in examples(readme, [it for it in readme.commands if SANDBOX not in it])
+]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the reader is: the README's files are there, and the package is installed."""
-    for name, text in FILES.items():
+    """The reader's folder: it has the files that the READMEs show, and the command is installed."""
+    shown = {name: text for readme in READMES for name, text in readme.files.items()}
+    for name, text in {**shown, **LISTS_TO_IMPORT}.items():
         (tmp_path / name).write_text(text)
     commands = tmp_path / "bin"
     commands.mkdir()
     python = shlex.quote(sys.executable)
-    # What pip and pytest would do here is what runs this test.
+    # Of pip and pytest only the words are tried: they would install and run what runs this test.
     installed = {"contactsdk": f'exec {python} -m contactsdk "$@"', "pip": "", "pytest": ""}
     for name, what in installed.items():
         (commands / name).write_text(f"#!/bin/sh\n{what}\n")
@@ -70,21 +73,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """A sandbox where an example finds it."""
+    """A sandbox that the examples find by their environment."""
     with sandbox_in_thread() as sandbox:
         for name, value in environment_of(sandbox).items():
             monkeypatch.setenv(name, value)
         yield sandbox
 
 
-def test_each_block_is_of_a_kind_that_is_tried() -> None:
-    assert {language for language, _ in BLOCKS} == {"", "csv", "json", "python", "sh"}
-    python_files = {name for name in FILES if name.endswith(".py")}
-    assert python_files == {"conftest.py", "service.py", "test_contacts.py"}
-    assert len(SCRIPTS) >= 3
-
-
-@pytest.mark.parametrize("script", SCRIPTS, ids=heading_of)
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_script_runs(
     script: str, sandbox: Sandbox, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,36 +89,21 @@ def test_script_runs(
     assert capsys.readouterr().out
 
 
-async def test_service_takes_a_contact(sandbox: Sandbox) -> None:
-    service: dict[str, object] = {"__name__": "service"}
-    exec(compile(FILES["service.py"], "service.py", "exec"), service)
-    ada = {"firstName": "Ada", "lastName": "Archer", "email": "ada@example.com"}
+@pytest.mark.parametrize("commands", COMMANDS)
+def test_commands_succeed(commands: str, sandbox: Sandbox, folder: Path) -> None:
+    done = subprocess.run(["sh", "-ec", commands], capture_output=True, text=True)
 
-    async with (
-        serve(service["app"]) as served,
-        aiohttp.ClientSession() as http,
-        http.post(f"{served.url}/contacts", json=ada) as one,
-        http.post(f"{served.url}/contacts/bulk", json=[ada, ada]) as many,
-    ):
-        assert await one.json() in sandbox.contacts
-        assert len((await many.text()).splitlines()) == 2
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("mode", ["auto", "strict"])
-def test_tests_pass(mode: str, folder: Path) -> None:
+def test_tests_for_users_pass(mode: str, folder: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-o", f"asyncio_mode={mode}"]
     # The options of the run that this test is in are not for this one.
     clean = {**os.environ, "PYTEST_ADDOPTS": ""}
     done = subprocess.run(command, env=clean, capture_output=True, text=True)
 
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("commands", [it for it in COMMANDS if SANDBOX not in it], ids=heading_of)
-def test_commands_succeed(commands: str, sandbox: Sandbox, folder: Path) -> None:
-    done = subprocess.run(["sh", "-ec", commands], capture_output=True, text=True)
-
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_sandbox_is_found_from_another_terminal(
@@ -130,7 +111,7 @@ def test_sandbox_is_found_from_another_terminal(
 ) -> None:
     for name in ("URL", "KEY", "SECRET"):
         monkeypatch.delenv(f"CONTACTSDK_{name}", raising=False)
-    (commands,) = (it for it in COMMANDS if SANDBOX in it)
+    (commands,) = (it for it in MAIN.commands if SANDBOX in it)
     start, in_yours = commands.split("\n", 1)
     assert start.startswith(SANDBOX)
 
@@ -148,8 +129,8 @@ def test_sandbox_is_found_from_another_terminal(
     assert "Address, key and secret work." in done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("name", ["contacts.csv", "contacts.jsonl"])
-def test_file_is_imported_whole(name: str, sandbox: Sandbox, folder: Path) -> None:
+@pytest.mark.parametrize("name", LISTS_TO_IMPORT)
+def test_list_is_imported_whole(name: str, sandbox: Sandbox, folder: Path) -> None:
     done = subprocess.run(["contactsdk", "import", name], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -160,29 +141,131 @@ def test_file_is_imported_whole(name: str, sandbox: Sandbox, folder: Path) -> No
     assert [link["ref"] for link in ada["externalUrls"]] == ["crm"]
 
 
-def test_extras_exist() -> None:
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
-        "optional-dependencies"
+@pytest.mark.parametrize("readme", READMES, ids=str)
+def test_each_block_is_of_a_kind_that_is_tried(readme: Readme) -> None:
+    languages = {language for language, _ in readme.blocks}
+
+    assert languages <= {"", "csv", "json", "mermaid", "python", "sh"}
+
+
+@pytest.mark.parametrize("readme", READMES, ids=str)
+def test_links_lead_to_files_and_headings(readme: Readme) -> None:
+    by_path = {other.path: other for other in READMES}
+    for target in re.findall(r"\]\(([^)\s]+)\)", readme.prose):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (readme.path.parent / name).resolve() if name else readme.path
+        assert path.exists(), target
+        assert not anchor or anchor in by_path[path].anchors, target
+
+
+def test_main_readme_is_short() -> None:
+    assert len(MAIN.text.splitlines()) <= 350
+
+
+@pytest.mark.parametrize("readme", [MAIN, BULK, LISTS], ids=str)
+def test_options_of_commands_exist(readme: Readme) -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    existing = {
+        name
+        for command in group.commands.values()
+        for parameter in command.params
+        for name in parameter.opts
+    }
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", readme.text))
+
+    assert named
+    assert named <= existing | {"--help"}
+
+
+def test_extras_are_named() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = {
+        extra
+        for readme in READMES
+        for extra in re.findall(r"pip install -e '\.\[(\w+)\]'", readme.text)
+    }
+
+    assert set(project["optional-dependencies"]) == named
+
+
+def map_of_modules() -> list[str]:
+    """The modules and packages in the map, from the first that is imported to the last."""
+    cells = " ".join(first_column("module"))
+    return [name.removesuffix("/") for name in re.findall(r"`(\w+(?:\.py|/))`", cells)]
+
+
+def test_map_of_modules_is_complete() -> None:
+    package = {
+        path.name
+        for path in (ROOT / "contactsdk").iterdir()
+        if path.name not in ("__init__.py", "__pycache__", "py.typed")
+    }
+
+    assert sorted(map_of_modules()) == sorted(package)
+
+
+def test_imports_go_the_way_that_the_map_shows() -> None:
+    order = {name.removesuffix(".py"): place for place, name in enumerate(map_of_modules())}
+    imports = re.compile(r"^\s*from contactsdk(?:\.| import )(\w+)", re.MULTILINE)
+    against = [
+        f"{path} imports {imported}"
+        for path in (ROOT / "contactsdk").rglob("*.py")
+        for imported in imports.findall(path.read_text("utf-8"))
+        for importer in [path.relative_to(ROOT / "contactsdk").parts[0].removesuffix(".py")]
+        if order.get(imported, -1) > order.get(importer, len(order))
     ]
 
-    assert set(re.findall(r"pip install -e '\.\[(\w+)\]'", TEXT)) == set(extras)
+    assert not against
 
 
-def test_tree_of_errors_is_theirs() -> None:
+def test_benchmarks_are_named() -> None:
+    named = {
+        name
+        for readme in READMES
+        for name in re.findall(r"python\s-m\sbenchmarks\.(\w+)", readme.text)
+    }
+    commands = {
+        path.stem
+        for path in (ROOT / "benchmarks").glob("*.py")
+        if '__name__ == "__main__"' in path.read_text("utf-8") and path.stem != "__main__"
+    }
+
+    assert named == commands == set(re.findall(r"benchmarks\.(\w+)", BENCHMARKS.text))
+
+
+@pytest.mark.parametrize(
+    ("table", "options"),
+    [
+        ("`ContactClient`", set(inspect.signature(ContactClient).parameters)),
+        ("`RetryPolicy`", set(attrs.fields_dict(RetryPolicy))),
+        ("`stream`, `add_or_update_many`", set(BulkOptions.__annotations__)),
+    ],
+)
+def test_options_are_named(table: str, options: set[str]) -> None:
+    named = {name for cell in first_column(table) for name in re.findall(r"`(\w+)`", cell)}
+
+    assert options - {"base_url", "credentials"} == named
+
+
+def test_tree_of_errors_is_complete() -> None:
     def lines_of(kind: type[ContactError], depth: int = 0) -> Iterator[tuple[int, str]]:
         yield depth, kind.__name__
         for child in kind.__subclasses__():
+            # A call never ends with a StaleDateError, so no caller meets one.
             if child.__module__ == kind.__module__ and child is not StaleDateError:
                 yield from lines_of(child, depth + 1)
 
-    shown = re.findall(r"^([│├└─ ]*)(\w+)", TREE, re.MULTILINE)
+    shown = re.findall(r"^([│├└─ ]*)(\w+)", MAIN.only(""), re.MULTILINE)
 
     assert [(len(lead) // 4, name) for lead, name in shown] == list(lines_of(ContactError))
 
 
 @pytest.mark.parametrize("kind", [EmailStatus, SmsStatus])
-def test_statuses_are_numbered_as_they_are(kind: type[EmailStatus | SmsStatus]) -> None:
-    (row,) = re.findall(rf"^\| `{kind.__name__}` \|(.*)\|$", TEXT, re.MULTILINE)
+def test_statuses_have_the_numbers_that_are_shown(kind: type[EmailStatus | SmsStatus]) -> None:
+    (row,) = re.findall(rf"^\| `{kind.__name__}` \|(.*)\|$", LISTS.text, re.MULTILINE)
     names = [cell.strip(" `") for cell in row.split("|")]
 
     assert {name: number for number, name in enumerate(names, 1) if name} == {

@@ -1,10 +1,10 @@
 """Many contacts: a bounded fan-out with exactly one outcome for each item of the input."""
 
-from contactsdk.bulk.options import BulkOptions
+from contactsdk.bulk.options import BulkOptions, RunOptions
 from contactsdk.bulk.outcomes import BulkReport, Outcome
 from contactsdk.bulk.progress import OnProgress, Progress
 from contactsdk.bulk.recorded_settling import Confirm, settle_recorded
-from contactsdk.bulk.run import Run, RunOptions
+from contactsdk.bulk.run import Run
 from contactsdk.bulk.settling import SettlingMeans
 from contactsdk.bulk.stream import OutcomeStream, collect, outcome_stream
 

@@ -41,7 +41,7 @@ class AttemptResults:
         run = self._run
         run.foreign_answers.record_success(job.index)
         run.prove()
-        return run.conclude(job, contact_id, None)
+        return run.jobs.conclude(job, contact_id, None)
 
     def record_failure(self, turn: Turn, error: ContactError, held_back_before: int) -> bool:
         """Let the pacer know that a request failed; whether that is the platform's own state.
@@ -68,13 +68,13 @@ class AttemptResults:
         delivery.record_failure(error, is_free=is_free)
         decision = self._decision(job, error, is_free)
         if isinstance(decision, Retry) and run.is_stopping:
-            return Fail(run.interrupted(job))
+            return Fail(run.jobs.interrupted(job))
         return decision
 
     def retry(self, job: Job, wait_s: float, *, is_free: bool) -> None:
         """Have a contact sent again after so many seconds."""
         run = self._run
-        run.withdraw(job)
+        run.jobs.withdraw(job)
         if is_free:
             # What concerns all contacts is no part of the time that this one has.
             self._start_deadline(job, run.now() + wait_s)
@@ -93,7 +93,7 @@ class AttemptResults:
             if unsettled is None:
                 return None
             final = unsettled
-        return run.conclude(job, None, final)
+        return run.jobs.conclude(job, None, final)
 
     async def look_for(self, job: Job, turn: Turn) -> None:
         """Look for an uncertain add, and for others that are due; see to those that have ended."""
@@ -103,7 +103,7 @@ class AttemptResults:
             if contact_id is not None:
                 run.foreign_answers.record_success(found_job.index)
                 run.prove()
-            recording = run.conclude(found_job, contact_id, error, settled=error is None)
+            recording = run.jobs.conclude(found_job, contact_id, error, settled=error is None)
             if recording is not None:
                 await recording
 

@@ -148,7 +148,7 @@ class BatchWorker:
             return []
         for job in jobs:
             job.delivery.record_failure(error, is_free=True)
-            self._run.withdraw(job)
+            self._run.jobs.withdraw(job)
         _logger.info("a batch of %d is sent as two: %s", len(jobs), reason(error))
         return halves(jobs)
 
@@ -214,7 +214,7 @@ class BatchWorker:
                 retries.append((job, decision, is_free_here))
             elif is_left and job.delivery.maybe_applied:
                 self._attempts.note_final(decision.error)
-                run.leave(job, decision.error)
+                run.jobs.leave(job, decision.error)
             else:
                 recordings.append(self._attempts.failed(job, decision.error))
         if retries:
@@ -230,11 +230,13 @@ class BatchWorker:
         run = self._run
         run.stop(why)
         for job in jobs:
-            error = run.interrupted(job, cause)
+            error = run.jobs.interrupted(job, cause)
             if job.delivery.is_in_doubt:
-                run.leave(job, error)
+                run.jobs.leave(job, error)
         certain = [job for job in jobs if not job.delivery.is_in_doubt]
-        await all_of(run.conclude(job, None, run.interrupted(job, cause)) for job in certain)
+        await all_of(
+            run.jobs.conclude(job, None, run.jobs.interrupted(job, cause)) for job in certain
+        )
 
 
 def _own(error: ContactError) -> ContactError:

@@ -64,7 +64,7 @@ class EarlierBatches:
         if not results.may_come_later or job.delivery.is_idempotent or job.outcome is None:
             return False
         # It stays on record as sent with this batch, so that another run can ask again.
-        self._run.finish(job, job.outcome)
+        self._run.jobs.finish(job, job.outcome)
         return True
 
     async def _after_results(
@@ -79,7 +79,7 @@ class EarlierBatches:
         except ContactError as error:
             job.outcome, job.delivery.maybe_applied = None, False
             if isinstance(error, RateLimitedError):
-                self._run.withdraw(job)
+                self._run.jobs.withdraw(job)
                 return False
             recording = self._attempts.failed(job, error)
         else:

@@ -37,7 +37,7 @@ class Gathering:
         async with self._filling:
             while (first := await run.next_job(self._size())) is not None:
                 taken = await self._take(first)
-                await all_of(run.hand_out(job) for job in taken if job.outcome is not None)
+                await all_of(run.jobs.hand_out(job) for job in taken if job.outcome is not None)
                 searches = [job for job in taken if job.is_looked_for]
                 jobs = [job for job in taken if job.outcome is None and not job.is_looked_for]
                 turn = None

@@ -2,8 +2,13 @@
 
 from typing import Final, TypedDict
 
+from attrs import frozen
+
+from contactsdk.arguments import check_count, check_positive, check_seconds
 from contactsdk.bulk.progress import OnProgress
 from contactsdk.journal import Journal
+from contactsdk.retry import RetryPolicy
+from contactsdk.wire import MAX_JOBS
 
 DEFAULT_CONCURRENCY: Final = 32
 DEFAULT_BATCHES: Final = 4
@@ -29,3 +34,32 @@ class BulkOptions(TypedDict, total=False):
     record."""
     on_progress: OnProgress | None
     """Is called with a `Progress`, ten times a second at most and once at the end."""
+
+
+@frozen(kw_only=True)
+class RunOptions:
+    """What a run is to do, checked.
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+
+    policy: RetryPolicy
+    concurrency: int
+    batch_size: int | None = None
+    rate_per_s: float | None = None
+    give_up_s: float = DEFAULT_GIVE_UP_S
+    on_progress: OnProgress | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_count("concurrency", self.concurrency)
+        if self.batch_size is not None:
+            check_count("batch_size", self.batch_size, MAX_JOBS)
+        check_seconds("give_up_s", self.give_up_s)
+        if self.rate_per_s is not None:
+            check_positive("rate_per_s", self.rate_per_s)
+
+    @property
+    def most_in_flight(self) -> int:
+        """How many contacts are in flight at a time, at most."""
+        return self.concurrency * (self.batch_size or 1)

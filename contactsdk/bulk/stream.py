@@ -38,7 +38,7 @@ class OutcomeStream:
     @property
     def interrupted_by(self) -> BaseException | None:
         """What the input raised that is no `Exception`, such as a `KeyboardInterrupt`."""
-        return self._run.interrupted_by
+        return self._run.intake.interrupted_by
 
     @property
     def undelivered(self) -> tuple[Outcome, ...]:
@@ -88,7 +88,7 @@ class OutcomeStream:
             outcome = await self.next()
         if outcome is not None:
             return outcome
-        reason = self._run.interrupted_by or self.stopped_by
+        reason = self._run.intake.interrupted_by or self.stopped_by
         if reason is not None:
             raise reason
         raise StopAsyncIteration
@@ -112,10 +112,10 @@ class OutcomeStream:
                     tasks.append(helpers.create_task(run.journal.write_loop()))
                 if run.options.on_progress is not None:
                     tasks.append(helpers.create_task(self._report_regularly()))
-                if not run.reads_directly:
-                    helpers.create_task(run.read_all(EarlierBatches(run).conclude))
+                if not run.intake.reads_directly:
+                    helpers.create_task(run.intake.read_all(EarlierBatches(run).conclude))
                 await self._work()
-                run.end_reading()
+                run.intake.stop()
                 for task in tasks:
                     task.cancel()
         except ExceptionGroup as group:
@@ -125,7 +125,7 @@ class OutcomeStream:
                 run.stop(was_cancelled("the run", exc))
             raise
         finally:
-            run.end_open_jobs()
+            run.end()
 
     async def _work(self) -> None:
         run = self._run

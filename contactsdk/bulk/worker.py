@@ -52,7 +52,7 @@ class Worker:
                 await self._attempt(job, turn)
 
     async def _hand_out(self, job: Job) -> None:
-        recording = self._run.hand_out(job)
+        recording = self._run.jobs.hand_out(job)
         if recording is not None:
             await recording
 
@@ -82,13 +82,13 @@ class Worker:
                 raise
             # Something else was cancelled, such as a session of the caller's that was closed.
             run.stop(was_cancelled("a request", exc))
-            recording = run.conclude(job, None, run.interrupted(job, exc))
+            recording = run.jobs.conclude(job, None, run.jobs.interrupted(job, exc))
         except Exception as exc:
             run.pacer.abandon(turn)
             # Such as a client that was closed, or a journal that cannot be written: no fault of
             # this contact.
             run.stop(exc)
-            recording = run.conclude(job, None, run.interrupted(job, exc))
+            recording = run.jobs.conclude(job, None, run.jobs.interrupted(job, exc))
         else:
             run.pacer.record_result(turn, None)
             recording = self._results.succeeded(job, contact_id)

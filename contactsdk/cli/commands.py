@@ -6,6 +6,7 @@ import typer
 
 from contactsdk import __version__
 from contactsdk.cli.demo_command import demo
+from contactsdk.cli.fields_command import fields
 from contactsdk.cli.import_command import import_
 from contactsdk.cli.journal_command import journal
 from contactsdk.cli.ping_command import ping
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command("import")(import_)
 app.command()(journal)
 app.command()(settle)
+app.command()(fields)
 app.command()(ping)
 app.command()(demo)
 app.command()(sandbox)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from contactsdk.cli.account import client_of
+from contactsdk.cli.account_names import account_names
 from contactsdk.cli.checking import InputFile
 from contactsdk.cli.exits import errors_as_exits, fail
 from contactsdk.cli.importing import ImportOptions, dry_run, send_import
@@ -162,6 +163,7 @@ def import_(
             inputs={"the input": file, "--secret-file": secret_file, "--map-file": map_file},
             journal=file_of(journal),
         )
+        names = account_names(url, key, secret_file, can_do_without=dry_run_)
         reading = input_options(
             format=format,
             sheet=sheet,
@@ -173,6 +175,8 @@ def import_(
             sets=set_ or (),
             update_if_exists=update_if_exists,
             date_order=date_order,
+            ask_groups=names.groups,
+            ask_custom_fields=names.custom_fields,
         )
         options = ImportOptions(
             file=InputFile(name=file, options=reading),

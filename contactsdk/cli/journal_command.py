@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from contactsdk.cli.account import secret_of
+from contactsdk.cli.account_names import account_names
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import errors_as_exits, fail
 from contactsdk.cli.journal_place import Run, file_of, journal_at, make_tables
@@ -17,12 +18,14 @@ from contactsdk.cli.options import (
     IgnoreColumns,
     IgnoreUnknown,
     InputFormat,
+    Key,
     Map,
     MapFile,
     SecretFile,
     Set,
     Sheet,
     UpdateIfExists,
+    Url,
 )
 from contactsdk.cli.recorded import check_recorded
 from contactsdk.cli.summary import Tally, summary
@@ -64,6 +67,8 @@ def journal(
             "secret."
         ),
     ] = None,
+    url: Url = "",
+    key: Key = "",
     secret_file: SecretFile = None,
     format: InputFormat = None,
     ignore_columns: IgnoreColumns = None,
@@ -117,6 +122,7 @@ def journal(
         else:
             if not (secret := secret_of(secret_file)):
                 fail("missing: CONTACTSDK_SECRET (or --secret-file), to check the input with")
+            names = account_names(url, key, secret_file, can_do_without=True)
             reading = input_options(
                 format=format,
                 sheet=sheet,
@@ -128,6 +134,8 @@ def journal(
                 sets=set_ or (),
                 update_if_exists=update_if_exists,
                 date_order=date_order,
+                ask_groups=names.groups,
+                ask_custom_fields=names.custom_fields,
             )
             source = InputFile(name=input, options=reading)
             found = stack.enter_context(checked(source, outputs))

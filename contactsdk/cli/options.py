@@ -5,7 +5,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from contactsdk.files import DateOrder, Format
+from contactsdk.field_values import DateOrder
+from contactsdk.files import Format
 
 Url: TypeAlias = Annotated[
     str, typer.Option(envvar="CONTACTSDK_URL", help="The platform's address.", show_default=False)

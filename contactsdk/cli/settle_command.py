@@ -10,6 +10,7 @@ import typer
 
 from contactsdk.bulk import Outcome
 from contactsdk.cli.account import client_of
+from contactsdk.cli.account_names import account_names
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import Exit, errors_as_exits, fail
 from contactsdk.cli.journal_place import Run, file_of, journal_at
@@ -88,6 +89,7 @@ def settle(
         recorded = journal_at(file, run)
         if not recorded.exists():
             fail(f"{recorded.name}: there is no such journal")
+        names = account_names(url, key, secret_file)
         reading = input_options(
             format=format,
             sheet=sheet,
@@ -99,6 +101,8 @@ def settle(
             sets=set_ or (),
             update_if_exists=update_if_exists,
             date_order=date_order,
+            ask_groups=names.groups,
+            ask_custom_fields=names.custom_fields,
         )
         source = InputFile(name=input, options=reading)
         client = client_of(url, key, secret_file)

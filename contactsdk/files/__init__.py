@@ -6,7 +6,6 @@ what was read.
 """
 
 from contactsdk.files.column_plan import ColumnUse
-from contactsdk.files.custom_values import DateOrder, FieldType, ListedField, ListedGroup
 from contactsdk.files.description import Description
 from contactsdk.files.distinct import STANDARD, check_files_differ
 from contactsdk.files.formats import MESSAGE, FileError, Format, Row, format_of
@@ -34,15 +33,11 @@ __all__ = [
     "MESSAGE",
     "STANDARD",
     "ColumnUse",
-    "DateOrder",
     "Description",
-    "FieldType",
     "FileError",
     "Format",
     "Input",
     "InputOptions",
-    "ListedField",
-    "ListedGroup",
     "MergedWriter",
     "OutputNames",
     "Outputs",

@@ -6,7 +6,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from contactsdk.files.columns import Column, column_of, folded, letter_of, overlap, spelled
-from contactsdk.files.custom_values import CustomFieldNames
+from contactsdk.files.custom_values import KnownNames
 from contactsdk.files.formats import OURS
 from contactsdk.files.suggestions import suggested_map
 from contactsdk.files.vendors import VENDORS, Vendor
@@ -42,7 +42,7 @@ class ColumnRules:
     ignored: tuple[str, ...] = ()
     """Headers to leave out, or several of them in one text, divided by commas."""
     ignore_unknown: bool = False
-    names: CustomFieldNames = field(factory=CustomFieldNames)
+    names: KnownNames = field(factory=KnownNames)
     """The account's custom fields, by which columns are known as well."""
     whole: bool = False
     """Whether a column may hold all custom fields or all links at once, as a key of JSON may."""
@@ -82,7 +82,7 @@ def plan_of(header: Sequence[str], rules: ColumnRules) -> Plan:
             uses.append(evolve(use, reason=found))
         else:
             uses.append(evolve(use, reason="unknown"))
-            problems.append((place, _unknown(name)))
+            problems.append((place, _unknown(name, rules.names)))
     unknown = frozenset(place for place, _ in problems)
     problems += [(use.place, what) for use in uses if (what := _unsettable(use, rules))]
     uses, doubled = _without_doubles(uses, frozenset(mapped), vendor)
@@ -127,7 +127,9 @@ def _by_itself(name: str, rules: ColumnRules, vendor: Vendor | None) -> Column |
     return "unknown" if rules.ignore_unknown else None
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str, names: KnownNames) -> str:
+    if why := names.several_of(name):
+        return f"column '{_one_line(name)}' {why}"
     if name.strip() == "ID":
         return (
             "column 'ID' may be another system's: use --map \"ID=external_id\" to keep it, "

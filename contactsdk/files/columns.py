@@ -5,7 +5,8 @@ from typing import Final
 
 from attrs import frozen
 
-from contactsdk.files.custom_values import ADDRESS_PARTS, CustomFieldNames
+from contactsdk.field_values import address_part
+from contactsdk.files.custom_values import KnownNames
 from contactsdk.files.formats import FileError
 from contactsdk.wire import FIELD_NAMES
 
@@ -13,7 +14,7 @@ _INVISIBLE: Final = dict.fromkeys(map(ord, "_\ufeff\u200b\u200c\u200d\u2060\u00a
 _FULL_NAME: Final = ("first_name", "last_name")
 
 
-_NO_NAMES: Final = CustomFieldNames()
+_NO_NAMES: Final = KnownNames()
 
 
 @frozen
@@ -53,9 +54,7 @@ def spelled(column: Column) -> str:
     return ".".join(str(part) for part in parts if part is not None)
 
 
-def column_of(
-    name: str, names: CustomFieldNames = _NO_NAMES, *, whole: bool = False
-) -> Column | None:
+def column_of(name: str, names: KnownNames = _NO_NAMES, *, whole: bool = False) -> Column | None:
     """What a header says by itself, without regard to other columns; `None` if nothing."""
     stem, dot, rest = name.strip().partition(".")
     match FIELD_NAMES.get(folded(stem)):
@@ -72,12 +71,12 @@ def column_of(
         return Column("custom_fields", field_id)
     stem, _, part = name.strip().rpartition(".")
     field_id = names.id_of(stem)
-    if field_id is not None and (known := ADDRESS_PARTS.get(folded(part))):
+    if field_id is not None and (known := address_part(folded(part))):
         return Column("custom_fields", field_id, known)
     return None
 
 
-def target_of(text: str, names: CustomFieldNames) -> Column:
+def target_of(text: str, names: KnownNames) -> Column:
     """What `--map` names behind its `=`: a field, a part of one, or two names in one cell.
 
     Raises:
@@ -102,7 +101,7 @@ def _custom_column(text: str) -> Column | None:
         return None
     if not dot:
         return Column("custom_fields", int(key))
-    known = ADDRESS_PARTS.get(folded(part))
+    known = address_part(folded(part))
     return Column("custom_fields", int(key), known) if known else None
 
 

@@ -1,258 +1,191 @@
-"""The account's groups and custom fields by name, and the value of a custom field by its type.
+"""The account's groups and custom fields in a list: known by name, and read from cells by type.
 
-The listings are plain data: whatever has these attributes will do. Types are those of the
-platform's page "Get Custom Field Definition".
+What a spreadsheet makes of a value is undone here; the rest is that of `field_values`.
 """
 
 import datetime
 import re
-from collections.abc import Iterable, Sequence
-from enum import IntEnum, StrEnum
-from functools import partial
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable
+from functools import cached_property, partial
+from typing import Any, Final, TypeAlias
 
-from attrs import field, frozen
+from attrs import frozen
 
-from contactsdk.files.cells import CellError, Reader, as_whole_number, parts_of, text_of
-
-ADDRESS_PARTS: Final = {
-    name.casefold(): name
-    for name in (
-        "line1", "line2", "line3", "line4", "city", "postalCode", "countryCode", "stateCode",
-        "stateName",
-    )
-}  # fmt: skip
-"""Case-folded part of an address -> as the platform spells it."""
-
-_PLAIN_DATE: Final = re.compile(
-    r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?:[T ]00:00(?::00(?:\.0+)?)?)?"
+from contactsdk.field_values import (
+    ADDRESS_PARTS,
+    Converter,
+    DateOrder,
+    DateOrderError,
+    converter_of,
+    listing,
 )
-_ORDERED_DATE: Final = re.compile(r"([0-9]{1,4})([-/. ])([0-9]{1,2})\2([0-9]{1,4})")
-_WHOLE: Final = re.compile(r"[-+]?[0-9]{1,18}")
-_SHOWN: Final = 20
+from contactsdk.files.cells import CellError, Reader, as_whole_number, parts_of, text_of
+from contactsdk.models import CustomFieldDefinition, FieldType, Group
+from contactsdk.naming import AccountNames
+
+AskGroups: TypeAlias = Callable[[], Iterable[Group] | None]
+"""Gives the account's groups; `None` where they are not known."""
+AskCustomFields: TypeAlias = Callable[[], Iterable[CustomFieldDefinition] | None]
+"""Gives the account's custom fields; `None` where they are not known."""
+
+# Such as 2024/12/31: no order has to be named for it.
+_YEAR_FIRST: Final = re.compile(r"([0-9]{4})([/.])([0-9]{1,2})\2([0-9]{1,2})(?=$|[T ])")
+_DAY_NUMBER: Final = re.compile(r"[0-9]{1,6}")
 
 
-class FieldType(IntEnum):
-    """The types of custom fields, by the platform's numbers."""
-
-    SMALL_TEXT = 0
-    LARGE_TEXT = 1
-    SINGLE_SELECT = 2
-    MULTIPLE_SELECT = 3
-    ADDRESS = 4
-    DATE = 5
-    FILE = 6
-    STATIC_TEXT = 7
-    WHOLE_NUMBER = 8
+def not_known() -> None:
+    """Stands for an account that cannot be asked."""
+    return
 
 
-class DateOrder(StrEnum):
-    """In which order a date names day, month and year."""
+@frozen(kw_only=True)
+class KnownNames:
+    """The account's groups and custom fields, each asked for once, when a list first needs them.
 
-    DMY = "dmy"
-    MDY = "mdy"
-    YMD = "ymd"
-
-
-class ListedGroup(Protocol):
-    """A subscription group of the account."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-
-
-class ListedField(Protocol):
-    """A custom field of the account.
-
-    An option is a string, or has a `value` that is sent and a `label` that people see.
+    Where they are not known, any id will do, and no name.
     """
 
-    @property
-    def field_id(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def type(self) -> int | None: ...
-    @property
-    def options(self) -> Sequence[Any]: ...
-    @property
-    def is_active(self) -> bool: ...
+    ask_groups: AskGroups = not_known
+    ask_custom_fields: AskCustomFields = not_known
+    date_order: DateOrder | None = None
+    """In which order dates name day, month and year; `None` where only yyyy-mm-dd will do."""
 
+    @cached_property
+    def groups(self) -> AccountNames | None:
+        """The account's groups; `None` where they are not known."""
+        groups = self.ask_groups()
+        return None if groups is None else AccountNames(groups=groups)
 
-def _folded(name: str) -> str:
-    return " ".join(name.split()).casefold()
+    @cached_property
+    def custom_fields(self) -> AccountNames | None:
+        """The account's custom fields; `None` where they are not known."""
+        fields = self.ask_custom_fields()
+        if fields is None:
+            return None
+        return AccountNames(custom_fields=fields, date_order=self.date_order)
 
-
-@frozen
-class CustomFieldNames:
-    """The account's custom fields; `None` where they are not known, and any id will do."""
-
-    fields: tuple[ListedField, ...] | None = None
-    _by_name: dict[str, list[ListedField]] = field(init=False, eq=False, repr=False)
-    _by_id: dict[int, ListedField] = field(init=False, eq=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        by_name: dict[str, list[ListedField]] = {}
-        for listed in self.fields or ():
-            if listed.is_active:
-                by_name.setdefault(_folded(listed.name), []).append(listed)
-        object.__setattr__(self, "_by_name", by_name)
-        object.__setattr__(self, "_by_id", {it.field_id: it for it in self.fields or ()})
+    @cached_property
+    def _by_id(self) -> dict[int, CustomFieldDefinition]:
+        names = self.custom_fields
+        return {} if names is None else {it.field_id: it for it in names.custom_fields}
 
     def id_of(self, name: str) -> int | None:
-        """The id of the one active field of this name; `None` if there is none, or several."""
-        found = self._by_name.get(_folded(name), ())
-        return found[0].field_id if len(found) == 1 else None
+        """The id of the custom field in use of this name; `None` if there is not exactly one."""
+        names = self.custom_fields
+        if names is None or not names.has_custom_field(name) or self.several_of(name):
+            return None
+        return names.custom_field(name).field_id
 
-    def get(self, field_id: int) -> ListedField | None:
-        """The field of this id."""
+    def get(self, field_id: int) -> CustomFieldDefinition | None:
+        """The custom field of this id."""
         return self._by_id.get(field_id)
+
+    def several_of(self, name: str) -> str | None:
+        """Why a name says too little, as the end of a sentence; `None` where it names one field."""
+        names = self.custom_fields
+        if names is None or not names.has_custom_field(name):
+            return None
+        try:
+            names.custom_field(name)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    def shown(self) -> str:
+        """The names of the custom fields in use, in a sentence of its own; empty if not known."""
+        names = self.custom_fields
+        if names is None:
+            return ""
+        known = listing(it.name for it in names.custom_fields if it.is_active)
+        return f"the account's custom fields are: {known}"
 
     def problem_of(self, field_id: int, part: str | None) -> str | None:
         """Why a column cannot hold this field, or this part of an address; `None` if it can."""
-        if self.fields is None:
+        if self.custom_fields is None:
             return None
-        listed = self.get(field_id)
-        if listed is None:
-            known = ", ".join(f"{it.field_id} ({it.name})" for it in self.fields[:_SHOWN])
-            return f"the account has no custom field {field_id}; it has {known or 'none'}"
-        if listed.type in (FieldType.STATIC_TEXT, FieldType.FILE):
-            what = "a fixed text" if listed.type == FieldType.STATIC_TEXT else "a file"
-            return f"custom field {field_id} ({listed.name}) is {what} and cannot be set"
-        if listed.type == FieldType.ADDRESS and part is None:
-            parts = ", ".join(f"{listed.name}.{part}" for part in ADDRESS_PARTS.values())
+        definition = self.get(field_id)
+        if definition is None:
+            known = listing(f"{it.field_id} ({it.name})" for it in self._by_id.values())
+            return f"the account has no custom field {field_id}; it has {known}"
+        name = definition.name
+        if definition.type in (FieldType.STATIC_TEXT, FieldType.FILE):
+            what = "a fixed text" if definition.type is FieldType.STATIC_TEXT else "a file"
+            return f"custom field {field_id} ({name}) is {what} and cannot be set"
+        if definition.type is FieldType.ADDRESS and part is None:
+            parts = ", ".join(f"{name}.{part}" for part in ADDRESS_PARTS)
             return f"custom field {field_id} is an address: name its parts in columns: {parts}"
-        if listed.type != FieldType.ADDRESS and part is not None:
-            return f"custom field {field_id} ({listed.name}) is no address and has no parts"
+        if definition.type is not FieldType.ADDRESS and part is not None:
+            return f"custom field {field_id} ({name}) is no address and has no parts"
         return None
 
 
-def reader_of(
-    field_id: int,
-    names: CustomFieldNames,
-    date_order: DateOrder | None = None,
-    day_zero: datetime.date | None = None,
-) -> Reader:
+def reader_of(field_id: int, names: KnownNames, day_zero: datetime.date | None = None) -> Reader:
     """How the cells of a custom field are read, by its type; as text where that is not known.
 
     `day_zero` is the day that a spreadsheet counts dates from, where a plain number in a cell can
     be such a date.
     """
-    listed = names.get(field_id)
-    match None if listed is None else listed.type:
+    definition = names.get(field_id)
+    if definition is None:
+        return text_of
+    convert = converter_of(definition, names.date_order)
+    match definition.type:
         case FieldType.WHOLE_NUMBER:
-            return _whole_number
+            return partial(_converted, convert, as_whole_number)
         case FieldType.DATE:
-            return partial(_date, date_order, day_zero)
-        case FieldType.SINGLE_SELECT if listed is not None and listed.options:
-            return partial(_option, _options(listed.options))
+            return partial(_converted, convert, partial(_as_date, day_zero))
         case FieldType.MULTIPLE_SELECT:
-            options = _options(listed.options) if listed is not None else {}
-            return partial(_several_options, options)
-    return text_of
+            return partial(_several, convert)
+    return partial(_converted, convert, _as_it_is)
 
 
-def groups_reader(groups: Iterable[ListedGroup]) -> Reader:
+def groups_reader(names: AccountNames) -> Reader:
     """How a list of groups is read, by id or name, where the account's groups are known."""
-    listed = tuple(groups)
-    by_name: dict[str, list[int]] = {}
-    for group in listed:
-        by_name.setdefault(_folded(group.name), []).append(group.id)
-    ids = {group.id for group in listed}
-    shown = ", ".join(f"{group.id} ({group.name})" for group in listed[:_SHOWN])
+    ids = {str(group.id): group.id for group in names.groups}
 
     def id_of(part: str) -> int:
-        number = as_whole_number(part)
-        if number.isascii() and number.isdigit() and int(number) in ids:
-            return int(number)
-        found = by_name.get(_folded(part), [])
-        if len(found) > 1:
-            raise CellError(f"names a group that there are several of: use an id of {shown}")
-        if not found:
-            raise CellError(f"names no group of the account; its groups are {shown or 'none'}")
-        return found[0]
+        # In a text, a number can only be an id, whatever the other groups are called.
+        known = ids.get(as_whole_number(part))
+        try:
+            return names.group_id(part) if known is None else known
+        except ValueError as error:
+            raise CellError(str(error)) from None
 
     def read(cell: str) -> list[int] | None:
         text = text_of(cell)
         if text is None:
             return None
         # A group's name may have a comma in it.
-        parts = [text] if _folded(text) in by_name else parts_of(text)
+        parts = [text] if names.has_group(text) else parts_of(text)
         return [id_of(part) for part in parts] or None
 
     return read
 
 
-def _whole_number(cell: str) -> int | None:
+def _converted(convert: Converter, prepare: Callable[[str], Any], cell: str) -> Any:
     text = text_of(cell)
     if text is None:
         return None
-    whole = as_whole_number(text)
-    if not _WHOLE.fullmatch(whole):
-        raise CellError("must be a whole number, without blanks or commas in it")
-    return int(whole)
+    try:
+        return convert(prepare(text))
+    except DateOrderError:
+        raise CellError(
+            "is a date whose order is not known: name it with --date-order, or write it as "
+            "yyyy-mm-dd"
+        ) from None
+    except ValueError as error:
+        raise CellError(str(error)) from None
 
 
-def _date(
-    order: DateOrder | None, day_zero: datetime.date | None, cell: str
-) -> datetime.date | None:
-    text = text_of(cell)
-    if text is None:
-        return None
-    if plain := _PLAIN_DATE.fullmatch(text):
-        return _day(plain[1], plain[3], plain[4])
-    if day_zero is not None and text.isascii() and text.isdigit() and len(text) <= 6:
+def _several(convert: Converter, cell: str) -> Any:
+    return _converted(convert, _as_it_is, cell) or None
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _as_date(day_zero: datetime.date | None, text: str) -> datetime.date | str:
+    if day_zero is not None and _DAY_NUMBER.fullmatch(text):
         return day_zero + datetime.timedelta(days=int(text))
-    ordered = _ORDERED_DATE.fullmatch(text)
-    if ordered is None:
-        raise CellError("must be a date: write it as yyyy-mm-dd")
-    if order is None:
-        raise CellError("is a date whose order is not known: name it with --date-order")
-    by_letter = dict(zip(order.value, (ordered[1], ordered[3], ordered[4]), strict=True))
-    if len(by_letter["y"]) != 4:
-        raise CellError("is a date whose year has not four digits: write it as yyyy-mm-dd")
-    return _day(by_letter["y"], by_letter["m"], by_letter["d"])
-
-
-def _day(year: str, month: str, day: str) -> datetime.date:
-    try:
-        return datetime.date(int(year), int(month), int(day))
-    except ValueError:
-        raise CellError("is no date that exists: check day, month and --date-order") from None
-
-
-def _options(options: Iterable[Any]) -> dict[str, Any]:
-    """Case-folded label or value of each option -> what is sent for it."""
-    known: dict[str, Any] = {}
-    for option in options:
-        label = option if isinstance(option, str) else option.label
-        value = option if isinstance(option, str) else option.value
-        known.setdefault(_folded(str(value)), value)
-        known[_folded(str(label))] = value
-    return known
-
-
-def _option(options: dict[str, Any], cell: str) -> Any:
-    text = text_of(cell)
-    return None if text is None else _chosen(options, text)
-
-
-def _several_options(options: dict[str, Any], cell: str) -> list[Any] | None:
-    text = text_of(cell)
-    if text is None:
-        return None
-    if not options:
-        return list(parts_of(text)) or None
-    if _folded(text) in options:
-        return [options[_folded(text)]]  # an option may have a comma in it
-    return [_chosen(options, part) for part in parts_of(text)] or None
-
-
-def _chosen(options: dict[str, Any], text: str) -> Any:
-    try:
-        return options[_folded(text)]
-    except KeyError:
-        shown = ", ".join(dict.fromkeys(str(value) for value in list(options.values())[:_SHOWN]))
-        raise CellError(f"is none of the field's options, which are {shown}") from None
+    return _YEAR_FIRST.sub(r"\1-\3-\4", text, count=1)

@@ -30,8 +30,13 @@ def plan_of_header(header: Row, following: Sequence[Row], rules: ColumnRules, na
         raise FileError(f"{where}: this is no header row: {what}")
     if plan.problems:
         problems = "; ".join(what for _, what in plan.problems)
-        raise FileError(f"{where}: {problems}{_ADVICE if plan.unknown else ''}")
+        raise FileError(f"{where}: {problems}{_advice(rules) if plan.unknown else ''}")
     return plan
+
+
+def _advice(rules: ColumnRules) -> str:
+    known = rules.names.shown()
+    return f"{_ADVICE}; {known}" if known else _ADVICE
 
 
 def _no_header(header: Row, following: Sequence[Row], plan: Plan, rules: ColumnRules) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from contactsdk.errors import InvalidContactError, Path
-from contactsdk.files.column_plan import Plan, plan_of
+from contactsdk.files.column_plan import ColumnRules, Plan, plan_of
 from contactsdk.files.columns import folded
 from contactsdk.files.contacts import ContactMaker
 from contactsdk.files.description import Description
@@ -60,7 +60,7 @@ class JsonInput:
             return InvalidContactError([((), "must be a JSON object")])
         plan, maker = self._made(tuple(value))
         if plan.problems:
-            return InvalidContactError(_problems_of(tuple(value), plan))
+            return InvalidContactError(_problems_of(tuple(value), plan, self._options.rules))
         return maker.from_values(tuple(value.values()))
 
     def warnings(self) -> tuple[str, ...]:
@@ -122,12 +122,14 @@ def _without_comma(text: str) -> str:
     return text[:-1] if text.endswith("},") else text
 
 
-def _problems_of(keys: tuple[str, ...], plan: Plan) -> list[tuple[Path, str]]:
+def _problems_of(keys: tuple[str, ...], plan: Plan, rules: ColumnRules) -> list[tuple[Path, str]]:
     """What is wrong with the keys of an object, in words that are not about columns."""
     problems: list[tuple[Path, str]] = []
     for place, what in plan.problems:
         if place in plan.unknown:
+            known = rules.names.shown()
             what = "is not a field of a contact; to let a key pass, use --ignore-columns"
+            what += f"; {known}" if known else ""
         elif place in plan.doubled:
             what = "is there twice"
         problems.append(((keys[place],), what))

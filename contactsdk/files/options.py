@@ -8,11 +8,12 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 
 from contactsdk.errors import InvalidContactError
+from contactsdk.field_values import DateOrder
 from contactsdk.files.cells import CellError
 from contactsdk.files.column_plan import ColumnRules
 from contactsdk.files.columns import Column, target_of
 from contactsdk.files.contacts import ContactMaker
-from contactsdk.files.custom_values import CustomFieldNames, DateOrder, ListedField, ListedGroup
+from contactsdk.files.custom_values import AskCustomFields, AskGroups, KnownNames, not_known
 from contactsdk.files.formats import FileError, Format
 from contactsdk.files.readers import Readers
 
@@ -51,19 +52,22 @@ def input_options(
     sets: Iterable[str] = (),
     update_if_exists: bool = False,
     date_order: DateOrder | None = None,
-    groups: Iterable[ListedGroup] | None = None,
-    custom_fields: Iterable[ListedField] | None = None,
+    ask_groups: AskGroups = not_known,
+    ask_custom_fields: AskCustomFields = not_known,
 ) -> InputOptions:
     """The options that these words of a command line mean.
 
     `maps` are such as `E-mail 1 - Value=email`, divided by the last `=`; `sets` such as
     `groups=10;11`, divided by the first. `ignored` names columns, or several divided by commas.
-    `groups` and `custom_fields` are the account's, `None` where they are not known.
+    `ask_groups` and `ask_custom_fields` give what the account has; each is called once at most,
+    and only if the options or the input speak of groups, of custom fields, or of what nobody knows.
 
     Raises:
         FileError: One of them means nothing; the message names it.
     """
-    names = CustomFieldNames(None if custom_fields is None else tuple(custom_fields))
+    names = KnownNames(
+        ask_groups=ask_groups, ask_custom_fields=ask_custom_fields, date_order=date_order
+    )
     pairs = [_pair("--map", text, last=True) for text in maps]
     if map_file is not None:
         pairs = [*_read_maps(Path(map_file)), *pairs]
@@ -73,9 +77,7 @@ def input_options(
         ignore_unknown=ignore_unknown,
         names=names,
     )
-    readers = Readers(
-        names=names, groups=None if groups is None else tuple(groups), date_order=date_order
-    )
+    readers = Readers(names=names)
     return InputOptions(
         format=format,
         sheet=sheet,
@@ -110,7 +112,7 @@ def _read_maps(path: Path) -> list[tuple[str, str]]:
     return list(pairs.items())
 
 
-def _target(header: str, target: str, names: CustomFieldNames) -> Column:
+def _target(header: str, target: str, names: KnownNames) -> Column:
     try:
         column = target_of(target, names)
         problem = _problem_of(column, names)
@@ -148,7 +150,7 @@ def _check_value(text: str, column: Column, value: Any) -> None:
         raise FileError(f'--set "{text}": {item.message}')
 
 
-def _problem_of(column: Column, names: CustomFieldNames) -> str | None:
+def _problem_of(column: Column, names: KnownNames) -> str | None:
     if column.field != "custom_fields" or not isinstance(column.key, int):
         return None
     return names.problem_of(column.key, column.part)

@@ -6,13 +6,7 @@ from attrs import field, frozen
 
 from contactsdk.files.cells import READERS, CellError, Reader, name_of, text_of
 from contactsdk.files.columns import Column
-from contactsdk.files.custom_values import (
-    CustomFieldNames,
-    DateOrder,
-    ListedGroup,
-    groups_reader,
-    reader_of,
-)
+from contactsdk.files.custom_values import KnownNames, groups_reader, reader_of
 from contactsdk.files.emails import email_of
 
 
@@ -20,12 +14,8 @@ from contactsdk.files.emails import email_of
 class Readers:
     """How cells are read, by what their column holds."""
 
-    names: CustomFieldNames = field(factory=CustomFieldNames)
-    """The account's custom fields, by whose types values are converted."""
-    groups: tuple[ListedGroup, ...] | None = None
-    """The account's groups; `None` where they are not known, and only ids will do."""
-    date_order: DateOrder | None = None
-    """In which order dates name day, month and year; `None` where only yyyy-mm-dd will do."""
+    names: KnownNames = field(factory=KnownNames)
+    """The account's groups, and its custom fields, by whose types values are converted."""
     day_zero: datetime.date | None = None
     """The day that a workbook counts dates from; `None` for text, where a number is no date."""
 
@@ -39,9 +29,9 @@ class Readers:
             case "custom_fields" if isinstance(column.key, int):
                 if column.part is not None:
                     return text_of
-                return reader_of(column.key, self.names, self.date_order, self.day_zero)
-            case "groups" if self.groups is not None:
-                return groups_reader(self.groups)
+                return reader_of(column.key, self.names, self.day_zero)
+            case "groups" if (groups := self.names.groups) is not None:
+                return groups_reader(groups)
         return READERS.get(column.field, text_of)
 
 

@@ -1,12 +1,14 @@
 """The statements of `PostgresStore`, each of which is a transaction of its own."""
 
+from typing import Final, LiteralString
+
 from psycopg import sql
 from psycopg.sql import Composed
 
 from contactsdk.journal.postgres_connection import Database
 from contactsdk.journal.rows import State
 
-COLUMNS = (
+COLUMNS: Final[tuple[tuple[LiteralString, LiteralString], ...]] = (
     ("number", "bigint"),
     ("line", "bigint"),
     ("digest", "bytea"),
@@ -30,7 +32,7 @@ MAYBE_APPLIED = [State.SENT.value, State.SUCCEEDED.value, State.UNCERTAIN.value]
 """The states of contacts that are, or may be, applied."""
 
 
-def _filled(text: str, database: Database, **parts: sql.Composable) -> Composed:
+def _filled(text: LiteralString, database: Database, **parts: sql.Composable) -> Composed:
     tables = {name: database.table(name) for name in ("run", "lease", "row")}
     return sql.SQL(text).format(names=_NAMES, stored=_STORED, **tables, **parts)
 

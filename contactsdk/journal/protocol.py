@@ -15,10 +15,12 @@ class Journal(Protocol):
     @property
     def name(self) -> str:
         """What messages call it; it holds no password."""
+        ...
 
     @property
     def resend_uncertain(self) -> bool:
         """Whether uncertain contacts are sent again."""
+        ...
 
     def exists(self) -> bool:
         """Whether there is anything to read.
@@ -26,6 +28,7 @@ class Journal(Protocol):
         Raises:
             JournalError: It cannot be read.
         """
+        ...
 
     def rows(self) -> Iterator[JournalRow]:
         """All that is recorded, in input order.
@@ -33,6 +36,7 @@ class Journal(Protocol):
         Raises:
             JournalError: It cannot be read.
         """
+        ...
 
     def check(self, contacts: Iterable[Item], *, secret: str) -> None:
         """See that this whole input is the recorded one, given the account's secret.
@@ -41,6 +45,7 @@ class Journal(Protocol):
             JournalError: It is not, and `number` names the first item that differs; or it cannot be
                 read.
         """
+        ...
 
     def check_account(self, contacts: Iterable[Item], account: Account) -> None:
         """See that a run of this account on this whole input would go on with what is recorded.
@@ -48,6 +53,7 @@ class Journal(Protocol):
         Raises:
             JournalError: It would not; `number` names the first item that differs.
         """
+        ...
 
     async def open_run(self, account: Account) -> JournalRun:
         """Open it for one run of this account.
@@ -55,3 +61,4 @@ class Journal(Protocol):
         Raises:
             JournalError: It cannot be used.
         """
+        ...

@@ -91,6 +91,7 @@ class Store(Protocol):
     @property
     def renew_every_s(self) -> float | None:
         """How often `write` is to be called at least, if only without rows; `None` for never."""
+        ...
 
     def check_may_send(self) -> None:
         """See that nobody else can have taken the run over so far.
@@ -100,6 +101,7 @@ class Store(Protocol):
         Raises:
             UnavailableError: Somebody may have; the contact must not be sent now.
         """
+        ...
 
     async def may_be_applied(self) -> bool:
         """Whether any recorded contact is, or may be, applied."""

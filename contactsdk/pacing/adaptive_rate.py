@@ -5,27 +5,31 @@ from typing import Final
 
 from attrs import define
 
-_CUT: Final = 0.02  # of the rate, for each surplus throttle: small steps hold it close to the limit
+_CUT: Final = 0.03  # of the rate, for each surplus throttle: small steps hold it close to the limit
 _GROWTH_PER_S: Final = 0.004  # so that near the limit one request in some hundred is throttled
-_SETTLED_S: Final = 5.0  # without a cut, then growth doubles each second: there is more to find
+_SETTLED_S: Final = 5.0  # without a cut, then growth accelerates: there is more to find
+_DOUBLING_S: Final = 1.5  # of that growth; a bucket that is a second deep hides the limit for long
 _MOST_GROWTH_PER_S: Final = 0.5
 _NO_LIMIT_PER_S: Final = 1e5  # more than one client can send
 _MOST_CUT_PER_S: Final = 0.3  # of the rate: a throttled second says little about the next
 _OVERSHOOT: Final = 1.5  # times the throttled share is what a second's cuts may add up to ...
 _OVERSHOOT_LEAST: Final = 0.03  # ... and this, so that a full bucket can run dry at all
 _TOLERATED: Final = 0.005  # of all requests: so few throttles slow nothing
-_TOLERATED_NOISE: Final = 0.1  # of the noise: what is known of it is no more exact than this
+_TOLERATED_NOISE: Final = 0.12  # of the noise: what is known of it is no more exact than this
 _SURPLUS: Final = 3.0  # throttles in excess are chance, one more is a sign of the limit
-_SURPLUS_IN_NOISE: Final = 15.0  # noise has more of chance in it ...
-_SURPLUS_PER_NOISE: Final = 60.0  # ... the larger its share is
+_CHANCE: Final = (
+    4.0  # noise passes its own bounds once in minutes, at thousands of requests a second
+)
 _IDLE_S: Final = 1.0  # between two answers; what is beyond says nothing of the rate
 _FEWEST: Final = 5  # answers, to tell a rate from them
 
-_LOW: Final = 0.4  # of the goodput: even a limit that has halved since lets all of that through
+_LOW: Final = 0.45  # of the goodput: even a limit that has halved since lets all of that through
+_LOOK: Final = 0.6  # of the goodput, where the rate is no higher than a known limit
 _MEASURED_S: Final = 3.0  # at least, so that a burst of others shows as one
 _MEASURED_THROTTLES: Final = 12  # tell their share to a third
 _MOST_NOISE: Final = 0.4  # of all requests; where more is throttled, slower is always right
 _AGAIN_S: Final = 30.0  # noise is measured again after this, and at most a tenth of the time
+_OVER_S: Final = 2.0  # without a cut, and a decline is over
 _EPISODE_S: Final = 10.0  # after it, what is thought to get through is looked at again
 _NOISE_IS_KNOWN: Final = 100  # throttles tell the share of noise to a tenth
 
@@ -42,9 +46,13 @@ class AdaptiveRate:
     used to get through: a limit would throttle nothing there, but the share of random throttles is
     what it was. It is measured, the former rate is taken up again, and from then on only throttles
     beyond that share count. It is measured again from time to time.
+
+    The rate never falls below `least_per_s`: else a platform that throttled everything for an hour
+    would find nobody there when it is well again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, least_per_s: float) -> None:
+        self._least_per_s = least_per_s
         self.rate_per_s: float | None = None
         """The limit as far as it is known, in requests a second; `None` for none."""
         self.noise = 0.0
@@ -60,6 +68,7 @@ class AdaptiveRate:
         self._evidence = _Count()
         self._unchecked = _Count()
         self._measure_at = math.inf
+        self._measured_at = -math.inf
 
     def record(self, sent_at: float, now: float, *, is_throttled: bool) -> None:
         """Learn from the answer that came now to the request that was sent then."""
@@ -75,11 +84,21 @@ class AdaptiveRate:
         if self._measurement is not None:
             self._measure(self._measurement, sent_at, now, elapsed_s, is_throttled)
         elif now >= self._measure_at and self._recent.is_telling:
-            self._measure_again(now)
+            self._look(now)
         elif self._is_one_too_many(is_throttled):
             self._slow_down(now)
         else:
             self._speed_up(elapsed_s)
+
+    def doubt(self, now: float) -> None:
+        """Find out soon whether throttles are noise: what follows from them is costly."""
+        if not self.noise:
+            self._measure_at = min(self._measure_at, max(now, self._measured_at + _AGAIN_S))
+
+    @property
+    def is_measuring(self) -> bool:
+        """Whether it is being found out if throttles are noise."""
+        return self._measurement is not None
 
     def _begin(self, now: float) -> None:
         # This throttle itself is not counted: that one came is why anything is.
@@ -95,10 +114,11 @@ class AdaptiveRate:
         self._recent = _Recent(self._recent.second_s, self._recent.second, self.rate_per_s)
 
     def _is_one_too_many(self, is_throttled: bool) -> bool:
-        most = _SURPLUS
-        if self.noise:
-            most = _SURPLUS_IN_NOISE + _SURPLUS_PER_NOISE * self.noise
-        expected = self.noise * (1 + _TOLERATED_NOISE) + _TOLERATED
+        noise = self.noise
+        tolerated = noise * _TOLERATED_NOISE + _TOLERATED
+        # How far chance alone takes such a sum grows with the variance, and falls with the drift.
+        most = max(_SURPLUS, _CHANCE * noise * (1 - noise) / tolerated)
+        expected = noise + tolerated
         surplus = max(0.0, self._surplus + is_throttled - expected)
         self._surplus = min(surplus, most)
         return surplus > most
@@ -111,45 +131,50 @@ class AdaptiveRate:
             return
         decline = self._decline
         if recent.is_telling and (decline is None or decline.is_stale(now, self.rate_per_s)):
+            # A rate that is not reached says nothing.
+            self.rate_per_s = min(self.rate_per_s, 1.1 * recent.sent_per_s)
             goodput = min(self.rate_per_s, recent.goodput_per_s)
             decline = self._decline = _Decline(self.rate_per_s, goodput, now)
         before = self.rate_per_s if recent.rate_per_s is None else recent.rate_per_s
         cut = min(_MOST_CUT_PER_S, _OVERSHOOT * recent.count.share + _OVERSHOOT_LEAST)
         lowest = before * (1 - cut)
-        self.rate_per_s = max(min(self.rate_per_s, lowest), self.rate_per_s * (1 - _CUT))
+        rate = max(min(self.rate_per_s, lowest), self.rate_per_s * (1 - _CUT))
+        self.rate_per_s = max(rate, self._least_per_s)
         self._settled_s = 0.0
         if decline is not None and self.rate_per_s < _LOW * decline.goodput_per_s:
-            self._measurement = _Measurement(now)
+            self._measurement = _Measurement(now, recent.count.share / 2)
 
     def _find_first_rate(self, now: float) -> None:
         recent = self._recent
         self._settled_s = 0.0
         if recent.count.answered - recent.count.throttled < 30:
             # So few that got through tell little, and are few because all wait that were throttled.
-            self._settled_s = _SETTLED_S + 3
+            self._settled_s = _SETTLED_S + 5
         if recent.count.share < _MOST_NOISE:
             self._decline = _Decline(None, recent.goodput_per_s, now, recent.sent_per_s)
-        self.rate_per_s = recent.goodput_per_s / (1 - self.noise)
+        self.rate_per_s = max(recent.goodput_per_s / (1 - self.noise), self._least_per_s)
         self._recent = _Recent(0.0, None, self.rate_per_s)
 
     def _speed_up(self, elapsed_s: float) -> None:
         self._settled_s += elapsed_s
         if self.rate_per_s is not None:
-            doublings = min(max(0.0, self._settled_s - _SETTLED_S), 30.0)
+            doublings = min(max(0.0, self._settled_s - _SETTLED_S) / _DOUBLING_S, 30.0)
             growth = min(_MOST_GROWTH_PER_S, _GROWTH_PER_S * 2**doublings)
             self.rate_per_s *= 1 + growth * elapsed_s
             if self.rate_per_s > _NO_LIMIT_PER_S:
                 self.rate_per_s = None
-        if self._surplus == 0:
+        if self._surplus == 0 and self._settled_s >= _OVER_S:
             self._decline = None
             is_quiet = self._recent.is_telling and not self._recent.count.throttled
             self.is_calm = self.rate_per_s is None and not self.noise and is_quiet
 
-    def _measure_again(self, now: float) -> None:
-        sent = self._recent.sent_per_s
-        self._decline = _Decline(self.rate_per_s, sent, now, sent)
-        self.rate_per_s = _LOW * min(sent, math.inf if self.rate_per_s is None else self.rate_per_s)
-        self._measurement = _Measurement(now)
+    def _look(self, now: float) -> None:
+        recent = self._recent
+        goodput, sent = recent.goodput_per_s, recent.sent_per_s
+        self._decline = _Decline(self.rate_per_s, goodput, now, sent_per_s=sent, is_look=True)
+        rate = goodput if self.rate_per_s is None else min(goodput, self.rate_per_s)
+        self.rate_per_s = max(_LOOK * rate, self._least_per_s)
+        self._measurement = _Measurement(now, self.noise or self._recent.count.share)
 
     def _measure(
         self,
@@ -163,14 +188,19 @@ class AdaptiveRate:
         if sent_at <= measurement.began_at:
             return
         measurement.add(elapsed_s, is_throttled)
-        if not measurement.is_enough(self.noise):
+        if not measurement.is_enough:
             return
-        if measurement.is_noise or (self.noise and measurement.is_steady):
-            self._evidence = measurement.count
+        self._evidence = measurement.count
+        self._measured_at = now
+        self._measure_at = math.inf
+        self.noise = 0.0
+        if measurement.is_noise:
             self.noise = measurement.count.share
             self._measure_at = now + max(_AGAIN_S, 10 * (now - measurement.began_at))
             # The more noise, the less sure it is that it is none of others with the same limit.
-            self.rate_per_s = self._decline.resumed(1 - 2 * self.noise)
+            self.rate_per_s = self._decline.resumed(1 - self.noise)
+        elif self._decline.is_look and measurement.is_steady:
+            self.rate_per_s = self._decline.resumed(1)
         self._settled_s = 0.0
         self._surplus = 0.0
         self._decline = None
@@ -252,10 +282,11 @@ class _Decline:
     goodput_per_s: float
     began_at: float
     sent_per_s: float = 0.0
+    is_look: bool = False
 
     def is_stale(self, now: float, rate_per_s: float) -> bool:
         """Whether it has not gone far for so long that it is none."""
-        is_near = self.from_per_s is not None and rate_per_s > 0.8 * self.from_per_s
+        is_near = self.from_per_s is not None and rate_per_s > 0.95 * self.from_per_s
         return is_near and now - self.began_at > _EPISODE_S
 
     def resumed(self, part: float) -> float | None:
@@ -268,8 +299,9 @@ class _Decline:
 class _Measurement:
     """What is throttled at a rate at which a limit would throttle nothing."""
 
-    def __init__(self, began_at: float) -> None:
+    def __init__(self, began_at: float, expected: float) -> None:
         self.began_at = began_at
+        self._enough = 4 * _MEASURED_THROTTLES / max(expected, 4 * _TOLERATED)
         self.count = _Count()
         self._took_s = 0.0
         self._second_s = 0.0
@@ -287,12 +319,13 @@ class _Measurement:
         self._in_second += is_throttled
         self._most_in_second = max(self._most_in_second, self._in_second)
 
-    def is_enough(self, known_noise: float) -> bool:
-        """Whether there is noise, or surely less than is known, or than is worth knowing."""
-        if self._took_s < _MEASURED_S:
-            return False
-        enough = 2 * _MEASURED_THROTTLES / max(known_noise, 2 * _TOLERATED)
-        return self.count.throttled >= _MEASURED_THROTTLES or self.count.answered >= enough
+    @property
+    def is_enough(self) -> bool:
+        """Whether there is noise, or surely less than was expected or is worth knowing."""
+        is_known = (
+            self.count.throttled >= _MEASURED_THROTTLES or self.count.answered >= self._enough
+        )
+        return is_known and self._took_s >= _MEASURED_S
 
     @property
     def is_noise(self) -> bool:

@@ -46,7 +46,7 @@ class Pacer:
         last request that got through. `None` while something does. Time in which nothing was to be
         sent does not count: it moves this on."""
         self._clock = clock
-        self._rate = AdaptiveRate()
+        self._rate = AdaptiveRate(1 / max_wait_s)
         self._outage = CircuitBreaker(
             failures=_OUTAGE, base_s=base_s, max_wait_s=max_wait_s, random=random
         )
@@ -177,14 +177,16 @@ class Pacer:
                 return False
 
     def _throttled(self, turn: Turn, now: float, asked_s: float) -> None:
-        self._rate.record(turn, now, is_throttled=True)
+        if self._shut.state is BreakerState.CLOSED:
+            self._rate.record(turn, now, is_throttled=True)
         self._shut.record_failure(turn, now, asked_s=asked_s)
         # What left before a pause began knows nothing of it. Random throttles say nothing of the
-        # others' turns.
-        is_news = turn > self._paused_at and not self._rate.noise
+        # others' turns, so whether they are random should soon be known.
+        is_news = turn > self._paused_at and not self._rate.noise and not self._rate.is_measuring
         if asked_s > _SHORT_WAIT_S and is_news:
             self._paused_at = now
             self._paused_until = now + asked_s
+            self._rate.doubt(now)
 
     def _got_through(self) -> None:
         self.blocked_since = None

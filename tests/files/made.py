@@ -2,46 +2,62 @@
 
 import contextlib
 import io
+from collections.abc import Iterable
 from typing import Any, Final
 
 import openpyxl
-from attrs import frozen
 
 from contactsdk import Contact, InvalidContactError
 from contactsdk.bulk import Outcome
 from contactsdk.errors import ContactError
-from contactsdk.files import Input, input_options, read_input
-from contactsdk.models import Item
+from contactsdk.files import Input, InputOptions, input_options, read_input
+from contactsdk.models import CustomFieldDefinition, FieldOption, FieldType, Group, Item
 
 NAMES = "first_name,last_name,email"
 ADA = "Ada,Archer,ada@example.com"
 
 
-@frozen
-class AGroup:
+def a_group(id: int, name: str) -> Group:
     """A subscription group, as the account lists it."""
-
-    id: int
-    name: str
+    return Group(id=id, name=name)
 
 
-@frozen
-class AField:
+def a_field(
+    field_id: int,
+    name: str,
+    type: int | None = None,
+    options: Iterable[str | FieldOption] = (),
+    *,
+    is_active: bool = True,
+) -> CustomFieldDefinition:
     """A custom field, as the account lists it."""
+    return CustomFieldDefinition(
+        field_id=field_id,
+        name=name,
+        type=FieldType(type) if type in list(FieldType) else None,
+        options=tuple(
+            FieldOption(value=option, label=option) if isinstance(option, str) else option
+            for option in options
+        ),
+        is_active=is_active,
+    )
 
-    field_id: int
-    name: str
-    type: int | None = None
-    options: tuple[Any, ...] = ()
-    is_active: bool = True
 
-
-@frozen
-class AnOption:
+def an_option(value: str | int, label: str) -> FieldOption:
     """An option of a select that is sent as another value than people see."""
+    return FieldOption(value=value, label=label)
 
-    value: Any
-    label: str
+
+def options_for(
+    *,
+    groups: Iterable[Group] | None = None,
+    custom_fields: Iterable[CustomFieldDefinition] | None = None,
+    **options: Any,
+) -> InputOptions:
+    """Options for an account that has these; `None` for one that cannot be asked."""
+    return input_options(
+        ask_groups=lambda: groups, ask_custom_fields=lambda: custom_fields, **options
+    )
 
 
 # What is read is in memory, and stays open to the end of the tests.
@@ -50,7 +66,7 @@ _opened: Final = contextlib.ExitStack()
 
 def made_input(content: str | bytes, name: str, **options: Any) -> Input:
     data = content if isinstance(content, bytes) else content.encode()
-    reading = read_input(io.BytesIO(data), name, input_options(**options))
+    reading = read_input(io.BytesIO(data), name, options_for(**options))
     return _opened.enter_context(reading)
 
 

@@ -5,18 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from files.made import AField, AGroup
+from files.made import a_field, a_group, options_for
 
 from contactsdk import Contact, EmailStatus, InvalidContactError
-from contactsdk.files import DateOrder, FileError, input_options, open_input
+from contactsdk.field_values import DateOrder
+from contactsdk.files import FileError, input_options, open_input
 
 CASES = Path(__file__).parent / "cases"
-GROUPS = [AGroup(10, "VIP"), AGroup(11, "Press")]
-DATE_FIELD = [AField(8, "Birth date", 5)]
+GROUPS = [a_group(10, "VIP"), a_group(11, "Press")]
+DATE_FIELD = [a_field(8, "Birth date", 5)]
 TYPED_FIELDS = [
-    AField(1, "Seats", 8),
-    AField(2, "Colours", 3, ("red", "blue")),
-    AField(3, "Day", 5),
+    a_field(1, "Seats", 8),
+    a_field(2, "Colours", 3, ("red", "blue")),
+    a_field(3, "Day", 5),
 ]
 STATUSES = [
     EmailStatus.SUBSCRIBED,
@@ -33,7 +34,7 @@ STATUSES = [
 def outcome_of(name: str, **options: Any) -> tuple[dict[int, Contact], dict[int, str]]:
     """Row number -> contact, and row number -> why there is none."""
     sent, failed = {}, {}
-    with open_input(str(CASES / name), input_options(**options)) as source:
+    with open_input(str(CASES / name), options_for(**options)) as source:
         for row in source:
             item = source.item(row)
             if isinstance(item, InvalidContactError):
@@ -211,7 +212,7 @@ def test_dates_of_a_date_field_are_plain_or_in_a_named_order() -> None:
         contact.custom_fields[0].value for contact in sent.values() if contact.custom_fields
     ] == [datetime.date(2024, 12, 31)]
     assert "--date-order" in failed[2]
-    assert "yyyy-mm-dd" in failed[4]
+    assert "such as 2026-12-31" in failed[4]
     sent, failed = outcome_of("17-dates.csv", custom_fields=DATE_FIELD, date_order=DateOrder.DMY)
     assert list(sent) == [2, 3]
     assert list(failed) == [4]
@@ -321,7 +322,7 @@ def test_values_are_converted_by_the_type_of_their_field() -> None:
 def test_unknown_group_fails_with_the_groups_that_exist() -> None:
     sent, failed = outcome_of("31-unknown-group.csv", groups=GROUPS)
     assert sent == {}
-    assert "10 (VIP), 11 (Press)" in failed[2]
+    assert "VIP (10), Press (11)" in failed[2]
     sent, _ = outcome_of("31-unknown-group.csv")
     assert sent[2].groups == (99,)
 

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from files.made import ADA, NAMES, AField, contact_of, csv_input, fields_of, items, one_item
+from files.made import ADA, NAMES, a_field, contact_of, csv_input, fields_of, items, one_item
 
 from contactsdk import Contact
 from contactsdk.files import FileError
@@ -144,7 +144,7 @@ def test_column_of_a_vendor_is_left_out_by_itself() -> None:
 def test_custom_field_is_known_by_its_name_in_an_export_too() -> None:
     header = "Record ID,Lead Status,First Name,Last Name,Email,Shirt size"
     text = f"{header}\n1,New,{ADA},M\n"
-    [item] = items(csv_input(text, custom_fields=[AField(5, "Shirt size", 0)]))
+    [item] = items(csv_input(text, custom_fields=[a_field(5, "Shirt size", 0)]))
     assert fields_of(contact_of(item)) == [(5, "M")]
 
 

@@ -1,5 +1,5 @@
 import pytest
-from files.made import AField
+from files.made import a_field
 
 from contactsdk.files import FileError
 from contactsdk.files.columns import (
@@ -11,10 +11,14 @@ from contactsdk.files.columns import (
     spelled,
     target_of,
 )
-from contactsdk.files.custom_values import CustomFieldNames
+from contactsdk.files.custom_values import KnownNames
 
-NAMES = CustomFieldNames(
-    (AField(5, "Shirt size", 2), AField(9, "Address", 4), AField(8, "Email", 0))
+NAMES = KnownNames(
+    ask_custom_fields=lambda: (
+        a_field(5, "Shirt size", 2),
+        a_field(9, "Address", 4),
+        a_field(8, "Email", 0),
+    )
 )
 
 

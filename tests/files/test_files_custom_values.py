@@ -1,20 +1,24 @@
 import datetime
+import io
 from typing import Any
 
 import pytest
 from files.made import (
-    AField,
-    AGroup,
-    AnOption,
+    a_field,
+    a_group,
+    an_option,
     contact_of,
     csv_input,
     fields_of,
+    jsonl_input,
     message_of,
     one_item,
 )
 
 from contactsdk import Contact
-from contactsdk.files import DateOrder, FileError
+from contactsdk.field_values import DateOrder
+from contactsdk.files import FileError, input_options, read_input
+from contactsdk.models import CustomFieldDefinition, Group
 
 DAY = datetime.date(2024, 12, 31)
 COLOURS = ("Red", "Dark blue", "Black, white")
@@ -22,7 +26,7 @@ COLOURS = ("Red", "Dark blue", "Black, white")
 
 def read(cell: str, type: int | None, *options: Any, **more: Any) -> Any:
     """The item of an update whose custom field 5 of this type has this cell."""
-    fields = [AField(5, "Mine", type, options)]
+    fields = [a_field(5, "Mine", type, options)]
     return one_item(csv_input(f'id,Mine\n7,"{cell}"\n', custom_fields=fields, **more))
 
 
@@ -73,12 +77,12 @@ def test_date_is_read_in_its_order(order: DateOrder, cell: str) -> None:
     ("order", "cell", "what"),
     [
         (None, "31/12/2024", "--date-order"),
-        (None, "45657", "yyyy-mm-dd"),
-        (None, "soon", "yyyy-mm-dd"),
-        (None, "2024-02-30", "no date that exists"),
-        (DateOrder.MDY, "31/12/2024", "no date that exists"),
+        (None, "45657", "such as 2026-12-31"),
+        (None, "soon", "such as 2026-12-31"),
+        (None, "2024-02-30", "a date that exists"),
+        (DateOrder.MDY, "31/12/2024", "a date that exists"),
         (DateOrder.DMY, "31/12/24", "four digits"),
-        (None, "2024-12-31 03:04:05", "yyyy-mm-dd"),
+        (None, "2024-12-31 03:04:05", "without a time"),
     ],
 )
 def test_date_that_cannot_be_read_fails(order: DateOrder | None, cell: str, what: str) -> None:
@@ -94,7 +98,7 @@ def test_option_of_a_select_is_sent_as_it_is_listed(cell: str, value: str) -> No
 
 
 def test_option_with_a_label_is_sent_as_its_value() -> None:
-    options = (AnOption(1, "Red"), AnOption(2, "Blue"))
+    options = (an_option(1, "Red"), an_option(2, "Blue"))
     assert fields_of(contact_of(read("blue", 2, *options))) == [(5, 2)]
     assert fields_of(contact_of(read("Red\n2", 3, *options))) == [(5, (1, 2))]
 
@@ -102,13 +106,11 @@ def test_option_with_a_label_is_sent_as_its_value() -> None:
 @pytest.mark.parametrize("type", [2, 3])
 def test_unknown_option_fails_with_those_that_exist(type: int) -> None:
     message = message_of(read("green", type, *COLOURS))
-    assert message.endswith(
-        "is none of the field's options, which are Red, Dark blue, Black, white"
-    )
+    assert message.endswith("must be one of the field's options: Red, Dark blue, Black, white")
 
 
 def test_parts_of_an_address_are_columns_of_their_own() -> None:
-    fields = [AField(9, "Address", 4)]
+    fields = [a_field(9, "Address", 4)]
     text = "id,Address.city,customFields.9.postalCode,Address.LINE1\n7,Town,3000,\n"
     [(_, address)] = fields_of(contact_of(one_item(csv_input(text, custom_fields=fields))))
     assert address == {"city": "Town", "postalCode": "3000"}
@@ -117,16 +119,18 @@ def test_parts_of_an_address_are_columns_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("header", "field", "what"),
     [
-        ("Mine", AField(5, "Mine", 4), "is an address: name its parts in columns: Mine.line1"),
-        ("customFields.5.city", AField(5, "Mine", 0), "is no address and has no parts"),
-        ("Mine", AField(5, "Mine", 7), "is a fixed text and cannot be set"),
-        ("customFields.5", AField(5, "Mine", 6), "is a file and cannot be set"),
-        ("customFields.6", AField(5, "Mine", 0), "has no custom field 6; it has 5 (Mine)"),
-        ("Mine", AField(5, "Mine", 0, is_active=False), "unknown column 'Mine'"),
-        ("Mine.street", AField(5, "Mine", 4), "unknown column 'Mine.street'"),
+        ("Mine", a_field(5, "Mine", 4), "is an address: name its parts in columns: Mine.line1"),
+        ("customFields.5.city", a_field(5, "Mine", 0), "is no address and has no parts"),
+        ("Mine", a_field(5, "Mine", 7), "is a fixed text and cannot be set"),
+        ("customFields.5", a_field(5, "Mine", 6), "is a file and cannot be set"),
+        ("customFields.6", a_field(5, "Mine", 0), "has no custom field 6; it has 5 (Mine)"),
+        ("Mine", a_field(5, "Mine", 0, is_active=False), "unknown column 'Mine'"),
+        ("Mine.street", a_field(5, "Mine", 4), "unknown column 'Mine.street'"),
     ],
 )
-def test_field_that_a_column_cannot_hold_is_refused(header: str, field: AField, what: str) -> None:
+def test_field_that_a_column_cannot_hold_is_refused(
+    header: str, field: CustomFieldDefinition, what: str
+) -> None:
     with pytest.raises(FileError) as caught:
         csv_input(f"id,{header}\n7,x\n", custom_fields=[field])
     assert what in str(caught.value)
@@ -138,12 +142,14 @@ def test_account_without_custom_fields_has_none_of_any_id() -> None:
 
 
 def test_name_of_two_fields_is_no_name() -> None:
-    fields = [AField(5, "Mine", 0), AField(6, "mine", 0)]
-    with pytest.raises(FileError, match="unknown column 'Mine'"):
+    fields = [a_field(5, "Mine", 0), a_field(6, "mine", 0)]
+    with pytest.raises(
+        FileError, match=r"column 'Mine' is the name of several .* customFields.5, "
+    ):
         csv_input("id,Mine\n7,x\n", custom_fields=fields)
 
 
-GROUPS = [AGroup(10, "VIP"), AGroup(11, "Press, radio"), AGroup(12, "11"), AGroup(13, "Vip ")]
+GROUPS = [a_group(10, "VIP"), a_group(11, "Press, radio"), a_group(12, "11"), a_group(13, "Vip ")]
 
 
 @pytest.mark.parametrize(
@@ -165,13 +171,50 @@ def test_groups_are_known_by_id_and_name(cell: str, groups: tuple[int, ...] | No
 
 def test_group_of_a_name_that_several_have_fails() -> None:
     source = csv_input("id,groups\n7,vip\n", groups=GROUPS)
-    assert "that there are several of: use an id of 10 (VIP)" in message_of(one_item(source))
+    assert "may be several groups, give the id as a number: VIP (10)" in message_of(
+        one_item(source)
+    )
 
 
 def test_unknown_group_fails() -> None:
-    assert "its groups are none" in message_of(one_item(csv_input("id,groups\n7,1\n", groups=[])))
+    assert "which has: none" in message_of(one_item(csv_input("id,groups\n7,1\n", groups=[])))
 
 
 @pytest.mark.parametrize("type", [0, 2, 3, 5, 8])
 def test_custom_field_of_blanks_is_not_sent(type: int) -> None:
     assert read("\u200b", type, *COLOURS) == Contact(id=7)
+
+
+def test_unknown_column_fails_with_the_custom_fields_that_exist() -> None:
+    fields = [a_field(5, "Shirt size", 2), a_field(6, "Old", 0, is_active=False)]
+    with pytest.raises(FileError, match=r"the account's custom fields are: Shirt size$"):
+        csv_input("id,Shirt\n7,x\n", custom_fields=fields)
+    item = one_item(jsonl_input('{"id": 7, "Shirt": "x"}', custom_fields=fields))
+    assert message_of(item).endswith("; the account's custom fields are: Shirt size")
+
+
+@pytest.mark.parametrize(
+    ("header", "asked"),
+    [
+        ("id,email,status", []),
+        ("id,groups", ["groups"]),
+        ("id,customFields.5", ["fields"]),
+        ("id,Mine,groups", ["groups", "fields"]),
+    ],
+)
+def test_account_is_asked_once_for_what_the_columns_need(header: str, asked: list[str]) -> None:
+    found: list[str] = []
+
+    def groups() -> list[Group]:
+        found.append("groups")
+        return GROUPS
+
+    def fields() -> list[CustomFieldDefinition]:
+        found.append("fields")
+        return [a_field(5, "Mine", 0)]
+
+    options = input_options(ask_groups=groups, ask_custom_fields=fields, ignore_unknown=True)
+    rows = io.BytesIO(f"{header}\n7,,\n8,,\n".encode())
+    with read_input(rows, "x.csv", options) as source:
+        assert len([source.item(row) for row in source]) == 2
+    assert sorted(found) == sorted(asked)

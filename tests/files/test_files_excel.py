@@ -9,7 +9,7 @@ import xlwt  # type: ignore[import-untyped]  # it has no types
 from files.made import (
     ADA,
     NAMES,
-    AField,
+    a_field,
     contact_of,
     csv_input,
     fields_of,
@@ -142,7 +142,7 @@ def test_dates_of_a_date_field_are_read_as_dates() -> None:
         [3, "31/12/2024"],
         [4, "2024-12-31"],
     ]
-    fields = [AField(8, "Birth date", 5)]
+    fields = [a_field(8, "Birth date", 5)]
     *good, late = items(xlsx_input(workbook(rows), custom_fields=fields))[0:3]
     assert [fields_of(contact_of(item)) for item in good] == [[(8, day)]] * 2
     assert "--date-order" in message_of(late)

@@ -5,14 +5,15 @@ import pytest
 from files.made import (
     ADA,
     NAMES,
-    AField,
-    AGroup,
+    a_field,
+    a_group,
     contact_of,
     csv_input,
     errors,
     fields_of,
     items,
     one_item,
+    options_for,
 )
 
 from contactsdk import Contact, EmailStatus, ExternalUrl
@@ -95,7 +96,7 @@ def test_option_that_means_nothing_is_refused(options: dict[str, Any], what: str
 )
 def test_custom_field_that_the_account_has_not_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(FileError, match="the account has no custom field 9; it has 5"):
-        input_options(custom_fields=[AField(5, "Mine", 0)], **options)
+        options_for(custom_fields=[a_field(5, "Mine", 0)], **options)
 
 
 def test_values_are_set_where_a_row_has_none() -> None:
@@ -112,7 +113,7 @@ def test_cell_that_cannot_be_read_is_not_replaced() -> None:
 
 def test_custom_fields_and_links_are_set_too() -> None:
     sets = ["customFields.5=x", "Mine=y", "Home.city=Town", "externalUrls.a=https://example.com/a"]
-    fields = [AField(5, "Other", 0), AField(6, "Mine", 0), AField(9, "Home", 4)]
+    fields = [a_field(5, "Other", 0), a_field(6, "Mine", 0), a_field(9, "Home", 4)]
     text = (
         "id,customFields.5,externalUrls.b,Home.line1\n7,,https://example.com/b,1 High St\n8,own,,\n"
     )
@@ -132,17 +133,17 @@ def test_custom_fields_and_links_are_set_too() -> None:
 def test_own_values_are_not_replaced() -> None:
     sets = ["Home.city=Town", "externalUrls.a=https://example.com/a"]
     text = "id,externalUrls.a,Home.city\n7,https://example.com/b,City\n"
-    [item] = items(csv_input(text, sets=sets, custom_fields=[AField(9, "Home", 4)]))
+    [item] = items(csv_input(text, sets=sets, custom_fields=[a_field(9, "Home", 4)]))
     assert fields_of(contact_of(item)) == [(9, {"city": "City"})]
     [link] = contact_of(item).external_urls or ()
     assert link.url == "https://example.com/b"
 
 
 def test_groups_are_set_by_name() -> None:
-    options = {"sets": ["groups=VIP"], "groups": [AGroup(10, "VIP")]}
+    options = {"sets": ["groups=VIP"], "groups": [a_group(10, "VIP")]}
     assert one_item(csv_input("id\n7\n", **options)) == Contact(id=7, groups=(10,))
-    with pytest.raises(FileError, match=r"its groups are 10 \(VIP\)"):
-        input_options(sets=["groups=99"], groups=[AGroup(10, "VIP")])
+    with pytest.raises(FileError, match=r"which has: VIP \(10\)"):
+        options_for(sets=["groups=99"], groups=[a_group(10, "VIP")])
 
 
 def test_adds_update_who_is_there_and_updates_stay_as_they_are() -> None:

@@ -4,7 +4,16 @@ import zipfile
 
 import openpyxl
 import pytest
-from files.made import AField, contact_of, fields_of, items, made_input, message_of, saved, workbook
+from files.made import (
+    a_field,
+    contact_of,
+    fields_of,
+    items,
+    made_input,
+    message_of,
+    saved,
+    workbook,
+)
 
 from contactsdk import Contact
 from contactsdk.files.workbook_details import SheetDetails, details_of
@@ -109,7 +118,7 @@ def test_workbook_that_counts_days_from_1904_is_known(value: bytes) -> None:
         b"<workbookPr />",
         b"<workbookPr date1904=" + value + b"/>",
     )
-    source = made_input(content, "x.xlsx", custom_fields=[AField(8, "Day", 5)])
+    source = made_input(content, "x.xlsx", custom_fields=[a_field(8, "Day", 5)])
     assert fields_of(contact_of(items(source)[0])) == [(8, datetime.date(2024, 12, 31))]
 
 

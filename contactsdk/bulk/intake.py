@@ -1,0 +1,192 @@
+"""How the items of the input become jobs, and how far it is read ahead."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from contactsdk.bulk.open_jobs import OpenJobs, recalled
+from contactsdk.bulk.outcome_queue import OutcomeQueue
+from contactsdk.bulk.reader import Reader
+from contactsdk.bulk.schedule import Job, Schedule
+from contactsdk.bulk.settling import RunSettler
+from contactsdk.bulk.waiters import Waiters
+from contactsdk.errors import JournalError
+from contactsdk.journal import JournalRun, State
+from contactsdk.models import Contact, Item, key_of
+from contactsdk.retry import Delivery, RetryPolicy, is_idempotent
+
+MOST_WAITING_FOR_EACH_IN_FLIGHT: Final = 4
+"""So many contacts may wait for each one in flight: behind their key, or for their next attempt."""
+
+
+class Intake:
+    """Reads items as they are wanted, until too many contacts wait.
+
+    An input that is at hand, of a run without a journal, is read by whichever worker is free: to
+    wake another task for each contact would cost more than all else that a run does for it. Any
+    other input is read by `read_all`, in a task of its own.
+
+    `on_journal_error` is called with what a journal raised while items were recalled from it.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        jobs: OpenJobs,
+        schedule: Schedule,
+        outcomes: OutcomeQueue,
+        idle: Waiters,
+        policy: RetryPolicy,
+        *,
+        has_journal: bool,
+        most_in_flight: int,
+        settler: RunSettler | None,
+        on_journal_error: Callable[[JournalError], object],
+    ) -> None:
+        self.reads_directly = not reader.is_async and not has_journal
+        """Whether workers read the input themselves."""
+        self.stopped_by: Exception | None = None
+        """What the input raised; `None` where it did not."""
+        self.interrupted_by: BaseException | None = None
+        """What the input raised that is no `Exception`, such as a `KeyboardInterrupt`."""
+        self._reader = reader
+        self._jobs = jobs
+        self._schedule = schedule
+        self._outcomes = outcomes
+        self._idle = idle
+        self._policy = policy
+        self._most_waiting = MOST_WAITING_FOR_EACH_IN_FLIGHT * most_in_flight
+        self._settler = settler
+        self._on_journal_error = on_journal_error
+        self._journal: JournalRun | None = None
+        self._wanted = asyncio.Semaphore(0)
+        self._wanted_count = 0
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def count(self) -> int:
+        """How many items were read."""
+        return self._reader.count
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more can be read."""
+        return self._reader.is_finished
+
+    @property
+    def may_read_more(self) -> bool:
+        """Whether another item may come without anything else ending before."""
+        return not (self._is_full() or self._reader.is_finished or not self._outcomes.has_room)
+
+    def use(self, journal: JournalRun) -> None:
+        """Look in this journal for what an earlier run recorded."""
+        self._journal = journal
+
+    def stop(self) -> None:
+        """Read no more; an input that is being closed already is not disturbed."""
+        if self._task is not None and not self._reader.is_finished:
+            self._task.cancel()
+
+    def read_directly(self) -> Job | None:
+        """The next job of an input that is read directly; `None` where none can be had now."""
+        if not self.reads_directly:
+            return None
+        while not self._is_full():
+            item = self._reader.read()
+            if item is None:
+                self._note_error()
+                return None
+            job = self._new_job(item)
+            if job.outcome is not None or self._schedule.claim(job):
+                return job
+        return None
+
+    def want(self, count: int) -> None:
+        """Have so many items read, and one for each other worker that waits for one."""
+        if self.reads_directly or self._is_full():
+            return
+        for _ in range(count + len(self._idle) - self._wanted_count):
+            self._wanted_count += 1
+            self._wanted.release()
+
+    async def read_all(self, conclude_earlier: Callable[[Job], Awaitable[bool]]) -> None:
+        """Read an input that is not read directly, as far as items are wanted.
+
+        `conclude_earlier` hands out what became of a contact that an earlier run sent in a batch,
+        and says whether that is known.
+        """
+        self._task = asyncio.current_task()
+        try:
+            while not self._reader.is_finished:
+                await self._wanted.acquire()
+                await self._read_one(conclude_earlier)
+                self._wanted_count -= 1
+        except JournalError as error:
+            self._on_journal_error(error)
+        finally:
+            try:
+                await self._reader.aclose()
+            finally:
+                self._note_error()
+                self._idle.wake_all()
+
+    async def _read_one(self, conclude_earlier: Callable[[Job], Awaitable[bool]]) -> None:
+        """Read until there is something for a worker, or until too many wait."""
+        while not self._is_full():
+            item = await self._reader.receive()
+            if item is None:
+                return
+            job = self._new_job(item)
+            is_known = self._journal is not None and await self._recall(self._journal, job)
+            if is_known or (job.earlier_batch is not None and await conclude_earlier(job)):
+                await self._outcomes.room()
+            elif job.outcome is not None or self._schedule.claim(job):
+                self._schedule.make_ready(job)
+                self._idle.wake()
+                return
+
+    def _new_job(self, item: Item) -> Job:
+        index = self._reader.count - 1
+        if isinstance(item, Contact):
+            is_safe = is_idempotent(item, self._policy)
+            job = Job(index, item, key_of(item), Delivery(is_safe, 0.0, None))
+        else:
+            job = Job(index, item, None, Delivery(False, 0.0, None))
+            job.outcome = self._jobs.outcome_of(job, None, item)
+        self._jobs.add(job)
+        return job
+
+    async def _recall(self, journal: JournalRun, job: Job) -> bool:
+        """Whether an earlier run left an outcome for this item, which is handed out then."""
+        if journal.needs_load(job.index):
+            await journal.load(job.index)
+        recorded = journal.recall(job.index, job.item, idempotent=job.delivery.is_idempotent)
+        if recorded is None:
+            job.delivery.maybe_applied = job.is_intended = journal.is_in_doubt(job.index)
+            if job.is_intended:
+                job.earlier_batch = journal.batch_of(job.index)
+            return False
+        outcome = recalled(job, recorded)
+        if recorded.state is State.SENT:  # it is uncertain now, which is to be recorded
+            job.outcome, job.is_intended = outcome, True
+            job.delivery.maybe_applied = True
+            if recorded.batch_id is not None:
+                job.earlier_batch = (recorded.batch_id, recorded.batch_position)
+            return False
+        self._jobs.finish(job, outcome)
+        return True
+
+    def _is_full(self) -> bool:
+        """Whether so many contacts wait that no more are read."""
+        waiting = self._schedule.waiting
+        if self._settler is not None:
+            waiting += self._settler.waiting
+        return waiting >= self._most_waiting
+
+    def _note_error(self) -> None:
+        # Nothing more is read, and what was read before is still sent.
+        error = self._reader.error
+        if isinstance(error, Exception):
+            self.stopped_by = self.stopped_by or error
+        elif error is not None:
+            self.interrupted_by = error

@@ -1,0 +1,186 @@
+"""The items of a run that have no outcome yet, and how each of them gets its one outcome."""
+
+from collections.abc import Awaitable, Callable
+
+from contactsdk.bulk.outcome_queue import OutcomeQueue
+from contactsdk.bulk.outcomes import Outcome
+from contactsdk.bulk.schedule import Job, Schedule
+from contactsdk.bulk.settling import RunClock, RunSettler
+from contactsdk.bulk.waiters import Waiters
+from contactsdk.errors import (
+    ContactError,
+    InvalidContactError,
+    JournalError,
+    UnavailableError,
+    UncertainError,
+)
+from contactsdk.journal import JournalRow, JournalRun
+from contactsdk.models import Contact
+from contactsdk.settling import AnsweredIds
+
+
+class OpenJobs:
+    """Ends each item that was read with exactly one outcome, on record first.
+
+    `on_journal_error` is called with what a journal raised while an outcome was recorded.
+    """
+
+    def __init__(
+        self,
+        outcomes: OutcomeQueue,
+        schedule: Schedule,
+        idle: Waiters,
+        ids: AnsweredIds,
+        times: RunClock,
+        *,
+        settler: RunSettler | None,
+        on_journal_error: Callable[[JournalError], object],
+    ) -> None:
+        self.succeeded = 0
+        self.failed = 0
+        self.uncertain = 0
+        self._outcomes = outcomes
+        self._schedule = schedule
+        self._idle = idle
+        self._ids = ids
+        self._times = times
+        self._settler = settler
+        self._on_journal_error = on_journal_error
+        self._journal: JournalRun | None = None
+        self._jobs: dict[int, Job] = {}
+
+    @property
+    def ended(self) -> int:
+        """How many items have their outcome."""
+        return self.succeeded + self.failed + self.uncertain
+
+    def use(self, journal: JournalRun) -> None:
+        """Record outcomes in this journal from now on."""
+        self._journal = journal
+
+    def add(self, job: Job) -> None:
+        """An item was read."""
+        self._jobs[job.index] = job
+
+    def conclude(
+        self,
+        job: Job,
+        contact_id: int | None,
+        error: ContactError | None,
+        *,
+        settled: bool = False,
+    ) -> Awaitable[None] | None:
+        """Record the outcome and hand it out; what is returned, if anything, is to be awaited."""
+        return self._record(job, self.outcome_of(job, contact_id, error, settled=settled))
+
+    def hand_out(self, job: Job) -> Awaitable[None] | None:
+        """Hand out the outcome of an item that is not sent, as `conclude` does."""
+        assert job.outcome is not None  # noqa: S101  # the caller looked
+        return self._record(job, job.outcome)
+
+    def leave(self, job: Job, error: ContactError) -> None:
+        """Hand out that a contact is uncertain, and leave it on record as sent.
+
+        So another run can look again for what became of it.
+        """
+        self.finish(job, self.outcome_of(job, None, error))
+
+    def withdraw(self, job: Job) -> None:
+        """Note that the contact was not applied so far, if that is known."""
+        if self._journal is not None and job.is_intended and not job.delivery.is_in_doubt:
+            self._journal.withdraw(job.index, job.item)
+
+    def finish(self, job: Job, outcome: Outcome) -> None:
+        """Hand out the one outcome of an item, and let the next contact with its key be sent."""
+        del self._jobs[job.index]
+        if outcome.id is not None:
+            self._ids.record(outcome.id)
+        if self._settler is not None:
+            if job.began_at is not None:
+                self._ids.end_add(job.delivery.id_floor)
+            if outcome.uncertain and job.search is None:
+                self._settler.keys.enter(job.key)
+        if outcome.error is None:
+            self.succeeded += 1
+        elif outcome.uncertain:
+            self.uncertain += 1
+        else:
+            self.failed += 1
+        self._outcomes.put(outcome)
+        if self._schedule.release(job):
+            self._idle.wake()
+
+    def finish_all(self) -> None:
+        """Hand out an outcome for all that was read and has none yet, in input order."""
+        self._schedule.clear()
+        for job in sorted(self._jobs.values(), key=lambda job: job.index):
+            self.withdraw(job)
+            self.finish(job, job.outcome or self.outcome_of(job, None, self.interrupted(job)))
+
+    def outcome_of(
+        self,
+        job: Job,
+        contact_id: int | None,
+        error: ContactError | None,
+        *,
+        settled: bool = False,
+    ) -> Outcome:
+        """The outcome of an item that ends now."""
+        contact = job.item if isinstance(job.item, Contact) else None
+        elapsed_s = 0.0 if job.began_at is None else self._times.clock() - job.began_at
+        attempts = job.delivery.attempts
+        return Outcome(job.index, contact, contact_id, error, attempts, elapsed_s, settled)
+
+    def interrupted(self, job: Job, cause: BaseException | None = None) -> ContactError:
+        """The error of a contact that the run does not come to, or does not come back to."""
+        error = self._interrupted(job)
+        error.__cause__ = cause or error.__cause__
+        return error
+
+    def _interrupted(self, job: Job) -> ContactError:
+        delivery = job.delivery
+        if isinstance(job.item, InvalidContactError):
+            return job.item
+        if not delivery.attempts and delivery.maybe_applied:
+            return UncertainError("sent by an earlier run that ended before an answer came")
+        if job.search is not None and job.is_looked_for:
+            return job.search.final_error(self._times.now())
+        if delivery.is_in_doubt:
+            text = "sent, but the run was stopped before an answer came"
+            return UncertainError(text, attempts=delivery.attempts)
+        what = "not applied" if delivery.attempts else "never sent"
+        return UnavailableError(f"{what}: the run was stopped before", attempts=delivery.attempts)
+
+    def _record(self, job: Job, outcome: Outcome) -> Awaitable[None] | None:
+        if self._journal is None:
+            self.finish(job, outcome)
+            return None
+        return self._put_on_record(self._journal, job, outcome)
+
+    async def _put_on_record(self, journal: JournalRun, job: Job, outcome: Outcome) -> None:
+        try:
+            await journal.record_outcome(
+                job.index,
+                job.item,
+                outcome.id,
+                outcome.error,
+                outcome.attempts,
+                settled=outcome.settled,
+            )
+        except JournalError as error:
+            self._on_journal_error(error)
+        # Also if it could not be recorded: what is known of the contact is not kept back.
+        self.finish(job, outcome)
+
+
+def recalled(job: Job, recorded: JournalRow) -> Outcome:
+    """The outcome that an earlier run left on record for an item."""
+    return Outcome(
+        index=job.index,
+        contact=job.item if isinstance(job.item, Contact) else None,
+        id=recorded.id if recorded.error is None else None,
+        error=recorded.error,
+        attempts=recorded.attempts,
+        elapsed_s=0.0,
+        settled=recorded.settled,
+    )

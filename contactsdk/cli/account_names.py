@@ -1,0 +1,122 @@
+"""The account's groups and custom fields, as the commands ask for them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Final, TypeAlias, TypeVar
+
+from attrs import frozen
+
+from contactsdk.cli.account import client_of, secret_of
+from contactsdk.cli.exits import Exit, complain, fail
+from contactsdk.client import ContactClient
+from contactsdk.errors import ContactError, RejectedError, SetupError
+from contactsdk.models import CustomFieldDefinition, Group
+
+GROUPS: Final = "subscription groups"
+CUSTOM_FIELDS: Final = "custom fields"
+
+_T = TypeVar("_T")
+_Groups: TypeAlias = tuple[Group, ...]
+_CustomFields: TypeAlias = tuple[CustomFieldDefinition, ...]
+
+_DEADLINE_S: Final = 20.0
+
+
+@frozen(kw_only=True)
+class Declared:
+    """What an account has declared; an error in the place of what could not be asked for."""
+
+    groups: _Groups | ContactError
+    custom_fields: _CustomFields | ContactError
+
+
+async def ask(client: ContactClient) -> Declared:
+    """Ask for groups and custom fields, and close the client."""
+    async with client:
+        return Declared(
+            groups=await _answer_or_error(client.groups(deadline_s=_DEADLINE_S)),
+            custom_fields=await _answer_or_error(client.custom_fields(deadline_s=_DEADLINE_S)),
+        )
+
+
+@frozen(kw_only=True)
+class AskedAccount:
+    """Asks the account once, when somebody first needs its groups or its custom fields."""
+
+    client: Callable[[], ContactClient | None]
+    """Makes the client to ask with; `None` where there are no credentials."""
+    can_do_without: bool
+    """Whether the command goes on with ids where the platform cannot be reached."""
+
+    def groups(self) -> _Groups | None:
+        """The account's groups; `None` where they are not known, which is then said.
+
+        Raises:
+            typer.Exit: The platform cannot be reached.
+        """
+        declared = self._declared
+        return self._known(GROUPS, None if declared is None else declared.groups)
+
+    def custom_fields(self) -> _CustomFields | None:
+        """The account's custom fields; `None` where they are not known, which is then said.
+
+        Raises:
+            typer.Exit: The platform cannot be reached.
+        """
+        declared = self._declared
+        return self._known(CUSTOM_FIELDS, None if declared is None else declared.custom_fields)
+
+    @cached_property
+    def _declared(self) -> Declared | None:
+        client = self.client()
+        return None if client is None else asyncio.run(ask(client))
+
+    def _known(
+        self, what: str, answer: tuple[_T, ...] | ContactError | None
+    ) -> tuple[_T, ...] | None:
+        match answer:
+            case None:
+                complain(
+                    f"the account's {what} are not known without its address, key and secret: "
+                    "they can only be given by their ids, which are not checked"
+                )
+            case SetupError() | RejectedError():
+                complain(f"{cannot_ask(what, answer)}: only ids will do, and are not checked")
+            case ContactError() if self.can_do_without:
+                complain(f"{cannot_ask(what, answer)}: only ids will do, and are not checked")
+            case ContactError():
+                fail(f"{cannot_ask(what, answer)}; nothing was sent", Exit.STOPPED)
+            case _:
+                # Where the platform lists none at all, it is for the platform to judge ids.
+                return answer or None
+        return None
+
+
+def account_names(
+    url: str, key: str, secret_file: Path | None, *, can_do_without: bool = False
+) -> AskedAccount:
+    """The names of the account that the options or the environment name.
+
+    Only where it `can_do_without` may credentials be missing.
+    """
+
+    def client() -> ContactClient | None:
+        if can_do_without and not (url and key and secret_of(secret_file)):
+            return None
+        return client_of(url, key, secret_file)
+
+    return AskedAccount(client=client, can_do_without=can_do_without)
+
+
+def cannot_ask(what: str, error: ContactError) -> str:
+    """Says that something of the account cannot be asked for, and why."""
+    return f"the account's {what} cannot be asked for ({error.message})"
+
+
+async def _answer_or_error(answer: Awaitable[_T]) -> _T | ContactError:
+    try:
+        return await answer
+    except ContactError as error:
+        return error
