@@ -211,10 +211,10 @@ class AdaptiveRate:
     def _check_noise(self, second: "_Count") -> None:
         self._unchecked = checked = self._unchecked + second
         expected = self.noise * checked.answered
-        if expected < _MEASURED_THROTTLES:
+        if expected < 2 * _MEASURED_THROTTLES:
             return
         spread = math.sqrt(expected + expected**2 / max(1, self._evidence.throttled))
-        if checked.throttled < expected - 2.5 * spread:
+        if checked.throttled < expected - 3 * spread:
             # Noise does not go away. What was taken for it was others, or is over.
             self._evidence = _Count(checked.answered, checked.throttled + 1)
             self.noise = checked.share
