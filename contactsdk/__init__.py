@@ -17,15 +17,29 @@ from contactsdk.errors import (
     UnavailableError,
     UncertainError,
 )
+from contactsdk.field_values import DateOrder
 from contactsdk.journal import JournalRow, SqliteJournal, State
-from contactsdk.models import Contact, CustomField, EmailStatus, ExternalUrl, Item, SmsStatus
+from contactsdk.models import (
+    Contact,
+    CustomField,
+    CustomFieldDefinition,
+    EmailStatus,
+    ExternalUrl,
+    FieldOption,
+    FieldType,
+    Group,
+    Item,
+    SmsStatus,
+)
+from contactsdk.naming import AccountNames, contact_from_names
 from contactsdk.retry import RetryPolicy
 from contactsdk.signing import Credentials
-from contactsdk.wire import contacts_from
+from contactsdk.wire import contact_from, contact_to_json, contacts_from
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AccountNames",
     "AuthenticationError",
     "BulkReport",
     "Contact",
@@ -33,8 +47,13 @@ __all__ = [
     "ContactError",
     "Credentials",
     "CustomField",
+    "CustomFieldDefinition",
+    "DateOrder",
     "EmailStatus",
     "ExternalUrl",
+    "FieldOption",
+    "FieldType",
+    "Group",
     "InvalidContactError",
     "Item",
     "JournalError",
@@ -52,5 +71,8 @@ __all__ = [
     "State",
     "UnavailableError",
     "UncertainError",
+    "contact_from",
+    "contact_from_names",
+    "contact_to_json",
     "contacts_from",
 ]

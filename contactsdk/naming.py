@@ -185,7 +185,8 @@ def contact_from_names(row: Mapping[str, Any], names: AccountNames) -> Contact:
     values, problems = _converted(by_name, names)
     if by_name and any(value is not None for value in by_id.values()):
         problems += [((key,), "must not stand beside custom fields by name") for key in by_id]
-    own |= {_CUSTOM_FIELDS: values} if values else by_id
+    # In the platform's spelling: it does not change in which one errors speak of the other fields.
+    own |= {"customFields": values} if values else by_id
     try:
         contact = contact_from(own)
     except InvalidContactError as error:

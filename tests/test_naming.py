@@ -198,7 +198,7 @@ def test_all_that_is_wrong_is_reported_at_once() -> None:
         ("Guests",),
         ("Shoe size",),
         ("5",),
-        ("last_name",),
+        ("lastName",),
         ("email",),
         ("groups", 0),
     ]

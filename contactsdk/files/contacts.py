@@ -11,7 +11,7 @@ from contactsdk.files.emails import INVALID, reason_of
 from contactsdk.files.json_values import value_of
 from contactsdk.files.readers import Readers
 from contactsdk.models import Contact, Item
-from contactsdk.wire import contact_from
+from contactsdk.wire import contact_from, in_the_names_of
 
 _Values = dict[str, Any]
 _Problems = list[tuple[Path, str]]
@@ -50,6 +50,7 @@ class ContactMaker:
                 self._composed.append((use.place, use.column, read))
             else:
                 self._plain.append((use.place, use.column.field, read))
+        self._names = [use.name.strip().partition(".")[0] for use in plan.uses]
         self._width = len(plan.uses)
         self._nameless = [use.place for use in plan.uses if not use.name.strip() and not use.column]
         self._readers = readers
@@ -115,8 +116,11 @@ class ContactMaker:
             else:
                 contact = Contact(**values)
         except InvalidContactError as error:
-            return InvalidContactError(_all_errors(error, values, problems, cells))
-        return InvalidContactError(problems) if problems else contact
+            problems = _all_errors(error, values, problems, cells)
+            return InvalidContactError(in_the_names_of(self._names, problems))
+        if problems:
+            return InvalidContactError(in_the_names_of(self._names, problems))
+        return contact
 
 
 def _add(values: _Values, problems: _Problems, column: Column, read: Reader, cell: str) -> None:

@@ -32,6 +32,7 @@ from contactsdk.wire.contact import (
     contact_to_json,
     contacts_from,
     encode,
+    in_the_names_of,
     platform_path,
 )
 from contactsdk.wire.definitions import read_custom_fields, read_groups
@@ -66,6 +67,7 @@ __all__ = [
     "encode_get",
     "encode_list",
     "encode_run",
+    "in_the_names_of",
     "is_foreign",
     "is_too_large",
     "job_outcome",

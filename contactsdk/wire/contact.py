@@ -91,7 +91,7 @@ def contact_from(row: Mapping[str, Any]) -> Contact:
 
     Raises:
         InvalidContactError: A key is unknown or there twice, a value is wrong, or the row is no
-            mapping.
+            mapping. It calls fields by the platform's names if the row does.
     """
     if not isinstance(row, Mapping):
         raise InvalidContactError([((), "must be a JSON object")])
@@ -108,10 +108,25 @@ def contact_from(row: Mapping[str, Any]) -> Contact:
     try:
         contact = Contact(**values)
     except InvalidContactError as error:
-        raise InvalidContactError([*problems, *error.errors]) from None
+        errors = in_the_names_of(row, error.errors)
+        raise InvalidContactError([*problems, *errors]) from None
     if problems:
         raise InvalidContactError(problems)
     return contact
+
+
+def in_the_names_of(
+    names: Iterable[Any], errors: Iterable[tuple[Path, str]]
+) -> list[tuple[Path, str]]:
+    """These errors, with fields by the platform's names if an input calls its fields by those."""
+    spelled = {name for name in names if isinstance(name, str)}
+    if spelled.isdisjoint(_RENAMED.values()) or not spelled.isdisjoint(_RENAMED):
+        return list(errors)
+    return [
+        # A group may also be a plain id, so it is its place alone that names it.
+        (path if path[:1] == ("groups",) else platform_path(path), what)
+        for path, what in errors
+    ]
 
 
 def platform_path(path: Path) -> Path:

@@ -11,7 +11,7 @@ from contactsdk.sandbox import Sandbox
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with sandbox_in_thread(groups=[10, 11]) as running:
+    with sandbox_in_thread(groups=[10, 11], companies=[10, 11]) as running:
         yield running
 
 

@@ -53,7 +53,7 @@ def test_import_of_a_spreadsheets_file_succeeds(sandbox: Sandbox, folder: Path) 
 
 def test_import_tells_what_became_of_each_row(sandbox: Sandbox, folder: Path) -> None:
     rows = ["A,A,a@example.com,10", "B,B,b@example", "C,C,c@example.com,12", "D,D,d@example.com"]
-    (folder / "in.csv").write_text("\n".join([f"{NAMES},groups", *rows]))
+    (folder / "in.csv").write_text("\n".join([f"{NAMES},companies", *rows]))
     sandbox.script(None, None, Fault(FaultKind.CLOSE_AFTER_WRITE), action=ADD)
     files = ("--results", "r.jsonl", "--rejects", "bad.csv", "--uncertain", "unsure.csv")
     result = call("import", "in.csv", "--concurrency", "1", *files, code=1)
@@ -65,12 +65,12 @@ def test_import_tells_what_became_of_each_row(sandbox: Sandbox, folder: Path) ->
         (5, None, "uncertain", 1),
     ]
     assert (folder / "bad.csv").read_text().splitlines() == [
-        f"{NAMES},groups,contactsdk_message",
+        f"{NAMES},companies,contactsdk_message",
         f"B,B,b@example,,{told[1]['message']}",
         f"C,C,c@example.com,12,{told[2]['message']}",
     ]
     assert (folder / "unsure.csv").read_text().splitlines() == [
-        f"{NAMES},groups,contactsdk_message",
+        f"{NAMES},companies,contactsdk_message",
         f'D,D,d@example.com,,"{told[3]["message"]}"',
     ]
     failed = f"  1 x {told[1]['message']} (row 3)\n  1 x {told[2]['message']} (row 4)\n"
@@ -213,7 +213,7 @@ def test_unreadable_file_is_found_before_anything_is_sent(
     result = call("import", "in.csv", "--rejects", "bad.csv", code=2)
     assert what in result.stderr
     assert result.stdout == ""
-    assert sandbox.ledger.requests == []
+    assert contact_requests(sandbox) == []
     assert not (folder / "bad.csv").exists()
 
 

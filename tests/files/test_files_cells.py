@@ -85,9 +85,9 @@ def test_empty_cell_is_not_sent(column: str, cell: str) -> None:
         ("companies", "\u0664", ("companies", 0)),
         ("status", "Foo", ("status",)),
         ("status", "6", ("status",)),
-        ("smsStatus", "Bounced", ("sms_status",)),
-        ("updateIfExists", "maybe", ("update_if_exists",)),
-        ("externalUrls.a", "http://example.com", ("external_urls", 0, "url")),
+        ("smsStatus", "Bounced", ("smsStatus",)),
+        ("updateIfExists", "maybe", ("updateIfExists",)),
+        ("externalUrls.a", "http://example.com", ("externalUrls", 0, "url")),
     ],
 )
 def test_cell_that_cannot_be_read_is_its_rows_failure(

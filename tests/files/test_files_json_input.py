@@ -94,10 +94,10 @@ def test_links_are_those_of_the_platforms_json() -> None:
         ('{"id": 7, "phone": 6.14E+10}', ("phone",), ""),
         ('{"id": 7, "groups": [true]}', ("groups", 0), "must be a positive integer"),
         ('{"id": 7, "groups": 5}', ("groups",), "must be an iterable of ids"),
-        ('{"id": 7, "updateIfExists": 2}', ("update_if_exists",), "must be true or false"),
+        ('{"id": 7, "updateIfExists": 2}', ("updateIfExists",), "must be true or false"),
         ('{"id": 7, "status": ""}', ("status",), "must be one of"),
         ('{"id": 7, "customFields": {"1": NaN}}', (), "NaN is no JSON"),
-        ('{"id": 7, "customFields": {"1": 2, "customFields.1": 3}}', ("custom_fields",), ""),
+        ('{"id": 7, "customFields": {"1": 2, "customFields.1": 3}}', ("customFields",), ""),
         ("[" * 9 + "{" * 100_000, (), "the line is not JSON"),
         ('{"id": ' + "9" * 5000 + "}", (), "the line is JSON beyond what can be read"),
         ('{"a":' * 100_000 + "1" + "}" * 100_000, (), "the line is JSON beyond what can be read"),
@@ -116,7 +116,7 @@ def test_line_that_makes_no_contact_is_its_rows_failure(
 
 def test_integer_past_64_bits_is_not_sent_as_something_else() -> None:
     item = one_item(jsonl_input('{"id": 7, "customFields": {"1": 123456789012345678901234567890}}'))
-    assert errors(item) == {("custom_fields", 0, "value"): "must fit in 64 bits"}
+    assert errors(item) == {("customFields", 0, "value"): "must fit in 64 bits"}
 
 
 def test_ignored_keys_are_let_pass() -> None:

@@ -6,7 +6,7 @@ from contactsdk import Contact, InvalidContactError
 
 def test_all_that_is_wrong_with_a_row_is_said_at_once() -> None:
     item = one_item(csv_input("firstName;status;groups;phone\nAda;Foo;1;#REF!\n"))
-    assert list(errors(item)) == [("last_name",), ("email",), ("status",), ("phone",)]
+    assert list(errors(item)) == [("lastName",), ("email",), ("status",), ("phone",)]
 
 
 def test_missing_cells_are_empty() -> None:

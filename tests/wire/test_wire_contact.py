@@ -328,38 +328,38 @@ POSITIVE = "must be a positive integer"
                 (("groups", 1, "groupId"), "is required"),
             ],
         ),
-        ({"customFields": "a"}, [(("custom_fields",), "must be an iterable of CustomField")]),
-        ({"customFields": {"x": 1}}, [(("custom_fields", 0, "field_id"), POSITIVE)]),
-        ({"customFields": {"9" * 19: 1}}, [(("custom_fields", 0, "field_id"), POSITIVE)]),
-        ({"customFields": {ARABIC_FIVE: 1}}, [(("custom_fields", 0, "field_id"), POSITIVE)]),
+        ({"customFields": "a"}, [(("customFields",), "must be an iterable of CustomField")]),
+        ({"customFields": {"x": 1}}, [(("customFields", 0, "fieldId"), POSITIVE)]),
+        ({"customFields": {"9" * 19: 1}}, [(("customFields", 0, "fieldId"), POSITIVE)]),
+        ({"customFields": {ARABIC_FIVE: 1}}, [(("customFields", 0, "fieldId"), POSITIVE)]),
         (
             {"customFields": [{"fieldId": 5, "value": 1}, {"fieldId": "5", "value": 2**64}]},
             [
-                (("custom_fields", 1, "field_id"), POSITIVE),
-                (("custom_fields", 1, "value"), "must fit in 64 bits"),
+                (("customFields", 1, "fieldId"), POSITIVE),
+                (("customFields", 1, "value"), "must fit in 64 bits"),
             ],
         ),
-        ({"customFields": [{"value": 1}]}, [(("custom_fields", 0, "field_id"), "is required")]),
+        ({"customFields": [{"value": 1}]}, [(("customFields", 0, "fieldId"), "is required")]),
         (
             {"customFields": [{"fieldId": 5, "value": 1, "name": "a"}, 5]},
             [
-                (("custom_fields", 0, "name"), "is not known here"),
-                (("custom_fields", 1), "is no CustomField"),
+                (("customFields", 0, "name"), "is not known here"),
+                (("customFields", 1), "is no CustomField"),
             ],
         ),
-        ({"externalUrls": 5}, [(("external_urls",), "must be an iterable of ExternalUrl")]),
+        ({"externalUrls": 5}, [(("externalUrls",), "must be an iterable of ExternalUrl")]),
         (
             {"externalUrls": [{"url": "http://example.com"}]},
             [
-                (("external_urls", 0, "ref"), "is required"),
-                (("external_urls", 0, "url"), "must be an https address"),
+                (("externalUrls", 0, "ref"), "is required"),
+                (("externalUrls", 0, "url"), "must be an https address"),
             ],
         ),
         (
             {"externalUrls": [{"ref": ref, "url": None} for ref in ("a", "b", "c", "")]},
             [
-                (("external_urls", 3, "ref"), "is required"),
-                (("external_urls",), "must not be more than 3"),
+                (("externalUrls", 3, "ref"), "is required"),
+                (("externalUrls",), "must not be more than 3"),
             ],
         ),
         (
@@ -370,16 +370,16 @@ POSITIVE = "must be a positive integer"
                 ]
             },
             [
-                (("external_urls", 0, "url"), "must be an https address"),
-                (("external_urls",), "must not name a ref twice"),
+                (("externalUrls", 0, "url"), "must be an https address"),
+                (("externalUrls",), "must not name a ref twice"),
             ],
         ),
         (
             {"externalUrls": [{"ref": "", "url": None}, {"ref": [], "url": None}, {"url": None}]},
             [
-                (("external_urls", 0, "ref"), "is required"),
-                (("external_urls", 1, "ref"), "must be a string"),
-                (("external_urls", 2, "ref"), "is required"),
+                (("externalUrls", 0, "ref"), "is required"),
+                (("externalUrls", 1, "ref"), "must be a string"),
+                (("externalUrls", 2, "ref"), "is required"),
             ],
         ),
     ],
@@ -512,3 +512,18 @@ def test_an_add_is_read_back_as_an_add() -> None:
 def test_external_urls_are_read_back_as_external_urls() -> None:
     links = contact_from(sent(an_update(external_urls=[a_link()]))).external_urls
     assert links == (ExternalUrl(ref="crm", url="https://crm.example.com/7"),)
+
+
+@pytest.mark.parametrize(
+    ("row", "paths"),
+    [
+        ({"firstName": "A"}, [("lastName",), ("email",)]),
+        ({"first_name": "A"}, [("last_name",), ("email",)]),
+        ({"firstName": "A", "last_name": ""}, [("last_name",), ("email",)]),
+        ({"id": 7, "externalId": 5, "groups": [0]}, [("externalId",), ("groups", 0)]),
+    ],
+)
+def test_errors_call_fields_as_the_row_does(row: dict[str, Any], paths: list[Any]) -> None:
+    with pytest.raises(InvalidContactError) as caught:
+        contact_from(row)
+    assert [path for path, _ in caught.value.errors] == paths
