@@ -52,6 +52,11 @@ class MemoryStore:
     error: JournalError | None = None
     is_closed: bool = False
 
+    renew_every_s: float | None = None
+
+    def check_may_send(self) -> None:
+        pass  # nothing else uses it
+
     async def may_be_applied(self) -> bool:
         held = {State.SENT, State.SUCCEEDED, State.UNCERTAIN}
         return any(row.state in held for row in self.rows.values())
