@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Final
 
 import attrs
-
 from pacing.simulated import (
     Bucket,
     Limiter,
