@@ -93,9 +93,8 @@ class Caller:
     @property
     def pacer(self) -> Pacer:
         """The pacer of all calls and runs of the client, made for the event loop at first use."""
-        loop = self._requester.running_loop()
         if self._pacer is None:
-            policy = self._policy
+            loop, policy = self._requester.running_loop(), self._policy
             self._pacer = Pacer(base_s=policy.base_s, max_wait_s=policy.max_wait_s, clock=loop.time)
         return self._pacer
 

@@ -27,7 +27,7 @@ from contactsdk.bulk import (
     settle_recorded,
 )
 from contactsdk.bulk.actions import RequestedBatchActions
-from contactsdk.bulk.options import DEFAULT_BATCHES, DEFAULT_CONCURRENCY
+from contactsdk.bulk.options import DEFAULT_BATCHES, DEFAULT_CONCURRENCY, DEFAULT_GIVE_UP_S
 from contactsdk.calls import Caller
 from contactsdk.journal import Account, Journal
 from contactsdk.lookups import Lookups
@@ -297,9 +297,10 @@ class ContactClient:
             concurrency=self._concurrency(options.get("concurrency"), batch_size),
             batch_size=batch_size,
             rate_per_s=options.get("rate_per_s"),
-            give_up_s=options.get("give_up_s", 300.0),
+            give_up_s=options.get("give_up_s", DEFAULT_GIVE_UP_S),
             on_progress=options.get("on_progress"),
         )
+        self._requester.running_loop()  # an error here, and not in the middle of the run
         run = Run(
             contacts,
             functools.partial(self._requester.attempt, self._contact_url, read=wire.read_id),
