@@ -10,6 +10,7 @@ _GROWTH_PER_S: Final = 0.004  # so that near the limit one request in some hundr
 _SETTLED_S: Final = 5.0  # without a cut, then growth accelerates: there is more to find
 _DOUBLING_S: Final = 1.5  # of that growth; a bucket that is a second deep hides the limit for long
 _MOST_GROWTH_PER_S: Final = 0.5
+_MOST_GROWTH_IN_NOISE_PER_S: Final = 0.06  # for there a limit shows later
 _NO_LIMIT_PER_S: Final = 1e5  # more than one client can send
 _MOST_CUT_PER_S: Final = 0.3  # of the rate: a throttled second says little about the next
 _OVERSHOOT: Final = 1.5  # times the throttled share is what a second's cuts may add up to ...
@@ -29,6 +30,7 @@ _MEASURED_S: Final = 3.0  # at least, so that a burst of others shows as one
 _MEASURED_THROTTLES: Final = 12  # tell their share to a third
 _MOST_NOISE: Final = 0.4  # of all requests; where more is throttled, slower is always right
 _AGAIN_S: Final = 30.0  # noise is measured again after this, and at most a tenth of the time
+_ENOUGH: Final = 0.85  # of the goodput, in which there is what a bucket held
 _OVER_S: Final = 2.0  # without a cut, and a decline is over
 _EPISODE_S: Final = 10.0  # after it, what is thought to get through is looked at again
 _NOISE_IS_KNOWN: Final = 100  # throttles tell the share of noise to a tenth
@@ -139,6 +141,10 @@ class AdaptiveRate:
         cut = min(_MOST_CUT_PER_S, _OVERSHOOT * recent.count.share + _OVERSHOOT_LEAST)
         lowest = before * (1 - cut)
         rate = max(min(self.rate_per_s, lowest), self.rate_per_s * (1 - _CUT))
+        if self.noise and decline is not None and now - decline.began_at < _SETTLED_S:
+            # Noise alone would go on with it; a limit that has fallen is found after that time.
+            enough = _ENOUGH * decline.goodput_per_s / (1 - self.noise)
+            rate = max(rate, min(self.rate_per_s, enough))
         self.rate_per_s = max(rate, self._least_per_s)
         self._settled_s = 0.0
         if decline is not None and self.rate_per_s < _LOW * decline.goodput_per_s:
@@ -159,7 +165,8 @@ class AdaptiveRate:
         self._settled_s += elapsed_s
         if self.rate_per_s is not None:
             doublings = min(max(0.0, self._settled_s - _SETTLED_S) / _DOUBLING_S, 30.0)
-            growth = min(_MOST_GROWTH_PER_S, _GROWTH_PER_S * 2**doublings)
+            most = _MOST_GROWTH_IN_NOISE_PER_S if self.noise else _MOST_GROWTH_PER_S
+            growth = min(most, _GROWTH_PER_S * 2**doublings)
             self.rate_per_s *= 1 + growth * elapsed_s
             if self.rate_per_s > _NO_LIMIT_PER_S:
                 self.rate_per_s = None
@@ -190,16 +197,21 @@ class AdaptiveRate:
         measurement.add(elapsed_s, is_throttled)
         if not measurement.is_enough:
             return
-        self._evidence = measurement.count
         self._measured_at = now
         self._measure_at = math.inf
-        self.noise = 0.0
-        if measurement.is_noise:
-            self.noise = measurement.count.share
+        if not measurement.is_noise:
+            self.noise = 0.0
+        else:
+            found = measurement.count
+            is_confirmed = self.noise and abs(found.throttled - self._expected(found)) <= 2 * (
+                self._spread(found)
+            )
+            self._evidence = self._evidence + found if is_confirmed else found
+            self.noise = self._evidence.share
             self._measure_at = now + max(_AGAIN_S, 10 * (now - measurement.began_at))
-            # The more noise, the less sure it is that it is none of others with the same limit.
-            self.rate_per_s = self._decline.resumed(1 - self.noise)
-        elif self._decline.is_look and measurement.is_steady:
+            # The more noise, the less sure at first that it is none of others with this limit.
+            self.rate_per_s = self._decline.resumed(1 if is_confirmed else 1 - self.noise)
+        if not self.noise and self._decline.is_look and measurement.is_steady:
             self.rate_per_s = self._decline.resumed(1)
         self._settled_s = 0.0
         self._surplus = 0.0
@@ -208,13 +220,20 @@ class AdaptiveRate:
         self._unchecked = _Count()
         self._recent = _Recent(0.0, None, self.rate_per_s)
 
+    def _expected(self, count: "_Count") -> float:
+        return self.noise * count.answered
+
+    def _spread(self, count: "_Count") -> float:
+        # Of what is counted, and of what is known.
+        expected = self._expected(count)
+        return math.sqrt(expected + expected**2 / max(1, self._evidence.throttled))
+
     def _check_noise(self, second: "_Count") -> None:
         self._unchecked = checked = self._unchecked + second
-        expected = self.noise * checked.answered
+        expected = self._expected(checked)
         if expected < 2 * _MEASURED_THROTTLES:
             return
-        spread = math.sqrt(expected + expected**2 / max(1, self._evidence.throttled))
-        if checked.throttled < expected - 3 * spread:
+        if checked.throttled < expected - 3 * self._spread(checked):
             # Noise does not go away. What was taken for it was others, or is over.
             self._evidence = _Count(checked.answered, checked.throttled + 1)
             self.noise = checked.share
