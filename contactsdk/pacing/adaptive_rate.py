@@ -177,6 +177,9 @@ class AdaptiveRate:
 
     def _look(self, now: float) -> None:
         recent = self._recent
+        self._measure_at = math.inf
+        if recent.count.share > _MOST_NOISE:
+            return
         goodput, sent = recent.goodput_per_s, recent.sent_per_s
         self._decline = _Decline(self.rate_per_s, goodput, now, sent_per_s=sent, is_look=True)
         rate = goodput if self.rate_per_s is None else min(goodput, self.rate_per_s)
