@@ -96,11 +96,8 @@ def _probed(requester: Requester, report: Path | None) -> Exit:
     why = asyncio.run(_within_a_minute(progress))
     findings = progress.findings()
     typer.echo(as_table(findings))
-    if progress.contact_id is not None:
-        typer.echo(
-            f"\nThe contact of this probe stays on the account: its id is {progress.contact_id}, "
-            f"its last name {progress.throwaway.last_name}. Delete it there."
-        )
+    if left := _left_behind(progress):
+        typer.echo(f"\n{left}")
     if report is not None:
         page = as_json(findings, version=__version__, requests=progress.asker.requests)
         report.write_bytes(page)
@@ -108,6 +105,19 @@ def _probed(requester: Requester, report: Path | None) -> Exit:
         complain(f"ended early: {why}")
         return Exit.STOPPED
     return Exit.OK if all(it.is_as_assumed for it in findings) else Exit.SOME_FAILED
+
+
+def _left_behind(progress: Probe) -> str | None:
+    """What a probe leaves on the account, in a sentence for its owner."""
+    name = progress.throwaway.last_name
+    if progress.contact_id is not None:
+        return (
+            f"The contact of this probe stays on the account: its id is {progress.contact_id}, its "
+            f"last name {name}. Delete it there."
+        )
+    if progress.may_have_added:
+        return f"A contact with the last name {name} may be on the account: look, and delete it."
+    return None
 
 
 async def _within_a_minute(progress: Probe) -> str | None:

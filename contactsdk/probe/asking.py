@@ -44,22 +44,19 @@ class Reply:
 
     @property
     def codes(self) -> str:
-        """The two codes of an error, such as `400/23016`; `accepted` if it is none."""
+        """The two codes of an error, such as `400/23016`; `accepted` if it is none.
+
+        The status stands for an `errorCode` that is missing.
+        """
         if not self.is_refusal:
             return "accepted"
-        return "/".join(
-            str(code or "none")[:_LONGEST_CODE] for code in (self.error_code, self.specific_code)
-        )
+        codes = (self.error_code or self.status, self.specific_code)
+        return "/".join(str(code or "none")[:_LONGEST_CODE] for code in codes)
 
     @property
     def specific_code(self) -> Any:
         """The platform's `specificCode` as it came; `None` if there is none."""
         return self.get("specificCode")
-
-    @property
-    def is_denied(self) -> bool:
-        """Whether the key may not do this."""
-        return str(self.error_code or self.status) in ("401", "403")
 
     @property
     def server_time(self) -> float | None:

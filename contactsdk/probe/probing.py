@@ -54,6 +54,8 @@ class Probe:
     """Seconds since the epoch."""
     contact_id: int | None = None
     """The platform's id of the throwaway contact, once it is there."""
+    may_have_added: bool = False
+    """Whether the throwaway contact may be on the account."""
     group: int | None = None
     """One of the account's groups; `None` where it has none that can be seen."""
     fields: list[dict[str, Any]] = field(factory=list)

@@ -61,7 +61,7 @@ async def _is_healed(probe: Probe) -> bool:
     except StaleDateError:
         return not (await probe.ask("test?ping")).is_refusal
     except ContactError:
-        return False
+        pass
     return False
 
 

@@ -12,11 +12,11 @@ STEPS: Final[tuple[Step, ...]] = (
     writing.add,
     reading.see_lists,
     writing.see_update,
+    writing.see_update_if_exists,
     writing.see_unchanged,
     writing.see_nulls,
     writing.see_empty_groups,
     writing.see_custom_fields,
     writing.see_refusals,
-    writing.see_update_if_exists,
     writing.see_batch,
 )

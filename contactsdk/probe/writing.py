@@ -23,8 +23,10 @@ async def add(probe: Probe) -> None:
     """
     throwaway = probe.throwaway
     params = {**throwaway.names, "externalId": throwaway.external_id, "updateIfExists": True}
+    probe.may_have_added = True
     reply = await probe.ask(ADD_OR_UPDATE, params)
     if reply.is_refusal or not reply.get("id"):
+        probe.may_have_added = not reply.is_refusal
         raise ProbeStopped(f"the platform does not add a contact ({reply.codes})")
     written = reply.get("id")
     probe.contact_id = int(written)

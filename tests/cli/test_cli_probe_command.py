@@ -1,13 +1,15 @@
+import io
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from background import sandbox_in_thread
-from cli.commanding import call
+from cli.commanding import ADD, call
 
 from contactsdk.cli import probe_command
-from contactsdk.sandbox import FieldType, Guesses, Sandbox
+from contactsdk.sandbox import Fault, FaultKind, FieldType, Guesses, Sandbox
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def test_probe_that_finds_all_as_assumed_succeeds(
 def test_wrong_secret_ends_the_probe_before_anything_is_written(
     sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CONTACTSDK_SECRET", "wrong")
+    monkeypatch.setenv("CONTACTSDK_SECRET", "another-secret")
 
     result = call("probe", "--yes", code=3)
 
@@ -124,3 +126,23 @@ def test_wrong_address_is_one_clear_line(sandbox: Sandbox) -> None:
     result = call("probe", "--yes", "--url", "http://example.com", code=2)
 
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_answer_is_a_line_of_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\nn\n"))
+
+    assert probe_command.answer() == "y\n"
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_left"), [(FaultKind.CLOSE_AFTER_WRITE, True), (FaultKind.UNAVAILABLE, False)]
+)
+def test_contact_whose_answer_was_lost_is_named(
+    fault: FaultKind, is_left: bool, sandbox: Sandbox, folder: Path
+) -> None:
+    sandbox.script(*[Fault(fault)] * 3, action=ADD)
+
+    result = call("probe", "--yes", code=3)
+
+    assert ("may be on the account: look, and delete it" in result.stdout) == is_left
+    assert bool(sandbox.contacts) == is_left

@@ -98,7 +98,7 @@ async def test_page_that_is_no_json_is_told_from_an_error_of_the_platform() -> N
         sandbox.script(Fault(FaultKind.HTML), action=GET)
         made, _ = await probed(sandbox, held, steps=[see_errors])
 
-    assert seen(made)["unknown_contact"] == "none/none"
+    assert seen(made)["unknown_contact"] == "502/none"
     assert seen(made)["error_status"] is None
 
 
@@ -166,3 +166,11 @@ async def test_clocks_that_are_far_apart_are_seen() -> None:
 async def rename(probe: Probe) -> None:
     """Gives the contact another name, as somebody else might."""
     await probe.update(firstName="Another")
+
+
+async def test_unknown_group_that_is_taken_is_seen() -> None:
+    held = HeldTime()
+    async with a_sandbox(held, groups=None) as sandbox:
+        made, _ = await probed(sandbox, held)
+
+    assert seen(made)["wrong_group"] == "accepted"
