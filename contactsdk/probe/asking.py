@@ -11,7 +11,7 @@ from contactsdk.attempt import Requester
 from contactsdk.wire import server_time
 
 MOST_REQUESTS: Final = 60
-_MOST_WAITS: Final = 3
+_MOST_WAITS: Final = 2
 _LONGEST_WAIT_S: Final = 10.0
 _LONGEST_CODE: Final = 20
 _THROTTLED: Final = 429
@@ -95,13 +95,14 @@ class Asker:
     async def ask(self, action: str, params: Any = None) -> Reply:
         """The answer to `namespace?action`, such as `test?ping`, with these parameters."""
         content = b"" if params is None else orjson.dumps(params)
+        reply = await self._send(action, content)
         for _ in range(_MOST_WAITS):
-            reply = await self._send(action, content)
             if str(reply.error_code or reply.status) != str(_THROTTLED):
                 break
             after = reply.headers.get("Retry-After")
             self.throttled = self.throttled or _kind_of_throttle(reply.status, after)
             await self.sleep(_wait_s(after))
+            reply = await self._send(action, content)
         return reply
 
     async def _send(self, action: str, content: bytes) -> Reply:

@@ -27,6 +27,8 @@ class Finding:
     """What it is about."""
     seen: str | None
     """What was seen; `None` where it could not be tried."""
+    detail: str = ""
+    """How exactly, such as `after 1.5 s`; nothing rests on it."""
 
     @property
     def is_as_assumed(self) -> bool:

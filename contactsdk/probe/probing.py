@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol
 
 from attrs import define, field, frozen
 
@@ -60,15 +60,19 @@ class Probe:
     """One of the account's groups; `None` where it has none that can be seen."""
     fields: list[dict[str, Any]] = field(factory=list)
     """The account's custom fields, as the platform lists them."""
-    _seen: dict[str, str] = field(factory=dict)
+    _seen: dict[str, tuple[str, str]] = field(factory=dict)
 
-    def note(self, name: str, seen: str) -> None:
-        """Keep what was seen of an assumption."""
-        self._seen[name] = seen
+    def note(self, name: str, seen: str, detail: str = "") -> None:
+        """Keep what was seen of an assumption, and perhaps how exactly."""
+        self._seen[name] = seen, detail
 
     def findings(self) -> tuple[Finding, ...]:
         """What was seen of each assumption, in the order of the table."""
-        return tuple(Finding(assumption=it, seen=self._seen.get(it.name)) for it in ASSUMPTIONS)
+        found = []
+        for assumption in ASSUMPTIONS:
+            seen, detail = self._seen.get(assumption.name, (None, ""))
+            found.append(Finding(assumption=assumption, seen=seen, detail=detail))
+        return tuple(found)
 
     async def ask(self, action: str, params: Any = None) -> Reply:
         """One request; see `Asker.ask`."""
@@ -103,15 +107,24 @@ class Probe:
         return [int(item["id"]) for item in reply.results if isinstance(item, dict)]
 
 
-Step: TypeAlias = Callable[[Probe], Awaitable[None]]
-"""Looks at something, and notes what it saw."""
+class Step(Protocol):
+    """Looks at something, and notes what it saw."""
+
+    __name__: str
+
+    def __call__(self, probe: Probe, /) -> Awaitable[None]: ...
 
 
 async def probe(progress: Probe, steps: Sequence[Step]) -> str | None:
     """Take these steps, and keep what they find; returns why they ended early, if they did."""
     try:
         for step in steps:
-            await step(progress)
+            try:
+                await step(progress)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                # No page says what all answers look like; a later step may rest on this one.
+                what = f"{step.__name__} got an answer of a shape that is not known"
+                raise ProbeStopped(f"{what} ({type(error).__name__})") from error
     except TooManyRequestsError:
         return f"{progress.asker.requests} requests were made, and a probe makes no more"
     except (ProbeStopped, ContactError) as error:

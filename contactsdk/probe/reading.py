@@ -33,7 +33,8 @@ async def see_clocks(probe: Probe) -> None:
     if platform_now is not None:
         apart_s = abs(platform_now.timestamp() - probe.now())
         is_near = apart_s < _STALE_AFTER_S
-        probe.note("clock", "less than 5 minutes" if is_near else f"{apart_s / 60:.0f} minutes")
+        apart = "less than 5 minutes" if is_near else f"{apart_s / 60:.0f} minutes"
+        probe.note("clock", apart, f"{apart_s:.0f} s")
     await _see_stale_date(probe)
 
 
@@ -120,7 +121,7 @@ async def see_lists(probe: Probe) -> None:
     if listed is None:
         probe.note("list_lag", f"not within {waited_s:.0f} s")
         return
-    probe.note("list_lag", "within 10 s")
+    probe.note("list_lag", "within 10 s", f"after {waited_s:.1f} s" if waited_s else "at once")
     await _see_filters(probe)
     await _see_bounds(probe, listed)
     await _see_order(probe)

@@ -12,8 +12,7 @@ def as_table(findings: Sequence[Finding]) -> str:
     """A line for each assumption: what was assumed and what was seen; then what does not hold."""
     rows = [("", "question", "assumed", "seen")]
     rows += [
-        (_mark(it), it.assumption.question, it.assumption.assumed, it.seen or "not tried")
-        for it in findings
+        (_mark(it), it.assumption.question, it.assumption.assumed, _seen(it)) for it in findings
     ]
     widths = [max(len(row[place]) for row in rows) for place in range(4)]
     lines = [
@@ -40,6 +39,7 @@ def as_json(findings: Sequence[Finding], *, version: str, requests: int) -> byte
                     "question": it.assumption.question,
                     "assumed": it.assumption.assumed,
                     "seen": it.seen,
+                    "detail": it.detail,
                     "as_assumed": it.is_as_assumed,
                 }
                 for it in findings
@@ -54,6 +54,12 @@ def broken_promises(findings: Sequence[Finding]) -> list[str]:
     """What the README promises and does not hold, each once."""
     broken = (it.assumption.promise for it in findings if not it.is_as_assumed)
     return list(dict.fromkeys(promise for promise in broken if promise))
+
+
+def _seen(finding: Finding) -> str:
+    if finding.seen is None:
+        return "not tried"
+    return f"{finding.seen} ({finding.detail})" if finding.detail else finding.seen
 
 
 def _mark(finding: Finding) -> str:

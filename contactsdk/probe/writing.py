@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from contactsdk.probe.asking import Reply
 from contactsdk.probe.probing import ADD_OR_UPDATE, Probe, ProbeStopped
 
 _PHONE: Final = "+61400000001"
@@ -12,7 +13,7 @@ _SELECT: Final = 2
 _STATIC: Final = 7
 _REGISTERING: Final = 4
 _NO_MARKETING: Final = 5
-_BATCH_WAITS_S: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
+_BATCH_WAITS_S: Final = (0.5, 1.0, 2.0, 4.0)
 
 
 async def add(probe: Probe) -> None:
@@ -169,12 +170,8 @@ async def see_batch(probe: Probe) -> None:
     if reply.is_refusal:
         probe.note("batch", f"no ({reply.codes})")
         return
-    for wait_s in _BATCH_WAITS_S:
-        await probe.asker.sleep(wait_s)
-        results = await probe.ask("batch?results", {"async": reply.get("asyncId")})
-        if not results.is_refusal:
-            break
-    else:
+    results = await _results_of(probe, reply.get("asyncId"))
+    if results.is_refusal:
         probe.note("batch", f"yes, without results ({results.codes})")
         return
     probe.note("batch", "yes")
@@ -182,6 +179,17 @@ async def see_batch(probe: Probe) -> None:
     probe.note("batch_echo", "as_sent" if echoes == sent else "normalised")
     is_in_order = (await probe.shown()).get("phone") == _OTHER_PHONE
     probe.note("batch_order", "as_sent" if is_in_order else "shuffled")
+
+
+async def _results_of(probe: Probe, async_id: Any) -> Reply:
+    """The results of a batch, or the last refusal to give them."""
+    results = await probe.ask("batch?results", {"async": async_id})
+    for wait_s in _BATCH_WAITS_S:
+        if not results.is_refusal:
+            break
+        await probe.asker.sleep(wait_s)
+        results = await probe.ask("batch?results", {"async": async_id})
+    return results
 
 
 def _text_fields(probe: Probe) -> list[int]:

@@ -143,14 +143,22 @@ async def test_throttle_is_waited_out_and_seen(fault: Fault, what: str) -> None:
     assert otherwise(made.findings()) <= {"throttled"}
 
 
-@pytest.mark.parametrize(("lag_s", "what"), [(3.0, "within 10 s"), (100.0, "not within 10 s")])
-async def test_lists_that_lag_are_waited_for(lag_s: float, what: str) -> None:
+@pytest.mark.parametrize(
+    ("lag_s", "what", "detail"),
+    [
+        (0.0, "within 10 s", "at once"),
+        (3.0, "within 10 s", "after 3.5 s"),
+        (100.0, "not within 10 s", ""),
+    ],
+)
+async def test_lists_that_lag_are_waited_for(lag_s: float, what: str, detail: str) -> None:
     held = HeldTime()
     async with a_sandbox(held, list_lag_s=lag_s) as sandbox:
         made, why = await probed(sandbox, held)
 
     assert why is None
-    assert seen(made)["list_lag"] == what
+    [lag] = [it for it in made.findings() if it.assumption.name == "list_lag"]
+    assert (lag.seen, lag.detail) == (what, detail)
 
 
 async def test_clocks_that_are_far_apart_are_seen() -> None:

@@ -8,7 +8,7 @@ FINDINGS = (
     Finding(assumption=KEPT, seen="no"),
     Finding(assumption=KEPT, seen="never"),
     Finding(assumption=FREE, seen="second"),
-    Finding(assumption=FREE, seen="first"),
+    Finding(assumption=FREE, seen="first", detail="after 2 s"),
     Finding(assumption=KEPT, seen=None),
 )
 
@@ -17,7 +17,7 @@ def test_table_shows_what_was_assumed_and_what_was_seen() -> None:
     assert as_table(FINDINGS[2:]).splitlines() == [
         "   question          assumed  seen",
         "!  Which one is it?  first    second",
-        "=  Which one is it?  first    first",
+        "=  Which one is it?  first    first (after 2 s)",
         "   Is it?            yes      not tried",
     ]
 
@@ -36,7 +36,14 @@ def test_report_is_json_that_holds_the_findings() -> None:
         "contactsdk": "1.2",
         "requests": 3,
         "findings": [
-            {"name": "a", "question": "Is it?", "assumed": "yes", "seen": "no", "as_assumed": False}
+            {
+                "name": "a",
+                "question": "Is it?",
+                "assumed": "yes",
+                "seen": "no",
+                "detail": "",
+                "as_assumed": False,
+            }
         ],
         "broken_promises": ["it holds"],
     }
