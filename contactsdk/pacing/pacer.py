@@ -171,6 +171,9 @@ class Pacer:
                 self._outage.record_failure(turn, now, asked_s=asked_s)
                 if asked_s and not is_contacts_own:
                     self._throttled(turn, now, asked_s)
+                elif error.http_status is not None:
+                    # It was answered, and not as one request too many.
+                    self._rate.record(turn, now, is_throttled=False)
                 return bool(asked_s) or self._outage.state is not BreakerState.CLOSED
             case _:
                 self._got_through()
