@@ -21,6 +21,7 @@ _SHUT: Final = 10  # throttles in a row, over this many seconds, and nothing is 
 _SHUT_S: Final = 1.0  # a limit by the second lets some through again in the next one
 _OWN_THROTTLES: Final = 5  # in a row of one contact; more are about it, if others get through
 _SHORT_WAIT_S: Final = 1.0  # the shortest `Retry-After` there is: "slow down", no known time
+_LONGEST_PAUSE_S: Final = 3600.0  # one wrong header must not end the use of a client
 _CATCH_UP_S: Final = 0.01  # what a late wake-up may make good at once: timers are that coarse
 
 
@@ -82,6 +83,11 @@ class Pacer:
         That is while the platform has asked all to wait, or a breaker is open or awaits its probe.
         """
         return self._held.total_s(self._clock())
+
+    @property
+    def paused_until(self) -> float:
+        """Until when the platform asked all to wait, by the pacer's clock; it may have passed."""
+        return self._paused_until
 
     @property
     def ready_at(self) -> float:
@@ -189,7 +195,7 @@ class Pacer:
         is_news = turn > self._paused_at and not self._rate.noise and not self._rate.is_measuring
         if asked_s > _SHORT_WAIT_S and is_news:
             self._paused_at = now
-            self._paused_until = now + asked_s
+            self._paused_until = now + min(asked_s, _LONGEST_PAUSE_S)
             self._rate.doubt(now)
 
     def _got_through(self) -> None:
