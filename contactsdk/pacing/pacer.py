@@ -63,6 +63,8 @@ class Pacer:
         self._scheduled_at = -math.inf
         self._paused_at = -math.inf
         self._paused_until = -math.inf
+        # When requests may leave again: the end of a pause, or when a probe may leave.
+        self._opens_at = -math.inf
         self._held = HeldTime()
         self._busy_at = clock()
 
@@ -97,7 +99,7 @@ class Pacer:
         """
         rate = self._rate.rate_per_s
         paced_at = -math.inf if rate is None else self._scheduled_at + 1 / rate
-        return max(self._opens_at(), paced_at)
+        return max(self._opens_at, paced_at)
 
     def acquire_nowait(self) -> Turn | None:
         """A turn, if there is one at once."""
@@ -210,14 +212,14 @@ class Pacer:
     def _skip_idle_time(self) -> None:
         if self.blocked_since is not None and not self._queue and not self._is_probing():
             now = self._clock()
-            last = max(self._busy_at, self._opens_at(), self.blocked_since)
+            last = max(self._busy_at, self._opens_at, self.blocked_since)
             self.blocked_since += max(0.0, now - last)
             self._busy_at = now
 
     def _is_probing(self) -> bool:
         return BreakerState.HALF_OPEN in (self._outage.state, self._shut.state)
 
-    def _opens_at(self) -> float:
+    def _next_opening(self) -> float:
         at = self._paused_until
         for breaker in (self._outage, self._shut):
             if breaker.state is BreakerState.HALF_OPEN:
@@ -232,6 +234,7 @@ class Pacer:
         self._outage.begin_probe(now)
         self._shut.begin_probe(now)
         if self._is_probing():
+            self._opens_at = math.inf
             self._held.hold(now, math.inf)
         self._busy_at = now
         return now
@@ -240,12 +243,12 @@ class Pacer:
         # A probe that has told nothing, of this breaker at least, makes way for the next.
         self._outage.abandon(turn)
         self._shut.abandon(turn)
-        opens_at = self._opens_at()
-        self._held.hold(now, opens_at)
+        self._opens_at = self._next_opening()
+        self._held.hold(now, self._opens_at)
         self._is_calm = (
             self._rate.is_calm
             and self.blocked_since is None
-            and opens_at <= now
+            and self._opens_at <= now
             and not self._queue
         )
         self._dismiss()

