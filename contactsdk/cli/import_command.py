@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from contactsdk.cli import again
 from contactsdk.cli.account import client_of
 from contactsdk.cli.account_names import account_names
 from contactsdk.cli.checking import InputFile
@@ -28,10 +29,11 @@ from contactsdk.cli.options import (
     Url,
 )
 from contactsdk.cli.run import Sending
-from contactsdk.files import OutputNames, check_files_differ, input_options
+from contactsdk.files import STANDARD, OutputNames, check_files_differ, input_options
 
 
 def import_(
+    context: typer.Context,
     file: Annotated[
         str,
         typer.Argument(metavar="FILE", help="An Excel, CSV or JSON file; - for standard input."),
@@ -186,6 +188,8 @@ def import_(
             in_batches=batch_size is not None,
             ask=not yes,
             quiet=quiet,
+            look_up=_look_up(context, file, journal, uncertain),
+            import_rejects="" if rejects is None else again.import_command(context, rejects),
         )
         if dry_run_:
             raise typer.Exit(dry_run(options))
@@ -209,3 +213,15 @@ def import_(
             lines=lines,
         )
         raise typer.Exit(send_import(options, client, sending))
+
+
+def _look_up(context: typer.Context, file: str, journal: str | None, uncertain: str | None) -> str:
+    """How rows that are uncertain can be looked up, in a sentence; empty if nothing helps."""
+    if journal is not None:
+        command = again.settle_command(context, journal, None if file == STANDARD else file)
+        return f"In a minute or more, this looks them up for you: {command} --uncertain left.csv"
+    if uncertain is None:
+        return (
+            "--uncertain FILE writes them; with --journal FILE, contactsdk settle can look them up."
+        )
+    return "With --journal FILE, contactsdk settle can look them up."
