@@ -106,6 +106,13 @@ def _warnings(survey: Survey, *, has_journal: bool) -> Iterator[str]:
         yield (
             f"{_rows(survey.with_groups)} groups; they replace all groups that the contact is in."
         )
+    if survey.bare_phones:
+        are = (
+            "1 phone is a number"
+            if survey.bare_phones == 1
+            else (f"{survey.bare_phones:,} phones are numbers")
+        )
+        yield f"{are} without a leading 0 or +; a spreadsheet may have removed it."
     if survey.resubscribing:
         yield (
             f"{_rows(survey.resubscribing)} a status that subscribes; it also subscribes those "

@@ -305,7 +305,9 @@ class TestJournal:
         assert f"{command} in.csv\n" in call("journal", recorded, "--input", "in.csv").stdout
 
     def test_rejects_without_the_input_are_refused(self, recorded: str) -> None:
-        assert "name it" in call("journal", recorded, "--rejects", "bad.csv", code=2).stderr
+        assert (
+            "give it as --input" in call("journal", recorded, "--rejects", "bad.csv", code=2).stderr
+        )
 
     @pytest.mark.parametrize(
         "other",
