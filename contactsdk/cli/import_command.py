@@ -92,11 +92,18 @@ def import_(
         ),
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(help="Requests per second, at most.", show_default=False)
+        float | None,
+        typer.Option(
+            metavar="PER_SECOND", help="Requests per second, at most.", show_default=False
+        ),
     ] = None,
     give_up: Annotated[
         float,
-        typer.Option(help="For how many seconds a platform that does not answer is tried."),
+        typer.Option(
+            metavar="SECONDS",
+            help="For how long a platform that lets nothing through is tried. Checked after each "
+            "request, so it may take as long as the last wait more, up to 30 seconds.",
+        ),
     ] = 300.0,
     journal: Annotated[
         str | None,
@@ -111,8 +118,8 @@ def import_(
     settle: Annotated[
         float | None,
         typer.Option(
-            help="For how many seconds a contact whose answer was lost is looked for on the "
-            "platform.",
+            metavar="SECONDS",
+            help="For how long a contact whose answer was lost is looked for on the platform.",
             show_default=False,
         ),
     ] = None,

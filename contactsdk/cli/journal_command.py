@@ -59,7 +59,12 @@ def journal(
             "that follows.",
         ),
     ],
-    database: Annotated[str | None, typer.Argument(metavar="[URL]", hidden=True)] = None,
+    database: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[URL]", help="With `init`: the database, postgresql://...", show_default=False
+        ),
+    ] = None,
     run: Run = None,
     input: Annotated[
         str | None,

@@ -12,10 +12,12 @@ from contactsdk.cli.recorded import Recorded
 from contactsdk.cli.survey import Survey
 from contactsdk.cli.text import printable
 from contactsdk.files import Description, Input
+from contactsdk.files.formats import OURS
 from contactsdk.models import Contact
 
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _LONGEST_VALUE: Final = 60
+_OUR_ID: Final = f"{OURS}id"
 _SHORT_REASONS: Final = 3
 _MANY_ROWS: Final = 10_000
 
@@ -64,6 +66,11 @@ def short_preview(
 def notes(source: Input, survey: Survey, *, has_journal: bool, in_batches: bool) -> list[str]:
     """What may be meant otherwise, a line for each."""
     texts = [*source.warnings(), *_warnings(survey, has_journal=has_journal)]
+    if survey.adds and any(use.name.strip() == _OUR_ID for use in source.description.left_out):
+        texts.append(
+            f"the ids that an earlier run wrote, in {_OUR_ID}, are left out: with "
+            f"--map {_OUR_ID}=id, those contacts are updated instead."
+        )
     if survey.rows > _MANY_ROWS and not in_batches:
         texts.append(
             f"{survey.rows:,} rows are many to send one by one: --batch-size 200 makes a hundredth "

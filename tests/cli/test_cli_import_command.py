@@ -233,7 +233,7 @@ def test_unreadable_file_is_found_before_anything_is_sent(
         (["import", "in.csv", "--report", "run.pdf"], "ends in .html"),
         (["import", "in.csv", "--rejects", "bad.xlsx"], "ends in .csv or .jsonl"),
         (["import", "in.jsonl", "--rejects", "bad.csv"], "ends in .jsonl"),
-        (["import", "in.csv", "--results", "none/out.csv"], "none/out.partial.csv: No such file"),
+        (["import", "in.csv", "--results", "none/out.csv"], "none: there is no such folder; make it first"),
         (["import", "in.csv", "--url", "http://example.com"], "plain http"),
         (["import", "in.csv", "--key", "a b"], "key"),
         (["import", "in.csv", "--secret-file", "none"], "none: No such file"),
@@ -522,3 +522,9 @@ def test_files_that_were_not_written_are_not_named(sandbox: Sandbox, folder: Pat
     result = call("import", "in.csv", "--rejects", "bad.csv", code=3)
     assert not (folder / "bad.csv").exists()
     assert "Wrote" not in result.output
+
+
+def test_paragraphs_of_the_help_fill_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.strip() for line in call("import", "--help").stdout.splitlines()]
+    assert "going to be sent is shown then, and you are asked." in lines

@@ -165,3 +165,11 @@ def test_short_preview_of_what_was_all_sent_says_so() -> None:
     recorded = Recorded(name="run.sqlite", succeeded=1, invalid=1)
     text = preview_beside(recorded, an_update(phone="1"), INVALID)
     assert text.endswith("All rows are in run.sqlite: nothing to send.")
+
+
+def test_ids_of_an_earlier_run_that_are_left_out_are_a_note() -> None:
+    merged = csv_input("firstName,lastName,email,contactsdk_id\nA,A,a@example.com,7\n")
+    assert "--map contactsdk_id=id, those contacts are updated" in notes_of(
+        a_contact(), source=merged
+    )
+    assert "contactsdk_id" not in notes_of(an_update(phone="1"), source=merged)
