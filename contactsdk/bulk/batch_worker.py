@@ -205,9 +205,10 @@ class BatchWorker:
         """End the attempts of contacts that failed, in one batch and with one wait.
 
         `is_left` says that what becomes uncertain stays on record as sent, so that another run can
-        ask for the results again.
+        ask for the results again. Without a journal none can, so it is looked for like any other.
         """
         run = self._run
+        is_left = is_left and run.journal is not None
         retries: list[tuple[Job, Retry, bool]] = []
         recordings: list[Awaitable[None] | None] = []
         for job in jobs:
