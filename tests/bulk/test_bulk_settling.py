@@ -475,3 +475,16 @@ async def test_contacts_of_a_batch_without_results_are_looked_for() -> None:
 
     assert error is None
     assert [(outcome.id, outcome.settled) for outcome in outcomes] == [(101, True)]
+
+
+@in_held_time
+async def test_run_is_stopped_when_no_batch_has_results_and_no_contact_is_found() -> None:
+    batches = HeldBatches(takes_s=1e6)
+
+    stream = stream_of(many(50), Platform(), batches=batches, batch_size=10, give_up_s=60.0)
+    outcomes, error = await read_all(stream)
+
+    assert isinstance(error, UncertainError)
+    assert batches.sizes == [1, 1]
+    assert errors(outcomes)[:2] == [UncertainError, UncertainError]
+    assert now() < 200
