@@ -36,6 +36,7 @@ from contactsdk.transport import (
     make_session,
     may_try_another,
     needs_telling,
+    read_answer,
     telling_of_connection,
     transport_error,
 )
@@ -235,7 +236,7 @@ class Requester:
         if response.content.is_eof() and not session.trace_configs:
             answer = response.content.read_nowait()
         else:
-            answer = await response.read()
+            answer = await read_answer(response)
         if body.watch is not None:
             body.watch.answered()
         if not response.closed:
