@@ -25,6 +25,21 @@ def client_of(
     Raises:
         typer.Exit: Something is missing or wrong.
     """
+    credentials = checked_credentials(url, key, secret_file)
+    try:
+        policy = RetryPolicy(settle_s=settle_s)
+        most = max(100, concurrency)
+        return ContactClient(url, credentials, retry=policy, max_connections=most)
+    except ValueError as exc:
+        fail(str(exc))
+
+
+def checked_credentials(url: str, key: str, secret_file: Path | None) -> Credentials:
+    """The key and secret of the account that the options or the environment name.
+
+    Raises:
+        typer.Exit: Something is missing or wrong; the address, too, may be missing.
+    """
     secret = secret_of(secret_file)
     needed = {
         "CONTACTSDK_URL (or --url)": url,
@@ -34,10 +49,7 @@ def client_of(
     if missing := [name for name, value in needed.items() if not value]:
         fail(f"missing: {', '.join(missing)}{_hint()}")
     try:
-        credentials = Credentials(key, secret)
-        policy = RetryPolicy(settle_s=settle_s)
-        most = max(100, concurrency)
-        return ContactClient(url, credentials, retry=policy, max_connections=most)
+        return Credentials(key, secret)
     except ValueError as exc:
         fail(str(exc))
 

@@ -10,6 +10,7 @@ from contactsdk.cli.fields_command import fields
 from contactsdk.cli.import_command import import_
 from contactsdk.cli.journal_command import journal
 from contactsdk.cli.ping_command import ping
+from contactsdk.cli.probe_command import probe_
 from contactsdk.cli.sandbox_command import sandbox
 from contactsdk.cli.settle_command import settle
 
@@ -26,6 +27,7 @@ app.command()(journal)
 app.command()(settle)
 app.command()(fields)
 app.command()(ping)
+app.command("probe")(probe_)
 app.command()(demo)
 app.command()(sandbox)
 

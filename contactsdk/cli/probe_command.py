@@ -1,0 +1,130 @@
+"""`contactsdk probe`."""
+
+import asyncio
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from contactsdk import __version__
+from contactsdk.attempt import Requester
+from contactsdk.cli.account import checked_credentials
+from contactsdk.cli.exits import Exit, complain, errors_as_exits, fail
+from contactsdk.cli.options import Key, SecretFile, Url
+from contactsdk.cli.text import printable
+from contactsdk.probe import MOST_REQUESTS, STEPS, Asker, Probe, Throwaway, as_json, as_table, probe
+from contactsdk.signing import Credentials
+
+_MOST_S: Final = 60.0
+_sleep: Final = asyncio.sleep
+
+
+def probe_(
+    url: Url = "",
+    key: Key = "",
+    secret_file: SecretFile = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what was seen here, .json, to be put into an issue; it holds no secret and "
+            "no value of a contact."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before beginning.")] = False,
+) -> None:
+    """See whether the platform is what this SDK takes it for; use a test account if you have one.
+
+    It adds one contact of its own and updates it, and otherwise only reads: at most 60 requests
+    within a minute. What was assumed and what was seen is printed. The contact stays.
+
+    Exit code: 0 all is as assumed, 1 something is not, 2 wrong use, 3 it could not be looked at to
+    the end or you said no, 130 interrupted.
+    """
+    with errors_as_exits():
+        if report is not None and report.suffix.lower() != ".json":
+            fail(f"{report}: --report writes JSON: give it a name that ends in .json")
+        credentials = checked_credentials(url, key, secret_file)
+        if not yes:
+            _ask(url)
+        try:
+            requester = _requester(url, credentials)
+        except ValueError as exc:
+            fail(str(exc))
+        raise typer.Exit(_probed(requester, report))
+
+
+def is_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def answer() -> str:
+    """The line that a person types."""
+    return sys.stdin.readline()
+
+
+def _ask(url: str) -> None:
+    if not is_terminal():
+        fail("it adds a contact to the account: say --yes where nobody can be asked")
+    typer.echo(
+        f"This adds one contact to the account at {printable(url)}, updates it, and makes at most "
+        f"{MOST_REQUESTS} requests. Begin? [y/N] ",
+        nl=False,
+        err=True,
+    )
+    if answer().strip().casefold() not in ("y", "yes"):
+        fail("nothing was sent", Exit.STOPPED)
+
+
+def _requester(url: str, credentials: Credentials) -> Requester:
+    return Requester(
+        url,
+        credentials,
+        session=None,
+        timeout_s=10.0,
+        connect_timeout_s=5.0,
+        max_connections=1,
+        keepalive_s=4.0,
+        trace_configs=(),
+    )
+
+
+def _probed(requester: Requester, report: Path | None) -> Exit:
+    progress = Probe(Asker(requester, _sleep), Throwaway(mark=secrets.token_hex(4)))
+    why = asyncio.run(_within_a_minute(progress))
+    findings = progress.findings()
+    typer.echo(as_table(findings))
+    if left := _left_behind(progress):
+        typer.echo(f"\n{left}")
+    if report is not None:
+        page = as_json(findings, version=__version__, requests=progress.asker.requests)
+        report.write_bytes(page)
+    if why is not None:
+        complain(f"ended early: {why}")
+        return Exit.STOPPED
+    return Exit.OK if all(it.is_as_assumed for it in findings) else Exit.SOME_FAILED
+
+
+def _left_behind(progress: Probe) -> str | None:
+    """What a probe leaves on the account, in a sentence for its owner."""
+    name = progress.throwaway.last_name
+    if progress.contact_id is not None:
+        return (
+            f"The contact of this probe stays on the account: its id is {progress.contact_id}, its "
+            f"last name {name}. Delete it there."
+        )
+    if progress.may_have_added:
+        return f"A contact with the last name {name} may be on the account: look, and delete it."
+    return None
+
+
+async def _within_a_minute(progress: Probe) -> str | None:
+    try:
+        async with asyncio.timeout(_MOST_S):
+            return await probe(progress, STEPS)
+    except TimeoutError:
+        return f"it took {_MOST_S:.0f} s, and a probe takes no longer"
+    finally:
+        await progress.asker.requester.aclose()

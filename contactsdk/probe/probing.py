@@ -1,0 +1,135 @@
+"""A probe: its steps one after another, and what each of them found."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Protocol
+
+from attrs import define, field, frozen
+
+from contactsdk.errors import ContactError
+from contactsdk.probe.asking import Asker, Reply, TooManyRequestsError
+from contactsdk.probe.assumptions import ASSUMPTIONS, Finding
+
+ADD_OR_UPDATE: Final = "contact?addOrUpdateContact"
+
+
+class ProbeStopped(Exception):  # what it says, not that something is wrong here
+    """A probe could not go on; the message says why."""
+
+
+@frozen(kw_only=True)
+class Throwaway:
+    """The one contact that a probe makes: nobody's name, and an address that gets no mail."""
+
+    mark: str
+    """Makes it another contact than that of an earlier probe: a few letters or digits."""
+
+    @property
+    def last_name(self) -> str:
+        """By which people find it."""
+        return f"Probe-{self.mark}"
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """By which the platform tells it from others."""
+        return {
+            "firstName": "Contactsdk",
+            "lastName": self.last_name,
+            "email": f"contactsdk-probe-{self.mark}@example.com",
+        }
+
+    @property
+    def external_id(self) -> str:
+        """Its id elsewhere."""
+        return f"contactsdk-probe-{self.mark}"
+
+
+@define
+class Probe:
+    """What a probe knows so far."""
+
+    asker: Asker
+    throwaway: Throwaway
+    now: Callable[[], float] = time.time
+    """Seconds since the epoch."""
+    contact_id: int | None = None
+    """The platform's id of the throwaway contact, once it is there."""
+    may_have_added: bool = False
+    """Whether the throwaway contact may be on the account."""
+    group: int | None = None
+    """One of the account's groups; `None` where it has none that can be seen."""
+    fields: list[dict[str, Any]] = field(factory=list)
+    """The account's custom fields, as the platform lists them."""
+    _seen: dict[str, tuple[str, str]] = field(factory=dict)
+
+    def note(self, name: str, seen: str, detail: str = "") -> None:
+        """Keep what was seen of an assumption, and perhaps how exactly."""
+        self._seen[name] = seen, detail
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What was seen of each assumption, in the order of the table."""
+        found = []
+        for assumption in ASSUMPTIONS:
+            seen, detail = self._seen.get(assumption.name, (None, ""))
+            found.append(Finding(assumption=assumption, seen=seen, detail=detail))
+        return tuple(found)
+
+    async def ask(self, action: str, params: Any = None) -> Reply:
+        """One request; see `Asker.ask`."""
+        return await self.asker.ask(action, params)
+
+    async def update(self, **params: Any) -> Reply:
+        """Update the throwaway contact."""
+        return await self.ask(ADD_OR_UPDATE, {"id": self.contact_id, **params})
+
+    async def shown(self) -> dict[str, Any]:
+        """What the platform shows of the throwaway contact.
+
+        Raises:
+            ProbeStopped: It does not show it.
+        """
+        reply = await self.ask("contact?getContact", {"id": self.contact_id})
+        if reply.is_refusal or not isinstance(reply.body, dict):
+            raise ProbeStopped(f"the contact that was added cannot be looked at ({reply.codes})")
+        return reply.body
+
+    async def listed(self, **filters: Any) -> Reply:
+        """A list of contacts that this filter lets through."""
+        params = {"filter": filters, "perPage": 100, "start": 0}
+        return await self.ask("contact?getContactList", params)
+
+    def is_in(self, reply: Reply) -> bool:
+        """Whether the throwaway contact is among those of a list."""
+        return self.contact_id in self.ids_in(reply)
+
+    def ids_in(self, reply: Reply) -> list[int]:
+        """The ids of a list, in its order."""
+        return [int(item["id"]) for item in reply.results if isinstance(item, dict)]
+
+
+class Step(Protocol):
+    """Looks at something, and notes what it saw."""
+
+    __name__: str
+
+    def __call__(self, probe: Probe, /) -> Awaitable[None]: ...
+
+
+async def probe(progress: Probe, steps: Sequence[Step]) -> str | None:
+    """Take these steps, and keep what they find; returns why they ended early, if they did."""
+    try:
+        for step in steps:
+            try:
+                await step(progress)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                # No page says what all answers look like; a later step may rest on this one.
+                what = f"{step.__name__} got an answer of a shape that is not known"
+                raise ProbeStopped(f"{what} ({type(error).__name__})") from error
+    except TooManyRequestsError:
+        return f"{progress.asker.requests} requests were made, and a probe makes no more"
+    except (ProbeStopped, ContactError) as error:
+        return str(error)
+    finally:
+        if progress.asker.throttled is not None:
+            progress.note("throttled", progress.asker.throttled)
+    return None

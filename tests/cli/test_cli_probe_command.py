@@ -1,0 +1,148 @@
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from background import sandbox_in_thread
+from cli.commanding import ADD, call
+
+from contactsdk.cli import probe_command
+from contactsdk.sandbox import Fault, FaultKind, FieldType, Guesses, Sandbox
+
+
+@pytest.fixture
+def guesses() -> Guesses:
+    return Guesses()
+
+
+@pytest.fixture
+def sandbox(guesses: Guesses) -> Iterator[Sandbox]:
+    fields = {1: FieldType.SMALL_TEXT, 2: FieldType.SMALL_TEXT}
+    with sandbox_in_thread(groups={10: "VIP"}, custom_fields=fields, guesses=guesses) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def sleep(_delay_s: float) -> None:
+        pass
+
+    monkeypatch.setattr(probe_command, "_sleep", sleep)
+
+
+def test_probe_prints_what_was_assumed_and_seen(sandbox: Sandbox, folder: Path) -> None:
+    # Nothing is waited for here, so modifiedDate is in the same second.
+    result = call("probe", "--yes", code=1)
+
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "= Which errorCode has an unknown id? 404 404" in lines
+    assert "! Does an update of nothing change modifiedDate? touch leave" in lines
+    assert "The contact of this probe stays on the account: its id is 1001" in result.stdout
+    assert "Delete it there." in result.stdout
+    assert len(sandbox.contacts) == 1
+    assert len(sandbox.ledger.requests) <= 60
+
+
+@pytest.mark.parametrize("guesses", [Guesses(empty_groups="keep")])
+def test_promise_that_does_not_hold_is_named(sandbox: Sandbox, folder: Path) -> None:
+    result = call("probe", "--yes", code=1)
+
+    promises = result.stdout.split("These promises of the README do not hold on this account:\n")[1]
+    assert promises.startswith("- an empty collection clears the field\n")
+
+
+def test_report_holds_what_was_seen_and_nothing_of_the_account(
+    sandbox: Sandbox, folder: Path
+) -> None:
+    call("probe", "--yes", "--report", "probe.json", code=1)
+
+    text = (folder / "probe.json").read_text()
+    report = json.loads(text)
+    assert report["requests"] == len(sandbox.ledger.requests)
+    assert {it["name"]: it["seen"] for it in report["findings"]}["codes"] == "number"
+    assert report["broken_promises"] == []
+    last_name = sandbox.contacts[1001]["lastName"]
+    for private in (sandbox.key, sandbox.secret, sandbox.url, last_name, "example.com", "1001"):
+        assert private not in text
+
+
+def test_probe_that_finds_all_as_assumed_succeeds(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(10**6))
+    start = sandbox.clock()
+    sandbox.clock = lambda: start + next(clock) / 4
+
+    assert "do not hold" not in call("probe", "--yes").stdout
+
+
+def test_wrong_secret_ends_the_probe_before_anything_is_written(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONTACTSDK_SECRET", "another-secret")
+
+    result = call("probe", "--yes", code=3)
+
+    assert "ended early: the platform refuses a ping (401/" in result.stderr
+    assert "stays on the account" not in result.stdout
+    assert sandbox.ledger.writes == []
+
+
+def test_probe_that_takes_too_long_ends(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe_command, "_MOST_S", 0.0)
+
+    assert "ended early: it took 0 s" in call("probe", "--yes", code=3).stderr
+
+
+def test_probe_needs_yes_where_nobody_can_be_asked(sandbox: Sandbox) -> None:
+    result = call("probe", code=2)
+
+    assert "say --yes where nobody can be asked" in result.stderr
+    assert sandbox.ledger.requests == []
+
+
+@pytest.mark.parametrize(("typed", "code"), [("y", 1), ("n", 3), ("", 3)])
+def test_person_at_a_terminal_is_asked(
+    typed: str, code: int, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe_command, "is_terminal", lambda: True)
+    monkeypatch.setattr(probe_command, "answer", lambda: typed)
+
+    result = call("probe", code=code)
+
+    assert "This adds one contact to the account at http://127.0.0.1" in result.stderr
+    assert bool(sandbox.ledger.writes) == (typed == "y")
+
+
+def test_report_of_another_kind_is_refused(sandbox: Sandbox) -> None:
+    assert "ends in .json" in call("probe", "--yes", "--report", "x.txt", code=2).stderr
+
+
+def test_wrong_address_is_one_clear_line(sandbox: Sandbox) -> None:
+    result = call("probe", "--yes", "--url", "http://example.com", code=2)
+
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_answer_is_a_line_of_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\nn\n"))
+
+    assert probe_command.answer() == "y\n"
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_left"), [(FaultKind.CLOSE_AFTER_WRITE, True), (FaultKind.UNAVAILABLE, False)]
+)
+def test_contact_whose_answer_was_lost_is_named(
+    fault: FaultKind, is_left: bool, sandbox: Sandbox, folder: Path
+) -> None:
+    sandbox.script(*[Fault(fault)] * 3, action=ADD)
+
+    result = call("probe", "--yes", code=3)
+
+    assert ("may be on the account: look, and delete it" in result.stdout) == is_left
+    assert bool(sandbox.contacts) == is_left
