@@ -10,7 +10,7 @@ from yarl import URL
 from contactsdk.arguments import check_seconds
 from contactsdk.attempt import Requester
 from contactsdk.errors import ContactError, SetupError, UnavailableError, UncertainError, converted
-from contactsdk.pacing import Pacer
+from contactsdk.pacing import Pacer, Turn
 from contactsdk.retry import (
     Delivery,
     Fail,
@@ -62,11 +62,17 @@ class Caller:
             RuntimeError: The client is closed, or belongs to another event loop.
         """
         while True:
+            turn: Turn | None = None
             try:
-                result = await self._attempt(url, content, read, delivery)
+                delivery.attempts += 1
+                turn = self.pacer.acquire_nowait()
+                if turn is None:
+                    turn = await self.pacer.acquire_within(self._patience_s(delivery))
+                result = await self._attempt(url, content, read, delivery, turn)
             except ContactError as error:
                 delivery.record_failure(error)
-                is_empty = self._budget.is_empty
+                # An attempt that got no turn put no load on the platform.
+                is_empty = self._budget.is_empty and turn is not None
                 decision = decide(
                     error, delivery, self._now(), self._policy, is_budget_empty=is_empty
                 )
@@ -74,7 +80,7 @@ class Caller:
                     raise decision.error  # noqa: B904  # mostly this very error
                 if self._requester.is_closed:
                     raise final_error(error, delivery)  # noqa: B904  # no attempt can follow
-                if decision.costs_budget:
+                if decision.costs_budget and turn is not None:
                     self._budget.spend()
                 _logger.info("%s", describe(decision, error, delivery, self._policy))
             else:
@@ -98,13 +104,11 @@ class Caller:
             self._pacer = Pacer(base_s=policy.base_s, max_wait_s=policy.max_wait_s, clock=loop.time)
         return self._pacer
 
-    async def _attempt(self, url: URL, content: bytes, read: Read[_T], delivery: Delivery) -> _T:
-        """One attempt, once the pacer lets it go; the pacer learns what became of it."""
+    async def _attempt(
+        self, url: URL, content: bytes, read: Read[_T], delivery: Delivery, turn: Turn
+    ) -> _T:
+        """One attempt, of which the pacer learns what became."""
         pacer = self.pacer
-        delivery.attempts += 1
-        turn = pacer.acquire_nowait()
-        if turn is None:
-            turn = await pacer.acquire_within(self._patience_s(delivery))
         try:
             result = await self._requester.attempt(
                 url,

@@ -42,7 +42,8 @@ class ContactError(Exception):
     the contact's owner, do not log it. `http_status`, `error_code` and `specific_code` are `None`
     where there was no answer or it had none. `additional_messages` is empty where there were none.
     `retry_after_s` is how many seconds the platform asked to wait, `None` where it did not say.
-    `attempts` counts the requests made for this call, 0 where nothing was tried.
+    `attempts` counts the attempts of this call, 0 where there was none; one that the client itself
+    held back, since the platform does not answer or is throttling, counts too.
     """
 
     def __init__(

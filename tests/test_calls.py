@@ -126,6 +126,21 @@ async def test_calls_of_a_client_share_its_retry_budget() -> None:
     assert retries <= 500
 
 
+@in_held_time
+async def test_attempts_that_are_held_back_in_an_outage_cost_no_retry_budget() -> None:
+    script = Script([UnavailableError("away")] * 10_000)
+    caller = caller_of(script, base_s=1e-6, max_wait_s=1000.0, attempts=5, deadline_s=None)
+    for _ in range(300):  # nearly all of them are held back while the breaker is open
+        with pytest.raises(UnavailableError):
+            await call(caller)
+    script.errors = ()
+    await asyncio.sleep(2000.0)  # the next probe is due
+    assert await call(caller) == 33884
+
+    script.errors = [UnavailableError("away")] * (len(script.sent_at) + 1)
+    assert await call(caller) == 33884  # after a retry, for which the budget has room
+
+
 @pytest.mark.parametrize("before", [[], [UncertainError("timeout")]], ids=["first", "later"])
 @pytest.mark.parametrize("kind", [asyncio.CancelledError, KeyError])
 @in_held_time

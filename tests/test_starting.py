@@ -38,10 +38,14 @@ def test_other_programs_keep_their_handler() -> None:
 
 
 def test_handler_is_put_back_once_the_command_has_started() -> None:
-    starting.begin(["python", "contactsdk"])
-    assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    starting.end()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        starting.begin(["python", "contactsdk"])
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        starting.end()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_interrupt_that_is_ignored_stays_ignored() -> None:

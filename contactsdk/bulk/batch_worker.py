@@ -62,7 +62,12 @@ class BatchWorker:
 
     async def _send(self, jobs: list[Job], turn: Turn) -> list[list[Job]]:
         """Send a batch and see to what follows; the batches to send instead, if it was refused."""
-        jobs = await self._ready(jobs)
+        try:
+            jobs = await self._ready(jobs)
+        except BaseException:
+            # Such as a cancellation: a probe whose turn is never ended would stop all later calls.
+            self._run.pacer.abandon(turn)
+            raise
         if not jobs:
             self._run.pacer.abandon(turn)
             return []

@@ -83,7 +83,6 @@ class EarlierBatches:
                 return False
             recording = self._attempts.failed(job, error)
         else:
-            job.delivery.maybe_applied = False
             recording = self._attempts.succeeded(job, contact_id)
         await all_of([recording])
         return True

@@ -16,6 +16,8 @@ class InterruptibleWaits:
 
     def interrupt(self) -> None:
         """End all waits."""
+        if self.is_interrupted:
+            return
         self.is_interrupted = True
         now = asyncio.get_running_loop().time()
         for timeout in self._timeouts:

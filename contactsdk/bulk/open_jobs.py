@@ -114,6 +114,11 @@ class OpenJobs:
         """Hand out an outcome for all that was read and has none yet, in input order."""
         self._schedule.clear()
         for job in sorted(self._jobs.values(), key=lambda job: job.index):
+            if job.ending is not None:
+                # Its recording was cut off, perhaps before it began.
+                self._note(job, job.ending)
+                self.finish(job, job.ending)
+                continue
             self.withdraw(job)
             self.finish(job, job.outcome or self.outcome_of(job, None, self.interrupted(job)))
 
@@ -155,7 +160,19 @@ class OpenJobs:
         if self._journal is None:
             self.finish(job, outcome)
             return None
+        job.ending = outcome
         return self._put_on_record(self._journal, job, outcome)
+
+    def _note(self, job: Job, outcome: Outcome) -> None:
+        if self._journal is not None:
+            self._journal.note_outcome(
+                job.index,
+                job.item,
+                outcome.id,
+                outcome.error,
+                outcome.attempts,
+                settled=outcome.settled,
+            )
 
     async def _put_on_record(self, journal: JournalRun, job: Job, outcome: Outcome) -> None:
         try:

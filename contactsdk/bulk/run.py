@@ -142,6 +142,7 @@ class Run:
         self.intake.stop()
         self._idle.wake_all()
         self.unless_stopped.interrupt()
+        self.proven.set()  # nobody need wait for it any more
 
     def give_up(self, reason: Exception) -> None:
         """Stop, and wait no more for what the platform does not answer now."""
@@ -189,7 +190,7 @@ class Run:
             self.intake.want(wanted)
             await self._idle.wait(self.schedule.next_due)
         self._idle.wake_all()
-        self.proven.set()  # nobody need wait for it any more
+        self.proven.set()
         return None
 
     async def next_job_until(self, end: float, wanted: int) -> Job | None:

@@ -25,6 +25,8 @@ class Job:
     delivery: Delivery
     outcome: Outcome | None = None
     """The outcome of an item that is not sent (again), such as an invalid one."""
+    ending: Outcome | None = None
+    """The outcome that is being put on record; nothing that happens meanwhile changes it."""
     content: bytes = b""
     """The encoded contact, once there was an attempt."""
     began_at: float | None = None

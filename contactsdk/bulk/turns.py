@@ -1,5 +1,7 @@
 """When the next request of a run may leave: the client's pacer and the run's own rate cap."""
 
+import asyncio
+
 from contactsdk.bulk.interruptible_waits import InterruptibleWaits
 from contactsdk.pacing import Pacer, RateCap, Turn
 
@@ -10,6 +12,7 @@ class Turns:
     def __init__(self, pacer: Pacer, cap: RateCap | None) -> None:
         self._pacer = pacer
         self._cap = cap
+        self._lock = asyncio.Lock()
 
     def acquire_nowait(self) -> Turn | None:
         """A turn; `None` where the request has to wait for it."""
@@ -26,15 +29,21 @@ class Turns:
 
     async def acquire(self) -> Turn:
         """Wait for a turn."""
-        while True:
-            turn = self._pacer.acquire_nowait()
-            if turn is None:
-                turn = await self._pacer.acquire()
-            if self._cap is None or self._cap.acquire_nowait():
-                return turn
-            # Not kept while the cap is waited for: what it says about the platform gets old.
-            self._pacer.abandon(turn)
-            await self._cap.acquire()
-            turn = self._pacer.acquire_nowait()
-            if turn is not None:
-                return turn
+        if self._cap is None:
+            return await self._pacer.acquire()
+        # One at a time, so that a turn of the pacer waits for the cap's next request and no longer.
+        async with self._lock:
+            turn = await self._pacer.acquire()
+            paused_s = self._pacer.paused_s
+            while not self._cap.acquire_nowait():
+                try:
+                    await self._cap.wait()
+                except BaseException:
+                    self._pacer.abandon(turn)
+                    raise
+                if self._pacer.paused_s > paused_s:
+                    # A pause began meanwhile, of which this turn knows nothing.
+                    self._pacer.abandon(turn)
+                    turn = await self._pacer.acquire()
+                    paused_s = self._pacer.paused_s
+            return turn

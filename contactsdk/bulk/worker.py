@@ -38,7 +38,7 @@ class Worker:
                 run.put_back(job)
                 turn = await run.unless_stopped.wait_for(run.turns.acquire)
                 if turn is None:
-                    return
+                    continue  # the run was stopped
                 next_job = run.next_job_nowait()
                 if next_job is None or next_job.outcome is not None:
                     run.pacer.abandon(turn)

@@ -79,10 +79,10 @@ def pack_error(error: ContactError | None) -> bytes | None:
     """An error as a journal keeps it: its kind, its message and its details, as JSON."""
     if error is None:
         return None
+    # A class that a caller derived from one of ours is kept as ours.
+    ours = next(kind for kind in type(error).__mro__ if vars(errors).get(kind.__name__) is kind)
     # Not orjson: a key of the input that our message names may hold what UTF-8 cannot.
-    return json.dumps(
-        {"type": type(error).__name__, "message": error.message, **error.details()}
-    ).encode()
+    return json.dumps({"type": ours.__name__, "message": error.message, **error.details()}).encode()
 
 
 def unpack_error(packed: bytes | None) -> ContactError | None:

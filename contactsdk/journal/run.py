@@ -208,12 +208,23 @@ class JournalRun:
         Raises:
             JournalError: It cannot be written; it may count as in flight from here on.
         """
-        known = self._known(number, item)
-        self._open_rows.pop(number, None)
-        self._in_doubt.discard(number)
-        await self._durable(
-            _changed(known, state_of(error), id_, pack_error(error), attempts, settled)
-        )
+        await self._durable(self._outcome_row(number, item, id_, error, attempts, settled))
+
+    def note_outcome(
+        self,
+        number: int,
+        item: Item,
+        id_: int | None,
+        error: ContactError | None,
+        attempts: int,
+        *,
+        settled: bool = False,
+    ) -> None:
+        """Have an outcome written with the next group, at the latest when this is closed.
+
+        For a run that ends while an outcome is being recorded: to record it again does no harm.
+        """
+        self._add(self._outcome_row(number, item, id_, error, attempts, settled))
 
     async def write_loop(self) -> None:
         """Write what is to be written, much at a time, until it is cancelled.
@@ -282,6 +293,20 @@ class JournalRun:
         recorded = row.public()
         unknown = UncertainError("sent by an earlier run that ended before an answer came")
         return recorded if recorded.error else evolve(recorded, error=unknown)
+
+    def _outcome_row(
+        self,
+        number: int,
+        item: Item,
+        id_: int | None,
+        error: ContactError | None,
+        attempts: int,
+        settled: bool,
+    ) -> StoredRow:
+        known = self._known(number, item)
+        self._open_rows.pop(number, None)
+        self._in_doubt.discard(number)
+        return _changed(known, state_of(error), id_, pack_error(error), attempts, settled)
 
     def _known(self, number: int, item: Item, id_floor: int = 0) -> StoredRow:
         """What is known of an item from the start, digested once for all that becomes of it."""

@@ -30,6 +30,7 @@ _MEASURED_S: Final = 3.0  # at least, so that a burst of others shows as one
 _MEASURED_THROTTLES: Final = 12  # tell their share to a third
 _MOST_NOISE: Final = 0.4  # of all requests; where more is throttled, slower is always right
 _AGAIN_S: Final = 30.0  # noise is measured again after this, and at most a tenth of the time
+_ENOUGH: Final = 0.85  # of the goodput, in which there is what a bucket held
 _OVER_S: Final = 2.0  # without a cut, and a decline is over
 _EPISODE_S: Final = 10.0  # after it, what is thought to get through is looked at again
 _NOISE_IS_KNOWN: Final = 100  # throttles tell the share of noise to a tenth
@@ -140,6 +141,10 @@ class AdaptiveRate:
         cut = min(_MOST_CUT_PER_S, _OVERSHOOT * recent.count.share + _OVERSHOOT_LEAST)
         lowest = before * (1 - cut)
         rate = max(min(self.rate_per_s, lowest), self.rate_per_s * (1 - _CUT))
+        if self.noise and decline is not None and now - decline.began_at < _SETTLED_S:
+            # Noise alone would go on with it; a limit that has fallen is found after that time.
+            enough = _ENOUGH * decline.goodput_per_s / (1 - self.noise)
+            rate = max(rate, min(self.rate_per_s, enough))
         self.rate_per_s = max(rate, self._least_per_s)
         self._settled_s = 0.0
         if decline is not None and self.rate_per_s < _LOW * decline.goodput_per_s:
@@ -172,6 +177,9 @@ class AdaptiveRate:
 
     def _look(self, now: float) -> None:
         recent = self._recent
+        self._measure_at = math.inf
+        if recent.count.share > _MOST_NOISE:
+            return
         goodput, sent = recent.goodput_per_s, recent.sent_per_s
         self._decline = _Decline(self.rate_per_s, goodput, now, sent_per_s=sent, is_look=True)
         rate = goodput if self.rate_per_s is None else min(goodput, self.rate_per_s)

@@ -19,7 +19,7 @@ _RACE: Final = 24299  # "Race condition error": two writes met on one record
 _OUTAGE: Final = 5  # attempts in a row without an answer are an outage, fewer are bad luck
 _SHUT: Final = 10  # throttles in a row, over this many seconds, and nothing is let through at all:
 _SHUT_S: Final = 1.0  # a limit by the second lets some through again in the next one
-_OWN_THROTTLES: Final = 5  # in a row of one contact; more are about that contact
+_OWN_THROTTLES: Final = 5  # in a row of one contact; more are about it, if others get through
 _SHORT_WAIT_S: Final = 1.0  # the shortest `Retry-After` there is: "slow down", no known time
 _CATCH_UP_S: Final = 0.01  # what a late wake-up may make good at once: timers are that coarse
 
@@ -143,7 +143,8 @@ class Pacer:
             return False
         now = self._clock()
         self._busy_at = now
-        is_platforms = self._learn(turn, error, now, in_a_row > _OWN_THROTTLES)
+        is_contacts_own = in_a_row > _OWN_THROTTLES and self.blocked_since is None
+        is_platforms = self._learn(turn, error, now, is_contacts_own)
         self._end(turn, now)
         return is_platforms
 
@@ -170,6 +171,9 @@ class Pacer:
                 self._outage.record_failure(turn, now, asked_s=asked_s)
                 if asked_s and not is_contacts_own:
                     self._throttled(turn, now, asked_s)
+                elif error.http_status is not None:
+                    # It was answered, and not as one request too many.
+                    self._rate.record(turn, now, is_throttled=False)
                 return bool(asked_s) or self._outage.state is not BreakerState.CLOSED
             case _:
                 self._got_through()

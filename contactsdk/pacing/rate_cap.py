@@ -1,5 +1,6 @@
 """A ceiling for the rate of one run that its caller chose."""
 
+import asyncio
 import math
 from collections.abc import Callable
 from typing import Final
@@ -38,6 +39,10 @@ class RateCap:
         """Wait until one more request may leave, behind those who wait already."""
         if not self.acquire_nowait():
             await self._queue.wait(self._queue.join())
+
+    async def wait(self) -> None:
+        """Wait until one more request may leave, without counting it."""
+        await asyncio.sleep(max(0.0, self._ready_at() - self._clock()))
 
     def _ready_at(self) -> float:
         self._forget()

@@ -21,8 +21,13 @@ from contactsdk import (
     UnavailableError,
     UncertainError,
 )
-from contactsdk.bulk import collect
+from contactsdk.bulk import Run, RunOptions, collect
+from contactsdk.bulk.batch_worker import BatchWorker
+from contactsdk.bulk.gathering import Gathering
+from contactsdk.bulk.schedule import Job
 from contactsdk.errors import StaleDateError, converted
+from contactsdk.pacing import BreakerState, Pacer
+from contactsdk.retry import Delivery
 from contactsdk.wire import JobResult
 
 LOST = UncertainError("sent, but no answer came")
@@ -500,6 +505,37 @@ async def test_accident_stops_the_run_and_loses_no_contact(
     assert errors(outcomes) == [None] + [UncertainError] * 10
 
 
+class SlowJournal:
+    """Never has an outcome on record."""
+
+    async def record_outcome(self, *_: object, **__: object) -> None:
+        await asyncio.sleep(1000)
+
+
+@in_held_time
+async def test_batch_that_is_cancelled_before_it_is_sent_gives_a_probe_back() -> None:
+    clock = asyncio.get_running_loop().time
+    pacer = Pacer(base_s=1.0, max_wait_s=1.0, clock=clock)
+    platform = HeldBatches()
+    options = RunOptions(policy=RetryPolicy(), concurrency=1, batch_size=10)
+    run = Run([], platform.send, platform, pacer, options)
+    run.jobs.use(SlowJournal())  # type: ignore[arg-type]
+    late = Job(0, many(1)[0], None, Delivery(False, 0.0, clock() - 1.0), began_at=clock())
+    run.jobs.add(late)
+    run.schedule.make_ready(late)
+    for _ in range(5):
+        pacer.record_result(clock(), UnavailableError("never sent: refused"))
+
+    working = asyncio.create_task(BatchWorker(run, Gathering(run)).work())
+    await asyncio.sleep(10)
+    is_probing = pacer.breaker_state is BreakerState.HALF_OPEN
+    working.cancel()
+    await asyncio.wait([working])
+
+    assert is_probing
+    assert pacer.breaker_state is BreakerState.OPEN
+
+
 @in_held_time
 async def test_slow_consumer_bounds_what_is_read() -> None:
     source = Counted(endless())
@@ -514,7 +550,5 @@ async def test_slow_consumer_bounds_what_is_read() -> None:
 
 @pytest.mark.parametrize("size", [0, 201, True, 1.5, -1])
 def test_batch_size_is_checked(size: Any) -> None:
-    from contactsdk.bulk import RunOptions
-
     with pytest.raises(ValueError, match="batch_size must be a whole number from 1 to 200"):
         RunOptions(policy=RetryPolicy(), concurrency=1, batch_size=size)

@@ -178,7 +178,7 @@ async def test_async_input_is_read_no_further_than_it_is_used() -> None:
 async def test_contacts_in_backoff_bound_what_is_read() -> None:
     source = Counted(endless())
     platform = HeldPlatform(lambda _: next(answers))
-    answers = itertools.cycle([RACE, UnavailableError("away"), 1])
+    answers = itertools.cycle([RACE, UnavailableError("away", http_status=503), 1])
     policy = RetryPolicy(base_s=30.0, deadline_s=None)
     ahead = []
 

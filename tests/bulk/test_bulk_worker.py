@@ -449,3 +449,19 @@ async def test_stale_date_in_an_outage_is_sent_again_at_once(is_given_up: bool) 
     assert len(report.ids) == (0 if is_given_up else 20)
     assert (report.stopped_by is None) is not is_given_up
     assert platform.sent_at[7] == platform.sent_at[6]
+
+
+@in_held_time
+async def test_random_throttles_and_declines_together_do_not_stop_a_run() -> None:
+    declined = UnavailableError("busy", http_status=503)
+    answers = itertools.cycle([RateLimitedError("slow down"), declined, 1])
+    platform = HeldPlatform(lambda _: next(answers))
+
+    async with stream_of(endless(), platform, policy=RetryPolicy(deadline_s=None)) as stream:
+        done = 0
+        async for _ in stream:
+            done += 1
+            if now() > 120.0:
+                break
+
+    assert done > 60 * 10  # ten a second in half of the time

@@ -56,6 +56,16 @@ def test_error_of_an_invalid_contact_is_kept_by_its_message() -> None:
     assert str(unpacked) == str(error)
 
 
+def test_error_of_a_class_of_the_callers_own_is_kept_as_the_class_it_derives_from() -> None:
+    class RowError(InvalidContactError):
+        pass
+
+    unpacked = unpack_error(pack_error(RowError([(("email",), "must be there")])))
+
+    assert type(unpacked) is InvalidContactError
+    assert str(unpacked) == "email must be there"
+
+
 def test_no_error_is_kept_as_none() -> None:
     assert unpack_error(pack_error(None)) is None
 

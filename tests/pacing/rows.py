@@ -121,7 +121,7 @@ def noise_rows() -> list[Row]:
     return rows
 
 
-def limit_rows() -> list[Row]:
+def limit_rows(limits: tuple[int, ...] = (50, 200, 1000)) -> list[Row]:
     """Platforms with a limit."""
     return [
         Row(
@@ -131,7 +131,7 @@ def limit_rows() -> list[Row]:
             least_good=0.95,
             most_throttled=0.02,
         )
-        for per_s in (50, 200, 1000)
+        for per_s in limits
         for kind, limiter in LIMITERS.items()
         for retry_after_s, asks in ((None, ""), (1.0, ", Retry-After 1"))
     ]
@@ -154,8 +154,8 @@ def noisy_limit_rows() -> list[Row]:
     ]
 
 
-def change_rows() -> list[Row]:
-    """Platforms whose limit doubles, or falls to half."""
+def change_rows(limits: tuple[int, ...] = (50, 200, 500)) -> list[Row]:
+    """Platforms whose limit doubles, or falls to half again."""
     return [
         Row(
             name=f"limit {before} -> {after}{asks}",
@@ -166,14 +166,8 @@ def change_rows() -> list[Row]:
             least_good=0.9,
             most_throttled=1.0,
         )
-        for before, after, within_s in (
-            (50, 100, 20),
-            (100, 50, 10),
-            (200, 400, 20),
-            (400, 200, 10),
-            (500, 1000, 20),
-            (1000, 500, 10),
-        )
+        for limit in limits
+        for before, after, within_s in ((limit, 2 * limit, 20), (2 * limit, limit, 10))
         for retry_after_s, asks in ((None, ""), (1.0, ", Retry-After 1"))
     ]
 

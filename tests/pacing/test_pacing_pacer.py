@@ -149,12 +149,11 @@ async def test_contact_that_is_always_throttled_slows_no_other() -> None:
 @in_held_time
 async def test_contact_that_is_always_asked_to_wait_pauses_no_other() -> None:
     pacer = a_pacer()
-    turn = await pacer.acquire()
 
     for kind in (RateLimitedError, UnavailableError):
+        turn = await pacer.acquire()
         assert pacer.record_result(turn, kind("wait", retry_after_s=20.0), in_a_row=6)
-
-    assert await let_through(pacer, 1) == [0.0]
+        assert await let_through(pacer, 1) == [0.0]
 
 
 @in_held_time
@@ -318,16 +317,13 @@ async def test_platform_that_throttles_everything_is_probed_one_at_a_time() -> N
     await waiting
 
 
-@pytest.mark.parametrize(("error", "in_a_row"), [(AWAY, 0), (THROTTLED, 6)])
 @in_held_time
-async def test_probe_that_tells_nothing_of_the_throttling_makes_way(
-    error: ContactError, in_a_row: int
-) -> None:
+async def test_probe_that_tells_nothing_of_the_throttling_makes_way() -> None:
     pacer = a_pacer()
     await throttle_all(pacer)
     probe = await pacer.acquire()
 
-    pacer.record_result(probe, error, in_a_row=in_a_row)
+    pacer.record_result(probe, AWAY)
 
     assert await asyncio.wait_for(pacer.acquire(), 1) > probe - 1
 

@@ -1,0 +1,240 @@
+"""The rate that is found from throttles: the table, by simulation, and the rules behind it."""
+
+import math
+
+import attrs
+import pytest
+from _pytest.mark import ParameterSet
+from pacing.rows import (
+    LIMITERS,
+    Row,
+    change_rows,
+    limit_rows,
+    noise_rows,
+    noisy_limit_rows,
+    shared_limit_rows,
+)
+from pacing.simulated import Bucket, Platform, Unlimited, simulate, worst
+
+from contactsdk.pacing.adaptive_rate import AdaptiveRate
+
+
+def named(rows: list[Row]) -> list[ParameterSet]:
+    return [pytest.param(row, id=row.name) for row in rows]
+
+
+def check(row: Row, seconds: int) -> None:
+    found = row.run(seconds)
+
+    assert row.is_met(found), found
+
+
+@pytest.mark.parametrize("row", named(noise_rows()))
+def test_random_throttles_do_not_stop_a_run(row: Row) -> None:
+    check(row, 65)
+
+
+@pytest.mark.parametrize("row", named(limit_rows((50, 200)) + limit_rows((1000,))[2::4]))
+def test_run_finds_and_holds_the_limit(row: Row) -> None:
+    check(row, 60)
+
+
+@pytest.mark.parametrize("row", named(noisy_limit_rows()))
+def test_limit_is_held_through_random_throttles(row: Row) -> None:
+    check(row, 65)
+
+
+@pytest.mark.parametrize("row", named(change_rows((50, 200))))
+def test_change_of_the_limit_is_followed(row: Row) -> None:
+    check(row, 0)
+
+
+@pytest.mark.parametrize("row", named(shared_limit_rows()))
+def test_clients_share_a_limit(row: Row) -> None:
+    check(row, 60)
+
+
+@pytest.mark.parametrize(("workers", "latency_s"), [(1, 0.005), (64, 0.05), (16, 1.0), (1, 0.2)])
+@pytest.mark.parametrize("noise", [0.03, 0.25])
+def test_random_throttles_stop_no_run_of_another_shape(
+    workers: int, latency_s: float, noise: float
+) -> None:
+    row = attrs.evolve(
+        noise_rows()[0],
+        noise=noise,
+        workers=workers,
+        latency_s=latency_s,
+        least_good=0.15,
+        most_throttled=noise + 0.1,  # of a few hundred requests, chance throttles more
+    )
+
+    check(row, 65)
+
+
+@pytest.mark.parametrize(("workers", "latency_s"), [(1, 0.001), (64, 0.05), (64, 0.3)])
+def test_limit_is_held_by_a_run_of_another_shape(workers: int, latency_s: float) -> None:
+    row = attrs.evolve(
+        limit_rows()[2],
+        workers=workers,
+        latency_s=latency_s,
+    )
+
+    check(row, 65)
+
+
+def test_long_wait_that_is_asked_for_at_random_is_one_contacts_own_in_the_end() -> None:
+    platform = Platform(limiter=Unlimited(), noise=0.03, retry_after_s=5.0)
+
+    answers = simulate(platform, 120, latency_s=0.02)
+
+    # What waits is bounded, and so is the rate: 64 contacts for five seconds, of 3% each.
+    assert answers.pacers[0].paused_s < 60
+    assert worst(answers.windows(90, 120)).good_per_s > 300
+
+
+def test_long_wait_that_a_limit_asks_for_is_kept_by_all() -> None:
+    platform = Platform(limiter=Bucket(200, 0.2), retry_after_s=5.0)
+
+    answers = simulate(platform, 60)
+
+    assert answers.pacers[0].paused_s >= 5
+    assert worst(answers.windows(30, 60)).throttled <= 0.02
+
+
+def test_platform_that_throttles_everything_for_long_is_used_again_when_it_is_well() -> None:
+    limiter = Bucket(0.0, 0.0)
+    limiter.tokens = -1e9
+
+    def recover() -> None:
+        limiter.per_s, limiter.tokens, limiter.depth_s = 200.0, 0.0, 0.2
+
+    answers = simulate(Platform(limiter=limiter), 400, changes=[(300.0, recover)])
+
+    assert sum(answers.throttled[0][60:300]) < 30
+    assert worst(answers.windows(370, 400)).good_per_s >= 190
+
+
+@attrs.define
+class Paced:
+    """A rate, and answers to requests that leave evenly, a hundred a second."""
+
+    rate: AdaptiveRate = attrs.field(factory=lambda: AdaptiveRate(0.1))
+    now: float = 100.0
+
+    def answers(self, throttled: str, seconds: float) -> None:
+        """Go through `throttled`, again and again: x for a throttle, anything else for none."""
+        for n in range(int(seconds * 100)):
+            self.now += 0.01
+            is_throttled = throttled[n % len(throttled)] == "x"
+            self.rate.record(self.now - 0.005, self.now, is_throttled=is_throttled)
+
+
+def test_no_limit_before_the_first_throttle() -> None:
+    paced = Paced()
+    paced.answers(".", 10)
+
+    assert paced.rate.rate_per_s is None
+    assert paced.rate.is_calm
+
+
+def test_few_throttles_are_chance() -> None:
+    paced = Paced()
+    paced.answers("x" + 399 * ".", 60)
+
+    assert paced.rate.rate_per_s is None
+
+
+def test_calm_again_when_nothing_more_is_throttled() -> None:
+    paced = Paced()
+    paced.answers("x.", 0.02)
+    assert not paced.rate.is_calm
+
+    paced.answers(".", 10)
+
+    assert paced.rate.is_calm
+
+
+def test_first_rate_is_what_gets_through() -> None:
+    paced = Paced()
+    paced.answers("xx.", 1.03)
+
+    assert paced.rate.rate_per_s == pytest.approx(33, rel=0.1)
+
+
+def test_no_rate_is_found_where_nothing_gets_through() -> None:
+    paced = Paced()
+    paced.answers("x", 10)
+
+    assert paced.rate.rate_per_s is None
+
+
+def test_rate_that_meets_no_limit_is_none_in_the_end() -> None:
+    paced = Paced()
+    paced.answers("xx.", 1.2)
+    paced.answers(".", 60)
+
+    assert paced.rate.rate_per_s is None
+    assert paced.rate.is_calm
+
+
+def test_rate_never_falls_below_the_least() -> None:
+    paced = Paced(AdaptiveRate(20.0))
+    paced.answers("xx.", 1.2)
+    paced.answers("x", 60)
+
+    assert paced.rate.rate_per_s == 20.0
+
+
+def test_noise_is_what_stays_throttled_at_a_lower_rate() -> None:
+    paced = Paced()
+    paced.answers("x" + 9 * ".", 60)
+
+    assert paced.rate.noise == pytest.approx(0.1, abs=0.02)
+
+
+def test_burst_of_throttles_is_no_noise() -> None:
+    paced = Paced()
+    paced.answers(100 * "x" + 900 * ".", 120)
+
+    assert paced.rate.noise == 0.0
+
+
+def test_noise_that_is_over_is_forgotten() -> None:
+    paced = Paced()
+    paced.answers("x" + 9 * ".", 60)
+    paced.answers(".", 60)
+
+    assert paced.rate.noise == 0.0
+    assert paced.rate.rate_per_s is None
+    assert paced.rate.is_calm
+
+
+def test_doubt_that_is_unfounded_ends_with_the_former_rate() -> None:
+    paced = Paced()
+    paced.answers("x.......", 0.5)
+    paced.rate.doubt(paced.now)
+    paced.answers(".", 1)
+    assert paced.rate.is_measuring
+    assert paced.rate.rate_per_s == pytest.approx(0.6 * 97, rel=0.1)
+
+    paced.answers(".", 30)
+
+    assert not paced.rate.is_measuring
+    assert paced.rate.rate_per_s is None
+
+
+def test_noise_that_is_known_is_not_doubted() -> None:
+    paced = Paced()
+    paced.answers("x" + 9 * ".", 20)
+    assert paced.rate.noise > 0
+    paced.rate.doubt(paced.now)
+    paced.answers("x" + 9 * ".", 2)
+
+    assert not paced.rate.is_measuring
+
+
+def test_limiters_of_the_table_let_through_what_they_say() -> None:
+    for limiter in LIMITERS.values():
+        platform = limiter(50)
+        passed = sum(platform.lets_through(10 + n / 1000) for n in range(10_000))
+        assert math.isclose(passed, 500, rel_tol=0.11)
