@@ -72,7 +72,7 @@ class Pacer:
 
     @property
     def breaker_state(self) -> BreakerState:
-        """Of the circuit breaker that opens in an outage."""
+        """The state of the circuit breaker that opens in an outage."""
         return self._outage.state
 
     @property
