@@ -37,6 +37,7 @@ from contactsdk.transport import (
     make_session,
     may_try_another,
     needs_connection_hook,
+    read_answer,
     transport_error,
 )
 
@@ -235,7 +236,7 @@ class Requester:
         if response.content.is_eof() and not session.trace_configs:
             answer = response.content.read_nowait()
         else:
-            answer = await response.read()
+            answer = await read_answer(response)
         if body.watch is not None:
             body.watch.answered()
         if not response.closed:

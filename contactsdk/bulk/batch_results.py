@@ -45,13 +45,13 @@ class BatchResults:
         self._asked_to_wait_s = 0.0
         self._stale_dates = 0
 
-    async def fetch(self) -> Sequence[wire.JobResult] | NoResults:
+    async def fetch(self, patience_s: float) -> Sequence[wire.JobResult] | NoResults:
         """What became of each contact of the batch, in order, once the platform says so.
 
-        They are given up once the batch has made no progress for `give_up_s`.
+        They are given up once the batch has made no progress for `patience_s`.
         """
         run = self._run
-        patience = Patience(run.options.give_up_s, run.now())
+        patience = Patience(patience_s, run.now())
         waits_s = poll_waits_s()
         while not patience.is_over(run.now()):
             await self._sleep(max(next(waits_s), self._asked_to_wait_s))
@@ -67,7 +67,7 @@ class BatchResults:
             else:
                 if results is not None:
                     return results
-        return self._no_results_yet(f"it made no progress for {run.options.give_up_s:.0f} s")
+        return self._no_results_yet(f"it made no progress for {patience_s:.0f} s")
 
     async def _note_progress(self, patience: Patience) -> None:
         with contextlib.suppress(ContactError):  # then it is as if there were no progress

@@ -35,6 +35,7 @@ class BatchWorker:
         self._run = run
         self._gathering = gathering
         self._attempts = AttemptResults(run)
+        self._waits_in_vain = 0
 
     async def work(self) -> None:
         """Send batches until there are no more contacts."""
@@ -165,7 +166,7 @@ class BatchWorker:
         except JournalError as error:
             run.stop(error)  # what was accepted is finished all the same
         try:
-            results = await BatchResults(run, async_id).fetch()
+            results = await BatchResults(run, async_id).fetch(run.options.give_up_s)
         except asyncio.CancelledError as exc:
             if is_being_cancelled():
                 raise
@@ -174,10 +175,25 @@ class BatchWorker:
             await self._stop(jobs, exc, exc)
         else:
             if isinstance(results, NoResults):
+                self._note_no_results(results)
                 await self._conclude(jobs, lambda _: results.error, is_left=results.may_come_later)
             else:
                 run.prove()
                 await self._take_results(jobs, results)
+
+    def _note_no_results(self, results: NoResults) -> None:
+        """Stop the run if no batch of it has had results so far.
+
+        Until then each contact goes alone. Without this each would be waited for, one after
+        another, and the input be used up. A contact that is looked for may yet prove the set-up.
+        """
+        run = self._run
+        if not results.may_come_later or run.proven.is_set():
+            return
+        self._waits_in_vain += 1
+        is_looked_for = run.settler is not None and run.journal is None
+        if self._waits_in_vain > 1 or not is_looked_for:
+            run.stop(results.error)
 
     async def _take_results(self, jobs: list[Job], results: Sequence[wire.JobResult]) -> None:
         recordings: list[Awaitable[None] | None] = []
@@ -205,9 +221,10 @@ class BatchWorker:
         """End the attempts of contacts that failed, in one batch and with one wait.
 
         `is_left` says that what becomes uncertain stays on record as sent, so that another run can
-        ask for the results again.
+        ask for the results again. Without a journal none can, so it is looked for like any other.
         """
         run = self._run
+        is_left = is_left and run.journal is not None
         retries: list[tuple[Job, Retry, bool]] = []
         recordings: list[Awaitable[None] | None] = []
         for job in jobs:

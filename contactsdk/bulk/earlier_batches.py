@@ -19,13 +19,21 @@ from contactsdk.models import Contact
 _KEPT: Final = 8
 """The results of so many batches are kept, since those of several lie side by side in an input."""
 
+_SHORT_PATIENCE_S: Final = 10.0
+"""How long results are waited for without progress, once those of another batch did not come."""
+
 
 class EarlierBatches:
-    """Fetches the results of an earlier run's batches, as their contacts are read."""
+    """Fetches the results of an earlier run's batches, as their contacts are read.
+
+    Nothing more is read meanwhile. So only one batch is waited for as long as `give_up_s` says: the
+    others of the earlier run have had that time too by then.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._attempts = AttemptResults(run)
+        self._patience_s = run.options.give_up_s
         self._known: OrderedDict[str, Sequence[wire.JobResult] | NoResults] = OrderedDict()
 
     async def conclude(self, job: Job) -> bool:
@@ -54,7 +62,9 @@ class EarlierBatches:
         if async_id in self._known:
             self._known.move_to_end(async_id)
             return self._known[async_id]
-        results = await BatchResults(self._run, async_id).fetch()
+        results = await BatchResults(self._run, async_id).fetch(self._patience_s)
+        if isinstance(results, NoResults) and results.may_come_later:
+            self._patience_s = min(self._patience_s, _SHORT_PATIENCE_S)
         self._known[async_id] = results
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)

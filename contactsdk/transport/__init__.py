@@ -3,6 +3,7 @@
 What is known of aiohttp's insides is known here alone.
 """
 
+from contactsdk.transport.answer import read_answer
 from contactsdk.transport.body import Body, UnusableConnectionError
 from contactsdk.transport.failures import is_mocked, may_try_another, transport_error
 from contactsdk.transport.session import (
@@ -23,5 +24,6 @@ __all__ = [
     "make_session",
     "may_try_another",
     "needs_connection_hook",
+    "read_answer",
     "transport_error",
 ]

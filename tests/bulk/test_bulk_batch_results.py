@@ -215,3 +215,32 @@ async def test_results_whose_turn_never_comes_are_given_up_with_the_platform(
         len(outcomes) - accepted
     )
     assert now() < 1000
+
+
+@in_held_time
+async def test_run_whose_first_batch_has_no_results_is_stopped() -> None:
+    platform = HeldBatches(takes_s=1e6)
+
+    outcomes, raised = await read_all(batch_stream(many(50), platform, give_up_s=60.0))
+
+    assert isinstance(raised, UncertainError)
+    assert "no progress for 60 s" in str(raised)
+    assert platform.sizes == [1]
+    assert errors(outcomes)[0] is UncertainError
+    assert set(errors(outcomes)[1:]) <= {UnavailableError}
+    assert now() < 70
+
+
+@in_held_time
+async def test_run_goes_on_after_a_batch_without_results_where_another_had_some() -> None:
+    platform = HeldBatches()
+
+    def delay_the_second(_: object) -> None:
+        if len(platform.accepted) == 2:
+            platform.accepted[-1].at = 1e6
+
+    platform.lose = delay_the_second
+    report = await collect(batch_stream(many(31), platform, concurrency=1, give_up_s=60.0))
+
+    assert report.stopped_by is None
+    assert [len(report.ids), len(report.uncertain)] == [21, 10]

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bulk.held import in_held_time, now
+from bulk.held_batches import Accepted, HeldBatches
 from examples import a_contact
 
 from contactsdk import (
@@ -21,8 +23,13 @@ from contactsdk import (
     SqliteJournal,
     UncertainError,
 )
+from contactsdk.bulk import Run, RunOptions
 from contactsdk.bulk.actions import RequestedBatchActions
+from contactsdk.bulk.earlier_batches import EarlierBatches
+from contactsdk.bulk.schedule import Job
 from contactsdk.journal import JournalRun, State
+from contactsdk.pacing import Pacer
+from contactsdk.retry import Delivery
 from contactsdk.sandbox import Answer, Fault, FaultKind, JobFault, Sandbox
 
 RUN, RESULTS = "batch?action=run", "batch?action=results"
@@ -290,3 +297,24 @@ async def test_journal_that_cannot_be_written_stops_the_run_and_sends_nothing_un
     assert isinstance(report.stopped_by, JournalError)
     assert [outcome.ok for outcome in report.outcomes] == [after_acceptance]
     assert len(sandbox.ledger.writes) == after_acceptance
+
+
+@in_held_time
+async def test_only_one_earlier_batch_without_results_is_waited_for_as_long_as_give_up_s() -> None:
+    clock = asyncio.get_running_loop().time
+    platform = HeldBatches(takes_s=1e6, accepted=[Accepted([b"{}"], 0.0) for _ in range(20)])
+    pacer = Pacer(base_s=0.5, max_wait_s=30.0, clock=clock)
+    options = RunOptions(policy=RetryPolicy(), concurrency=4, give_up_s=300.0)
+    run = Run([], platform.send, platform, pacer, options)
+    earlier = EarlierBatches(run)
+    waited_s = []
+
+    for number, contact in enumerate(contacts(20)):
+        batch = (f"batch-{number}", 0)
+        job = Job(number, contact, None, Delivery(True, 0.0, None), earlier_batch=batch)
+        began_at = now()
+        assert not await earlier.conclude(job)
+        waited_s.append(now() - began_at)
+
+    assert 300 <= waited_s[0] < 310
+    assert all(10 <= seconds < 20 for seconds in waited_s[1:])

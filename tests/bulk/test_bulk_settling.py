@@ -3,13 +3,14 @@
 import asyncio
 import datetime
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
 import orjson
 import pytest
 from bulk.held import HeldPlatform, errors, in_held_time, many, now, number, read_all
+from bulk.held_batches import HeldBatches
 from examples import a_contact
 
 from contactsdk import Contact, OutcomeStream, RetryPolicy
@@ -88,7 +89,12 @@ class Platform:
 
 
 def stream_of(
-    contacts: Any, platform: Platform, *, ids: AnsweredIds | None = None, **options: Any
+    contacts: Any,
+    platform: Platform,
+    *,
+    ids: AnsweredIds | None = None,
+    batches: HeldBatches | None = None,
+    **options: Any,
 ) -> OutcomeStream:
     policy = RetryPolicy(**{"settle_s": 60.0, "deadline_s": None, **options.pop("policy", {})})
     clock = asyncio.get_running_loop().time
@@ -102,7 +108,7 @@ def stream_of(
         Run(
             contacts,
             platform.sending.send,
-            platform.sending,
+            batches or HeldBatches(),
             pacer,
             RunOptions(policy=policy, **{"concurrency": 4, **options}),
             is_proven=True,
@@ -452,3 +458,33 @@ async def test_run_that_is_left_during_a_look_reports_its_contact_as_uncertain()
 
     (outcome,) = stream.undelivered
     assert outcome.uncertain
+
+
+@in_held_time
+async def test_contacts_of_a_batch_without_results_are_looked_for() -> None:
+    platform = Platform()
+
+    def write(batch: Sequence[Contact]) -> None:
+        for contact in batch:
+            platform.write(contact)
+
+    batches = HeldBatches(takes_s=1e6, refuse=write)
+
+    stream = stream_of(many(1), platform, batches=batches, batch_size=10, give_up_s=60.0)
+    outcomes, error = await read_all(stream)
+
+    assert error is None
+    assert [(outcome.id, outcome.settled) for outcome in outcomes] == [(101, True)]
+
+
+@in_held_time
+async def test_run_is_stopped_when_no_batch_has_results_and_no_contact_is_found() -> None:
+    batches = HeldBatches(takes_s=1e6)
+
+    stream = stream_of(many(50), Platform(), batches=batches, batch_size=10, give_up_s=60.0)
+    outcomes, error = await read_all(stream)
+
+    assert isinstance(error, UncertainError)
+    assert batches.sizes == [1, 1]
+    assert errors(outcomes)[:2] == [UncertainError, UncertainError]
+    assert now() < 200
