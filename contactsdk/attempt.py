@@ -31,13 +31,13 @@ from contactsdk.transport import (
     Body,
     UnusableConnectionError,
     check_loop,
+    connection_hook,
     connection_limit,
     is_mocked,
     make_session,
     may_try_another,
-    needs_telling,
+    needs_connection_hook,
     read_answer,
-    telling_of_connection,
     transport_error,
 )
 
@@ -101,7 +101,7 @@ class Requester:
         self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout_s)
         self._session = session
         self._owns_session = session is None
-        self._needs_telling = needs_telling(own_session=session is None)
+        self._needs_hook = needs_connection_hook(own_session=session is None)
         self._keepalive_s = keepalive_s
         self._trace_configs = list(trace_configs)
         self.max_connections = (
@@ -163,7 +163,7 @@ class Requester:
             ContactError: There was no trustworthy answer, or it reports an error.
             RuntimeError: It is closed, or was first used in another event loop.
         """
-        self.running_loop()
+        self.running_loop()  # raises in a loop that is not this client's
         session = self._open()
         at = math.inf if deadline is None else deadline
         end = Deadline(self._deadlines, at, self._timeout_s)
@@ -226,7 +226,7 @@ class Requester:
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=True,
-            middlewares=(telling_of_connection(body),) if self._needs_telling else (),
+            middlewares=(connection_hook(body),) if self._needs_hook else (),
         )
         if body.sent is False:
             body.seal()

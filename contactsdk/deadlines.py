@@ -29,17 +29,17 @@ class Deadlines:
         self._timer_at = math.inf
 
     def watch(self, deadline: "Deadline") -> None:
-        """End what this deadline is for when it passes, until `forget`."""
+        """End the attempt of this deadline when that passes, until `forget`."""
         self._running.add(deadline)
         if deadline.ends_at < self._timer_at:
             self._set_timer(deadline.ends_at)
 
     def forget(self, deadline: "Deadline") -> None:
-        """What it was for is over."""
+        """The attempt of this deadline is over, so nothing is left to be ended."""
         self._running.discard(deadline)
 
     def end_unsent(self, why: str) -> None:
-        """End what has sent nothing so far."""
+        """End all attempts that have sent nothing so far."""
         for deadline in tuple(self._running):
             if not deadline.may_have_sent:
                 self._running.discard(deadline)
@@ -137,7 +137,7 @@ class Deadline:
         self.ends_at = until
 
     def end(self, why: str) -> None:
-        """End what it is for."""
+        """Cancel the task that entered this deadline, which then raises `TimeoutError`."""
         self.ended = why
         self._is_task_cancelled = True
         self._task.cancel()

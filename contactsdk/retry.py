@@ -78,15 +78,15 @@ class RetryPolicy:
     def backoff_s(self, failures: int) -> float:
         """A random wait after so many failed attempts (the first is 1), in seconds."""
         wait = wait_random_exponential(multiplier=self.base_s, max=self.max_wait_s)
-        return wait(_after(failures))
+        return wait(_tenacity_state(failures))
 
     def is_exhausted(self, failures: int) -> bool:
         """Whether a call has made all its attempts after so many failures."""
-        return stop_after_attempt(self.attempts)(_after(failures))
+        return stop_after_attempt(self.attempts)(_tenacity_state(failures))
 
 
-def _after(failures: int) -> RetryCallState:
-    # tenacity's wait and stop strategies read nothing of it but the number of the attempt.
+def _tenacity_state(failures: int) -> RetryCallState:
+    # The wait and stop strategies of tenacity read nothing of it but the number of the attempt.
     state = RetryCallState(_RETRYING, fn=None, args=(), kwargs={})
     state.attempt_number = failures
     return state
@@ -153,7 +153,7 @@ class Delivery:
         self.is_handed_over = True
 
     def record_failure(self, error: ContactError, *, is_free: bool = False) -> None:
-        """The present attempt ended with this error, which is given the count of attempts.
+        """The present attempt ended with this error; sets `error.attempts`.
 
         `is_free` says that the attempt does not count against the policy.
         """

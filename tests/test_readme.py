@@ -1,6 +1,7 @@
 """What the READMEs show runs as it stands, and what they name exists."""
 
 import inspect
+import itertools
 import os
 import re
 import shlex
@@ -20,11 +21,24 @@ from background import environment_of, sandbox_in_thread
 from readmes import BENCHMARKS, BULK, LISTS, MAIN, READMES, ROOT, Readme
 from typer.core import TyperGroup
 
-from contactsdk import ContactClient, ContactError, EmailStatus, RetryPolicy, SmsStatus
+from contactsdk import (
+    Contact,
+    ContactClient,
+    ContactError,
+    EmailStatus,
+    RateLimitedError,
+    RejectedError,
+    RetryPolicy,
+    SetupError,
+    SmsStatus,
+    UnavailableError,
+    UncertainError,
+)
 from contactsdk.bulk import BulkOptions
 from contactsdk.cli.commands import app
 from contactsdk.errors import StaleDateError
 from contactsdk.sandbox import Sandbox
+from contactsdk.wire import read_id
 
 SANDBOX = "contactsdk sandbox "
 """How the one command begins that runs until it is interrupted."""
@@ -248,6 +262,56 @@ def test_options_are_named(table: str, options: set[str]) -> None:
     named = {name for cell in first_column(table) for name in re.findall(r"`(\w+)`", cell)}
 
     assert options - {"base_url", "credentials"} == named
+
+
+def test_fields_of_a_contact_are_named() -> None:
+    section = MAIN.text.partition("\n## Contacts\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"\b[a-z_]+\b", section))
+
+    assert set(attrs.fields_dict(Contact)) <= named
+
+
+def test_places_that_a_new_field_needs_are_listed() -> None:
+    package = ROOT / "contactsdk"
+    listing = (package / "models" / "contact.py").read_text("utf-8")
+    places = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search("privacy_consent|privacyConsent", path.read_text("utf-8"))
+    }
+
+    # A probe sends a few fields on purpose, and no others.
+    unlisted = places - set(re.findall(r"\b\w+/\w+\.py", listing)) - {"probe/writing.py"}
+    assert unlisted == {"models/contact.py"}
+
+
+def codes(cell: str, name: str) -> set[int]:
+    """The numbers that a cell lists after a name."""
+    listed = re.search(rf"{name} ([0-9]+(?:, [0-9]+)*)", cell)
+    return set(map(int, listed[1].split(", "))) if listed else set()
+
+
+def test_answers_mean_what_the_table_of_guarantees_says() -> None:
+    said: dict[tuple[str, int], type[ContactError]] = {}
+    for row in re.findall(r"^\| (.+?) \| (.+?) \| .+ \|$", MAIN.text, re.MULTILINE):
+        what, add = row
+        kind = {
+            "`RejectedError`": RejectedError,
+            "`SetupError`": SetupError,
+            "sent again, after the wait that was asked for": UnavailableError,
+        }.get(add)
+        if kind is not None:
+            said |= {("HTTP", code): kind for code in codes(what, "HTTP")}
+            said |= {("errorCode", code): kind for code in codes(what, "errorCode")}
+    said |= {("HTTP", status): SetupError for status in range(300, 400)}  # "a redirect"
+
+    for name, code in itertools.product(("HTTP", "errorCode"), range(300, 600)):
+        status, body = (code, b"") if name == "HTTP" else (200, b'{"errorCode": %d}' % code)
+        with pytest.raises(ContactError) as caught:
+            read_id(status, {}, body)
+        kind = said.get((name, code), UncertainError)
+        kinds = (UnavailableError, RateLimitedError) if kind is UnavailableError else kind
+        assert isinstance(caught.value, kinds), (name, code)
 
 
 def test_tree_of_errors_is_complete() -> None:

@@ -41,14 +41,14 @@ class RequestedBatchActions:
         )
 
     async def run(self, contents: Sequence[bytes], *, before_send: Callable[[], object]) -> str:
-        """As of `BatchActions`."""
+        """Have a batch of encoded contacts executed, by the action `batch/run`."""
         body = wire.encode_run(contents)
         return await self._attempt(self._run, body, wire.read_async_id, before_send=before_send)
 
     async def results(self, async_id: str) -> Sequence[wire.JobResult] | None:
-        """As of `BatchActions`."""
+        """Fetch the results of a batch, by the action `batch/results`."""
         return await self._attempt(self._results, wire.encode_async(async_id), wire.read_results)
 
     async def progress(self, async_id: str) -> int:
-        """As of `BatchActions`."""
+        """Ask for the progress of a batch, by the action `batch/progress`."""
         return await self._attempt(self._progress, wire.encode_async(async_id), wire.read_progress)

@@ -26,12 +26,12 @@ _T = TypeVar("_T")
 
 @frozen
 class NoResults:
-    """That the results of a batch did not come, and why."""
+    """The reason why the results of a batch did not come."""
 
     error: UncertainError
     """The error of each contact of the batch."""
     may_come_later: bool
-    """Whether the platform may have them for a later run."""
+    """Whether the platform may have them for a later run, so that the rows are kept open."""
 
 
 class BatchResults:

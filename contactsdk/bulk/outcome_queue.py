@@ -33,14 +33,14 @@ class OutcomeQueue:
         return len(self._ready) <= self._bound
 
     def put(self, outcome: Outcome) -> None:
-        """Add an outcome."""
+        """Add an outcome, also where there is no room: wait for `room` before the next one."""
         ready = self._ready
         if not ready:
             self._not_empty.set()
         ready.append(outcome)
 
     async def room(self) -> None:
-        """Wait until there is room."""
+        """Wait, if there is no room, until the queue is only half full."""
         while not self.has_room:
             self._drained.clear()
             await self._drained.wait()

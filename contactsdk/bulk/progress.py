@@ -54,7 +54,7 @@ OnProgress: TypeAlias = Callable[[Progress], object]
 
 
 class RecentRate:
-    """How many outcomes a second there were lately."""
+    """How many outcomes a second there were over the last reports, some five seconds."""
 
     def __init__(self, now: float) -> None:
         self._recent = deque([(now, 0)], maxlen=_RECENT_REPORTS)

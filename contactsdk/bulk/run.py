@@ -68,9 +68,9 @@ class Run:
         cap = None if rate is None else RateCap(rate, clock=self.clock)
         self.turns = Turns(pacer, cap)
         self.unless_stopped = InterruptibleWaits()
-        """For what is only waited for to start something new."""
+        """Waits that `stop` ends: those to start something new."""
         self.unless_given_up = InterruptibleWaits()
-        """For what ends something that was begun."""
+        """Waits that only `give_up` ends: those for results of accepted batches."""
         self.proven = asyncio.Event()
         """Set once more than one request may be open: after the first good answer."""
         if is_proven and options.batch_size is None:
@@ -152,7 +152,7 @@ class Run:
         self.unless_given_up.interrupt()
 
     def prove(self) -> None:
-        """The platform gave a good answer, so more than one request may be open from now on."""
+        """The platform gave a good answer: the other workers, which wait for it, may start now."""
         self._last_failure = None
         self.proven.set()
 

@@ -242,7 +242,7 @@ class RunSettler:
         return self._next_of((job, None) for job in jobs)
 
     def _next_of(self, looked_for: Iterable[tuple[Job, int | None]]) -> list[Ended]:
-        """Those that have ended; the others are looked for later, or sent again."""
+        """The searches that have ended; others go on, or their contacts are sent again."""
         steps = [self._next(job, contact_id) for job, contact_id in looked_for]
         return [ended for ended in steps if ended is not None]
 

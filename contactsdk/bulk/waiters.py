@@ -36,7 +36,7 @@ class Waiters:
                 return
 
     def wake_all(self) -> None:
-        """Wake all that wait."""
+        """Wake all that wait, such as at the end of a run."""
         while self._waiting:
             self.wake()
 

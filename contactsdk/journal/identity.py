@@ -33,7 +33,7 @@ class Digests:
 
     @classmethod
     def of(cls, salt: bytes, secret: str) -> Self:
-        """Those of a journal with this salt, for an account with this secret."""
+        """The digests of a journal with this salt, for an account with this secret."""
         # A hash that is copied costs half of one that is made anew.
         return cls(blake2b(key=blake2b(salt + secret.encode()).digest(), digest_size=16))
 

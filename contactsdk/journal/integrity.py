@@ -52,25 +52,25 @@ class Checksum:
 
     @classmethod
     def of(cls, hashes: Iterable[int]) -> Self:
-        """That of rows with these hashes."""
+        """The checksum of rows with these hashes."""
         found = tuple(hashes)
         return cls(len(found), sum(found) % _MODULUS)
 
     @classmethod
     def of_no_rows(cls, salt: bytes, account: bytes) -> Self:
-        """That of a journal without rows, which proves whose it is."""
+        """The checksum of a journal without rows, which proves whose journal it is."""
         hash_ = blake2b(account, key=salt, digest_size=16, person=b"account")
         return cls(0, int.from_bytes(hash_.digest(), "big"))
 
     def plus(self, other: "Checksum") -> "Checksum":
-        """That of the rows of both."""
+        """The checksum of the rows of both."""
         return Checksum(self.count + other.count, (self.total + other.total) % _MODULUS)
 
     def changed(self, before: Sequence[int], after: Sequence[int]) -> "Checksum":
-        """That of these rows once those with some hashes have been replaced by others."""
+        """The checksum after rows with the hashes `before` were replaced by rows with `after`."""
         count = self.count + len(after) - len(before)
         return Checksum(count, (self.total + sum(after) - sum(before)) % _MODULUS)
 
     def stored(self) -> tuple[int, bytes]:
-        """As it is kept beside the rows."""
+        """Count and sum, as a journal keeps them beside its rows."""
         return self.count, self.total.to_bytes(16, "big")

@@ -40,7 +40,7 @@ class Database:
     name: str
     """Where it is, for messages; without user and password."""
     schema: str
-    """The schema."""
+    """The schema that holds the tables; `contactsdk` unless the caller names another."""
 
     @classmethod
     def at(cls, url: str, schema: str) -> Self:

@@ -205,6 +205,9 @@ def _folded(text: str) -> str:
 
 _REQUIRED_TO_ADD: Final = ("first_name", "last_name", "email")
 
+# A new field also needs its key in wire/contact.py, wire/matching.py if lists show it as another
+# kind of value, files/cells.py, files/json_values.py and integrations/schema.py; and in the sandbox
+# sandbox/validation.py, sandbox/views.py, sandbox/page.py and perhaps sandbox/guesses.py.
 _CONTACT_CHECKS: Final[Checks] = {
     "id": id_problems,
     "external_id": text_problems,

@@ -1,4 +1,11 @@
-"""The rate limit of the platform, found from what it throttles."""
+"""The rate limit of the platform, found from what it throttles.
+
+Goodput is how many requests a second are not throttled. Noise is the share of the requests that is
+throttled at random, whatever the rate. The surplus counts throttles beyond what noise explains. A
+decline begins when the surplus lowers the rate, and ends two seconds after the last cut. Whether
+throttles are noise is measured at a rate well below the goodput. The recent answers are telling
+once they cover a second and there are five of them.
+"""
 
 import math
 from typing import Final
@@ -40,8 +47,8 @@ class AdaptiveRate:
     """Finds how many requests a second the platform takes, from what it throttles.
 
     There is no limit before the first throttles. Then the rate is what got through; each throttle
-    that is one too many lowers it by a fiftieth, and time without one raises it, the faster the
-    longer there was none. So it stays close below the limit, and clients that share one limit come
+    that is one too many lowers it by 3 %, and time without one raises it, the faster the longer
+    there was none. So it stays close below the limit, and clients that share one limit come
     to equal shares of it: whoever sends more is throttled more often.
 
     Some platforms throttle at random, whatever the rate. That shows in a decline to well below what

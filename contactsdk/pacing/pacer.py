@@ -17,8 +17,10 @@ Turn: TypeAlias = float
 
 _RACE: Final = 24299  # "Race condition error": two writes met on one record
 _OUTAGE: Final = 5  # attempts in a row without an answer are an outage, fewer are bad luck
-_SHUT: Final = 10  # throttles in a row, over this many seconds, and nothing is let through at all:
-_SHUT_S: Final = 1.0  # a limit by the second lets some through again in the next one
+# So many throttles in a row, over so many seconds, say that nothing at all is let through: a limit
+# by the second lets some through again in the next one.
+_ALL_THROTTLED: Final = 10
+_ALL_THROTTLED_S: Final = 1.0
 _OWN_THROTTLES: Final = 5  # in a row of one contact; more are about it, if others get through
 _SHORT_WAIT_S: Final = 1.0  # the shortest `Retry-After` there is: "slow down", no known time
 _LONGEST_PAUSE_S: Final = 3600.0  # one wrong header must not end the use of a client
@@ -51,14 +53,19 @@ class Pacer:
         self._outage = CircuitBreaker(
             failures=_OUTAGE, base_s=base_s, max_wait_s=max_wait_s, random=random
         )
-        self._shut = CircuitBreaker(
-            failures=_SHUT, over_s=_SHUT_S, base_s=base_s, max_wait_s=max_wait_s, random=random
+        self._throttle_breaker = CircuitBreaker(
+            failures=_ALL_THROTTLED,
+            over_s=_ALL_THROTTLED_S,
+            base_s=base_s,
+            max_wait_s=max_wait_s,
+            random=random,
         )
         self._queue: TurnQueue[Turn] = TurnQueue(
             ready_at=lambda: self.ready_at, take=self._take, give_back=self.abandon, clock=clock
         )
         self._impatient: dict[asyncio.Future[Turn], float] = {}
-        # Nothing holds anything up, as nearly always: no limit found, nothing failing.
+        # Calm, as nearly always: no limit found, nothing failing, nobody waiting. Then requests
+        # leave at once, and successes need not be recorded.
         self._is_calm = True
         self._scheduled_at = -math.inf
         self._paused_at = -math.inf
@@ -75,7 +82,7 @@ class Pacer:
 
     @property
     def breaker_state(self) -> BreakerState:
-        """Of the circuit breaker that opens in an outage."""
+        """The state of the circuit breaker that opens in an outage."""
         return self._outage.state
 
     @property
@@ -189,9 +196,9 @@ class Pacer:
                 return False
 
     def _throttled(self, turn: Turn, now: float, asked_s: float) -> None:
-        if self._shut.state is BreakerState.CLOSED:
+        if self._throttle_breaker.state is BreakerState.CLOSED:
             self._rate.record(turn, now, is_throttled=True)
-        self._shut.record_failure(turn, now, asked_s=asked_s)
+        self._throttle_breaker.record_failure(turn, now, asked_s=asked_s)
         # What left before a pause began knows nothing of it. Random throttles say nothing of the
         # others' turns, so whether they are random should soon be known.
         is_news = turn > self._paused_at and not self._rate.noise and not self._rate.is_measuring
@@ -203,7 +210,7 @@ class Pacer:
     def _got_through(self) -> None:
         self.blocked_since = None
         self._outage.record_answer()
-        self._shut.record_answer()
+        self._throttle_breaker.record_answer()
 
     def _fail(self, now: float) -> None:
         if self.blocked_since is None:
@@ -217,11 +224,11 @@ class Pacer:
             self._busy_at = now
 
     def _is_probing(self) -> bool:
-        return BreakerState.HALF_OPEN in (self._outage.state, self._shut.state)
+        return BreakerState.HALF_OPEN in (self._outage.state, self._throttle_breaker.state)
 
     def _next_opening(self) -> float:
         at = self._paused_until
-        for breaker in (self._outage, self._shut):
+        for breaker in (self._outage, self._throttle_breaker):
             if breaker.state is BreakerState.HALF_OPEN:
                 return math.inf
             if breaker.state is BreakerState.OPEN:
@@ -232,7 +239,7 @@ class Pacer:
         now = self._clock()
         self._scheduled_at = max(self.ready_at, now - _CATCH_UP_S)
         self._outage.begin_probe(now)
-        self._shut.begin_probe(now)
+        self._throttle_breaker.begin_probe(now)
         if self._is_probing():
             self._opens_at = math.inf
             self._held.hold(now, math.inf)
@@ -242,7 +249,7 @@ class Pacer:
     def _end(self, turn: Turn, now: float) -> None:
         # A probe that has told nothing, of this breaker at least, makes way for the next.
         self._outage.abandon(turn)
-        self._shut.abandon(turn)
+        self._throttle_breaker.abandon(turn)
         self._opens_at = self._next_opening()
         self._held.hold(now, self._opens_at)
         self._is_calm = (

@@ -1,4 +1,4 @@
-"""Those who wait for their turn: first come, first served."""
+"""A queue of tasks that wait for their turn: first come, first served."""
 
 import asyncio
 import math
@@ -44,7 +44,7 @@ class TurnQueue(Generic[_T]):
         return waiter
 
     async def wait(self, waiter: "asyncio.Future[_T]") -> _T:
-        """Wait until the turn of `waiter` has come."""
+        """Wait for the turn of `waiter`, which `join` gave; one that is cancelled gives it back."""
         try:
             return await waiter
         except BaseException:

@@ -1,4 +1,7 @@
-"""The search for one uncertain contact: when to look, and what is known after each look. Pure."""
+"""The search for one uncertain contact: when to look, and what is known after each look.
+
+Nothing here waits or sends; the caller hands in the time and the results of each look.
+"""
 
 import datetime
 import math
@@ -31,7 +34,7 @@ class Found:
     """Exactly one contact may be what became of the one that was sent."""
 
     contact_id: int
-    """Its id."""
+    """The platform's id of that contact."""
 
 
 @frozen
@@ -39,7 +42,7 @@ class Several:
     """More than one contact may be what became of the one that was sent."""
 
     count: int
-    """How many."""
+    """How many contacts may be it; two or more."""
 
 
 @frozen
@@ -131,11 +134,11 @@ class Search:
 
     @property
     def filter(self) -> ContactFilter:
-        """What to ask for."""
+        """The filter for the platform's list in which the contact is looked for."""
         return filter_for(self.contact, self.since)
 
     def next_look(self, now: float) -> float | None:
-        """When to look next; `None` if that is known which can be known, or the time is over."""
+        """When to look next; `None` if another look cannot help, or the time is over."""
         if isinstance(self._verdict, Several | Ambiguous) or now > self.ends_at - _A_MOMENT_S:
             return None
         wait_s = self._first_wait_s

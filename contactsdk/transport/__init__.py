@@ -8,22 +8,22 @@ from contactsdk.transport.body import Body, UnusableConnectionError
 from contactsdk.transport.failures import is_mocked, may_try_another, transport_error
 from contactsdk.transport.session import (
     check_loop,
+    connection_hook,
     connection_limit,
     make_session,
-    needs_telling,
-    telling_of_connection,
+    needs_connection_hook,
 )
 
 __all__ = [
     "Body",
     "UnusableConnectionError",
     "check_loop",
+    "connection_hook",
     "connection_limit",
     "is_mocked",
     "make_session",
     "may_try_another",
-    "needs_telling",
+    "needs_connection_hook",
     "read_answer",
-    "telling_of_connection",
     "transport_error",
 ]

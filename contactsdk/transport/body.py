@@ -41,11 +41,11 @@ class Body(aiohttp.Payload):
     """What `before_send` raised."""
 
     connection_error: BaseException | None
-    """Why the connection could not be used: the error that it was lost with, or one that says so.
-    Nothing was sent, and another connection may do."""
+    """Why the connection could not be used: the error with which the connection was lost, or an
+    `UnusableConnectionError`. Nothing was sent, and another connection may do."""
 
     watch: Watch | None
-    """That of the connection which it was to be sent on."""
+    """Watches the connection on which the body was to be sent; `None` before there is one."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Body(aiohttp.Payload):
 
     @property
     def size(self) -> int:
-        """In bytes; only who makes a request of it asks."""
+        """The size in bytes. aiohttp asks for it when it makes a request of this body."""
         if self.sent is None:
             self.sent = False
         return len(self.content)
@@ -74,7 +74,7 @@ class Body(aiohttp.Payload):
         return self  # what mocks sessions may copy what is posted, but no timer
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """As text."""
+        """The content as text."""
         return self.content.decode(encoding, errors)
 
     async def connected(self, protocol: ResponseHandler) -> None:
@@ -94,7 +94,7 @@ class Body(aiohttp.Payload):
         self._start_timeout()
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Mark it, and hand it over.
+        """Mark the body as sent, and hand its bytes to the connection.
 
         Raises:
             ClientError: The connection cannot be used, and nothing was sent.
@@ -120,14 +120,14 @@ class Body(aiohttp.Payload):
         await writer.write(self.content)
 
     async def _refuse(self, protocol: ResponseHandler) -> None:
-        """Raise what says why the connection cannot be used."""
+        """Raise the error that says why the connection cannot be used."""
         if self.watch is not None:
             await self.watch.closed()  # if it is being closed, then with an error that says why
         self.connection_error = protocol.exception() or _unusable()
         raise self.connection_error
 
     def seal(self) -> bool | None:
-        """`sent`, for good: from here on it is handed to nobody."""
+        """Give `sent` for good: from now on the body is handed to no connection."""
         self._start_timeout = _refuse
         return self.sent
 

@@ -35,7 +35,7 @@ def is_mocked(session: aiohttp.ClientSession) -> bool:
 def transport_error(
     exc: BaseException, body: Body | None, *, ended: str | None = None, mocked: bool = False
 ) -> ContactError:
-    """Ours for what came instead of an answer.
+    """The `ContactError` for an exception that came instead of an answer.
 
     `ended` says why we ourselves ended the attempt, `None` if we did not. `body` is `None` if no
     request was made yet. Everything secret is taken out of `exc` and all that led to it.
@@ -120,7 +120,7 @@ def _reason(chain: list[BaseException]) -> str:
 
 
 def _words(exc: BaseException) -> str:
-    """Those of the operating system; other texts may repeat what is secret."""
+    """The operating system's words for an error; other texts may repeat what is secret."""
     return getattr(exc, "strerror", None) or f"{type(exc).__name__} was raised, see the cause"
 
 

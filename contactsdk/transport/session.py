@@ -112,34 +112,35 @@ def check_loop(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop) 
         )
 
 
-def needs_telling(*, own_session: bool) -> bool:
-    """Whether requests of the session have to be made to tell the body of their connection."""
+def needs_connection_hook(*, own_session: bool) -> bool:
+    """Whether requests of the session need `connection_hook`; those of `Request` do without it."""
     return not (own_session and _IS_KNOWN)
 
 
-def telling_of_connection(body: Body) -> aiohttp.ClientMiddlewareType:
-    """A middleware by which a request of aiohttp's own tells the body of its connection.
+def connection_hook(body: Body) -> aiohttp.ClientMiddlewareType:
+    """A middleware that calls `body.connected` before aiohttp's own request sends anything.
 
-    Else the body would learn of it after aiohttp has begun to read, also what had come before; or
-    after the server was asked for leave (`Expect: 100-continue`), however long that took.
+    Without it the body would first meet its connection after aiohttp has begun to read from it, so
+    that an answer which lay there before could not be told from the right one; or after the server
+    has given leave to send (`Expect: 100-continue`), which may take long.
     """
 
-    async def tell(
+    async def middleware(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         send = request.send
 
-        async def tell_and_send(conn: Connection) -> aiohttp.ClientResponse:
+        async def check_and_send(conn: Connection) -> aiohttp.ClientResponse:
             await body.connected(_protocol(conn))
             return await send(conn)
 
-        request.send = tell_and_send  # type: ignore[method-assign]  # of this one request
+        request.send = check_and_send  # type: ignore[method-assign]  # of this one request
         try:
             return await handler(request)
         finally:
             del request.send  # a circle, which the garbage collector would have to find
 
-    return tell
+    return middleware
 
 
 def _protocol(conn: Connection) -> ResponseHandler:

@@ -1,8 +1,8 @@
 """What an answer of the platform says: the value that was asked for, or a `ContactError`.
 
-The table is that of design.md, "Classifying an answer"; where no page of the platform says what an
-answer means, it means that the contact may have been applied. Sources: the platform's pages "Add or
-Update Contact", "Exceptions" and "Ping".
+The tables below say what each errorCode and each HTTP status means. Where no page of the platform
+says what an answer means, it means that the contact may have been applied. Sources: the platform's
+pages "Add or Update Contact", "Exceptions" and "Ping".
 
 `headers` are looked up case-insensitively by their own type, as aiohttp's are.
 """

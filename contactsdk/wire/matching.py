@@ -63,7 +63,7 @@ class ListedByEmail:
                 self._without.append(one)
 
     def like(self, contact: Contact) -> Iterator[ListedContact]:
-        """Those that have the email of this contact, or show none."""
+        """The listed contacts that have the email of this contact, or show none."""
         yield from self._by_email.get(folded(contact.email or ""), ())
         yield from self._without
 
