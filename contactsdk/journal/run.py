@@ -270,8 +270,8 @@ class JournalRun:
 
     def _may_be_resent(self, row: StoredRow) -> bool:
         """Whether it matters for this row if a later one of the same contact was sent."""
-        return row.state == State.NOT_APPLIED or (
-            self._resend_uncertain and row.state in _MAYBE_APPLIED
+        return row.state in (State.NOT_APPLIED, State.SENT) or (
+            self._resend_uncertain and row.state == State.UNCERTAIN
         )
 
     def _what_stands(self, row: StoredRow, *, idempotent: bool) -> JournalRow | None:
@@ -286,7 +286,7 @@ class JournalRun:
                     return None
                 late = "not applied, and a later one of the same contact was sent"
                 return evolve(row.public(), error=UnavailableError(late))
-            case State.SENT if idempotent:
+            case State.SENT if idempotent and not was_sent_later:
                 return None
         if self._resend_uncertain and not was_sent_later:
             return None

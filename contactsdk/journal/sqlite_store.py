@@ -152,7 +152,7 @@ class SqliteStore:
 
     def _last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
         if not self._has_latest:
-            # In a temporary file of SQLite's own: few runs need it, and not for long.
+            # In a temporary file of SQLite's own: only a run that continues needs it.
             self._connection.execute(_MAKE_LATEST)
             self._connection.execute(_FILL_LATEST, (State.NOT_APPLIED.value,))
             self._has_latest = True

@@ -107,7 +107,7 @@ async def test_older_update_is_told_from_the_last_one_that_was_sent(path: str) -
 
 async def test_rows_may_be_read_again_after_the_run_changed_them(path: str) -> None:
     await kept(path, 1500)
-    later = an_update(id=7)
+    later = an_update(id=2000)
     async with running(path) as run:
         await run.record_intent(3, later)
         await run.load(1200)
