@@ -169,6 +169,11 @@ class JournalRun:
             self._open_rows[number] = known
         await self._durable(_changed(known, State.SENT))
 
+    def leave(self, number: int) -> None:
+        """Leave an item on record as sent, and keep nothing of it in memory any more."""
+        self._open_rows.pop(number, None)
+        self._in_doubt.discard(number)
+
     def reopen(self, number: int) -> None:
         """Have another outcome than the recorded one of this item recorded next.
 
