@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from contactsdk.bulk.options import DEFAULT_GIVE_UP_S
 from contactsdk.cli.account import client_of
 from contactsdk.cli.account_names import account_names
 from contactsdk.cli.checking import InputFile
@@ -95,7 +96,7 @@ def import_(
     give_up: Annotated[
         float,
         typer.Option(help="For how many seconds a platform that does not answer is tried."),
-    ] = 300.0,
+    ] = DEFAULT_GIVE_UP_S,
     journal: Annotated[
         str | None,
         typer.Option(

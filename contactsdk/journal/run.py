@@ -21,7 +21,7 @@ from contactsdk.models import Contact, Item
 _logger: Final = logging.getLogger("contactsdk")
 
 _NO_PAGE: Final = -1
-_MAYBE_APPLIED: Final = (State.SENT, State.UNCERTAIN)
+_IN_DOUBT: Final = (State.SENT, State.UNCERTAIN)
 
 
 class JournalRun:
@@ -129,7 +129,7 @@ class JournalRun:
         recorded = self._what_stands(row, idempotent=idempotent)
         if recorded is None:
             self._open_rows[number] = row._replace(content=content)
-            if row.state in _MAYBE_APPLIED:
+            if row.state in _IN_DOUBT:
                 self._in_doubt.add(number)
         return recorded
 
@@ -264,9 +264,7 @@ class JournalRun:
 
     def _may_be_resent(self, row: StoredRow) -> bool:
         """Whether it matters for this row if a later one of the same contact was sent."""
-        return row.state == State.NOT_APPLIED or (
-            self._resend_uncertain and row.state in _MAYBE_APPLIED
-        )
+        return row.state == State.NOT_APPLIED or (self._resend_uncertain and row.state in _IN_DOUBT)
 
     def _what_stands(self, row: StoredRow, *, idempotent: bool) -> JournalRow | None:
         """What an earlier run's row says for good; `None` where it is to be sent."""
