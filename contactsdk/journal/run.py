@@ -21,7 +21,7 @@ from contactsdk.models import Contact, Item
 _logger: Final = logging.getLogger("contactsdk")
 
 _NO_PAGE: Final = -1
-_MAYBE_APPLIED: Final = (State.SENT, State.UNCERTAIN)
+_IN_DOUBT: Final = (State.SENT, State.UNCERTAIN)
 
 
 class JournalRun:
@@ -129,7 +129,7 @@ class JournalRun:
         recorded = self._what_stands(row, idempotent=idempotent)
         if recorded is None:
             self._open_rows[number] = row._replace(content=content)
-            if row.state in _MAYBE_APPLIED:
+            if row.state in _IN_DOUBT:
                 self._in_doubt.add(number)
         return recorded
 
@@ -168,6 +168,11 @@ class JournalRun:
             known = known._replace(batch_id=batch_id, batch_position=batch_position)
             self._open_rows[number] = known
         await self._durable(_changed(known, State.SENT))
+
+    def leave(self, number: int) -> None:
+        """Leave an item on record as sent, and keep nothing of it in memory any more."""
+        self._open_rows.pop(number, None)
+        self._in_doubt.discard(number)
 
     def reopen(self, number: int) -> None:
         """Have another outcome than the recorded one of this item recorded next.

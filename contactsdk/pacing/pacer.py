@@ -6,6 +6,7 @@ import random as random_module
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from contactsdk import wire
 from contactsdk.errors import ContactError, RateLimitedError, UnavailableError, UncertainError
 from contactsdk.pacing.adaptive_rate import AdaptiveRate
 from contactsdk.pacing.circuit_breaker import BreakerState, CircuitBreaker
@@ -15,7 +16,6 @@ from contactsdk.pacing.turn_queue import TurnQueue
 Turn: TypeAlias = float
 """One request's turn: the time at which it may leave, by the pacer's clock."""
 
-_RACE: Final = 24299  # "Race condition error": two writes met on one record
 _OUTAGE: Final = 5  # attempts in a row without an answer are an outage, fewer are bad luck
 # So many throttles in a row, over so many seconds, say that nothing at all is let through: a limit
 # by the second lets some through again in the next one.
@@ -172,7 +172,7 @@ class Pacer:
     ) -> bool:
         asked_s = 0.0 if error is None else error.retry_after_s or 0.0
         match error:
-            case RateLimitedError(specific_code=code) if code == _RACE:
+            case RateLimitedError(specific_code=wire.RACE):
                 self._got_through()
                 return True
             case RateLimitedError():

@@ -417,3 +417,23 @@ async def test_end_that_cannot_be_written_is_logged(
         await run.close()
 
     assert "was not written" in caplog.text
+
+
+async def test_item_that_is_left_stays_on_record_as_sent_and_is_kept_in_memory_no_longer(
+    store: MemoryStore,
+) -> None:
+    async with run_on(store) as run:
+        await run.record_intent(0, FIRST)
+        await run.record_intent(0, FIRST, batch_id="batch-7", batch_position=3)
+        assert run.batch_of(0) == ("batch-7", 3)
+
+        run.leave(0)
+
+        assert run.batch_of(0) is None
+
+    async with run_on(store.reopened()) as run:
+        run.recall(0, FIRST, idempotent=True)
+        assert run.batch_of(0) == ("batch-7", 3)
+        assert run.is_in_doubt(0)
+        run.leave(0)
+        assert not run.is_in_doubt(0)
