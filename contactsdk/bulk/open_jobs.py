@@ -153,8 +153,10 @@ class OpenJobs:
         if delivery.is_in_doubt:
             text = "sent, but the run was stopped before an answer came"
             return UncertainError(text, attempts=delivery.attempts)
-        what = "not applied" if delivery.attempts else "never sent"
-        return UnavailableError(f"{what}: the run was stopped before", attempts=delivery.attempts)
+        text = "never sent: the run was stopped before"
+        if delivery.attempts:
+            text = "not applied: the run was stopped before it could be sent again"
+        return UnavailableError(text, attempts=delivery.attempts)
 
     def _record(self, job: Job, outcome: Outcome) -> Awaitable[None] | None:
         if self._journal is None:

@@ -73,10 +73,10 @@ def secret_of(file: Path | None) -> str:
 def _hint() -> str:
     empty = [name for name in _VARIABLES if os.environ.get(name) == ""]
     what = f". Set, but empty: {', '.join(empty)}" if empty else ""
-    # What `contactsdk sandbox > sandbox.env` writes is often sourced too early: then the file is
-    # empty, or holds names without values.
+    # What `contactsdk sandbox > sandbox.env` writes is often sourced too early, while it is empty.
     if empty or not any(name in os.environ for name in _VARIABLES):
         what += (
-            ". Was the file of `contactsdk sandbox` sourced before it was filled? Source it again"
+            ". No account? `contactsdk sandbox --port 0 > sandbox.env` plays the platform; then: "
+            "set -a; . ./sandbox.env; set +a (again, if the file was still empty)"
         )
     return what

@@ -11,15 +11,11 @@ _WIDTH: Final = 1000
 _HEIGHT: Final = 100
 
 
-def chart(spans: Sequence[Span]) -> str:
-    """Contacts a second over the time of a run, and a band wherever it was paused.
+def chart(spans: Sequence[Span], end_s: float) -> str:
+    """Contacts a second over the time of a run of so many seconds; a band wherever it was paused.
 
-    The texts are not part of the drawing, which is stretched to the width of a page. Empty where
-    there is nothing to show.
+    The texts are not part of the drawing, which is stretched to the width of a page.
     """
-    if not spans:
-        return ""
-    end_s = spans[-1].end_s
     rates = [span.contacts / (span.end_s - span.start_s) for span in spans]
     top = _round_up(max(rates))
 
@@ -35,7 +31,7 @@ def chart(spans: Sequence[Span]) -> str:
     for span, rate in zip(spans, rates, strict=True):
         y = f"{_HEIGHT * (1 - rate / top):.1f}"
         points.append(f"L{x(span.start_s)},{y} L{x(span.end_s)},{y}")
-    line = f'<path class="rate" d="{" ".join(points)} L{_WIDTH},{_HEIGHT} Z"/>'
+    line = f'<path class="rate" d="{" ".join(points)} L{x(spans[-1].end_s)},{_HEIGHT} Z"/>'
     return (
         f'<div class="quiet">{top:,} a second</div>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '

@@ -19,6 +19,8 @@ app = typer.Typer(
     help="Add or update contacts on the iVvy platform.",
     no_args_is_help=True,
     add_completion=False,
+    # Else the line breaks of the docstrings stay where they are, whatever the terminal's width.
+    rich_markup_mode="markdown",
     # Their local variables would show contacts and the secret.
     pretty_exceptions_enable=False,
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Final
 
 import typer
 
@@ -9,6 +10,11 @@ from contactsdk.cli.demo import CONTACTS, import_samples
 from contactsdk.cli.exits import Exit, errors_as_exits
 from contactsdk.cli.progress import bar
 from contactsdk.cli.summary import Tally, summary
+
+_NEXT: Final = """
+Some of the contacts are wrong on purpose, to show how that is reported.
+Next: contactsdk sandbox plays the platform for your own list, and contactsdk import FILE --dry-run
+shows how that is read. See README.md."""
 
 
 def demo() -> None:
@@ -19,5 +25,7 @@ def demo() -> None:
         ending = asyncio.run(import_samples(tally.add, show))
     elapsed_s = time.monotonic() - started_at
     typer.echo(summary(tally, elapsed_s=elapsed_s, stopped=ending.reason))
-    # What failed is part of the show.
-    raise typer.Exit(Exit.INTERRUPTED if ending.interrupted else Exit.OK)
+    if ending.interrupted:
+        raise typer.Exit(Exit.INTERRUPTED)
+    typer.echo(_NEXT)
+    raise typer.Exit(Exit.OK)  # what failed is part of the show

@@ -51,7 +51,7 @@ th:first-child, td:first-child { text-align: right; width: 4rem;
   thead { position: absolute; clip-path: inset(50%); }
   tr { display: block; padding: .5rem 0; border-bottom: 1px solid #d5d8dc; }
   td, td:first-child { display: block; text-align: left; width: auto; border: 0; padding: .1rem 0; }
-  td:first-child::after { content: " of the rows:"; }
+  td:first-child::after { content: attr(data-unit); }
 }
 @media print {
   body { max-width: none; padding: 0; font-size: 11pt; }
@@ -76,14 +76,15 @@ def html_report(
 ) -> str:
     """The page. `ended_at` is the time of the run's end, `stopped` why it ended early."""
     title = f"Import of {printable(name)}"
-    rate = tally.ended / max(elapsed_s, 1e-9)
+    rate = ""
+    if tally.ended > 0:
+        rate = f": {tally.ended / max(elapsed_s, 1e-9):,.0f} contacts a second"
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="quiet">Ended {escape(ended_at)}, after {duration(elapsed_s)}: '
-        f"{rate:,.0f} contacts a second.</p>",
+        f'<p class="quiet">Ended {escape(ended_at)}, after {duration(elapsed_s)}{rate}.</p>',
         _counts(tally),
         _stopped(stopped, tally),
-        _speed(spans),
+        _speed(spans, elapsed_s),
         _failures(tally),
         _uncertain(tally),
         '<p class="quiet foot">Rows are numbered as a spreadsheet does it: the header is row 1. '
@@ -128,10 +129,10 @@ def _stopped(stopped: str | None, tally: Tally) -> str:
     return f'<p class="stopped">The run ended early: {escape(printable(stopped))}.{rest}</p>'
 
 
-def _speed(spans: Sequence[Span]) -> str:
-    drawn = chart(spans)
-    if not drawn:
+def _speed(spans: Sequence[Span], elapsed_s: float) -> str:
+    if not any(span.contacts or span.paused_s for span in spans):
         return ""
+    drawn = chart(spans, max(elapsed_s, spans[-1].end_s))
     paused_s = sum(span.paused_s for span in spans)
     paused = "The run was never paused."
     if paused_s > 0:
@@ -157,7 +158,8 @@ def _uncertain(tally: Tally) -> str:
         return ""
     return (
         '<h2>Uncertain</h2>\n<p class="advice">These rows may have been applied: no trustworthy '
-        "answer came. Look each of them up on the platform. Import those again that are not there; "
+        "answer came. Look each of them up on the platform; where the import had a journal, the "
+        "command contactsdk settle does it for you. Import those again that are not there; "
         "importing one that is there adds it a second time.</p>\n"
         + _table(tally.uncertain, _SHOWN_UNCERTAIN)
     )
@@ -165,7 +167,8 @@ def _uncertain(tally: Tally) -> str:
 
 def _table(reasons: Reasons, shown: int) -> str:
     rows = [
-        f"<tr><td>{reason.count:,}</td><td>{escape(printable(reason.text))}</td>"
+        f'<tr><td data-unit="{" row:" if reason.count == 1 else " rows:"}">{reason.count:,}</td>'
+        f"<td>{escape(printable(reason.text))}</td>"
         f"<td>{escape(reason.rows_text(shown))}</td></tr>"
         for reason in reasons
     ]

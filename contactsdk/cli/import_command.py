@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from contactsdk.cli import again
 from contactsdk.cli.account import client_of
 from contactsdk.cli.account_names import account_names
 from contactsdk.cli.checking import InputFile
@@ -28,10 +29,11 @@ from contactsdk.cli.options import (
     Url,
 )
 from contactsdk.cli.run import Sending
-from contactsdk.files import OutputNames, check_files_differ, input_options
+from contactsdk.files import STANDARD, OutputNames, check_files_differ, input_options
 
 
 def import_(
+    context: typer.Context,
     file: Annotated[
         str,
         typer.Argument(metavar="FILE", help="An Excel, CSV or JSON file; - for standard input."),
@@ -90,11 +92,18 @@ def import_(
         ),
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(help="Requests per second, at most.", show_default=False)
+        float | None,
+        typer.Option(
+            metavar="PER_SECOND", help="Requests per second, at most.", show_default=False
+        ),
     ] = None,
     give_up: Annotated[
         float,
-        typer.Option(help="For how many seconds a platform that does not answer is tried."),
+        typer.Option(
+            metavar="SECONDS",
+            help="For how long a platform that lets nothing through is tried. Checked after each "
+            "request, so it may take as long as the last wait more, up to 30 seconds.",
+        ),
     ] = 300.0,
     journal: Annotated[
         str | None,
@@ -109,8 +118,8 @@ def import_(
     settle: Annotated[
         float | None,
         typer.Option(
-            help="For how many seconds a contact whose answer was lost is looked for on the "
-            "platform.",
+            metavar="SECONDS",
+            help="For how long a contact whose answer was lost is looked for on the platform.",
             show_default=False,
         ),
     ] = None,
@@ -186,6 +195,8 @@ def import_(
             in_batches=batch_size is not None,
             ask=not yes,
             quiet=quiet,
+            look_up=_look_up(context, file, journal, uncertain),
+            import_rejects="" if rejects is None else again.import_command(context, rejects),
         )
         if dry_run_:
             raise typer.Exit(dry_run(options))
@@ -209,3 +220,15 @@ def import_(
             lines=lines,
         )
         raise typer.Exit(send_import(options, client, sending))
+
+
+def _look_up(context: typer.Context, file: str, journal: str | None, uncertain: str | None) -> str:
+    """How rows that are uncertain can be looked up, in a sentence; empty if nothing helps."""
+    if journal is not None:
+        command = again.settle_command(context, journal, None if file == STANDARD else file)
+        return f"In a minute or more, this looks them up for you: {command} --uncertain left.csv"
+    if uncertain is None:
+        return (
+            "--uncertain FILE writes them; with --journal FILE, contactsdk settle can look them up."
+        )
+    return "With --journal FILE, contactsdk settle can look them up."

@@ -14,20 +14,24 @@ import typer
 from attrs import evolve, frozen
 
 from contactsdk.bulk import Progress
+from contactsdk.cli.asking import answer_is_yes, is_terminal
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import Exit, complain
 from contactsdk.cli.html_report import html_report
 from contactsdk.cli.interruption import GRACE_S
 from contactsdk.cli.preview import full_preview, notes, short_preview
 from contactsdk.cli.progress import bar
-from contactsdk.cli.recorded import check_recorded, count_recorded
+from contactsdk.cli.recorded import Recorded, check_recorded, read_recorded
 from contactsdk.cli.run import Ending, Sending, import_rows
 from contactsdk.cli.summary import Tally, summary
+from contactsdk.cli.text import printable
 from contactsdk.cli.timeline import Timeline
+from contactsdk.cli.written import written_lines
 from contactsdk.client import ContactClient
 from contactsdk.errors import InvalidContactError
 from contactsdk.files import (
     FileError,
+    Format,
     OutputNames,
     Outputs,
     Result,
@@ -61,6 +65,10 @@ class ImportOptions:
     """Whether to ask before sending, where there is a terminal."""
     quiet: bool
     """Whether to print nothing but errors."""
+    look_up: str
+    """How uncertain rows can be looked up, as a sentence."""
+    import_rejects: str
+    """The command that imports the corrected rejects."""
 
 
 def dry_run(options: ImportOptions) -> Exit:
@@ -104,19 +112,20 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
     """
     outputs, journal = options.outputs, sending.journal
     with checked(options.file, outputs) as found:
-        tally = Tally()
+        recorded = None
         if journal is not None:
             check = partial(client.check_journal, journal)
             check_recorded(check, journal.name, found.items, options.file.shown)
-            tally.from_journal = count_recorded(journal)
-        if not _is_agreed(options, found):
+            recorded = read_recorded(journal, found.items)
+        if not _is_agreed(options, found, recorded):
             complain("nothing was sent")
             return Exit.STOPPED
+        tally = Tally(from_journal=0 if recorded is None else recorded.rows)
         started_at = time.monotonic()
-        timeline = Timeline()
-        ending = _sent(options, found, client, sending, tally, timeline)
+        timeline = Timeline(tally.from_journal)
+        ending, are_written = _sent(options, found, client, sending, tally, timeline)
         elapsed_s = time.monotonic() - started_at
-    _conclude(options, ending, tally, elapsed_s)
+        is_excel = found.source.description.format is Format.EXCEL
     if options.report is not None:
         page = html_report(
             Path(options.file.shown).name,
@@ -128,6 +137,17 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
         )
         with open_text(str(options.report)) as stream:
             stream.write(page)
+    _conclude(options, ending, tally, elapsed_s)
+    if not options.quiet:
+        for line in written_lines(
+            options.outputs if are_written else OutputNames(),
+            options.report,
+            tally,
+            has_journal=options.has_journal,
+            is_excel=is_excel,
+            import_rejects=options.import_rejects,
+        ):
+            typer.echo(printable(line), err=True)
     return exit_code(ending, tally)
 
 
@@ -148,7 +168,8 @@ def _sent(
     sending: Sending,
     tally: Tally,
     timeline: Timeline,
-) -> Ending:
+) -> tuple[Ending, bool]:
+    """Send it; how that ended, and whether the outputs were opened."""
     rows = iter(found.rows)
     with (
         ExitStack() as stack,
@@ -184,13 +205,13 @@ def _sent(
         # Where an output cannot be opened, nothing was sent, and there is nothing to sum up.
         if isinstance(ending.stopped_by, FileError):
             raise ending.stopped_by
-    return ending
+    return ending, outputs is not None
 
 
-def _is_agreed(options: ImportOptions, found: CheckedInput) -> bool:
+def _is_agreed(options: ImportOptions, found: CheckedInput, recorded: Recorded | None) -> bool:
     """Show what a person should know before it is sent, and ask where that is possible."""
     survey = found.survey
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not is_terminal():
         if not options.quiet:
             for note in notes(
                 found.source,
@@ -200,7 +221,8 @@ def _is_agreed(options: ImportOptions, found: CheckedInput) -> bool:
             ):
                 typer.echo(note, err=True)
         return True
-    is_asked = options.ask and survey.valid_rows > 0
+    to_send = survey.valid_rows - (0 if recorded is None else recorded.valid_rows)
+    is_asked = options.ask and to_send > 0
     if is_asked or not options.quiet:
         name = options.file.shown
         typer.echo(
@@ -208,28 +230,23 @@ def _is_agreed(options: ImportOptions, found: CheckedInput) -> bool:
                 name,
                 found.source,
                 survey,
-                has_journal=options.has_journal,
+                recorded=recorded,
                 in_batches=options.in_batches,
             ),
             err=True,
         )
-    return not is_asked or _answer_is_yes(f"Send {survey.valid_rows:,} contacts? [y/N] ")
-
-
-def _answer_is_yes(question: str) -> bool:
-    typer.echo(question, nl=False, err=True)
-    return sys.stdin.readline().strip().casefold() in ("y", "yes")
+    other = "the other " if recorded is not None and recorded.rows else ""
+    contacts = "contact" if to_send == 1 else "contacts"
+    return not is_asked or answer_is_yes(f"Send {other}{to_send:,} {contacts}? [y/N] ")
 
 
 def _conclude(options: ImportOptions, ending: Ending, tally: Tally, elapsed_s: float) -> None:
     outputs = options.outputs
     if not options.quiet:
-        text = summary(tally, elapsed_s=elapsed_s, stopped=ending.reason)
+        text = summary(tally, elapsed_s=elapsed_s, stopped=ending.advice, look_up=options.look_up)
         typer.echo(text, err=outputs.takes_standard_output)
     elif ending.reason is not None:
-        complain(f"stopped: {ending.reason}")
+        complain(f"stopped: {ending.advice}")
     if options.has_journal and (ending.reason is not None or tally.left):
         again = shlex.join(["contactsdk", *sys.argv[1:]])
         typer.echo(f"To send what was not applied: {again}", err=True)
-        if outputs.rejects is not None:
-            typer.echo("Correct the rejects after that: it writes them anew.", err=True)

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from contactsdk.cli import again
 from contactsdk.cli.account import secret_of
 from contactsdk.cli.account_names import account_names
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
@@ -49,6 +50,7 @@ _SHOWN: Final = 25
 
 
 def journal(
+    context: typer.Context,
     file: Annotated[
         str,
         typer.Argument(
@@ -57,7 +59,12 @@ def journal(
             "that follows.",
         ),
     ],
-    database: Annotated[str | None, typer.Argument(metavar="[URL]", hidden=True)] = None,
+    database: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[URL]", help="With `init`: the database, postgresql://...", show_default=False
+        ),
+    ] = None,
     run: Run = None,
     input: Annotated[
         str | None,
@@ -148,7 +155,11 @@ def journal(
             opened.write(result, row)
             tally.add(result)
             uncertain_rows.add(result)
-        lines = [summary(tally), *(f"  {printable(line)}" for line in uncertain_rows.lines())]
+        look_up = f"This looks them up for you: {again.settle_command(context, file, input)}"
+        lines = [
+            summary(tally, look_up=look_up),
+            *(f"  {printable(line)}" for line in uncertain_rows.lines()),
+        ]
         typer.echo("\n".join(lines), err=outputs.takes_standard_output)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import typer
 
 from contactsdk.cli.account import client_of
+from contactsdk.cli.advice import with_advice
 from contactsdk.cli.exits import Exit, errors_as_exits, fail
 from contactsdk.cli.options import Key, SecretFile, Url
 from contactsdk.client import ContactClient
@@ -22,7 +23,7 @@ def ping(url: Url = "", key: Key = "", secret_file: SecretFile = None) -> None:
         try:
             ahead_s = asyncio.run(_clock_ahead_s(client))
         except ContactError as exc:
-            fail(exc.message, Exit.STOPPED)
+            fail(with_advice(exc), Exit.STOPPED)
     typer.echo("Address, key and secret work.")
     typer.echo(f"The platform's clock is {_apart(ahead_s)} this machine's.")
 

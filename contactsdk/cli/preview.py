@@ -8,13 +8,16 @@ import orjson
 from contactsdk import wire
 from contactsdk.cli.duplicates import Shared
 from contactsdk.cli.reasons import rows_text
+from contactsdk.cli.recorded import Recorded
 from contactsdk.cli.survey import Survey
 from contactsdk.cli.text import printable
 from contactsdk.files import Description, Input
+from contactsdk.files.formats import OURS
 from contactsdk.models import Contact
 
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _LONGEST_VALUE: Final = 60
+_OUR_ID: Final = f"{OURS}id"
 _SHORT_REASONS: Final = 3
 _MANY_ROWS: Final = 10_000
 
@@ -43,21 +46,31 @@ def full_preview(
 
 
 def short_preview(
-    name: str, source: Input, survey: Survey, *, has_journal: bool, in_batches: bool
+    name: str, source: Input, survey: Survey, *, recorded: Recorded | None, in_batches: bool
 ) -> str:
-    """What a person should know before an import is sent; no value of a contact."""
+    """What a person should know before an import is sent; no value of a contact.
+
+    `recorded` is what the journal of the run says, if it has one.
+    """
     lines = [f"{name}: {_how_it_was_read(source.description)}".rstrip(": ")]
     lines += counts(survey)
     if survey.invalid_rows:
         lines += ["Invalid, and not sent:", *survey.invalid.lines(_SHORT_REASONS)]
-    return "\n".join(
-        [*lines, *notes(source, survey, has_journal=has_journal, in_batches=in_batches)]
-    )
+    has_journal = recorded is not None
+    lines += notes(source, survey, has_journal=has_journal, in_batches=in_batches)
+    if recorded is not None and recorded.rows:
+        lines.append(printable(recorded.text(survey.rows)))
+    return "\n".join(lines)
 
 
 def notes(source: Input, survey: Survey, *, has_journal: bool, in_batches: bool) -> list[str]:
     """What may be meant otherwise, a line for each."""
     texts = [*source.warnings(), *_warnings(survey, has_journal=has_journal)]
+    if survey.adds and any(use.name.strip() == _OUR_ID for use in source.description.left_out):
+        texts.append(
+            f"the ids that an earlier run wrote, in {_OUR_ID}, are left out: with "
+            f"--map {_OUR_ID}=id, those contacts are updated instead."
+        )
     if survey.rows > _MANY_ROWS and not in_batches:
         texts.append(
             f"{survey.rows:,} rows are many to send one by one: --batch-size 200 makes a hundredth "
@@ -67,16 +80,22 @@ def notes(source: Input, survey: Survey, *, has_journal: bool, in_batches: bool)
 
 
 def counts(survey: Survey) -> list[str]:
-    """How many rows would do what, a line for each."""
+    """How many rows would do what, a line for each that there is."""
     found = (
         (survey.rows, "row", "rows"),
         (survey.adds, "add", "adds"),
         (survey.updates, "update", "updates"),
-        (survey.updates_if_exist, "update if it exists, or add", "updates if they exist, or adds"),
+        (
+            survey.updates_if_exist,
+            "add, or update of a contact with the same names and email",
+            "adds, or updates of contacts with the same names and email",
+        ),
         (survey.invalid_rows, "invalid", "invalid"),
     )
     width = max(len(f"{count:,}") for count, _, _ in found)
-    return [f"{count:>{width},} {one if count == 1 else more}" for count, one, more in found]
+    return [
+        f"{count:>{width},} {one if count == 1 else more}" for count, one, more in found if count
+    ]
 
 
 def _warnings(survey: Survey, *, has_journal: bool) -> Iterator[str]:
@@ -94,6 +113,13 @@ def _warnings(survey: Survey, *, has_journal: bool) -> Iterator[str]:
         yield (
             f"{_rows(survey.with_groups)} groups; they replace all groups that the contact is in."
         )
+    if survey.bare_phones:
+        are = (
+            "1 phone is a number"
+            if survey.bare_phones == 1
+            else (f"{survey.bare_phones:,} phones are numbers")
+        )
+        yield f"{are} without a leading 0 or +; a spreadsheet may have removed it."
     if survey.resubscribing:
         yield (
             f"{_rows(survey.resubscribing)} a status that subscribes; it also subscribes those "

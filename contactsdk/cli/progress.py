@@ -17,26 +17,32 @@ def bar(total: int, *, hidden: bool) -> Iterator[OnProgress]:
     shown = Bar(
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:,.0f}/s  {task.fields[failed]:,} failed"),
+        TextColumn("{task.fields[rate]:,.0f}/s  {task.fields[not_succeeded]}"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),
         disable=hidden or not sys.stderr.isatty(),
         transient=True,
     )
-    task = shown.add_task("", total=total, rate=0.0, failed=0, note="")
+    task = shown.add_task("", total=total, rate=0.0, not_succeeded="", note="")
 
     def show(progress: Progress) -> None:
         shown.update(
             task,
             completed=progress.succeeded + progress.failed + progress.uncertain,
             rate=progress.rate_per_s,
-            failed=progress.failed + progress.uncertain,
+            not_succeeded=not_succeeded(progress),
             note=note_of(progress),
         )
 
     with shown:
         yield show
+
+
+def not_succeeded(progress: Progress) -> str:
+    """How many failed, and how many are uncertain where there are such."""
+    uncertain = f"  {progress.uncertain:,} uncertain" if progress.uncertain else ""
+    return f"{progress.failed:,} failed{uncertain}"
 
 
 def note_of(progress: Progress) -> str:

@@ -1,13 +1,16 @@
 """A journal on the command line: the input held against it, and what it says of the rows."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+
+from attrs import frozen
 
 from contactsdk.cli.checking import NumberedItem
 from contactsdk.errors import JournalError
 from contactsdk.files import FileError
 from contactsdk.journal import Journal
 from contactsdk.journal import State as JournalState
-from contactsdk.models import Item
+from contactsdk.models import Contact, Item
 
 
 def check_recorded(
@@ -44,15 +47,69 @@ def check_recorded(
         ) from error
 
 
-def count_recorded(journal: Journal) -> int:
-    """How many rows a run with this journal does not send, since it says what became of them.
+@frozen(kw_only=True)
+class Recorded:
+    """The rows that a run with a journal does not send, since it says what became of them."""
+
+    name: str
+    """What to call the journal."""
+    succeeded: int = 0
+    """How many were added or updated."""
+    rejected: int = 0
+    """How many the platform refused."""
+    invalid: int = 0
+    """How many hold no valid contact."""
+    uncertain: int = 0
+    """How many may have been applied; 0 where these are sent again."""
+
+    @property
+    def rows(self) -> int:
+        """How many they are."""
+        return self.valid_rows + self.invalid
+
+    @property
+    def valid_rows(self) -> int:
+        """How many of them hold a valid contact."""
+        return self.succeeded + self.rejected + self.uncertain
+
+    def text(self, rows: int) -> str:
+        """What it says of an input that has so many rows, in a sentence."""
+        if self.rows == rows:
+            return f"All rows are in {self.name}: nothing to send."
+        which = "1 of the rows: it is" if self.rows == 1 else f"{self.rows:,} of the rows: they are"
+        return (
+            f"{self.name} has {which} not sent again ({self.succeeded:,} succeeded, "
+            f"{self.rejected + self.invalid:,} failed, {self.uncertain:,} uncertain)."
+        )
+
+
+def read_recorded(journal: Journal, items: Iterable[NumberedItem]) -> Recorded:
+    """Count the rows of an input that a run with this journal does not send.
 
     Raises:
         JournalError: The journal cannot be read.
     """
     if not journal.exists():
-        return 0
-    final = {JournalState.SUCCEEDED, JournalState.REJECTED, JournalState.INVALID}
-    if not journal.resend_uncertain:
-        final.add(JournalState.UNCERTAIN)
-    return sum(row.state in final for row in journal.rows())
+        return Recorded(name=journal.name)
+    counts: Counter[JournalState] = Counter()
+    in_flight = set()
+    for row in journal.rows():
+        counts[row.state] += 1
+        if row.state is JournalState.SENT:
+            in_flight.add(row.number)
+    if in_flight:
+        counts[JournalState.UNCERTAIN] += sum(
+            number in in_flight and _is_plain_add(item) for number, (_, _, item) in enumerate(items)
+        )
+    return Recorded(
+        name=journal.name,
+        succeeded=counts[JournalState.SUCCEEDED],
+        rejected=counts[JournalState.REJECTED],
+        invalid=counts[JournalState.INVALID],
+        uncertain=0 if journal.resend_uncertain else counts[JournalState.UNCERTAIN],
+    )
+
+
+def _is_plain_add(item: Item) -> bool:
+    """Whether sending it twice may add it twice, so that it is not."""
+    return isinstance(item, Contact) and item.id is None and not item.update_if_exists

@@ -6,6 +6,7 @@ from typing import Final
 from attrs import Factory, frozen
 
 from contactsdk.bulk import OnProgress, Outcome
+from contactsdk.cli.advice import with_advice
 from contactsdk.cli.checking import NumberedItem
 from contactsdk.cli.in_order import InOrder
 from contactsdk.cli.interruption import Interruption
@@ -36,6 +37,13 @@ class Ending:
         if self.stopped_by is not None:
             return str(self.stopped_by)
         return "interrupted" if self.interrupted else None
+
+    @property
+    def advice(self) -> str | None:
+        """The reason, and what a person at a command line can do about it."""
+        if isinstance(self.stopped_by, ContactError):
+            return with_advice(self.stopped_by)
+        return self.reason
 
 
 @frozen(kw_only=True)

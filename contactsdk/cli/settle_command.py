@@ -1,7 +1,6 @@
 """`contactsdk settle`."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Annotated, Final
@@ -9,8 +8,10 @@ from typing import Annotated, Final
 import typer
 
 from contactsdk.bulk import Outcome
+from contactsdk.cli import again
 from contactsdk.cli.account import client_of
 from contactsdk.cli.account_names import account_names
+from contactsdk.cli.asking import answer_is_yes, drop_typed_ahead, is_terminal
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import Exit, errors_as_exits, fail
 from contactsdk.cli.journal_place import Run, file_of, journal_at
@@ -35,12 +36,15 @@ from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError
 from contactsdk.files import OutputNames, check_files_differ, input_options, open_outputs, result_of
 from contactsdk.journal import Journal
+from contactsdk.journal import State as JournalState
 from contactsdk.models import Item
 
 _SHOWN: Final = 25
+_UNCERTAIN: Final = (JournalState.SENT, JournalState.UNCERTAIN)
 
 
 def settle(
+    context: typer.Context,
     file: Annotated[
         str, typer.Argument(metavar="FILE|URL", help="A journal of `contactsdk import`.")
     ],
@@ -106,7 +110,15 @@ def settle(
         )
         source = InputFile(name=input, options=reading)
         client = client_of(url, key, secret_file)
-        raise typer.Exit(_settle_rows(source, outputs, client, recorded, is_asked=not yes))
+        code = _settle_rows(
+            source,
+            outputs,
+            client,
+            recorded,
+            is_asked=not yes,
+            write_ids=again.merged_command(context, file, input),
+        )
+        raise typer.Exit(code)
 
 
 def _settle_rows(
@@ -116,12 +128,15 @@ def _settle_rows(
     journal: Journal,
     *,
     is_asked: bool,
+    write_ids: str,
 ) -> Exit:
     with checked(source, outputs) as found, open_outputs(outputs, found.source) as opened:
         check = partial(client.check_journal, journal)
         check_recorded(check, journal.name, found.items, source.shown)
         rows = _Rows(found)
         confirm = _Confirmation(rows, is_asked=is_asked)
+        if any(row.state in _UNCERTAIN for row in journal.rows()):
+            typer.echo("Looking for the uncertain rows on the platform ...", err=True)
         try:
             outcomes = asyncio.run(_settled(client, journal, rows.items, confirm))
         except ContactError as error:
@@ -135,6 +150,8 @@ def _settle_rows(
             if index in left:
                 opened.write(result_of(line, number, left[index]), row)
         typer.echo(_summary(outcomes), err=outputs.takes_standard_output)
+        if len(left) < len(outcomes):
+            typer.echo(f"To write the ids that were found: {printable(write_ids)}", err=True)
         return Exit.SOME_FAILED if left else Exit.OK
 
 
@@ -183,19 +200,9 @@ class _Confirmation:
         if len(outcomes) > _SHOWN:
             typer.echo(f"and {len(outcomes) - _SHOWN:,} more", err=True)
         if self._is_asked and is_terminal() and any(outcome.ok for outcome in outcomes):
-            typer.echo("Record what was found? [y/N] ", nl=False, err=True)
-            self.is_given = answer().strip().casefold() in ("y", "yes")
+            drop_typed_ahead()
+            self.is_given = answer_is_yes("Record what was found? [y/N] ")
         return self.is_given
-
-
-def is_terminal() -> bool:
-    """Whether a person can be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def answer() -> str:
-    """The line that a person types."""
-    return sys.stdin.readline()
 
 
 def _summary(outcomes: Sequence[Outcome]) -> str:

@@ -54,11 +54,17 @@ class Tally:
             self.uncertain.add(result.reason, result.row)
 
 
-def summary(tally: Tally, *, elapsed_s: float | None = None, stopped: str | None = None) -> str:
+def summary(
+    tally: Tally,
+    *,
+    elapsed_s: float | None = None,
+    stopped: str | None = None,
+    look_up: str = "",
+) -> str:
     """What became of a run, in lines for a reader; nothing of its contacts.
 
     `elapsed_s` is how long it took; `None` where it did not run now. `stopped` says why it ended
-    early.
+    early, `look_up` how uncertain rows can be looked up, in a sentence.
     """
     labels = dict(_LABELS)
     if tally.states[State.NOT_STARTED]:
@@ -74,8 +80,10 @@ def summary(tally: Tally, *, elapsed_s: float | None = None, stopped: str | None
     if tally.settled:
         lines.append(f"{tally.settled:,} were in doubt and found")
     if elapsed_s is not None:
-        rate = tally.ended / max(elapsed_s, 1e-9)
-        lines.append(f"in {duration(elapsed_s)}, {rate:,.0f} contacts per second")
+        rate = ""
+        if tally.ended > 0:
+            rate = f", {tally.ended / max(elapsed_s, 1e-9):,.0f} contacts per second"
+        lines.append(f"in {duration(elapsed_s)}{rate}")
     lines += _grouped("Failed", tally.failed)
     lines += _grouped("Uncertain", tally.uncertain)
     if uncertain := tally.states[State.UNCERTAIN]:
@@ -84,6 +92,8 @@ def summary(tally: Tally, *, elapsed_s: float | None = None, stopped: str | None
             f"The {uncertain:,} uncertain may have been applied all the same: look each of them up "
             "before importing it again, or there may be two.",
         ]
+        if look_up:
+            lines.append(printable(look_up))
     if stopped is not None:
         lines += ["", f"Stopped: {printable(stopped)}"]
     return "\n".join(lines)

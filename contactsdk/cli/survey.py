@@ -1,5 +1,6 @@
 """What is in an input: how many rows would do what, and what a person should look at first."""
 
+import re
 from typing import Final
 
 from contactsdk.cli.duplicates import Duplicates, Shared
@@ -10,6 +11,7 @@ from contactsdk.files import message_of
 from contactsdk.models import Contact, EmailStatus, Item, SmsStatus, key_of
 
 _FIRST: Final = 3
+_BARE_PHONE: Final = re.compile("[1-9][0-9]{5,}")  # fewer digits are an extension
 _NONE: Final = Shared(rows=0, keys=0, first=())
 
 
@@ -32,6 +34,8 @@ class Survey:
         """How many say which groups the contact is in."""
         self.resubscribing = 0
         """How many set a status to subscribed."""
+        self.bare_phones = 0
+        """How many have a phone of digits alone, without a 0 or a plus sign before them."""
         self.invalid = Reasons()
         """Why rows hold no valid contact."""
         self.invalid_rows = 0
@@ -68,6 +72,7 @@ class Survey:
             self._people.add(key_of(item), number)
         if item.id is None and item.external_id is not None:
             self._external_ids.add(item.external_id, number)
+        self.bare_phones += _BARE_PHONE.fullmatch(item.phone or "") is not None
         self.with_groups += item.groups is not None
         self.resubscribing += (
             item.status is EmailStatus.SUBSCRIBED or item.sms_status is SmsStatus.SUBSCRIBED

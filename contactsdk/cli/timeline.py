@@ -25,9 +25,12 @@ class Timeline:
     """Takes the progress of a run as it comes, and keeps at most 240 spans of it.
 
     When there are too many, each two neighbours become one, and later spans are as long as these.
+    The first contacts to come to an end are no part of it where `from_journal` of them were sent in
+    an earlier run.
     """
 
-    def __init__(self, most: int = _MOST) -> None:
+    def __init__(self, from_journal: int = 0, *, most: int = _MOST) -> None:
+        self._from_journal = from_journal
         self._most = most
         self._least_s = 0.0
         self._spans: list[Span] = []
@@ -39,6 +42,7 @@ class Timeline:
         if progress.elapsed_s - self._start_s <= self._least_s:
             return
         done = progress.succeeded + progress.failed + progress.uncertain
+        done = max(0, done - self._from_journal)
         self._spans.append(
             Span(
                 start_s=self._start_s,

@@ -111,6 +111,19 @@ def numbers_of(cell: str) -> list[int | str] | None:
     return [number for part in parts_of(cell) if (number := number_of(part)) is not None] or None
 
 
+def groups_of(cell: str) -> list[int] | None:
+    """The ids of groups, divided by `;`, `,` or a line break."""
+    ids = numbers_of(cell)
+    if ids is None:
+        return None
+    found = [number for number in ids if isinstance(number, int) and number > 0]
+    if len(found) < len(ids):
+        raise CellError(
+            "holds something that is no id: give ids, such as 10;11 (contactsdk fields lists them)"
+        )
+    return found
+
+
 def parts_of(cell: str) -> list[str]:
     """What a cell lists, divided by `;`, `,` or a line break, each without its blanks."""
     text = text_of(cell)
@@ -142,7 +155,7 @@ READERS: Final[dict[str, Reader]] = {
     "first_name": name_of,
     "last_name": name_of,
     "phone": phone_of,
-    "groups": numbers_of,
+    "groups": groups_of,
     "companies": numbers_of,
     "status": partial(_status_of, EmailStatus),
     "sms_status": partial(_status_of, SmsStatus),

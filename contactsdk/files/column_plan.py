@@ -5,7 +5,15 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from contactsdk.files.columns import Column, column_of, folded, letter_of, overlap, spelled
+from contactsdk.files.columns import (
+    Column,
+    column_of,
+    custom_field_problem,
+    folded,
+    letter_of,
+    overlap,
+    spelled,
+)
 from contactsdk.files.custom_values import KnownNames
 from contactsdk.files.formats import OURS
 from contactsdk.files.suggestions import suggested_map
@@ -122,6 +130,8 @@ def _by_itself(name: str, rules: ColumnRules, vendor: Vendor | None) -> Column |
         return Column(field)
     if vendor is not None:
         return f"a column of {vendor.name}"
+    if field := _OTHER_NAMES.get(folded(name)):
+        return Column(field)
     if owner := _OWN_OF_VENDORS.get(folded(name)):
         return f"a column of {owner}"
     return "unknown" if rules.ignore_unknown else None
@@ -135,6 +145,8 @@ def _unknown(name: str, names: KnownNames) -> str:
             "column 'ID' may be another system's: use --map \"ID=external_id\" to keep it, "
             '--map "ID=id" if it is the platform\'s id of each contact'
         )
+    if problem := custom_field_problem(name):
+        return f"unknown column '{_one_line(name)}': {problem}"
     return f"unknown column '{_one_line(name)}'{suggested_map(_one_line(name))}"
 
 
@@ -228,6 +240,9 @@ def _vendor_of(header: Iterable[str]) -> Vendor | None:
     best = max(VENDORS, key=lambda vendor: counts[vendor.name])
     return best if counts[best.name] >= 2 else None
 
+
+# Not in the exports that are known: there, such a column may hold something else.
+_OTHER_NAMES: Final = {"e-mail": "email", "surname": "last_name"}
 
 _FIELDS_OF_VENDORS: Final = {
     folded(header): field

@@ -5,7 +5,7 @@ from typing import Final
 
 from attrs import frozen
 
-from contactsdk.field_values import address_part
+from contactsdk.field_values import ADDRESS_PARTS, address_part
 from contactsdk.files.custom_values import KnownNames
 from contactsdk.files.formats import FileError
 from contactsdk.wire import FIELD_NAMES
@@ -86,6 +86,8 @@ def target_of(text: str, names: KnownNames) -> Column:
     if len(both) == 2 and set(both) == set(_FULL_NAME):
         return Column("full_name", " ".join(map(str, both)))
     column = column_of(text, names)
+    if column is None and (problem := custom_field_problem(text)):
+        raise FileError(f"'{text}': {problem}")
     if column is None:
         fields = ", ".join(dict.fromkeys(FIELD_NAMES.values()))
         raise FileError(
@@ -93,6 +95,17 @@ def target_of(text: str, names: KnownNames) -> Column:
             "external_urls.<ref>), or first_name last_name for a full name"
         )
     return column
+
+
+def custom_field_problem(name: str) -> str | None:
+    """What is wrong with a name such as `customFields.Dietary`; `None` where it is no such name."""
+    stem, dot, rest = name.strip().partition(".")
+    if FIELD_NAMES.get(folded(stem)) != "custom_fields" or not dot:
+        return None
+    key, _, part = rest.partition(".")
+    if part and _custom_column(key) is not None:
+        return f"an address has the parts {', '.join(ADDRESS_PARTS)}"
+    return "a custom field is named by its id, such as customFields.33443"
 
 
 def _custom_column(text: str) -> Column | None:

@@ -30,13 +30,18 @@ def plan_of_header(header: Row, following: Sequence[Row], rules: ColumnRules, na
         raise FileError(f"{where}: this is no header row: {what}")
     if plan.problems:
         problems = "; ".join(what for _, what in plan.problems)
-        raise FileError(f"{where}: {problems}{_advice(rules) if plan.unknown else ''}")
+        raise FileError(f"{where}: {problems}{_advice(plan, rules) if plan.unknown else ''}")
     return plan
 
 
-def _advice(rules: ColumnRules) -> str:
-    known = rules.names.shown()
-    return f"{_ADVICE}; {known}" if known else _ADVICE
+def _advice(plan: Plan, rules: ColumnRules) -> str:
+    name = " ".join(plan.uses[min(plan.unknown)].name.split())
+    if known := rules.names.shown():
+        return f'{_ADVICE}; {known} (--map "{name}=<the name of one>")'
+    return (
+        f'{_ADVICE}; a custom field is --map "{name}=customFields.<its id>" (contactsdk fields '
+        "lists the ids)"
+    )
 
 
 def _no_header(header: Row, following: Sequence[Row], plan: Plan, rules: ColumnRules) -> str | None:

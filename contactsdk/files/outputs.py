@@ -110,7 +110,10 @@ def check_output_names(names: OutputNames, source_format: Format | None) -> None
             or rows are asked for without their input.
     """
     if source_format is None and names.has_rows:
-        raise FileError("rows are written from their input: name it")
+        raise FileError(
+            "--rejects, --uncertain and --merged need the file that was imported: give it as "
+            "--input FILE"
+        )
     for option, name in names.by_option().items():
         if name is None:
             continue
@@ -187,6 +190,8 @@ def open_text(name: str) -> Iterator[TextIO]:
             yield stream
     else:
         partial, path = partial_name(name), Path(os.path.realpath(name))
+        if not path.parent.is_dir():
+            raise FileError(f"{Path(name).parent}: there is no such folder; make it first")
         with _open(partial) as stream:
             yield stream
         with suppress(FileNotFoundError):

@@ -1,10 +1,10 @@
 import pytest
 from cli.commanding import call
 
-HINT = "Was the file of `contactsdk sandbox` sourced before it was filled? Source it again"
+HINT = "No account? `contactsdk sandbox --port 0 > sandbox.env` plays the platform; then: set -a"
 
 
-def test_file_of_the_sandbox_that_was_sourced_while_empty_is_suspected() -> None:
+def test_without_any_setting_the_sandbox_is_named() -> None:
     assert HINT in call("ping", code=2).stderr
 
 

@@ -12,6 +12,8 @@ def test_demo_shows_the_same_every_time() -> None:
     one, two = (re.sub(r"in .*\n", "", CliRunner().invoke(app, ["demo"]).stdout) for _ in "12")
     assert one == two
     assert one.startswith("1,000 read\n  979 succeeded\n   21 failed\n    0 uncertain\n")
+    assert "wrong on purpose" in one
+    assert "Next: contactsdk sandbox" in one
     assert len(re.findall(r"^  \d+ x ", one, re.MULTILINE)) == 4
 
 

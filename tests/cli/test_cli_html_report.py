@@ -66,9 +66,10 @@ def test_page_needs_no_other_resource_and_runs_nothing() -> None:
 
 def test_page_holds_reasons_with_rows_and_no_messages() -> None:
     text = page(ALL_KINDS)
-    assert "<td>1</td><td>[...] is taken</td><td>row 3</td>" in text
-    assert "<td>1</td><td>sent, but no answer came</td><td>row 4</td>" in text
+    assert '<td data-unit=" row:">1</td><td>[...] is taken</td><td>row 3</td>' in text
+    assert '<td data-unit=" row:">1</td><td>sent, but no answer came</td><td>row 4</td>' in text
     assert "Look each of them up on the platform" in text
+    assert "contactsdk settle" in text
     assert "ada@example.com" not in text
 
 
@@ -122,3 +123,24 @@ def test_pauses_without_a_gap_are_one_band() -> None:
     text = page(ALL_KINDS, tuple(spans))
     assert text.count('<rect class="pause"') == 2
     assert ">1 a second<" in text
+
+
+def test_narrow_page_says_rows_in_the_plural_where_there_are_several() -> None:
+    text = page(tally_of(*[(State.FAILED, "is taken")] * 7))
+    assert '<td data-unit=" rows:">7</td>' in text
+
+
+def test_axis_of_the_chart_ends_where_the_run_ended() -> None:
+    text = html_report(
+        "in.csv", ALL_KINDS, SPANS, elapsed_s=8.0, ended_at="2026-11-26 08:00 UTC", stopped=None
+    )
+    assert "<span>0 s</span><span>8.0 s</span>" in text
+    assert "L500.0,100 Z" in text
+
+
+def test_run_in_which_nothing_was_sent_has_no_rate_and_no_chart() -> None:
+    tally = tally_of((State.SUCCEEDED, ""))
+    tally.from_journal = 1
+    text = page(tally, (Span(start_s=0.0, end_s=1.0, contacts=0, paused_s=0.0),))
+    assert "Ended 2026-11-26 08:00 UTC, after 4.0 s.<" in text
+    assert "<svg" not in text

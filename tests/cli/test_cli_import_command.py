@@ -150,7 +150,10 @@ def test_quiet_import_still_says_what_stopped_it(
     monkeypatch.setenv("CONTACTSDK_SECRET", "wrong-secret")
     (folder / "in.csv").write_text(sample(2))
     result = call("import", "in.csv", "--quiet", code=3)
-    assert result.output == "contactsdk: stopped: Invalid API key or signature\n"
+    assert result.output == (
+        "contactsdk: stopped: Invalid API key or signature: check CONTACTSDK_KEY and "
+        "CONTACTSDK_SECRET (or --key, --secret-file), and this machine's clock\n"
+    )
 
 
 def test_import_gives_up_on_a_platform_as_it_is_told_to(sandbox: Sandbox, folder: Path) -> None:
@@ -174,7 +177,7 @@ def test_rest_of_standard_input_is_recorded_as_not_started(
 def test_dry_run_needs_no_credentials(folder: Path) -> None:
     (folder / "in.csv").write_text(sample(3))
     result = call("import", "in.csv", "--dry-run")
-    assert "\n3 rows\n3 adds\n0 updates\n" in result.stdout
+    assert "\n3 rows\n3 adds\n\n" in result.stdout
 
 
 def test_quiet_dry_run_prints_nothing(folder: Path) -> None:
@@ -230,7 +233,10 @@ def test_unreadable_file_is_found_before_anything_is_sent(
         (["import", "in.csv", "--report", "run.pdf"], "ends in .html"),
         (["import", "in.csv", "--rejects", "bad.xlsx"], "ends in .csv or .jsonl"),
         (["import", "in.jsonl", "--rejects", "bad.csv"], "ends in .jsonl"),
-        (["import", "in.csv", "--results", "none/out.csv"], "none/out.partial.csv: No such file"),
+        (
+            ["import", "in.csv", "--results", "none/out.csv"],
+            "none: there is no such folder; make it first",
+        ),
         (["import", "in.csv", "--url", "http://example.com"], "plain http"),
         (["import", "in.csv", "--key", "a b"], "key"),
         (["import", "in.csv", "--secret-file", "none"], "none: No such file"),
@@ -316,6 +322,28 @@ class TestTerminal:
         assert "20/20" in shown
         assert "20 succeeded" in shown
         assert len(sandbox.ledger.writes) == 20
+
+    def test_continued_import_asks_about_the_other_rows_alone(
+        self, terminal: Any, sandbox: Sandbox
+    ) -> None:
+        Path("in.csv").write_text(sample(4))
+        terminal("--journal", "run.sqlite", answer="y\n")
+        Path("in.csv").write_text(sample(6))
+        code, _, shown = terminal("--journal", "run.sqlite", answer="y\n")
+        assert code == 0
+        assert "run.sqlite has 4 of the rows: they are not sent again" in shown
+        assert "Send the other 2 contacts? [y/N] " in shown
+        assert len(sandbox.ledger.writes) == 6
+
+    def test_import_that_was_all_sent_is_not_asked_about(
+        self, terminal: Any, sandbox: Sandbox
+    ) -> None:
+        terminal("--journal", "run.sqlite", answer="y\n")
+        code, _, shown = terminal("--journal", "run.sqlite", "--results", "out.csv", answer="")
+        assert code == 0
+        assert "All rows are in run.sqlite: nothing to send." in shown
+        assert "[y/N]" not in shown
+        assert "Wrote out.csv: 20 rows." in shown
 
     @pytest.mark.parametrize("answer", ["n\n", "\n", "\x04"])
     def test_nothing_is_sent_without_a_yes(
@@ -462,3 +490,44 @@ def test_batch_size_sends_many_rows_in_one_request(sandbox, folder):
 def test_batch_size_is_from_1_to_200(folder, size):
     (folder / "in.csv").write_text(sample(1))
     call("import", "in.csv", "--batch-size", size, code=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        (["--journal", "run.sqlite"], "contactsdk settle run.sqlite --input in.csv --uncertain"),
+        ([], "--uncertain FILE writes them; with --journal FILE, contactsdk settle can"),
+        (["--uncertain", "left.csv"], "\nWith --journal FILE, contactsdk settle can look them up."),
+    ],
+)
+def test_uncertain_rows_come_with_the_way_to_look_them_up(
+    options: list[str], advice: str, sandbox: Sandbox, folder: Path
+) -> None:
+    (folder / "in.csv").write_text(sample(2))
+    sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE), action=ADD)
+    assert advice in call("import", "in.csv", *options, code=1).stdout
+
+
+def test_files_that_were_written_are_named(sandbox: Sandbox, folder: Path) -> None:
+    (folder / "in.csv").write_text("Vorname,lastName,email\nA,A,a@example.com\nB,B,b@example\n")
+    options = ("--map", "Vorname=firstName")
+    files = ("--rejects", "bad.csv", "--report", "run.html")
+    said = call("import", "in.csv", *options, *files, code=1).stderr
+    assert said.endswith(
+        "Wrote bad.csv: 1 row.\nWrote run.html.\nTo import the rejects, once they are corrected: "
+        "contactsdk import bad.csv --map Vorname=firstName\n"
+    )
+
+
+def test_files_that_were_not_written_are_not_named(sandbox: Sandbox, folder: Path) -> None:
+    (folder / "in.csv").write_text(sample(1))
+    sandbox.script(Fault(FaultKind.REDIRECT))
+    result = call("import", "in.csv", "--rejects", "bad.csv", code=3)
+    assert not (folder / "bad.csv").exists()
+    assert "Wrote" not in result.output
+
+
+def test_paragraphs_of_the_help_fill_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.strip() for line in call("import", "--help").stdout.splitlines()]
+    assert "going to be sent is shown then, and you are asked." in lines

@@ -145,7 +145,7 @@ class TestJournal:
             pass
 
         monkeypatch.setattr(ContactClient, "check_journal", nothing_to_check)
-        monkeypatch.setattr("contactsdk.cli.importing.count_recorded", lambda _journal: 0)
+        monkeypatch.setattr("contactsdk.cli.importing.read_recorded", lambda *_: None)
         (folder / "in.csv").write_text(sample(2))
         with in_use("run.sqlite"):
             files = ("--journal", "run.sqlite", "--results", "out.csv")
@@ -202,7 +202,7 @@ class TestJournal:
     def test_stopped_run_prints_how_to_go_on(
         self, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        (folder / "in.csv").write_text(sample(1))
+        (folder / "in.csv").write_text(sample(2).replace("ada0@example.com", "nobody"))
         monkeypatch.setattr(sys, "argv", ["contactsdk", "import", "in.csv"])
         sandbox.script(Fault(FaultKind.REDIRECT), action=ADD)
 
@@ -210,7 +210,7 @@ class TestJournal:
         stopped = call("import", "in.csv", *files, code=3)
 
         assert "To send what was not applied: contactsdk import in.csv\n" in stopped.stderr
-        assert "Correct the rejects after that" in stopped.stderr
+        assert "Run that first, then correct the rejects: bad.csv is written" in stopped.stderr
 
     @pytest.mark.parametrize(("refused", "hints"), [(False, 1), (True, 0)])
     def test_run_that_ended_prints_how_to_send_what_it_could_not(
@@ -299,8 +299,15 @@ class TestJournal:
             found = [row["contactsdk_state"] for row in csv.DictReader(file)]
         assert found == ["succeeded", "uncertain", "failed", "failed", *["not_started"] * 3]
 
+    def test_command_that_looks_uncertain_rows_up_is_named(self, recorded: str) -> None:
+        command = f"contactsdk settle {recorded} --input"
+        assert f"This looks them up for you: {command} FILE\n" in call("journal", recorded).stdout
+        assert f"{command} in.csv\n" in call("journal", recorded, "--input", "in.csv").stdout
+
     def test_rejects_without_the_input_are_refused(self, recorded: str) -> None:
-        assert "name it" in call("journal", recorded, "--rejects", "bad.csv", code=2).stderr
+        assert (
+            "give it as --input" in call("journal", recorded, "--rejects", "bad.csv", code=2).stderr
+        )
 
     @pytest.mark.parametrize(
         "other",

@@ -1,9 +1,11 @@
+import socket
 import time
 from pathlib import Path
 
 import pytest
 from cli.commanding import call
 
+from contactsdk.cli import ping_command
 from contactsdk.sandbox import Sandbox
 
 
@@ -31,7 +33,20 @@ def test_ping_says_how_far_the_clocks_are_apart(
 def test_ping_with_a_wrong_secret_fails(sandbox: Sandbox, folder: Path) -> None:
     (folder / "secret").write_text("wrong-secret\n")
     result = call("ping", "--secret-file", "secret", code=3)
-    assert result.output == "contactsdk: Invalid API key or signature\n"
+    assert result.output == (
+        "contactsdk: Invalid API key or signature: check CONTACTSDK_KEY and CONTACTSDK_SECRET "
+        "(or --key, --secret-file), and this machine's clock\n"
+    )
+
+
+def test_ping_to_a_sandbox_that_has_gone_says_so(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:  # it does not listen, so nobody answers there
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(ping_command, "_DEADLINE_S", 0.1)
+        said = call("ping", "--url", f"http://127.0.0.1:{taken.getsockname()[1]}", code=3).stderr
+    assert "nothing listens there; is contactsdk sandbox running?" in said
 
 
 def test_secret_file_goes_before_the_environment(

@@ -7,6 +7,7 @@ from files.made import csv_input, made_input, workbook
 
 from contactsdk import InvalidContactError
 from contactsdk.cli.preview import full_preview, notes, short_preview
+from contactsdk.cli.recorded import Recorded
 from contactsdk.files import Input
 from contactsdk.models import Item
 
@@ -17,10 +18,18 @@ def preview_of(
     *items: Item, source: Input | None = None, full: bool = True, has_journal: bool = True
 ) -> str:
     """A preview of these items, as if they had been read from `source`."""
-    preview = full_preview if full else short_preview
     source = source or csv_input("id,phone\n7,1\n")
     survey = survey_of(*items)
-    return preview("in.csv", source, survey, has_journal=has_journal, in_batches=False)
+    if full:
+        return full_preview("in.csv", source, survey, has_journal=has_journal, in_batches=False)
+    recorded = Recorded(name="run.sqlite") if has_journal else None
+    return short_preview("in.csv", source, survey, recorded=recorded, in_batches=False)
+
+
+def preview_beside(recorded: Recorded, *items: Item) -> str:
+    """A preview of these items, some of which are in a journal."""
+    source, survey = csv_input("id,phone\n7,1\n"), survey_of(*items)
+    return short_preview("in.csv", source, survey, recorded=recorded, in_batches=False)
 
 
 def notes_of(
@@ -52,8 +61,6 @@ def test_full_preview_shows_how_the_file_is_read_and_what_would_be_sent() -> Non
         "",
         "2 rows",
         "1 add",
-        "0 updates",
-        "0 updates if they exist, or adds",
         "1 invalid",
         "",
         "Invalid:",
@@ -94,7 +101,7 @@ def test_short_preview_shows_no_value_of_a_contact() -> None:
 
 def test_short_preview_of_what_can_all_be_sent_is_counts_alone() -> None:
     text = preview_of(a_contact(), full=False)
-    assert text.splitlines()[-1] == "0 invalid"
+    assert text.splitlines()[-1] == "1 add"
 
 
 def test_what_is_odd_about_the_file_is_a_note() -> None:
@@ -108,6 +115,8 @@ def test_what_is_odd_about_the_file_is_a_note() -> None:
     [
         ([a_contact(), a_contact()], "2 rows have the same names and email; each adds a contact"),
         ([a_contact(external_id="1")] * 2, "2 rows have the same external id: rows 2, 3."),
+        ([a_contact(phone="412345678")], "1 phone is a number without a leading 0 or +; a"),
+        ([a_contact(phone="412345678")] * 2, "2 phones are numbers without a leading 0 or +"),
         ([a_contact(groups=[1])], "1 row has groups; they replace all groups"),
         ([a_contact(status=1), a_contact(status=1)], "2 rows have a status that subscribes"),
     ],
@@ -133,3 +142,34 @@ def test_what_is_safe_to_run_again_is_no_note() -> None:
     again = [an_update(phone="1"), a_contact(update_if_exists=True)]
     assert notes_of(*again, has_journal=False) == ""
     assert notes_of(a_contact(), has_journal=True) == ""
+
+
+def test_adds_that_may_be_updates_say_whose() -> None:
+    text = preview_of(*[a_contact(update_if_exists=True)] * 2, full=False)
+    assert "2 adds, or updates of contacts with the same names and email" in text
+    assert "0 " not in text
+
+
+def test_short_preview_says_which_rows_are_not_sent_again() -> None:
+    recorded = Recorded(name="run.sqlite", succeeded=2, rejected=1, uncertain=1)
+    assert preview_beside(recorded, *[an_update(phone="1")] * 5).splitlines()[-1] == (
+        "run.sqlite has 4 of the rows: they are not sent again "
+        "(2 succeeded, 1 failed, 1 uncertain)."
+    )
+    assert "run.sqlite has 1 of the rows: it is not sent again" in preview_beside(
+        Recorded(name="run.sqlite", succeeded=1), *[an_update(phone="1")] * 5
+    )
+
+
+def test_short_preview_of_what_was_all_sent_says_so() -> None:
+    recorded = Recorded(name="run.sqlite", succeeded=1, invalid=1)
+    text = preview_beside(recorded, an_update(phone="1"), INVALID)
+    assert text.endswith("All rows are in run.sqlite: nothing to send.")
+
+
+def test_ids_of_an_earlier_run_that_are_left_out_are_a_note() -> None:
+    merged = csv_input("firstName,lastName,email,contactsdk_id\nA,A,a@example.com,7\n")
+    assert "--map contactsdk_id=id, those contacts are updated" in notes_of(
+        a_contact(), source=merged
+    )
+    assert "contactsdk_id" not in notes_of(an_update(phone="1"), source=merged)

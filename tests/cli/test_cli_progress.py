@@ -4,7 +4,7 @@ import pytest
 from attrs import evolve
 from cli.test_cli_timeline import progress
 
-from contactsdk.cli.progress import bar, note_of
+from contactsdk.cli.progress import bar, not_succeeded, note_of
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,9 @@ def test_note_says_why_a_run_waits(changes: dict[str, Any], note: str) -> None:
 def test_bar_that_is_hidden_takes_the_progress_all_the_same() -> None:
     with bar(10, hidden=True) as show:
         show(evolve(progress(1.0, 7), failed=1))
+
+
+def test_uncertain_contacts_are_not_counted_as_failed() -> None:
+    assert not_succeeded(evolve(progress(1.0, 7), failed=2)) == "2 failed"
+    both = evolve(progress(1.0, 7), failed=2, uncertain=13)
+    assert not_succeeded(both) == "2 failed  13 uncertain"

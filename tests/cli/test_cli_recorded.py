@@ -1,12 +1,14 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from examples import an_update
+from examples import a_contact, an_update
 
 from contactsdk import JournalError, SqliteJournal
-from contactsdk.cli.recorded import check_recorded, count_recorded
+from contactsdk.cli.recorded import check_recorded, read_recorded
 from contactsdk.files import FileError
+from contactsdk.journal import JournalRow, State
 from contactsdk.models import Item
 
 ITEMS = [(2, 2, an_update(id=1)), (4, 3, an_update(id=2))]
@@ -39,5 +41,44 @@ def test_journal_that_cannot_be_used_is_no_matter_of_a_row() -> None:
 
 
 def test_journal_that_is_not_there_yet_has_no_rows(tmp_path: Path) -> None:
-    assert count_recorded(SqliteJournal(tmp_path / "run.sqlite")) == 0
+    assert read_recorded(SqliteJournal(tmp_path / "run.sqlite"), ITEMS).rows == 0
     assert list(tmp_path.iterdir()) == []
+
+
+class StoredRows:
+    """A journal that has these rows."""
+
+    name = "run.sqlite"
+
+    def __init__(self, *states: State, resend_uncertain: bool = False) -> None:
+        self._states = states
+        self.resend_uncertain = resend_uncertain
+
+    def exists(self) -> bool:
+        return True
+
+    def rows(self) -> Iterator[JournalRow]:
+        for number, state in enumerate(self._states):
+            yield JournalRow(number=number, line=None, state=state, id=None, error=None, attempts=1)
+
+
+def recorded_of(*states: State, resend_uncertain: bool = False) -> Any:
+    """What is read of a journal of two adds and an update that have these states."""
+    journal: Any = StoredRows(*states, resend_uncertain=resend_uncertain)
+    items = [(2, 2, a_contact()), (3, 3, a_contact()), (4, 4, an_update(id=1))]
+    return read_recorded(journal, items)
+
+
+def test_rows_that_are_not_sent_again_are_counted_by_state() -> None:
+    recorded = recorded_of(State.SUCCEEDED, State.NOT_APPLIED, State.REJECTED)
+    assert (recorded.succeeded, recorded.rejected, recorded.rows) == (1, 1, 2)
+
+
+def test_add_that_was_in_flight_is_uncertain_and_an_update_is_sent_again() -> None:
+    recorded = recorded_of(State.UNCERTAIN, State.SENT, State.SENT)
+    assert (recorded.uncertain, recorded.rows) == (2, 2)
+
+
+def test_uncertain_rows_that_are_sent_again_are_not_counted() -> None:
+    recorded = recorded_of(State.UNCERTAIN, State.SENT, State.SUCCEEDED, resend_uncertain=True)
+    assert (recorded.uncertain, recorded.rows) == (0, 1)

@@ -30,7 +30,10 @@ def test_found_row_is_recorded_with_its_id_and_nothing_is_sent_again(sandbox, fo
 
     result = call("settle", "run.sqlite", "--input", "in.csv")
 
+    assert result.stderr.startswith("Looking for the uncertain rows on the platform ...\n")
     assert "row 3: found, id 1002" in result.stderr
+    written = "contactsdk journal run.sqlite --input in.csv --merged FILE"
+    assert f"To write the ids that were found: {written}\n" in result.stderr
     assert "1 were in doubt and found; 0 are still uncertain." in result.stdout
     assert recorded() == [("succeeded", False), ("succeeded", True), ("succeeded", False)]
     assert len(sandbox.ledger.writes) == sent
@@ -52,7 +55,9 @@ def test_row_that_is_not_there_is_written_to_uncertain_and_stays_so(sandbox, fol
 def test_journal_without_uncertain_rows_needs_no_look_up(sandbox, folder):
     import_with(sandbox, code=0)
 
-    assert "No row is uncertain." in call("settle", "run.sqlite", "--input", "in.csv").stdout
+    result = call("settle", "run.sqlite", "--input", "in.csv")
+    assert "No row is uncertain." in result.stdout
+    assert result.stderr == ""
     assert LIST not in {request.action for request in sandbox.ledger.requests}
 
 
@@ -64,7 +69,12 @@ def test_person_at_a_terminal_sees_what_was_found_and_is_asked(
     shown = []
     monkeypatch.setattr(settle_command, "is_terminal", lambda: True)
     monkeypatch.setattr(settle_command.typer, "echo", lambda text, **_: shown.append(text))
-    monkeypatch.setattr(settle_command, "answer", lambda: answer)
+
+    def answer_is_yes(question):
+        shown.append(question)
+        return answer == "y"
+
+    monkeypatch.setattr(settle_command, "answer_is_yes", answer_is_yes)
 
     call("settle", "run.sqlite", "--input", "in.csv", code=0 if answer == "y" else 3)
 

@@ -52,3 +52,15 @@ def test_what_is_sent_when_the_run_goes_on_is_counted() -> None:
     ]:
         tally.add(Result(line=2, row=2, state=state, refused=refused))
     assert tally.left == 2
+
+
+def test_uncertain_rows_come_with_the_way_to_look_them_up() -> None:
+    text = summary(a_tally(State.UNCERTAIN, ["lost"]), look_up="This looks them up.")
+    assert text.endswith("there may be two.\nThis looks them up.")
+    assert "looks" not in summary(a_tally(State.FAILED, ["no"]), look_up="This looks them up.")
+
+
+def test_run_in_which_nothing_was_sent_has_no_rate() -> None:
+    tally = a_tally(State.SUCCEEDED, [""] * 3)
+    tally.from_journal = 3
+    assert summary(tally, elapsed_s=0.0).endswith("in 0.0 s")

@@ -1,3 +1,4 @@
+import pytest
 from examples import a_contact, an_update
 
 from contactsdk import EmailStatus, InvalidContactError, SmsStatus
@@ -55,3 +56,11 @@ def test_groups_and_subscriptions_are_counted() -> None:
         a_contact(groups=[1], status=EmailStatus.UNSUBSCRIBED),
     )
     assert (survey.with_groups, survey.resubscribing) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("phone", "is_bare"),
+    [("412345678", True), ("0412345678", False), ("+61412345678", False), ("123", False)],
+)
+def test_phone_that_may_have_lost_its_first_digit_is_counted(phone: str, is_bare: bool) -> None:
+    assert survey_of(a_contact(phone=phone)).bare_phones == is_bare

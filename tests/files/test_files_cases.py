@@ -112,7 +112,6 @@ def test_how_a_list_was_read_is_known(name: str, encoding: str, delimiter: str) 
         ("20c-html.csv", "this is no header row: the file looks like a web page"),
         ("21i-wrapped.jsonl", "the list is within an object, under the key 'contacts'"),
         ("22f-fullname.csv", '--map "Name=firstName lastName"'),
-        ("22f-fullname.csv", '--map "E-mail=email"'),
         ("23-own-message.csv", "unknown column 'Message'"),
         ("25e-latin-header.csv", '--map "Prénom=firstName"'),
         ("25e-latin-header.csv", '--map "Nom=lastName"'),

@@ -17,7 +17,7 @@ def refusal(header: str, **options: Any) -> str:
     ("header", "suggestion"),
     [
         ("fristName", ' (use --map "fristName=first_name" if it holds that)'),
-        ("E-Mail", ' (use --map "E-Mail=email" if it holds that)'),
+        ("Courriel", ' (use --map "Courriel=email" if it holds that)'),
         ("Name", ' (use --map "Name=firstName lastName" if it holds that)'),
         ("Customer ID", ' (use --map "Customer ID=externalId" if it holds that)'),
         ("Vorname", ' (use --map "Vorname=firstName" if it holds that)'),
@@ -29,8 +29,28 @@ def refusal(header: str, **options: Any) -> str:
 def test_unknown_column_is_named_with_what_it_probably_holds(header: str, suggestion: str) -> None:
     assert refusal(f"{header},id") == (
         f"x.csv, row 1: unknown column '{header}'{suggestion}; to leave a column out, use "
-        "--ignore-columns, or --ignore-unknown for all of them"
+        "--ignore-columns, or --ignore-unknown for all of them; a custom field is "
+        f'--map "{header}=customFields.<its id>" (contactsdk fields lists the ids)'
     )
+
+
+@pytest.mark.parametrize(
+    ("header", "what"),
+    [
+        ("customFields.Dietary", "a custom field is named by its id, such as customFields.33443"),
+        ("customFields.", "a custom field is named by its id, such as customFields.33443"),
+        ("customFields.5.planet", "an address has the parts line1, "),
+    ],
+)
+def test_wrong_name_of_a_custom_field_is_refused_with_what_it_needs(header: str, what: str) -> None:
+    assert f"unknown column '{header}': {what}" in refusal(f"{header},id")
+
+
+def test_other_words_for_email_and_last_name_are_known() -> None:
+    text = "First Name,Surname,E-mail\nAda,Archer,ada@example.com\n"
+    found = contact_of(one_item(csv_input(text)))
+    assert (found.last_name, found.email) == ("Archer", "ada@example.com")
+    assert "both hold email" in refusal("id,Email,E-mail")
 
 
 def test_all_unknown_columns_are_named() -> None:

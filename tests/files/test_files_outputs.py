@@ -171,7 +171,7 @@ def test_rows_of_json_lines_are_no_csv(option: str) -> None:
 
 def test_rows_without_their_input_are_refused() -> None:
     check_output_names(OutputNames(results="out.csv"), None)
-    with pytest.raises(FileError, match="name it"):
+    with pytest.raises(FileError, match="give it as --input FILE"):
         check_output_names(OutputNames(rejects="out.csv"), None)
 
 
@@ -208,8 +208,8 @@ def test_file_that_a_link_points_to_is_replaced_and_the_link_stays(folder: Path)
 
 def test_output_that_cannot_be_written_is_an_error() -> None:
     with (
-        pytest.raises(FileError, match="No such file"),
-        open_outputs(OutputNames(results="none/x.csv"), None),
+        pytest.raises(FileError, match="File name too long"),
+        open_outputs(OutputNames(results=f"{'x' * 300}.csv"), None),
     ):
         pass
 
@@ -230,3 +230,11 @@ def test_names_say_what_the_files_hold_and_where_they_go(
 ) -> None:
     assert names.has_rows == has_rows
     assert names.takes_standard_output == takes_standard_output
+
+
+def test_folder_that_is_not_there_is_named() -> None:
+    with (
+        pytest.raises(FileError, match=r"^out: there is no such folder; make it first$"),
+        open_text("out/results.csv"),
+    ):
+        pass

@@ -1,0 +1,52 @@
+import typer
+from typer.testing import CliRunner
+
+from contactsdk.cli import again
+from contactsdk.cli.journal_place import Run
+from contactsdk.cli.options import Encoding, InputFormat, Key, Map, UpdateIfExists
+
+
+def commands(*arguments: str) -> list[str]:
+    """The commands that follow one with these arguments."""
+    app = typer.Typer()
+
+    @app.command()
+    def command(
+        context: typer.Context,
+        file: str,
+        key: Key = "",
+        format: InputFormat = None,
+        encoding: Encoding = None,
+        map_: Map = None,
+        update_if_exists: UpdateIfExists = False,
+        run: Run = None,
+    ) -> None:
+        typer.echo(again.import_command(context, "bad.csv"))
+        typer.echo(again.settle_command(context, "run.sqlite", file if file != "-" else None))
+        typer.echo(again.merged_command(context, "run.sqlite", file))
+
+    result = CliRunner().invoke(app, arguments, env={"CONTACTSDK_KEY": "of-the-environment"})
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+def test_options_that_were_given_are_given_again() -> None:
+    columns = "--map 'Full name=firstName lastName' --map Cell=phone --update-if-exists"
+    assert commands(
+        "my list.csv", "--map", "Full name=firstName lastName", "--map", "Cell=phone",
+        "--update-if-exists", "--encoding", "cp1252", "--format", "csv", "--run", "may",
+        "--key", "k",
+    ) == [
+        f"contactsdk import bad.csv --key k {columns}",
+        "contactsdk settle run.sqlite --input 'my list.csv' --key k --format csv --encoding cp1252 "
+        f"{columns} --run may",
+        "contactsdk journal run.sqlite --input 'my list.csv' --merged FILE --format csv "
+        f"--encoding cp1252 {columns} --run may",
+    ]  # fmt: skip
+
+
+def test_options_that_were_not_given_are_left_out() -> None:
+    assert commands("-")[:2] == [
+        "contactsdk import bad.csv",
+        "contactsdk settle run.sqlite --input FILE",
+    ]
