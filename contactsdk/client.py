@@ -264,7 +264,7 @@ class ContactClient:
 
         The run finds the rate that the platform allows, and pauses as a whole when it throttles or
         does not answer; that costs no contact an attempt. Unless this client has had a good answer
-        before, the first contact goes alone.
+        before, the first contact goes alone; in a run with batches it always does.
 
         Args:
             contacts: An iterable or async iterable of contacts, and of errors where there was no
@@ -275,7 +275,7 @@ class ContactClient:
                   default, or 4 batches.
                 - `batch_size`: How many contacts go in one request, from 1 to 200; `None`, the
                   default, sends each by itself.
-                - `rate_per_s`: How many requests may leave in any second, at most.
+                - `rate_per_s`: How many requests may leave in any second, at most; rounded up.
                 - `give_up_s`: For how many seconds a platform that lets nothing through is tried,
                   and the longest wait that it may ask for, before the run stops; 300 by default.
                 - `journal`: Where the run is recorded, so that it can go on after the process has
