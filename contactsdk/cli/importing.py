@@ -4,7 +4,6 @@ import asyncio
 import shlex
 import sys
 import time
-from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from contactsdk.cli.interruption import GRACE_S
 from contactsdk.cli.preview import full_preview, notes, short_preview
 from contactsdk.cli.progress import bar
 from contactsdk.cli.recorded import check_recorded, count_recorded
+from contactsdk.cli.recording import Recording
 from contactsdk.cli.run import Ending, Sending, import_rows
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.cli.timeline import Timeline
@@ -29,7 +29,6 @@ from contactsdk.errors import InvalidContactError
 from contactsdk.files import (
     FileError,
     OutputNames,
-    Outputs,
     Result,
     State,
     invalid,
@@ -114,9 +113,13 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
             return Exit.STOPPED
         started_at = time.monotonic()
         timeline = Timeline()
-        ending = _sent(options, found, client, sending, tally, timeline)
+        recording = Recording(outputs, found, resumable=options.has_journal)
+        ending = _sent(options, found, client, sending, tally, timeline, recording)
         elapsed_s = time.monotonic() - started_at
+        ending = recording.seen_in(ending)
     _conclude(options, ending, tally, elapsed_s)
+    for line in recording.complaints():
+        complain(line)
     if options.report is not None:
         page = html_report(
             Path(options.file.shown).name,
@@ -148,24 +151,13 @@ def _sent(
     sending: Sending,
     tally: Tally,
     timeline: Timeline,
+    recording: Recording,
 ) -> Ending:
-    rows = iter(found.rows)
-    with (
-        ExitStack() as stack,
-        bar(found.survey.rows, hidden=options.quiet) as show,
-    ):
-        outputs: Outputs | None = None
-
-        def begin() -> None:
-            nonlocal outputs
-            outputs = stack.enter_context(
-                open_outputs(options.outputs, found.source, resumable=options.has_journal)
-            )
+    with recording, bar(found.survey.rows, hidden=options.quiet) as show:
 
         def record(result: Result) -> None:
             tally.add(result)
-            if outputs is not None:
-                outputs.write(result, next(rows, None))
+            recording.write(result)
 
         def on_progress(progress: Progress) -> None:
             timeline.add(progress)
@@ -176,13 +168,14 @@ def _sent(
                 client,
                 found.items,
                 record,
-                begin,
+                recording.open,
                 evolve(sending, on_progress=on_progress),
                 on_interrupt=lambda: None if options.quiet else complain(_STOPPING),
+                must_stop=lambda: recording.has_failed,
             )
         )
         # Where an output cannot be opened, nothing was sent, and there is nothing to sum up.
-        if isinstance(ending.stopped_by, FileError):
+        if isinstance(ending.stopped_by, OSError | FileError) and not recording.is_open:
             raise ending.stopped_by
     return ending
 
