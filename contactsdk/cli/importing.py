@@ -4,7 +4,6 @@ import asyncio
 import shlex
 import sys
 import time
-from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from contactsdk.cli.interruption import GRACE_S
 from contactsdk.cli.preview import full_preview, notes, short_preview
 from contactsdk.cli.progress import bar
 from contactsdk.cli.recorded import Recorded, check_recorded, read_recorded
+from contactsdk.cli.recording import Recording
 from contactsdk.cli.run import Ending, Sending, import_rows
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.cli.text import printable
@@ -33,7 +33,6 @@ from contactsdk.files import (
     FileError,
     Format,
     OutputNames,
-    Outputs,
     Result,
     State,
     invalid,
@@ -123,9 +122,14 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
         tally = Tally(from_journal=0 if recorded is None else recorded.rows)
         started_at = time.monotonic()
         timeline = Timeline(tally.from_journal)
-        ending, are_written = _sent(options, found, client, sending, tally, timeline)
+        recording = Recording(outputs, found, resumable=options.has_journal)
+        ending = _sent(options, found, client, sending, tally, timeline, recording)
         elapsed_s = time.monotonic() - started_at
+        ending = recording.seen_in(ending)
         is_excel = found.source.description.format is Format.EXCEL
+    _conclude(options, ending, tally, elapsed_s)
+    for line in recording.complaints():
+        complain(line)
     if options.report is not None:
         page = html_report(
             Path(options.file.shown).name,
@@ -137,10 +141,10 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
         )
         with open_text(str(options.report)) as stream:
             stream.write(page)
-    _conclude(options, ending, tally, elapsed_s)
     if not options.quiet:
+        is_written = recording.is_open and not recording.has_failed
         for line in written_lines(
-            options.outputs if are_written else OutputNames(),
+            options.outputs if is_written else OutputNames(),
             options.report,
             tally,
             has_journal=options.has_journal,
@@ -168,25 +172,13 @@ def _sent(
     sending: Sending,
     tally: Tally,
     timeline: Timeline,
-) -> tuple[Ending, bool]:
-    """Send it; how that ended, and whether the outputs were opened."""
-    rows = iter(found.rows)
-    with (
-        ExitStack() as stack,
-        bar(found.survey.rows, hidden=options.quiet) as show,
-    ):
-        outputs: Outputs | None = None
-
-        def begin() -> None:
-            nonlocal outputs
-            outputs = stack.enter_context(
-                open_outputs(options.outputs, found.source, resumable=options.has_journal)
-            )
+    recording: Recording,
+) -> Ending:
+    with recording, bar(found.survey.rows, hidden=options.quiet) as show:
 
         def record(result: Result) -> None:
             tally.add(result)
-            if outputs is not None:
-                outputs.write(result, next(rows, None))
+            recording.write(result)
 
         def on_progress(progress: Progress) -> None:
             timeline.add(progress)
@@ -197,15 +189,16 @@ def _sent(
                 client,
                 found.items,
                 record,
-                begin,
+                recording.open,
                 evolve(sending, on_progress=on_progress),
                 on_interrupt=lambda: None if options.quiet else complain(_STOPPING),
+                must_stop=lambda: recording.has_failed,
             )
         )
         # Where an output cannot be opened, nothing was sent, and there is nothing to sum up.
-        if isinstance(ending.stopped_by, FileError):
+        if isinstance(ending.stopped_by, OSError | FileError) and not recording.is_open:
             raise ending.stopped_by
-    return ending, outputs is not None
+    return ending
 
 
 def _is_agreed(options: ImportOptions, found: CheckedInput, recorded: Recorded | None) -> bool:

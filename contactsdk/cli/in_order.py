@@ -15,7 +15,8 @@ class InOrder(Generic[_T]):
     """Hands each value on as soon as all before it are there: numbers 0, 1, 2 and so on.
 
     What has to wait for an earlier one is held in memory, and from `held` values on in `spool`: one
-    contact that is retried for minutes holds up the results of all behind it.
+    contact that is retried for minutes holds up the results of all behind it. Where the
+    spool cannot be written, they stay in memory, since no result may be lost.
     """
 
     def __init__(
@@ -64,8 +65,13 @@ class InOrder(Generic[_T]):
 
     def _spill(self) -> None:
         values = sorted(self._held.items(), key=lambda pair: pair[0])
+        try:
+            part = self._spool.extend(values)
+        except OSError:
+            self._room = 2 * len(self._held)  # to try again then
+            return
         self._held = {}
-        self._add_part(self._spool.extend(values))
+        self._add_part(part)
 
     def _add_part(self, values: Iterator[tuple[int, _T]]) -> None:
         first = next(values, None)

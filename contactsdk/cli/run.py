@@ -73,8 +73,11 @@ async def send(
     take: Callable[[Outcome], None],
     interruption: Interruption,
     sending: Sending,
+    must_stop: Callable[[], bool] = lambda: False,
 ) -> Exception | None:
     """Give `take` the outcome of every item that is read, interrupted or not.
+
+    The run is stopped gently once `must_stop` says so.
 
     Returns what stopped the run before its input ended, `None` where nothing did.
 
@@ -86,6 +89,8 @@ async def send(
     async def take_all() -> None:
         while (outcome := await outcomes.next()) is not None:
             take(outcome)
+            if must_stop():
+                outcomes.stop()
 
     async with client.stream(
         items,
@@ -109,12 +114,14 @@ async def import_rows(
     begin: Callable[[], None],
     sending: Sending,
     on_interrupt: Callable[[], None],
+    must_stop: Callable[[], bool] = lambda: False,
 ) -> Ending:
     """Send every row of an input, `record` what became of each, and close the client.
 
     `begin` is called once nothing can be in the way of sending any more: the journal, if there is
     one, is locked then. Results are recorded in the order of the rows, each as soon as all before
-    it are known; a run that ends early also records that the rest was not started.
+    it are known; a run that ends early also records that the rest was not started. The run ends
+    early, too, once `must_stop` says so, which is asked after each result.
 
     Raises:
         ValueError: An option is out of its range.
@@ -146,7 +153,7 @@ async def import_rows(
         async with client:
             stopped_by: Exception | None = await _find_wrong_setup(client)
             if stopped_by is None:
-                stopped_by = await send(client, items(), take, interruption, sending)
+                stopped_by = await send(client, items(), take, interruption, sending, must_stop)
         for index, (line, number, _) in rows:
             in_order.put(index, not_started(line, number))
     return Ending(stopped_by, interruption.happened)

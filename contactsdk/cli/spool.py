@@ -63,6 +63,8 @@ class Spool(Generic[_T]):
             return
         self._file.seek(self._end)
         pickle.dump(self._block, self._file, pickle.HIGHEST_PROTOCOL)
+        # So that a full disk is found here, where the block is still there.
+        self._file.flush()
         self._end = self._file.tell()
         self._block = []
 

@@ -3,16 +3,18 @@
 A regular file is written under another name beside it, and gets its own name when the run has ended
 in order. So a file that was there before is never half overwritten, and one that is there is
 complete.
+
+A row is in its file as soon as it is written, so a run that breaks off leaves whole rows behind.
 """
 
 import io
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Final, TextIO
+from typing import BinaryIO, Final, TextIO, TypeAlias
 
 from attrs import fields, frozen
 
@@ -21,6 +23,9 @@ from contactsdk.files.formats import FileError, Format, Row
 from contactsdk.files.inputs import Input
 from contactsdk.files.results import Result, State
 from contactsdk.files.writers import MergedWriter, ResultsWriter, RowsWriter
+
+OnFailure: TypeAlias = Callable[[str, OSError], None]
+"""Called with the name of a file that cannot be written any more, and the error."""
 
 _ENDINGS: Final[Mapping[str, Format]] = {
     ".csv": Format.CSV,
@@ -130,21 +135,25 @@ def open_outputs(
     source: Input | None,
     *,
     resumable: bool = False,
+    on_failure: OnFailure | None = None,
 ) -> Iterator[Outputs]:
     """Open the files of these names; each is complete, under its own name, when it is left.
 
     Where it is left by an exception, a regular file keeps the name under which it was written, such
-    as `results.partial.csv`.
+    as `results.partial.csv`. So does one that cannot be written any more: `on_failure` is called
+    then, what is written into that one afterwards is dropped, and the others are still written.
+    Without `on_failure`, the error is raised.
 
     Raises:
-        FileError: One cannot be written.
+        FileError: One cannot be opened.
+        OSError: One cannot be written any more.
     """
     format = None if source is None else source.description.format
     check_output_names(names, format)
     with ExitStack() as stack:
 
         def opened(name: str, otherwise: Format = Format.CSV) -> tuple[TextIO, Format]:
-            return stack.enter_context(open_text(name)), _format_of(name, otherwise)
+            return stack.enter_context(open_text(name, on_failure)), _format_of(name, otherwise)
 
         results = names.results and ResultsWriter(*opened(names.results))
         if source is None or format is None:
@@ -176,42 +185,92 @@ def _format_of(name: str, otherwise: Format) -> Format:
 
 
 @contextmanager
-def open_text(name: str) -> Iterator[TextIO]:
+def open_text(name: str, on_failure: OnFailure | None = None) -> Iterator[TextIO]:
     """Open a file to be written; it has its own name once it is complete, as all outputs here.
 
+    `on_failure` is as in `open_outputs`.
+
     Raises:
-        FileError: It cannot be written.
+        FileError: It cannot be opened.
+        OSError: It cannot be written any more.
     """
+    failed = on_failure or _raise
     if name == STANDARD:
-        with _standard_output() as stream:
+        with _standard_output(failed) as stream:
             yield stream
     elif is_special(name):
-        with _open(Path(name)) as stream:
+        with _open(Path(name), failed) as stream:
             yield stream
     else:
         partial, path = partial_name(name), Path(os.path.realpath(name))
         if not path.parent.is_dir():
             raise FileError(f"{Path(name).parent}: there is no such folder; make it first")
-        with _open(partial) as stream:
+        with _open(partial, failed) as stream:
             yield stream
-        with suppress(FileNotFoundError):
-            os.chmod(partial, stat.S_IMODE(path.stat().st_mode))
-        os.replace(partial, path)
+        if stream.has_failed:
+            return
+        try:
+            _rename(partial, path)
+        except OSError as exc:
+            failed(str(partial), exc)
+
+
+class _OutputStream(io.TextIOWrapper):
+    """A text file in which each line is written at once; the first error closes it to more."""
+
+    def __init__(self, stream: BinaryIO, shown: str, on_failure: OnFailure) -> None:
+        # Whatever the terminal's encoding: what is piped on is UTF-8.
+        super().__init__(stream, "utf-8", errors="surrogateescape", newline="", line_buffering=True)
+        self.has_failed = False
+        self._shown = shown
+        self._on_failure = on_failure
+
+    def write(self, text: str, /) -> int:
+        if self.has_failed:
+            return len(text)
+        try:
+            return super().write(text)
+        except OSError as exc:
+            self._fail(exc)
+            return len(text)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError as exc:
+            if not self.has_failed:
+                self._fail(exc)
+
+    def _fail(self, error: OSError) -> None:
+        self.has_failed = True
+        self._on_failure(self._shown, error)
+
+
+def _raise(_name: str, error: OSError) -> None:
+    raise error
+
+
+def _rename(partial: Path, path: Path) -> None:
+    with suppress(FileNotFoundError):
+        os.chmod(partial, stat.S_IMODE(path.stat().st_mode))
+    os.replace(partial, path)
 
 
 @contextmanager
-def _standard_output() -> Iterator[TextIO]:
-    # Whatever the terminal's encoding: what is piped on is UTF-8.
+def _standard_output(on_failure: OnFailure) -> Iterator[TextIO]:
     sys.stdout.flush()
-    stream = io.TextIOWrapper(sys.stdout.buffer, "utf-8", errors="surrogateescape", newline="")
+    stream = _OutputStream(sys.stdout.buffer, "standard output", on_failure)
     try:
         yield stream
     finally:
+        if stream.has_failed:
+            # Else the interpreter tries again to write what is left, and complains.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         stream.detach()
 
 
-def _open(path: Path) -> TextIO:
+def _open(path: Path, on_failure: OnFailure) -> _OutputStream:
     try:
-        return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+        return _OutputStream(path.open("wb"), str(path), on_failure)
     except OSError as exc:
         raise FileError(f"{path}: {exc.strerror}") from exc

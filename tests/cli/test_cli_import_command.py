@@ -5,6 +5,8 @@ import pty
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,14 @@ from cli.commanding import (
 )
 
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+
+
+@contextlib.contextmanager
+def background(work: Callable[[], None]) -> Iterator[None]:
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    thread.join()
 
 
 def test_import_of_a_spreadsheets_file_succeeds(sandbox: Sandbox, folder: Path) -> None:
@@ -274,12 +284,38 @@ def test_full_disk_stops_the_run(sandbox: Sandbox, folder: Path) -> None:
     assert result.stderr.endswith("contactsdk: stopped: No space left on device\n")
 
 
+def test_output_that_fails_in_mid_run_leaves_no_applied_contact_unreported(
+    sandbox: Sandbox, folder: Path
+) -> None:
+    sandbox.latency_s = 0.02
+    (folder / "in.csv").write_text(sample(100))
+    os.mkfifo(folder / "out")
+
+    def read_the_header() -> None:
+        with open(folder / "out") as pipe:
+            assert pipe.readline().startswith("line,row")
+
+    with background(read_the_header):
+        arguments = ("--concurrency", "1", "--results", "out", "--merged", "all.csv")
+        result = call("import", "in.csv", *arguments, code=3)
+    applied = len(sandbox.ledger.writes)
+    assert applied < 100
+    assert re.search(rf"^ *{applied} succeeded$", result.stdout, re.MULTILINE)
+    ended = re.search(r"out ends before row (\d+), .*: nobody reads the output", result.stderr)
+    assert ended is not None
+    first, last = int(ended[1]), applied + 1
+    shown = f"{first}-{last}" if first < last else f"{first}"
+    assert f"rows that were applied since then: {shown}\n" in result.stderr
+    merged = (folder / "all.csv").read_text()
+    assert (merged.count(",succeeded,"), merged.count(",not_started,")) == (applied, 100 - applied)
+
+
 def test_output_that_nobody_reads_stops_the_run(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(sample(2000))
     with started("import", "in.csv", "--results", "-") as process:
         process.stdout.close()
         said = process.stderr.read()
-        assert said.endswith("contactsdk: nobody reads the output any more\n")
+        assert "nobody reads the output any more\n" in said
         assert process.wait() == 3
 
 

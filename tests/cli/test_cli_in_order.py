@@ -1,3 +1,5 @@
+from collections.abc import Iterable, Iterator
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,3 +39,17 @@ def test_what_waits_for_one_value_does_not_stay_in_memory() -> None:
         assert len(in_order) <= 100
         in_order.put(0, 0)
     assert taken == list(range(10_000))
+
+
+def test_values_that_the_spool_cannot_take_stay_in_memory() -> None:
+    class Full(Spool[tuple[int, int]]):
+        def extend(self, values: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+            raise OSError("No space left on device")
+
+    taken: list[int] = []
+    with Full() as spool:
+        in_order = InOrder(taken.append, spool, held=10)
+        for number in range(1, 100):
+            in_order.put(number, number)
+        in_order.put(0, 0)
+    assert taken == list(range(100))

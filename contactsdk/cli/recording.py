@@ -1,0 +1,128 @@
+"""The outputs of a run while it sends, and what a user has to know if one cannot be written."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Final, Self
+
+from attrs import evolve, frozen
+
+from contactsdk.cli.checking import CheckedInput
+from contactsdk.cli.run import Ending
+from contactsdk.files import OutputNames, Outputs, Result, State, open_outputs
+
+_MAY_BE_APPLIED: Final = {State.SUCCEEDED: "were applied", State.UNCERTAIN: "are uncertain"}
+
+
+@frozen
+class _Failure:
+    """A file that could not be written any more."""
+
+    name: str
+    reason: str
+    row: int | None
+    """The first row that it lacks; `None` where it failed after the last one."""
+
+    def __str__(self) -> str:
+        if self.row is None:
+            return f"{self.name} may not be complete: {self.reason}"
+        return f"{self.name} ends before row {self.row}, perhaps in mid-line: {self.reason}"
+
+
+class Recording:
+    """Writes what became of each row; keeps in mind what could not be written.
+
+    Once a file cannot be written any more, the others are still written, and `has_failed` says that
+    the run is to end: what it goes on to send would be missing in that file.
+    """
+
+    def __init__(self, names: OutputNames, found: CheckedInput, *, resumable: bool) -> None:
+        self._names = names
+        self._found = found
+        self._resumable = resumable
+        self._stack = ExitStack()
+        self._rows = iter(found.rows)
+        self._outputs: Outputs | None = None
+        self._row: int | None = None
+        self._failures: list[_Failure] = []
+        self._missing: dict[State, list[range]] = {state: [] for state in _MAY_BE_APPLIED}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether all files have been opened."""
+        return self._outputs is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a file could not be written."""
+        return bool(self._failures)
+
+    def open(self) -> None:
+        """Open the files.
+
+        Raises:
+            FileError: One cannot be opened.
+            OSError: One cannot be written from its start.
+        """
+        self._outputs = self._stack.enter_context(
+            open_outputs(
+                self._names,
+                self._found.source,
+                resumable=self._resumable,
+                on_failure=self._on_failure,
+            )
+        )
+
+    def write(self, result: Result) -> None:
+        """Write what became of the next row into the files, if they are open."""
+        if self._outputs is None:
+            return
+        self._row = result.row
+        self._outputs.write(result, next(self._rows, None))
+        self._row = None
+        if self.has_failed and result.state in self._missing:
+            _add(self._missing[result.state], result.row)
+
+    def seen_in(self, ending: Ending) -> Ending:
+        """How the run ended, given that a file may have failed."""
+        if not self.has_failed or ending.stopped_by is not None:
+            return ending
+        first = self._failures[0]
+        return evolve(ending, stopped_by=OSError(f"{first.name}: {first.reason}"))
+
+    def complaints(self) -> Iterator[str]:
+        """What a user has to know of files that could not be written, a line each."""
+        yield from map(str, self._failures)
+        for state, rows in self._missing.items():
+            if rows:
+                shown = ", ".join(map(_text, rows))
+                yield f"rows that {_MAY_BE_APPLIED[state]} since then: {shown}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(exc_type, exc, traceback)
+
+    def _on_failure(self, name: str, error: OSError) -> None:
+        if not self.is_open:
+            raise error  # nothing was sent
+        is_unread = isinstance(error, BrokenPipeError)
+        reason = "nobody reads the output any more" if is_unread else error.strerror or str(error)
+        self._failures.append(_Failure(name, reason, self._row))
+
+
+def _add(ranges: list[range], row: int) -> None:
+    if ranges and ranges[-1].stop == row:
+        ranges[-1] = range(ranges[-1].start, row + 1)
+    else:
+        ranges.append(range(row, row + 1))
+
+
+def _text(rows: range) -> str:
+    return str(rows.start) if len(rows) == 1 else f"{rows.start}-{rows[-1]}"
