@@ -3,6 +3,8 @@
 Start with `ContactClient`, `Credentials` and `Contact`; what can go wrong is below `ContactError`.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 import contactsdk.starting  # noqa: F401  # the first, so that it sees to an interrupt of the others
 from contactsdk.bulk import BulkReport, OnProgress, Outcome, OutcomeStream, Progress
 from contactsdk.client import ContactClient
@@ -35,6 +37,9 @@ from contactsdk.naming import AccountNames, contact_from_names
 from contactsdk.retry import RetryPolicy
 from contactsdk.signing import Credentials
 from contactsdk.wire import contact_from, contact_to_json, contacts_from
+
+if _TYPE_CHECKING:
+    from contactsdk.journal.postgres import PostgresJournal as PostgresJournal
 
 __version__ = "0.2.0"
 
@@ -76,3 +81,12 @@ __all__ = [
     "contact_to_json",
     "contacts_from",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Loaded when it is asked for, and not in __all__, since it needs the extra `postgres`.
+    if name != "PostgresJournal":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from contactsdk.journal.postgres import PostgresJournal
+
+    return PostgresJournal

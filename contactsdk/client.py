@@ -375,8 +375,9 @@ class ContactClient:
 
         Returns:
             The outcomes of these adds, in input order: with an id and `settled`, or with an
-            `UncertainError` that says what was found. Uncertain updates, and adds with
-            `update_if_exists`, are not among them: a run sends those again.
+            `UncertainError` that says what was found. Updates, and adds with `update_if_exists`,
+            are not among them: a run sends those again that were in flight when it ended, and those
+            that it called uncertain with the journal's `resend_uncertain`.
 
         Raises:
             SetupError: Contacts cannot be looked up; an `AuthenticationError` where key, secret or

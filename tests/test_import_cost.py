@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-FOREIGN = {"fastapi", "pydantic", "pytest", "rich", "starlette", "typer", "uvicorn"}
+FOREIGN = {"fastapi", "psycopg", "pydantic", "pytest", "rich", "starlette", "typer", "uvicorn"}
 
 
 @pytest.fixture(scope="module")

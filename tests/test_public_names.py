@@ -2,6 +2,8 @@
 
 from types import ModuleType
 
+import pytest
+
 import contactsdk
 
 # Names for other types; a string below each documents it, which Python keeps nowhere.
@@ -22,3 +24,14 @@ def test_nothing_else_is_public() -> None:
     }
 
     assert public == set(contactsdk.__all__)
+
+
+def test_postgres_journal_is_a_public_name() -> None:
+    from contactsdk.journal.postgres import PostgresJournal
+
+    assert contactsdk.PostgresJournal is PostgresJournal
+
+
+def test_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'RedisJournal'"):
+        contactsdk.RedisJournal  # noqa: B018

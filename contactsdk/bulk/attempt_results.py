@@ -1,6 +1,7 @@
 """What follows an attempt: another one, the outcome of the contact, or the end of the run."""
 
 from collections.abc import Awaitable
+from typing import Final
 
 from contactsdk import wire
 from contactsdk.bulk.run import Run
@@ -16,6 +17,8 @@ from contactsdk.errors import (
 from contactsdk.models import Contact
 from contactsdk.pacing import Turn
 from contactsdk.retry import Fail, Retry, decide, final_error
+
+_LAPSED_WAIT_S: Final = 1.0  # the next intent waits for the journal, so this may be short
 
 
 class AttemptResults:
@@ -81,6 +84,11 @@ class AttemptResults:
             # What concerns all contacts is no part of the time that this one has.
             self._start_deadline(job, run.now() + wait_s)
         run.retry_later(job, wait_s)
+
+    def not_sent(self, job: Job) -> None:
+        """Have a contact sent again that was not sent, since the journal's lease had lapsed."""
+        job.delivery.attempts -= 1  # it counts requests that were made
+        self.retry(job, _LAPSED_WAIT_S, is_free=True)
 
     def failed(self, job: Job, final: ContactError) -> Awaitable[None] | None:
         """The call ends with this error, which also ends the run if it concerns all contacts.

@@ -21,6 +21,7 @@ from contactsdk.errors import (
     RateLimitedError,
     UnavailableError,
 )
+from contactsdk.journal import LeaseLapsedError
 from contactsdk.models import Contact
 from contactsdk.pacing import Turn
 from contactsdk.retry import Retry, final_error, reason
@@ -77,6 +78,9 @@ class BatchWorker:
                 async_id = await self._request(jobs)
         except ContactError as error:
             return await self._after_refusal(jobs, turn, error)
+        except LeaseLapsedError:
+            for job in jobs:
+                self._attempts.not_sent(job)
         except asyncio.CancelledError as exc:
             if is_being_cancelled():
                 raise

@@ -11,6 +11,7 @@ from contactsdk.bulk.run import Run
 from contactsdk.bulk.schedule import Job
 from contactsdk.deadlines import is_being_cancelled
 from contactsdk.errors import ContactError, RateLimitedError
+from contactsdk.journal import LeaseLapsedError
 from contactsdk.models import Contact
 from contactsdk.pacing import Turn
 from contactsdk.retry import Fail, describe
@@ -76,6 +77,10 @@ class Worker:
             )
         except ContactError as error:
             recording = self._after_failure(job, turn, error)
+        except LeaseLapsedError:
+            run.pacer.abandon(turn)  # it is no failure of the platform
+            self._results.not_sent(job)
+            recording = None
         except asyncio.CancelledError as exc:
             run.pacer.abandon(turn)
             if is_being_cancelled():

@@ -10,5 +10,15 @@ from contactsdk.journal.rows import JournalRow, State
 from contactsdk.journal.run import JournalRun
 from contactsdk.journal.sqlite import SqliteJournal
 from contactsdk.journal.sqlite_file import Durability
+from contactsdk.journal.store import LeaseLapsedError
 
-__all__ = ["Account", "Durability", "Journal", "JournalRow", "JournalRun", "SqliteJournal", "State"]
+__all__ = [
+    "Account",
+    "Durability",
+    "Journal",
+    "JournalRow",
+    "JournalRun",
+    "LeaseLapsedError",
+    "SqliteJournal",
+    "State",
+]

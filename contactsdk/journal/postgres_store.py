@@ -17,7 +17,7 @@ from typing import Final, Self, TypeVar
 
 import psycopg
 
-from contactsdk.errors import JournalError, UnavailableError
+from contactsdk.errors import JournalError
 from contactsdk.journal import postgres_statements as statements
 from contactsdk.journal.identity import Account, Digests, other_account
 from contactsdk.journal.lease import Lease, clock_s
@@ -31,7 +31,7 @@ from contactsdk.journal.postgres_connection import (
 from contactsdk.journal.postgres_schema import prepare
 from contactsdk.journal.rows import State
 from contactsdk.journal.sqlite_file import Durability
-from contactsdk.journal.store import PAGE_NUMBERS, StoredRow
+from contactsdk.journal.store import PAGE_NUMBERS, LeaseLapsedError, StoredRow
 
 _T = TypeVar("_T")
 
@@ -107,7 +107,7 @@ class PostgresStore:
 
     def check_may_send(self) -> None:
         if not self._lease.is_good(self._now()):
-            raise UnavailableError(
+            raise LeaseLapsedError(
                 "never sent: the time was over for which this process has the run to itself"
             )
 

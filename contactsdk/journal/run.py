@@ -185,7 +185,7 @@ class JournalRun:
         """See that this run still has its journal to itself, right before a contact is sent.
 
         Raises:
-            UnavailableError: It may not have; what was intended is not to be sent now.
+            LeaseLapsedError: It may not have; what was intended is not to be sent now.
         """
         self._store.check_may_send()
 

@@ -9,6 +9,14 @@ PAGE_NUMBERS: Final = 1000
 """How many numbers of the input a page of rows spans: page 2 has the rows 2000 to 2999."""
 
 
+class LeaseLapsedError(Exception):
+    """The time is over for which a run has its journal to itself; nothing was sent.
+
+    That says nothing of the platform or of the contact, which may be sent once the lease is
+    extended; if another process has it, the next write says so.
+    """
+
+
 class StoredRow(NamedTuple):
     """A row as a store keeps it.
 
@@ -99,7 +107,7 @@ class Store(Protocol):
         It is called right before a contact is handed to a connection, and waits for nothing.
 
         Raises:
-            UnavailableError: Somebody may have; the contact must not be sent now.
+            LeaseLapsedError: Somebody may have; the contact must not be sent now.
         """
         ...
 

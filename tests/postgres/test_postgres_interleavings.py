@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from psycopg import sql
 
-from contactsdk import JournalError, UnavailableError
-from contactsdk.journal import Account, State
+from contactsdk import JournalError
+from contactsdk.journal import Account, LeaseLapsedError, State
 from contactsdk.journal.postgres import make_tables
 from contactsdk.journal.postgres_connection import Database
 from contactsdk.journal.postgres_store import PostgresStore
@@ -112,7 +112,7 @@ class Interleavings(RuleBasedStateMachine):
         for process, store in self.stores.items():
             try:
                 store.check_may_send()
-            except UnavailableError:
+            except LeaseLapsedError:
                 assert process not in self.may_send
             else:
                 assert process in self.may_send

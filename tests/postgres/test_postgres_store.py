@@ -11,8 +11,8 @@ from postgres.cutting import proxy_to
 from postgres.servers import Server
 from psycopg import sql
 
-from contactsdk import JournalError, UnavailableError
-from contactsdk.journal import Account, JournalRun, State
+from contactsdk import JournalError
+from contactsdk.journal import Account, JournalRun, LeaseLapsedError, State
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Database
 from contactsdk.journal.postgres_store import PostgresStore
@@ -186,7 +186,7 @@ async def test_owner_that_was_taken_over_writes_and_sends_nothing(
     for rows in ([row(0, State.SUCCEEDED), row(1)], []):
         with pytest.raises(JournalError, match="taken the run over"):
             await first.write(rows)
-    with pytest.raises(UnavailableError, match="never sent"):
+    with pytest.raises(LeaseLapsedError, match="never sent"):
         first.check_may_send()
     with pytest.raises(JournalError, match="taken the run over"):
         await first.begin_anew(b"")
@@ -207,7 +207,7 @@ async def test_lease_that_nobody_took_can_be_extended_after_its_time(
     store.check_may_send()
     let_the_lease_end()
     clock.now += 30
-    with pytest.raises(UnavailableError, match="never sent"):
+    with pytest.raises(LeaseLapsedError, match="never sent"):
         store.check_may_send()
 
     await store.write(())
@@ -228,7 +228,7 @@ async def test_lease_counts_from_before_the_write_was_sent(database_url: str, sc
         proxy.on_answer = come_late
         await store.write([row(0)])
 
-        with pytest.raises(UnavailableError, match="never sent"):
+        with pytest.raises(LeaseLapsedError, match="never sent"):
             store.check_may_send()
         await store.close(())
 
@@ -355,7 +355,7 @@ async def test_database_that_stays_away_ends_the_wait_with_an_error(
         with pytest.raises(JournalError, match="refused"):
             await store.write([row(0)])
         assert 60 <= clock.now - started < 62
-        with pytest.raises(UnavailableError, match="never sent"):
+        with pytest.raises(LeaseLapsedError, match="never sent"):
             store.check_may_send()
         with pytest.raises(JournalError, match="refused"):
             await store.close(())
