@@ -63,13 +63,15 @@ def _settings(row: Row) -> tuple[Setting, ...]:
     mix = (row.noise, faults) if row.noise else None
 
     def setting(at_s: float, per_s: float | None) -> Setting:
-        limit = per_s and RateLimit(
-            per_s=per_s,
-            depth_s=row.depth_s or 0.0,
-            window=row.depth_s is None,
-            retry_after=row.retry_after_s is not None,
-        )
-        return Setting(at_s=at_s, rate_limit=limit or None, latency_s=row.latency_s, mix=mix)
+        limit = None
+        if per_s is not None:
+            limit = RateLimit(
+                per_s=per_s,
+                depth_s=row.depth_s or 0.0,
+                window=row.depth_s is None,
+                retry_after=row.retry_after_s is not None,
+            )
+        return Setting(at_s=at_s, rate_limit=limit, latency_s=row.latency_s, mix=mix)
 
     first = setting(0.0, row.limit_per_s)
     if row.changes_to is None:

@@ -1,4 +1,4 @@
-"""Add or update contacts on the iVvy platform: none lost, none doubled, and told so for each.
+"""Add or update contacts on the iVvy platform: it loses none, doubles none, and says so for each.
 
 Start with `ContactClient`, `Credentials` and `Contact`; what can go wrong is below `ContactError`.
 """

@@ -10,7 +10,15 @@ once they cover a second and there are five of them.
 import math
 from typing import Final
 
-from attrs import define
+from contactsdk.pacing.answer_counts import (
+    MEASURED_THROTTLES,
+    MOST_NOISE,
+    TOLERATED,
+    Count,
+    Decline,
+    Measurement,
+    Recent,
+)
 
 _CUT: Final = 0.03  # of the rate, for each surplus throttle: small steps hold it close to the limit
 _GROWTH_PER_S: Final = 0.004  # so that near the limit one request in some hundred is throttled
@@ -22,24 +30,16 @@ _NO_LIMIT_PER_S: Final = 1e5  # more than one client can send
 _MOST_CUT_PER_S: Final = 0.3  # of the rate: a throttled second says little about the next
 _OVERSHOOT: Final = 1.5  # times the throttled share is what a second's cuts may add up to ...
 _OVERSHOOT_LEAST: Final = 0.03  # ... and this, so that a full bucket can run dry at all
-_TOLERATED: Final = 0.005  # of all requests: so few throttles slow nothing
 _TOLERATED_NOISE: Final = 0.12  # of the noise: what is known of it is no more exact than this
 _SURPLUS: Final = 3.0  # throttles in excess are chance, one more is a sign of the limit
-_CHANCE: Final = (
-    4.0  # noise passes its own bounds once in minutes, at thousands of requests a second
-)
+_CHANCE: Final = 4.0  # so that noise alone passes its bounds once in minutes at most
 _IDLE_S: Final = 1.0  # between two answers; what is beyond says nothing of the rate
-_FEWEST: Final = 5  # answers, to tell a rate from them
 
 _LOW: Final = 0.45  # of the goodput: even a limit that has halved since lets all of that through
 _LOOK: Final = 0.6  # of the goodput, where the rate is no higher than a known limit
-_MEASURED_S: Final = 3.0  # at least, so that a burst of others shows as one
-_MEASURED_THROTTLES: Final = 12  # tell their share to a third
-_MOST_NOISE: Final = 0.4  # of all requests; where more is throttled, slower is always right
 _AGAIN_S: Final = 30.0  # noise is measured again after this, and at most a tenth of the time
 _ENOUGH: Final = 0.85  # of the goodput, in which there is what a bucket held
 _OVER_S: Final = 2.0  # without a cut, and a decline is over
-_EPISODE_S: Final = 10.0  # after it, what is thought to get through is looked at again
 _NOISE_IS_KNOWN: Final = 100  # throttles tell the share of noise to a tenth
 
 
@@ -69,13 +69,13 @@ class AdaptiveRate:
         self.is_calm = True
         """Whether nothing is throttled: then answers that are no throttle need not be recorded."""
         self._answered_at = 0.0
-        self._recent = _Recent(0.0, None)
+        self._recent = Recent(0.0, None)
         self._surplus = 0.0
         self._settled_s = 0.0
-        self._decline: _Decline | None = None
-        self._measurement: _Measurement | None = None
-        self._evidence = _Count()
-        self._unchecked = _Count()
+        self._decline: Decline | None = None
+        self._measurement: Measurement | None = None
+        self._evidence = Count()
+        self._unchecked = Count()
         self._measure_at = math.inf
         self._measured_at = -math.inf
 
@@ -113,18 +113,18 @@ class AdaptiveRate:
         # This throttle itself is not counted: that one came is why anything is.
         self.is_calm = False
         self._answered_at = now
-        self._recent = _Recent(0.0, None)
+        self._recent = Recent(0.0, None)
         self._surplus = 0.0
         self._settled_s = 0.0
 
     def _end_second(self) -> None:
         if self.noise and self._measurement is None:
             self._check_noise(self._recent.second)
-        self._recent = _Recent(self._recent.second_s, self._recent.second, self.rate_per_s)
+        self._recent = Recent(self._recent.second_s, self._recent.second, self.rate_per_s)
 
     def _is_one_too_many(self, is_throttled: bool) -> bool:
         noise = self.noise
-        tolerated = noise * _TOLERATED_NOISE + _TOLERATED
+        tolerated = noise * _TOLERATED_NOISE + TOLERATED
         # How far chance alone takes such a sum grows with the variance, and falls with the drift.
         most = max(_SURPLUS, _CHANCE * noise * (1 - noise) / tolerated)
         expected = noise + tolerated
@@ -143,7 +143,7 @@ class AdaptiveRate:
             # A rate that is not reached says nothing.
             self.rate_per_s = min(self.rate_per_s, 1.1 * recent.sent_per_s)
             goodput = min(self.rate_per_s, recent.goodput_per_s)
-            decline = self._decline = _Decline(self.rate_per_s, goodput, now)
+            decline = self._decline = Decline(self.rate_per_s, goodput, now)
         before = self.rate_per_s if recent.rate_per_s is None else recent.rate_per_s
         cut = min(_MOST_CUT_PER_S, _OVERSHOOT * recent.count.share + _OVERSHOOT_LEAST)
         lowest = before * (1 - cut)
@@ -155,7 +155,7 @@ class AdaptiveRate:
         self.rate_per_s = max(rate, self._least_per_s)
         self._settled_s = 0.0
         if decline is not None and self.rate_per_s < _LOW * decline.goodput_per_s:
-            self._measurement = _Measurement(now, recent.count.share / 2)
+            self._measurement = Measurement(now, recent.count.share / 2)
 
     def _find_first_rate(self, now: float) -> None:
         recent = self._recent
@@ -163,10 +163,10 @@ class AdaptiveRate:
         if recent.count.answered - recent.count.throttled < 30:
             # So few that got through tell little, and are few because all wait that were throttled.
             self._settled_s = _SETTLED_S + 5
-        if recent.count.share < _MOST_NOISE:
-            self._decline = _Decline(None, recent.goodput_per_s, now, recent.sent_per_s)
+        if recent.count.share < MOST_NOISE:
+            self._decline = Decline(None, recent.goodput_per_s, now, recent.sent_per_s)
         self.rate_per_s = max(recent.goodput_per_s / (1 - self.noise), self._least_per_s)
-        self._recent = _Recent(0.0, None, self.rate_per_s)
+        self._recent = Recent(0.0, None, self.rate_per_s)
 
     def _speed_up(self, elapsed_s: float) -> None:
         self._settled_s += elapsed_s
@@ -185,17 +185,17 @@ class AdaptiveRate:
     def _look(self, now: float) -> None:
         recent = self._recent
         self._measure_at = math.inf
-        if recent.count.share > _MOST_NOISE:
+        if recent.count.share > MOST_NOISE:
             return
         goodput, sent = recent.goodput_per_s, recent.sent_per_s
-        self._decline = _Decline(self.rate_per_s, goodput, now, sent_per_s=sent, is_look=True)
+        self._decline = Decline(self.rate_per_s, goodput, now, sent_per_s=sent, is_look=True)
         rate = goodput if self.rate_per_s is None else min(goodput, self.rate_per_s)
         self.rate_per_s = max(_LOOK * rate, self._least_per_s)
-        self._measurement = _Measurement(now, self.noise or self._recent.count.share)
+        self._measurement = Measurement(now, self.noise or self._recent.count.share)
 
     def _measure(
         self,
-        measurement: "_Measurement",
+        measurement: Measurement,
         sent_at: float,
         now: float,
         elapsed_s: float,
@@ -227,142 +227,27 @@ class AdaptiveRate:
         self._surplus = 0.0
         self._decline = None
         self._measurement = None
-        self._unchecked = _Count()
-        self._recent = _Recent(0.0, None, self.rate_per_s)
+        self._unchecked = Count()
+        self._recent = Recent(0.0, None, self.rate_per_s)
 
-    def _expected(self, count: "_Count") -> float:
+    def _expected(self, count: Count) -> float:
         return self.noise * count.answered
 
-    def _spread(self, count: "_Count") -> float:
+    def _spread(self, count: Count) -> float:
         # Of what is counted, and of what is known.
         expected = self._expected(count)
         return math.sqrt(expected + expected**2 / max(1, self._evidence.throttled))
 
-    def _check_noise(self, second: "_Count") -> None:
+    def _check_noise(self, second: Count) -> None:
         self._unchecked = checked = self._unchecked + second
         expected = self._expected(checked)
-        if expected < 2 * _MEASURED_THROTTLES:
+        if expected < 2 * MEASURED_THROTTLES:
             return
         if checked.throttled < expected - 3 * self._spread(checked):
             # Noise does not go away. What was taken for it was others, or is over.
-            self._evidence = _Count(checked.answered, checked.throttled + 1)
+            self._evidence = Count(checked.answered, checked.throttled + 1)
             self.noise = checked.share
         elif self._evidence.throttled < _NOISE_IS_KNOWN:
             self._evidence += checked
             self.noise = self._evidence.share
-        self._unchecked = _Count()
-
-
-@define
-class _Count:
-    """So many answers, and how many of them were throttles."""
-
-    answered: int = 0
-    throttled: int = 0
-
-    @property
-    def share(self) -> float:
-        return self.throttled / self.answered if self.answered else 0.0
-
-    def __add__(self, other: "_Count") -> "_Count":
-        return _Count(self.answered + other.answered, self.throttled + other.throttled)
-
-
-class _Recent:
-    """The answers of this second and the one before."""
-
-    def __init__(
-        self, before_s: float, before: _Count | None, rate_per_s: float | None = None
-    ) -> None:
-        self.second_s = 0.0
-        self.second = _Count()
-        self.rate_per_s = rate_per_s
-        """The limit at the beginning of this second."""
-        self._before_s = before_s
-        self._before = before or _Count()
-
-    def add(self, elapsed_s: float, is_throttled: bool) -> None:
-        self.second_s += elapsed_s
-        self.second.answered += 1
-        self.second.throttled += is_throttled
-
-    @property
-    def count(self) -> _Count:
-        return self._before + self.second
-
-    @property
-    def is_telling(self) -> bool:
-        return self.second_s + self._before_s >= 1 and self.count.answered >= _FEWEST
-
-    @property
-    def sent_per_s(self) -> float:
-        return self.count.answered / (self.second_s + self._before_s)
-
-    @property
-    def goodput_per_s(self) -> float:
-        return (1 - self.count.share) * self.sent_per_s
-
-
-@define
-class _Decline:
-    """From which rate a decline began, and what got through of it."""
-
-    from_per_s: float | None
-    goodput_per_s: float
-    began_at: float
-    sent_per_s: float = 0.0
-    is_look: bool = False
-
-    def is_stale(self, now: float, rate_per_s: float) -> bool:
-        """Whether it has not gone far for so long that it is none."""
-        is_near = self.from_per_s is not None and rate_per_s > 0.95 * self.from_per_s
-        return is_near and now - self.began_at > _EPISODE_S
-
-    def resumed(self, part: float) -> float | None:
-        """The rate to go on with: so much of the former one."""
-        if self.from_per_s is not None:
-            return part * self.from_per_s
-        return None if part >= 0.9 else part * self.sent_per_s
-
-
-class _Measurement:
-    """What is throttled at a rate at which a limit would throttle nothing."""
-
-    def __init__(self, began_at: float, expected: float) -> None:
-        self.began_at = began_at
-        self._enough = 4 * _MEASURED_THROTTLES / max(expected, 4 * _TOLERATED)
-        self.count = _Count()
-        self._took_s = 0.0
-        self._second_s = 0.0
-        self._in_second = 0
-        self._most_in_second = 0
-
-    def add(self, elapsed_s: float, is_throttled: bool) -> None:
-        self._took_s += elapsed_s
-        self._second_s += elapsed_s
-        if self._second_s >= 1:
-            self._second_s = 0.0
-            self._in_second = 0
-        self.count.answered += 1
-        self.count.throttled += is_throttled
-        self._in_second += is_throttled
-        self._most_in_second = max(self._most_in_second, self._in_second)
-
-    @property
-    def is_enough(self) -> bool:
-        """Whether there is noise, or surely less than was expected or is worth knowing."""
-        is_known = (
-            self.count.throttled >= _MEASURED_THROTTLES or self.count.answered >= self._enough
-        )
-        return is_known and self._took_s >= _MEASURED_S
-
-    @property
-    def is_noise(self) -> bool:
-        return self.is_steady and self.count.throttled >= _MEASURED_THROTTLES
-
-    @property
-    def is_steady(self) -> bool:
-        """Whether it is no more than noise, and came at random: a burst is the doing of others."""
-        mean = self.count.throttled / self._took_s
-        is_even = self._most_in_second <= mean + 3 * math.sqrt(mean) + 2
-        return is_even and self.count.share <= _MOST_NOISE
+        self._unchecked = Count()
