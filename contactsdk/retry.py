@@ -163,8 +163,7 @@ class Delivery:
         is_stale = isinstance(error, StaleDateError)
         self.stale_dates += is_stale
         self.free_attempts += is_free or is_stale
-        is_held_back = isinstance(error, RateLimitedError) or bool(error.retry_after_s)
-        self.held_back_in_a_row = self.held_back_in_a_row + 1 if is_held_back else 0
+        self.held_back_in_a_row = held_back_in_a_row(error, self.held_back_in_a_row)
 
     def may_be_resent(self, policy: RetryPolicy, now: float) -> bool:
         """Whether attempts and time are left to send an add again that was not found."""
@@ -175,6 +174,11 @@ class Delivery:
     def is_in_doubt(self) -> bool:
         """Whether the contact may have been applied if the call ended now."""
         return self.maybe_applied or self.is_handed_over
+
+
+def held_back_in_a_row(error: ContactError, before: int) -> int:
+    """How many requests in a row were throttled or asked to wait, this one included."""
+    return before + 1 if isinstance(error, RateLimitedError) or error.retry_after_s else 0
 
 
 def is_idempotent(contact: Contact, policy: RetryPolicy) -> bool:

@@ -16,7 +16,7 @@ from contactsdk.errors import (
 )
 from contactsdk.models import Contact
 from contactsdk.pacing import Turn
-from contactsdk.retry import Fail, Retry, decide, final_error
+from contactsdk.retry import Fail, Retry, decide, final_error, held_back_in_a_row
 
 _LAPSED_WAIT_S: Final = 1.0  # the next intent waits for the journal, so this may be short
 
@@ -145,11 +145,6 @@ class AttemptResults:
             last = run.foreign_answers.judge_last(job.index, error, judged)
             return Fail(final_error(last, job.delivery))
         return decision
-
-
-def held_back_in_a_row(error: ContactError, before: int) -> int:
-    """How many requests in a row were throttled or asked to wait, this one included."""
-    return before + 1 if isinstance(error, RateLimitedError) or error.retry_after_s else 0
 
 
 def _drop_frames(error: ContactError) -> None:

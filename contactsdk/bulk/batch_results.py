@@ -9,7 +9,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from contactsdk import wire
-from contactsdk.bulk.attempt_results import AttemptResults, held_back_in_a_row
+from contactsdk.bulk.attempt_results import AttemptResults
 from contactsdk.bulk.batching import Patience, poll_waits_s
 from contactsdk.bulk.run import Run
 from contactsdk.errors import (
@@ -20,6 +20,7 @@ from contactsdk.errors import (
     UncertainError,
 )
 from contactsdk.pacing import Turn
+from contactsdk.retry import held_back_in_a_row
 
 _T = TypeVar("_T")
 

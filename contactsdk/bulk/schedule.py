@@ -133,10 +133,7 @@ class Schedule:
         self.waiting -= len(searches)
         return searches
 
-    def clear(self) -> list[Job]:
-        """Take all that are ready or waiting, in input order."""
-        behind = (job for queue in self._behind.values() for job in queue or ())
-        jobs = [*self._ready, *(job for _, _, job in self._due), *behind]
+    def clear(self) -> None:
+        """Forget all that are ready or waiting."""
         self._behind, self._due, self.waiting = {}, [], 0
         self._ready.clear()
-        return sorted(jobs, key=lambda job: job.index)

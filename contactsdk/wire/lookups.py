@@ -37,10 +37,6 @@ class ContactFilter:
     """The email address, in any case."""
     modified_since: datetime.datetime | None = None
     """Modified then or later; it must know its time zone."""
-    modified_until: datetime.datetime | None = None
-    """Modified then or earlier; it must know its time zone."""
-    company_id: int | None = None
-    """Belongs to this company."""
 
 
 @frozen(kw_only=True)
@@ -63,29 +59,21 @@ class ContactPage:
     """In the platform's order, which no page documents."""
     total: int | None = None
     """How many contacts the whole list has; `None` where the platform does not say."""
-    start: int | None = None
-    """The place in the list, from 0, of the first of `contacts`; `None` where not said."""
-    per_page: int | None = None
-    """How many the platform gives at a time, which may be fewer than asked; `None` if not said."""
 
 
-def encode_list(
-    contact_filter: ContactFilter, *, start: int = 0, per_page: int = PER_PAGE
-) -> bytes:
+def encode_list(contact_filter: ContactFilter, *, start: int = 0) -> bytes:
     """The body that lists the contacts of this filter, from the `start`-th on, counted from 0."""
     wanted = contact_filter
-    since, until = wanted.modified_since, wanted.modified_until
+    since = wanted.modified_since
     criteria = {
         "externalId": wanted.external_id,
         "firstName": wanted.first_name,
         "lastName": wanted.last_name,
         "email": wanted.email,
         "fromModifiedDate": None if since is None else encode_timestamp(since),
-        "toModifiedDate": None if until is None else encode_timestamp(until),
-        "companyId": wanted.company_id,
     }
     given = {name: value for name, value in criteria.items() if value is not None}
-    return orjson.dumps({"filter": given, "perPage": per_page, "start": start})
+    return orjson.dumps({"filter": given, "perPage": PER_PAGE, "start": start})
 
 
 def read_page(status: int, headers: Mapping[str, str], body: bytes) -> ContactPage:
@@ -99,12 +87,7 @@ def read_page(status: int, headers: Mapping[str, str], body: bytes) -> ContactPa
     meta = answer.get("meta") if isinstance(answer, dict) else None
     if not isinstance(meta, dict):
         return ContactPage(contacts=contacts)
-    return ContactPage(
-        contacts=contacts,
-        total=whole_number(meta.get("totalResults")),
-        start=whole_number(meta.get("start")),
-        per_page=whole_number(meta.get("perPage")),
-    )
+    return ContactPage(contacts=contacts, total=whole_number(meta.get("totalResults")))
 
 
 def encode_get(contact_id: int) -> bytes:

@@ -20,15 +20,10 @@ def satisfies(contact_filter: ContactFilter, listed: ListedContact) -> bool:
     for name, value in _texts(wanted).items():
         if name in shown and not _same_field(name, value, shown[name]):
             return False
-    if modified is not None:
-        # The platform counts in whole seconds.
-        since, until = wanted.modified_since, wanted.modified_until
-        if since is not None and modified < since.replace(microsecond=0):
-            return False
-        if until is not None and modified > until:
-            return False
-    is_given = wanted.company_id is not None and "companies" in shown
-    return not is_given or wanted.company_id in _ids(shown["companies"], "id")
+    if modified is None or wanted.modified_since is None:
+        return True
+    # The platform counts in whole seconds.
+    return modified >= wanted.modified_since.replace(microsecond=0)
 
 
 def shows_all(contact_filter: ContactFilter, listed: ListedContact) -> bool:

@@ -85,7 +85,7 @@ class Platform:
         ]
         start, per_page = asked["start"], asked["perPage"]
         page = tuple(found[start : start + per_page])
-        return ContactPage(contacts=page, total=len(found), start=start, per_page=per_page)
+        return ContactPage(contacts=page, total=len(found))
 
 
 def stream_of(

@@ -53,8 +53,8 @@ def page_of(answer: Any) -> ContactPage:
 
 
 def test_an_external_id_is_asked_for_in_the_shape_of_the_platforms_page() -> None:
-    body = encode_list(ContactFilter(external_id="12345"), start=20, per_page=20)
-    assert json.loads(body) == {"filter": {"externalId": "12345"}, "perPage": 20, "start": 20}
+    body = encode_list(ContactFilter(external_id="12345"), start=20)
+    assert json.loads(body) == {"filter": {"externalId": "12345"}, "perPage": 100, "start": 20}
 
 
 def test_every_criterion_has_its_name_in_the_filter() -> None:
@@ -64,9 +64,7 @@ def test_every_criterion_has_its_name_in_the_filter() -> None:
         first_name="Ada",
         last_name="Archer",
         email="ada@example.com",
-        modified_since=MODIFIED,
-        modified_until=datetime.datetime(2026, 11, 3, 3, 4, 5, tzinfo=zone),
-        company_id=4,
+        modified_since=datetime.datetime(2026, 11, 3, 3, 4, 5, tzinfo=zone),
     )
     assert json.loads(encode_list(wanted)) == {
         "filter": {
@@ -74,9 +72,7 @@ def test_every_criterion_has_its_name_in_the_filter() -> None:
             "firstName": "Ada",
             "lastName": "Archer",
             "email": "ada@example.com",
-            "fromModifiedDate": "2026-11-02 03:04:05",
-            "toModifiedDate": "2026-11-02 17:04:05",
-            "companyId": 4,
+            "fromModifiedDate": "2026-11-02 17:04:05",
         },
         "perPage": 100,
         "start": 0,
@@ -96,9 +92,8 @@ def test_a_listed_contact_shows_no_value_but_its_id() -> None:
 
 def test_a_page_is_read_with_its_meta() -> None:
     meta = {"count": 1, "totalResults": 41, "start": 40, "perPage": 20}
-    assert page_of({"meta": meta, "results": [SHOWN]}) == ContactPage(
-        contacts=(listed(),), total=41, start=40, per_page=20
-    )
+    page = page_of({"meta": meta, "results": [SHOWN]})
+    assert page == ContactPage(contacts=(listed(),), total=41)
 
 
 @pytest.mark.parametrize(
