@@ -36,7 +36,7 @@ from contactsdk.retry import RetryPolicy
 from contactsdk.signing import Credentials
 from contactsdk.wire import contact_from, contact_to_json, contacts_from
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AccountNames",

@@ -370,7 +370,8 @@ class ContactClient:
         Args:
             journal: The journal of the runs; made without `resend_uncertain`.
             contacts: The whole input that it recorded.
-            confirm: Is given the outcomes before any is recorded; if it returns false, none is.
+            confirm: Is given the outcomes before any is recorded; if it returns false, none is. It
+                is called in a thread of its own, so it may wait for a person.
 
         Returns:
             The outcomes of these adds, in input order: with an id and `settled`, or with an

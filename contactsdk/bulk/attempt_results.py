@@ -55,6 +55,8 @@ class AttemptResults:
         run.throttled += isinstance(error, RateLimitedError)
         in_a_row = held_back_in_a_row(error, held_back_before)
         is_free = run.pacer.record_result(turn, error, in_a_row=in_a_row)
+        if is_free:
+            run.note_platform_failure(error)
         give_up_s = run.options.give_up_s
         blocked_since = run.pacer.blocked_since
         is_blocked = blocked_since is not None and run.clock() - blocked_since > give_up_s

@@ -43,7 +43,7 @@ class BatchWorker:
             if batch.turn is not None:
                 await self._send_all(batch.jobs, batch.turn)
             for job in batch.searches:
-                turn = await self._run.turns.acquire_unless(self._run.unless_stopped)
+                turn = await self._run.next_turn()
                 if turn is None:
                     self._run.put_back(job)
                 else:
@@ -54,7 +54,7 @@ class BatchWorker:
         parts = await self._send(jobs, turn)
         while parts:
             part = parts.pop(0)
-            next_turn = await self._run.turns.acquire_unless(self._run.unless_stopped)
+            next_turn = await self._run.next_turn()
             if next_turn is None:
                 for job in (job for waiting in (part, *parts) for job in waiting):
                     self._run.put_back(job)

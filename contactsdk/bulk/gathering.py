@@ -42,7 +42,7 @@ class Gathering:
                 jobs = [job for job in taken if job.outcome is None and not job.is_looked_for]
                 turn = None
                 if jobs:
-                    turn = await run.turns.acquire_unless(run.unless_stopped)
+                    turn = await run.next_turn()
                 if turn is not None or (searches and not jobs):
                     return Batch(jobs, turn, searches)
                 for job in (*jobs, *searches):

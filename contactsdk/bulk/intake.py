@@ -62,6 +62,7 @@ class Intake:
         self._wanted = asyncio.Semaphore(0)
         self._wanted_count = 0
         self._task: asyncio.Task[None] | None = None
+        self._is_stopped = False
 
     @property
     def count(self) -> int:
@@ -82,8 +83,13 @@ class Intake:
         """Look in this journal for what an earlier run recorded."""
         self._journal = journal
 
+    def finish(self) -> None:
+        """Read no more once the item that is being read has come, or its reading was cancelled."""
+        self._is_stopped = True
+
     def stop(self) -> None:
         """Read no more; an input that is being closed already is not disturbed."""
+        self.finish()
         if self._task is not None and not self._reader.is_finished:
             self._task.cancel()
 
@@ -115,12 +121,16 @@ class Intake:
         `conclude_earlier` hands out what became of a contact that an earlier run sent in a batch,
         and says whether that is known.
         """
-        self._task = asyncio.current_task()
+        self._task = task = asyncio.current_task()
         try:
-            while not self._reader.is_finished:
+            # An input may catch the cancellation that `stop` ends its reading with.
+            while not (self._reader.is_finished or self._is_stopped):
                 await self._wanted.acquire()
                 await self._read_one(conclude_earlier)
                 self._wanted_count -= 1
+            if task is not None and not (self._reader.is_finished or task.cancelling()):
+                # The cancellation that comes after `finish` is not to disturb the closing.
+                await asyncio.get_running_loop().create_future()
         except JournalError as error:
             self._on_journal_error(error)
         finally:
@@ -132,7 +142,7 @@ class Intake:
 
     async def _read_one(self, conclude_earlier: Callable[[Job], Awaitable[bool]]) -> None:
         """Read until there is something for a worker, or until too many wait."""
-        while not self._is_full():
+        while not (self._is_full() or self._is_stopped):
             item = await self._reader.receive()
             if item is None:
                 return

@@ -83,6 +83,8 @@ class OpenJobs:
 
         So another run can look again for what became of it.
         """
+        if self._journal is not None:
+            self._journal.leave(job.index)
         self.finish(job, self.outcome_of(job, None, error))
 
     def withdraw(self, job: Job) -> None:

@@ -1,6 +1,8 @@
 """Settling what a journal calls uncertain, after the runs that recorded it."""
 
 import asyncio
+import concurrent.futures
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
@@ -25,7 +27,7 @@ Find: TypeAlias = Callable[[ContactFilter], Awaitable[Sequence[ListedContact]]]
 """Lists the contacts that a filter lets through, or raises a ContactError."""
 
 Confirm: TypeAlias = Callable[[Sequence[Outcome]], bool]
-"""Is shown the outcomes before any is recorded; `False` records none."""
+"""Is shown the outcomes before any is recorded, in a thread; `False` records none."""
 
 _MOST_AT_A_TIME: Final = 8
 
@@ -50,20 +52,53 @@ async def settle_recorded(
         SetupError: Contacts cannot be looked up at all.
         JournalError: The items are not the recorded ones, or the journal cannot be used.
     """
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            # From the start: it also keeps the journal's lease while contacts are looked up.
+            writing = tasks.create_task(run.write_loop())
+            try:
+                return await _settle(run, items, find, confirm)
+            finally:
+                writing.cancel()
+    except ExceptionGroup as group:
+        error = _first(group)
+        raise error from error.__cause__
+
+
+async def _settle(
+    run: JournalRun, items: Iterable[Item], find: Find, confirm: Confirm | None
+) -> tuple[Outcome, ...]:
     recorded = _Recorded()
     for number, item in enumerate(items):
         await recorded.add(run, number, item)
     outcomes = await _look_for_all(recorded, find)
-    if confirm is not None and not confirm(outcomes):
-        return outcomes
-    async with asyncio.TaskGroup() as tasks:
-        writing = tasks.create_task(run.write_loop())
+    if confirm is None or await _is_confirmed(confirm, outcomes):
         found = [outcome for outcome in outcomes if outcome.contact is not None and outcome.ok]
-        try:
-            await asyncio.gather(*(_record(run, outcome) for outcome in found))
-        finally:
-            writing.cancel()
+        await asyncio.gather(*(_record(run, outcome) for outcome in found))
     return outcomes
+
+
+async def _is_confirmed(confirm: Confirm, outcomes: Sequence[Outcome]) -> bool:
+    """What `confirm` says, in a thread, since it may wait for a person."""
+    given: concurrent.futures.Future[bool] = concurrent.futures.Future()
+    given.set_running_or_notify_cancel()
+
+    def ask() -> None:
+        try:
+            given.set_result(confirm(outcomes))
+        except BaseException as exc:
+            given.set_exception(exc)
+
+    # Not asyncio.to_thread: a person who does not answer would keep the process from ending.
+    threading.Thread(target=ask, daemon=True).start()
+    return await asyncio.wrap_future(given)
+
+
+def _first(error: Exception) -> Exception:
+    """The error itself, or the first that a task group was ended by."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 class _Recorded:
@@ -101,12 +136,9 @@ async def _look_for_all(recorded: _Recorded, find: Find) -> tuple[Outcome, ...]:
         for one in left:
             outcomes.append(await _look_for(one, recorded, find))
 
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(_MOST_AT_A_TIME):
-                tasks.create_task(look())
-    except* SetupError as group:
-        raise group.exceptions[0] from None
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(_MOST_AT_A_TIME):
+            tasks.create_task(look())
     return tuple(sorted(outcomes, key=lambda outcome: outcome.index))
 
 

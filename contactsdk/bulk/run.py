@@ -25,9 +25,10 @@ from contactsdk.bulk.schedule import Job, Schedule
 from contactsdk.bulk.settling import RunClock, RunSettler, SettlingMeans
 from contactsdk.bulk.turns import Turns
 from contactsdk.bulk.waiters import Waiters
+from contactsdk.errors import ContactError, RateLimitedError
 from contactsdk.journal import JournalRun
 from contactsdk.models import Item
-from contactsdk.pacing import BreakerState, Pacer, RateCap
+from contactsdk.pacing import BreakerState, Pacer, RateCap, Turn
 from contactsdk.retry import Delivery
 from contactsdk.settling import AnsweredIds
 
@@ -103,6 +104,7 @@ class Run:
         )
         self._open_journal = open_journal
         self._stopped_by: Exception | None = None
+        self._last_failure: ContactError | None = None
         self._started_at = self.clock()
         self._paused_before_s = pacer.paused_s
         self._recent = RecentRate(self._started_at)
@@ -151,6 +153,7 @@ class Run:
 
     def prove(self) -> None:
         """The platform gave a good answer: the other workers, which wait for it, may start now."""
+        self._last_failure = None
         self.proven.set()
 
     def end(self) -> None:
@@ -215,6 +218,46 @@ class Run:
         else:
             self.schedule.make_ready(job)
 
+    async def next_turn(self) -> Turn | None:
+        """A turn, once there is one; `None` when the run is stopped.
+
+        A platform that has let nothing through for `give_up_s`, or that asks for a longer wait,
+        stops the run.
+        """
+        if self.is_stopping:
+            return None
+        turn = self.turns.acquire_nowait()
+        while turn is None and not self.is_stopping:
+            patience_s = self._patience_left_s()
+            if patience_s <= 0:
+                self.give_up(self._last_failure or self._long_wait())
+                return None
+            try:
+                async with asyncio.timeout(patience_s):
+                    return await self.turns.acquire_unless(self.unless_stopped)
+            except TimeoutError:
+                continue  # whether the platform is given up is decided anew
+        return turn
+
+    def note_platform_failure(self, error: ContactError) -> None:
+        """A request failed for the state of the platform, and not for its contact."""
+        self._last_failure = error
+
+    def _patience_left_s(self) -> float:
+        """How long a turn is waited for before the platform may have to be given up."""
+        now, give_up_s = self.clock(), self.options.give_up_s
+        if self.pacer.paused_until - now > give_up_s:
+            return 0.0
+        blocked_since = self.pacer.blocked_since
+        if blocked_since is None or self._last_failure is None:
+            return give_up_s
+        return blocked_since + give_up_s - now
+
+    def _long_wait(self) -> ContactError:
+        wait_s = self.pacer.paused_until - self.clock()
+        what = f"never sent: the platform asks to wait for another {wait_s:.0f} s"
+        return RateLimitedError(what, retry_after_s=wait_s)
+
     def before_send(self, delivery: Delivery) -> Callable[[], object]:
         """What is called right before a contact is handed to a connection."""
         journal = self.journal
@@ -254,7 +297,7 @@ class Run:
             self.schedule,
             self.pacer,
             times=times,
-            wait_for_turn=lambda: self.turns.acquire_unless(self.unless_stopped),
+            wait_for_turn=self.next_turn,
         )
 
     # Progress.

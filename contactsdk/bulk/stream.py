@@ -69,8 +69,9 @@ class OutcomeStream:
         traceback: TracebackType | None,
     ) -> None:
         assert self._runner is not None  # noqa: S101  # entered before it is left
-        self._runner.cancel()
         self._is_open = False
+        self._run.intake.finish()  # the input may catch the cancellation
+        self._runner.cancel()
         self._run.outcomes.close()
         try:
             await _wait_out(self._runner)

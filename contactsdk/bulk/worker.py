@@ -36,7 +36,7 @@ class Worker:
             if turn is None:
                 # Meanwhile another contact may become more urgent, such as a retry that is due.
                 run.put_back(job)
-                turn = await run.unless_stopped.wait_for(run.turns.acquire)
+                turn = await run.next_turn()
                 if turn is None:
                     continue  # the run was stopped
                 next_job = run.next_job_nowait()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from contactsdk.bulk.options import DEFAULT_GIVE_UP_S
 from contactsdk.cli import again
 from contactsdk.cli.account import client_of
 from contactsdk.cli.account_names import account_names
@@ -101,10 +102,9 @@ def import_(
         float,
         typer.Option(
             metavar="SECONDS",
-            help="For how long a platform that lets nothing through is tried. Checked after each "
-            "request, so it may take as long as the last wait more, up to 30 seconds.",
+            help="For how long a platform that lets nothing through is tried.",
         ),
-    ] = 300.0,
+    ] = DEFAULT_GIVE_UP_S,
     journal: Annotated[
         str | None,
         typer.Option(

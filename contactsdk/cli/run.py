@@ -6,6 +6,7 @@ from typing import Final
 from attrs import Factory, frozen
 
 from contactsdk.bulk import OnProgress, Outcome
+from contactsdk.bulk.options import DEFAULT_GIVE_UP_S
 from contactsdk.cli.advice import with_advice
 from contactsdk.cli.checking import NumberedItem
 from contactsdk.cli.in_order import InOrder
@@ -56,7 +57,7 @@ class Sending:
     """Contacts in one request."""
     rate_per_s: float | None = None
     """Requests in any second, at most."""
-    give_up_s: float = 300.0
+    give_up_s: float = DEFAULT_GIVE_UP_S
     """How long a platform that does not answer is tried."""
     journal: Journal | None = None
     """Where the run is recorded."""

@@ -212,7 +212,7 @@ class PostgresJournal:
                 return
             query = statements.find_maybe_applied(self._database)
             with errors_of(self.name):
-                values = found.run, statements.MAYBE_APPLIED
+                values = found.run, statements.MAYBE_APPLIED_VALUES
                 may_be_applied = connection.execute(query, values).fetchone() == (True,)
             if may_be_applied:
                 raise other_account(self.name)

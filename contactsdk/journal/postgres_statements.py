@@ -6,7 +6,7 @@ from psycopg import sql
 from psycopg.sql import Composed
 
 from contactsdk.journal.postgres_connection import Database
-from contactsdk.journal.rows import State
+from contactsdk.journal.rows import MAYBE_APPLIED
 
 COLUMNS: Final[tuple[tuple[LiteralString, LiteralString], ...]] = (
     ("number", "bigint"),
@@ -28,8 +28,8 @@ COLUMNS: Final[tuple[tuple[LiteralString, LiteralString], ...]] = (
 _NAMES = sql.SQL(", ").join(sql.Identifier(name) for name, _ in COLUMNS)
 _STORED = sql.SQL(", ").join(sql.Identifier(name) for name, _ in COLUMNS[:-1])
 
-MAYBE_APPLIED = [State.SENT.value, State.SUCCEEDED.value, State.UNCERTAIN.value]
-"""The states of contacts that are, or may be, applied."""
+MAYBE_APPLIED_VALUES = [state.value for state in MAYBE_APPLIED]
+"""The states of `MAYBE_APPLIED`, as the database takes them."""
 
 
 def _filled(text: LiteralString, database: Database, **parts: sql.Composable) -> Composed:

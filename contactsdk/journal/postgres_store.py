@@ -113,7 +113,7 @@ class PostgresStore:
 
     async def may_be_applied(self) -> bool:
         query = statements.find_maybe_applied(self._database)
-        values = self._run, statements.MAYBE_APPLIED
+        values = self._run, statements.MAYBE_APPLIED_VALUES
         return await self._execute(lambda c: c.execute(query, values).fetchone() == (True,))
 
     async def begin_anew(self, account: bytes) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -30,6 +30,10 @@ class State(StrEnum):
     """It may or may not have been applied."""
     NOT_APPLIED = "not applied"
     """It was not applied, and may be sent again."""
+
+
+MAYBE_APPLIED: Final = (State.SENT, State.SUCCEEDED, State.UNCERTAIN)
+"""The states of contacts that are, or may be, applied."""
 
 
 @frozen(kw_only=True, eq=False)

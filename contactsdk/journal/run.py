@@ -21,7 +21,7 @@ from contactsdk.models import Contact, Item
 _logger: Final = logging.getLogger("contactsdk")
 
 _NO_PAGE: Final = -1
-_MAYBE_APPLIED: Final = (State.SENT, State.UNCERTAIN)
+_IN_DOUBT: Final = (State.SENT, State.UNCERTAIN)
 
 
 class JournalRun:
@@ -129,7 +129,7 @@ class JournalRun:
         recorded = self._what_stands(row, idempotent=idempotent)
         if recorded is None:
             self._open_rows[number] = row._replace(content=content)
-            if row.state in _MAYBE_APPLIED:
+            if row.state in _IN_DOUBT:
                 self._in_doubt.add(number)
         return recorded
 
@@ -168,6 +168,11 @@ class JournalRun:
             known = known._replace(batch_id=batch_id, batch_position=batch_position)
             self._open_rows[number] = known
         await self._durable(_changed(known, State.SENT))
+
+    def leave(self, number: int) -> None:
+        """Leave an item on record as sent, and keep nothing of it in memory any more."""
+        self._open_rows.pop(number, None)
+        self._in_doubt.discard(number)
 
     def reopen(self, number: int) -> None:
         """Have another outcome than the recorded one of this item recorded next.
@@ -270,8 +275,8 @@ class JournalRun:
 
     def _may_be_resent(self, row: StoredRow) -> bool:
         """Whether it matters for this row if a later one of the same contact was sent."""
-        return row.state == State.NOT_APPLIED or (
-            self._resend_uncertain and row.state in _MAYBE_APPLIED
+        return row.state in (State.NOT_APPLIED, State.SENT) or (
+            self._resend_uncertain and row.state == State.UNCERTAIN
         )
 
     def _what_stands(self, row: StoredRow, *, idempotent: bool) -> JournalRow | None:
@@ -286,7 +291,7 @@ class JournalRun:
                     return None
                 late = "not applied, and a later one of the same contact was sent"
                 return evolve(row.public(), error=UnavailableError(late))
-            case State.SENT if idempotent:
+            case State.SENT if idempotent and not was_sent_later:
                 return None
         if self._resend_uncertain and not was_sent_later:
             return None

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from contactsdk.errors import JournalError
 from contactsdk.journal.integrity import Checksum, RowHash
-from contactsdk.journal.rows import State
+from contactsdk.journal.rows import MAYBE_APPLIED
 from contactsdk.journal.store import PAGE_NUMBERS, StoredRow
 
 APPLICATION: Final = 0x434F4E54  # "CONT"
@@ -29,7 +29,6 @@ TABLES: Final = (
 )
 """What makes the tables, as SQLite keeps it; the columns of `rows` are those of a `StoredRow`."""
 
-_MAYBE_APPLIED: Final = (State.SENT.value, State.SUCCEEDED.value, State.UNCERTAIN.value)
 _HEADER_BYTES: Final = 100
 _MAGIC: Final = b"SQLite format 3\0"
 _WITHOUT_WAL: Final = b"\1\1"
@@ -161,7 +160,7 @@ def read_head(connection: sqlite3.Connection, path: str) -> Head:
 def may_be_applied(connection: sqlite3.Connection) -> bool:
     """Whether any recorded contact is, or may be, applied."""
     query = "SELECT 1 FROM rows WHERE state IN (?, ?, ?) LIMIT 1"
-    return connection.execute(query, _MAYBE_APPLIED).fetchone() is not None
+    return connection.execute(query, MAYBE_APPLIED).fetchone() is not None
 
 
 def stored(

@@ -38,6 +38,7 @@ _FILL_LATEST: Final = (
 _FIND_LATEST: Final = "SELECT key, number FROM latest WHERE key = ?"
 _SENT: Final = State.SENT.value
 _NO_ROWS: Final = Checksum(0, 0)
+_MOST_HASHES: Final = 10_000
 
 
 class SqliteStore:
@@ -66,7 +67,8 @@ class SqliteStore:
             self._checksum = self._checksum.plus(checksum)
         (last,) = file.connection.execute("SELECT max(number) FROM rows").fetchone()
         self.end = self._written_end = 0 if last is None else last + 1
-        self._hashes_sent: dict[int, int] = {}  # of what is in flight, by number
+        # Of what is in flight, by number, to save reading the row. A run may leave rows as sent.
+        self._hashes_sent: dict[int, int] = {}
 
     @classmethod
     async def open(cls, path: str, durability: Durability, account: Account) -> Self:
@@ -152,7 +154,7 @@ class SqliteStore:
 
     def _last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
         if not self._has_latest:
-            # In a temporary file of SQLite's own: few runs need it, and not for long.
+            # In a temporary file of SQLite's own: only a run that continues needs it.
             self._connection.execute(_MAKE_LATEST)
             self._connection.execute(_FILL_LATEST, (State.NOT_APPLIED.value,))
             self._has_latest = True
@@ -178,6 +180,8 @@ class SqliteStore:
                 self._hashes_sent[row.number] = hash_
             else:
                 self._hashes_sent.pop(row.number, None)
+        if len(self._hashes_sent) > _MOST_HASHES:
+            self._hashes_sent = dict([*self._hashes_sent.items()][-_MOST_HASHES // 2 :])
         self._file.check_place()
 
     def _hash_of(self, number: int) -> int | None:

@@ -6,6 +6,7 @@ import random as random_module
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from contactsdk import wire
 from contactsdk.errors import ContactError, RateLimitedError, UnavailableError, UncertainError
 from contactsdk.pacing.adaptive_rate import AdaptiveRate
 from contactsdk.pacing.circuit_breaker import BreakerState, CircuitBreaker
@@ -15,7 +16,6 @@ from contactsdk.pacing.turn_queue import TurnQueue
 Turn: TypeAlias = float
 """One request's turn: the time at which it may leave, by the pacer's clock."""
 
-_RACE: Final = 24299  # "Race condition error": two writes met on one record
 _OUTAGE: Final = 5  # attempts in a row without an answer are an outage, fewer are bad luck
 # So many throttles in a row, over so many seconds, say that nothing at all is let through: a limit
 # by the second lets some through again in the next one.
@@ -23,6 +23,7 @@ _ALL_THROTTLED: Final = 10
 _ALL_THROTTLED_S: Final = 1.0
 _OWN_THROTTLES: Final = 5  # in a row of one contact; more are about it, if others get through
 _SHORT_WAIT_S: Final = 1.0  # the shortest `Retry-After` there is: "slow down", no known time
+_LONGEST_PAUSE_S: Final = 3600.0  # one wrong header must not end the use of a client
 _CATCH_UP_S: Final = 0.01  # what a late wake-up may make good at once: timers are that coarse
 
 
@@ -69,6 +70,8 @@ class Pacer:
         self._scheduled_at = -math.inf
         self._paused_at = -math.inf
         self._paused_until = -math.inf
+        # When requests may leave again: the end of a pause, or when a probe may leave.
+        self._opens_at = -math.inf
         self._held = HeldTime()
         self._busy_at = clock()
 
@@ -91,6 +94,11 @@ class Pacer:
         return self._held.total_s(self._clock())
 
     @property
+    def paused_until(self) -> float:
+        """Until when the platform asked all to wait, by the pacer's clock; it may have passed."""
+        return self._paused_until
+
+    @property
     def ready_at(self) -> float:
         """When the next turn comes, by the pacer's clock, as far as is known.
 
@@ -98,7 +106,7 @@ class Pacer:
         """
         rate = self._rate.rate_per_s
         paced_at = -math.inf if rate is None else self._scheduled_at + 1 / rate
-        return max(self._opens_at(), paced_at)
+        return max(self._opens_at, paced_at)
 
     def acquire_nowait(self) -> Turn | None:
         """A turn, if there is one at once."""
@@ -164,7 +172,7 @@ class Pacer:
     ) -> bool:
         asked_s = 0.0 if error is None else error.retry_after_s or 0.0
         match error:
-            case RateLimitedError(specific_code=code) if code == _RACE:
+            case RateLimitedError(specific_code=wire.RACE):
                 self._got_through()
                 return True
             case RateLimitedError():
@@ -196,7 +204,7 @@ class Pacer:
         is_news = turn > self._paused_at and not self._rate.noise and not self._rate.is_measuring
         if asked_s > _SHORT_WAIT_S and is_news:
             self._paused_at = now
-            self._paused_until = now + asked_s
+            self._paused_until = now + min(asked_s, _LONGEST_PAUSE_S)
             self._rate.doubt(now)
 
     def _got_through(self) -> None:
@@ -211,14 +219,14 @@ class Pacer:
     def _skip_idle_time(self) -> None:
         if self.blocked_since is not None and not self._queue and not self._is_probing():
             now = self._clock()
-            last = max(self._busy_at, self._opens_at(), self.blocked_since)
+            last = max(self._busy_at, self._opens_at, self.blocked_since)
             self.blocked_since += max(0.0, now - last)
             self._busy_at = now
 
     def _is_probing(self) -> bool:
         return BreakerState.HALF_OPEN in (self._outage.state, self._throttle_breaker.state)
 
-    def _opens_at(self) -> float:
+    def _next_opening(self) -> float:
         at = self._paused_until
         for breaker in (self._outage, self._throttle_breaker):
             if breaker.state is BreakerState.HALF_OPEN:
@@ -233,6 +241,7 @@ class Pacer:
         self._outage.begin_probe(now)
         self._throttle_breaker.begin_probe(now)
         if self._is_probing():
+            self._opens_at = math.inf
             self._held.hold(now, math.inf)
         self._busy_at = now
         return now
@@ -241,12 +250,12 @@ class Pacer:
         # A probe that has told nothing, of this breaker at least, makes way for the next.
         self._outage.abandon(turn)
         self._throttle_breaker.abandon(turn)
-        opens_at = self._opens_at()
-        self._held.hold(now, opens_at)
+        self._opens_at = self._next_opening()
+        self._held.hold(now, self._opens_at)
         self._is_calm = (
             self._rate.is_calm
             and self.blocked_since is None
-            and opens_at <= now
+            and self._opens_at <= now
             and not self._queue
         )
         self._dismiss()

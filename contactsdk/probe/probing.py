@@ -13,7 +13,7 @@ from contactsdk.probe.assumptions import ASSUMPTIONS, Finding
 ADD_OR_UPDATE: Final = "contact?addOrUpdateContact"
 
 
-class ProbeStopped(Exception):  # what it says, not that something is wrong here
+class ProbeStoppedError(Exception):
     """A probe could not go on; the message says why."""
 
 
@@ -40,7 +40,7 @@ class Throwaway:
 
     @property
     def external_id(self) -> str:
-        """Its id elsewhere."""
+        """Its external id."""
         return f"contactsdk-probe-{self.mark}"
 
 
@@ -49,7 +49,9 @@ class Probe:
     """What a probe knows so far."""
 
     asker: Asker
+    """Makes its requests."""
     throwaway: Throwaway
+    """The contact that it adds."""
     now: Callable[[], float] = time.time
     """Seconds since the epoch."""
     contact_id: int | None = None
@@ -86,11 +88,13 @@ class Probe:
         """What the platform shows of the throwaway contact.
 
         Raises:
-            ProbeStopped: It does not show it.
+            ProbeStoppedError: It does not show it.
         """
         reply = await self.ask("contact?getContact", {"id": self.contact_id})
         if reply.is_refusal or not isinstance(reply.body, dict):
-            raise ProbeStopped(f"the contact that was added cannot be looked at ({reply.codes})")
+            raise ProbeStoppedError(
+                f"the contact that was added cannot be looked at ({reply.codes})"
+            )
         return reply.body
 
     async def listed(self, **filters: Any) -> Reply:
@@ -124,10 +128,10 @@ async def probe(progress: Probe, steps: Sequence[Step]) -> str | None:
             except (AttributeError, LookupError, TypeError, ValueError) as error:
                 # No page says what all answers look like; a later step may rest on this one.
                 what = f"{step.__name__} got an answer of a shape that is not known"
-                raise ProbeStopped(f"{what} ({type(error).__name__})") from error
+                raise ProbeStoppedError(f"{what} ({type(error).__name__})") from error
     except TooManyRequestsError:
         return f"{progress.asker.requests} requests were made, and a probe makes no more"
-    except (ProbeStopped, ContactError) as error:
+    except (ProbeStoppedError, ContactError) as error:
         return str(error)
     finally:
         if progress.asker.throttled is not None:

@@ -5,7 +5,7 @@ from typing import Final
 from contactsdk import wire
 from contactsdk.errors import ContactError, StaleDateError
 from contactsdk.probe.asking import Reply
-from contactsdk.probe.probing import Probe, ProbeStopped
+from contactsdk.probe.probing import Probe, ProbeStoppedError
 from contactsdk.wire.values import timestamp
 
 _FAR_OFF_S: Final = 3600.0
@@ -18,7 +18,7 @@ async def see_clocks(probe: Probe) -> None:
     """Ping, and once more with a date that is an hour off.
 
     Raises:
-        ProbeStopped: The ping is refused, so nothing else would work.
+        ProbeStoppedError: The ping is refused, so nothing else would work.
     """
     requester = probe.asker.requester
     reply = await probe.ask("test?ping")
@@ -26,7 +26,9 @@ async def see_clocks(probe: Probe) -> None:
         requester.clock_offset_s = reply.server_time - probe.now()
         reply = await probe.ask("test?ping")
     if reply.is_refusal:
-        raise ProbeStopped(f"the platform refuses a ping ({reply.codes}): check key and secret")
+        raise ProbeStoppedError(
+            f"the platform refuses a ping ({reply.codes}): check key and secret"
+        )
     ack = str(reply.get("ack"))
     probe.note("timestamps", "with_utc" if ack.endswith("UTC") else "plain")
     platform_now = timestamp(reply.get("ack"))

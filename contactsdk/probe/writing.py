@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from contactsdk.probe.asking import Reply
-from contactsdk.probe.probing import ADD_OR_UPDATE, Probe, ProbeStopped
+from contactsdk.probe.probing import ADD_OR_UPDATE, Probe, ProbeStoppedError
 
 _PHONE: Final = "+61400000001"
 _OTHER_PHONE: Final = "+61400000002"
@@ -20,7 +20,7 @@ async def add(probe: Probe) -> None:
     """Add the contact.
 
     Raises:
-        ProbeStopped: The platform does not take it.
+        ProbeStoppedError: The platform does not take it.
     """
     throwaway = probe.throwaway
     params = {**throwaway.names, "externalId": throwaway.external_id, "updateIfExists": True}
@@ -28,7 +28,7 @@ async def add(probe: Probe) -> None:
     reply = await probe.ask(ADD_OR_UPDATE, params)
     if reply.is_refusal or not reply.get("id"):
         probe.may_have_added = not reply.is_refusal
-        raise ProbeStopped(f"the platform does not add a contact ({reply.codes})")
+        raise ProbeStoppedError(f"the platform does not add a contact ({reply.codes})")
     written = reply.get("id")
     probe.contact_id = int(written)
     probe.note("written_id", "text" if isinstance(written, str) else "number")

@@ -1,7 +1,7 @@
 """A platform that takes batches, without HTTP and in held time."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import attrs
@@ -10,6 +10,7 @@ from bulk.held import now
 
 from contactsdk import Contact, OutcomeStream, RetryPolicy
 from contactsdk.bulk import Run, RunOptions, outcome_stream
+from contactsdk.journal import JournalRun
 from contactsdk.pacing import Pacer
 from contactsdk.wire import JobResult, contact_from
 
@@ -120,10 +121,12 @@ def batch_stream(
     platform: HeldBatches,
     *,
     policy: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen
+    open_journal: Callable[[], Awaitable[JournalRun]] | None = None,
     **options: Any,
 ) -> OutcomeStream:
     """A stream that sends batches to this platform."""
     clock = asyncio.get_running_loop().time
     pacer = Pacer(base_s=policy.base_s, max_wait_s=policy.max_wait_s, clock=clock)
     run_options = RunOptions(policy=policy, **{"concurrency": 4, "batch_size": 10, **options})
-    return outcome_stream(Run(contacts, platform.send, platform, pacer, run_options))
+    run = Run(contacts, platform.send, platform, pacer, run_options, open_journal=open_journal)
+    return outcome_stream(run)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from bulk.held import Counted, endless, errors, in_held_time, indexes, many, now, read_all, updates
 from bulk.held_batches import BROKEN, RACED, REFUSED, HeldBatches, batch_stream, done
+from journal.journals import ACCOUNT, MemoryStore
 
 from contactsdk import (
     AuthenticationError,
@@ -26,6 +27,7 @@ from contactsdk.bulk.batch_worker import BatchWorker
 from contactsdk.bulk.gathering import Gathering
 from contactsdk.bulk.schedule import Job
 from contactsdk.errors import StaleDateError, converted
+from contactsdk.journal import JournalRun
 from contactsdk.pacing import BreakerState, Pacer
 from contactsdk.retry import Delivery
 from contactsdk.wire import JobResult
@@ -534,6 +536,26 @@ async def test_batch_that_is_cancelled_before_it_is_sent_gives_a_probe_back() ->
 
     assert is_probing
     assert pacer.breaker_state is BreakerState.OPEN
+
+
+@in_held_time
+async def test_contacts_that_are_left_on_record_are_not_kept_in_memory() -> None:
+    journal = await JournalRun.start(MemoryStore(), ACCOUNT)
+    platform = HeldBatches()
+
+    def never_execute_the_second(_: object) -> None:
+        if len(platform.accepted) == 2:
+            platform.accepted[-1].at = 1e6
+
+    async def open_journal() -> JournalRun:
+        return journal
+
+    platform.lose = never_execute_the_second
+    stream = batch_stream(many(11), platform, give_up_s=60.0, open_journal=open_journal)
+    outcomes, _ = await read_all(stream)
+
+    assert errors(outcomes) == [None] + [UncertainError] * 10
+    assert [journal.batch_of(number) for number in range(11)] == [None] * 11
 
 
 @in_held_time

@@ -1,7 +1,7 @@
 """Runs that end in the middle of something: nothing that is known is lost, and nothing hangs."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from bulk.held import HeldPlatform, errors, in_held_time, many, now, stream_of
@@ -111,3 +111,65 @@ async def test_cap_near_the_limit_of_the_platform_costs_no_throughput(
 
     let_through = sum(30.0 <= at < 60.0 for at in limited.let_through_at)
     assert let_through >= 0.85 * 30 * min(cap_per_s, 20.0)
+
+
+@pytest.mark.parametrize("asked_s", [3600.0, 1e18])
+@in_held_time
+async def test_pause_that_another_call_caused_stops_a_run_that_would_not_wait_so_long(
+    asked_s: float,
+) -> None:
+    clock = asyncio.get_running_loop().time
+    policy = RetryPolicy()
+    pacer = Pacer(base_s=policy.base_s, max_wait_s=policy.max_wait_s, clock=clock)
+    turn = pacer.acquire_nowait()
+    assert turn is not None
+    await asyncio.sleep(1.0)
+    pacer.record_result(turn, RateLimitedError("wait", retry_after_s=asked_s))
+    options = RunOptions(policy=policy, concurrency=4, give_up_s=10.0)
+    platform = HeldPlatform()
+
+    async with outcome_stream(Run(many(9), platform.send, platform, pacer, options)) as stream:
+        with pytest.raises(RateLimitedError, match="asks to wait"):
+            async for _ in stream:
+                pass
+
+    assert now() < 12.0
+    assert platform.sent == []
+
+
+@pytest.mark.parametrize("give_up_s", [1.0, 5.0, 30.0])
+@in_held_time
+async def test_run_gives_an_absent_platform_up_in_time(give_up_s: float) -> None:
+    platform = HeldPlatform(lambda _: UnavailableError("away"))
+
+    async with stream_of(many(99), platform, give_up_s=give_up_s) as stream:
+        with pytest.raises(UnavailableError, match="away"):
+            async for _ in stream:
+                pass
+
+    assert give_up_s <= now() <= give_up_s + 2.0
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+@pytest.mark.parametrize("caught", [1, 2])
+@in_held_time
+async def test_input_that_catches_its_cancellation_holds_up_no_end(
+    caught: int, is_stopped: bool
+) -> None:
+    async def contacts() -> AsyncIterator[Contact]:
+        first, *others = many(1 + caught)
+        yield first
+        for contact in others:
+            try:
+                await asyncio.sleep(1000.0)
+            except asyncio.CancelledError:
+                yield contact  # such as the last item of a buffer
+
+    async with stream_of(contacts(), HeldPlatform()) as stream:
+        await anext(stream)
+        if is_stopped:
+            stream.stop()
+            rest = [outcome async for outcome in stream]
+
+    assert now() < 1.0
+    assert not is_stopped or set(errors(rest)) <= {UnavailableError}

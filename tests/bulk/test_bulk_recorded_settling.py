@@ -1,13 +1,15 @@
 """What a journal calls uncertain is looked up, and recorded where it is found."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from bulk.held import many
+from bulk.held import in_held_time, many
+from journal.journals import ACCOUNT, MemoryStore, writing
 
 from contactsdk import (
     Contact,
@@ -19,8 +21,11 @@ from contactsdk import (
     SqliteJournal,
     UncertainError,
 )
+from contactsdk.bulk.recorded_settling import settle_recorded
 from contactsdk.journal import Account as JournalAccount
+from contactsdk.journal import JournalRun
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from contactsdk.wire import ContactFilter, ListedContact, contact_to_json
 
 ADD = "contact?action=addOrUpdateContact"
 LIST = "contact?action=getContactList"
@@ -225,3 +230,84 @@ async def test_invalid_rows_and_rows_that_were_never_sent_are_passed_over(
     outcomes = await account.client.settle(account.journal, contacts)
 
     assert [outcome.index for outcome in outcomes] == [0]
+
+
+async def in_doubt(contact: Contact) -> tuple[MemoryStore, JournalRun]:
+    """A run on a store where an earlier one left this contact in flight."""
+    earlier = MemoryStore()
+    async with writing(await JournalRun.start(earlier, ACCOUNT)) as run:
+        await run.record_intent(0, contact)
+    store = earlier.reopened()
+    return store, await JournalRun.start(store, ACCOUNT)
+
+
+async def test_error_of_the_journal_is_raised_as_it_is() -> None:
+    (contact,) = many(1)
+    store, run = await in_doubt(contact)
+
+    async def find(_: ContactFilter) -> Sequence[ListedContact]:
+        store.error = JournalError("the disk is full")
+        return [ListedContact(id=5, modified=None, shown=contact_to_json(contact))]
+
+    with pytest.raises(JournalError, match="the disk is full"):
+        await settle_recorded(run, [contact], find, None)
+
+
+async def test_error_of_a_look_up_is_raised_as_it_is(account: Account) -> None:
+    contacts = many(1)
+    await account.run(contacts, LOST)
+    await account.client.aclose()
+
+    with pytest.raises(RuntimeError, match="this client is closed"):
+        await account.client.settle(account.journal, contacts)
+
+
+@in_held_time
+async def test_journal_gets_its_signs_of_life_while_contacts_are_looked_up() -> None:
+    (contact,) = many(1)
+    store, run = await in_doubt(contact)
+    store.renew_every_s = 10.0
+
+    async def find(_: ContactFilter) -> Sequence[ListedContact]:
+        await asyncio.sleep(35)
+        return []
+
+    await settle_recorded(run, [contact], find, None)
+
+    assert store.groups == [[], [], []]
+
+
+async def test_journal_gets_its_signs_of_life_while_a_person_is_asked() -> None:
+    (contact,) = many(1)
+    store, run = await in_doubt(contact)
+    store.renew_every_s = 0.001
+    loop = asyncio.get_running_loop()
+    signs: list[bool] = []
+
+    async def find(_: ContactFilter) -> Sequence[ListedContact]:
+        return []
+
+    def confirm(_: Sequence[Outcome]) -> bool:
+        before = len(store.groups)
+        other_tasks_ran = threading.Event()
+        loop.call_soon_threadsafe(loop.call_later, 0.02, other_tasks_ran.set)
+        signs.append(other_tasks_ran.wait(10) and len(store.groups) > before)
+        return False
+
+    await settle_recorded(run, [contact], find, confirm)
+
+    assert signs == [True]
+
+
+async def test_error_of_the_question_is_raised_as_it_is() -> None:
+    (contact,) = many(1)
+    _, run = await in_doubt(contact)
+
+    async def find(_: ContactFilter) -> Sequence[ListedContact]:
+        return []
+
+    def confirm(_: Sequence[Outcome]) -> bool:
+        raise LookupError("no terminal")
+
+    with pytest.raises(LookupError, match="no terminal"):
+        await settle_recorded(run, [contact], find, confirm)

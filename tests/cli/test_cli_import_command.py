@@ -235,7 +235,7 @@ def test_unreadable_file_is_found_before_anything_is_sent(
         (["import", "in.jsonl", "--rejects", "bad.csv"], "ends in .jsonl"),
         (
             ["import", "in.csv", "--results", "none/out.csv"],
-            "none: there is no such folder; make it first",
+            "none: there is no such folder",
         ),
         (["import", "in.csv", "--url", "http://example.com"], "plain http"),
         (["import", "in.csv", "--key", "a b"], "key"),

@@ -121,6 +121,36 @@ async def test_older_update_is_not_sent_after_a_newer_one(store: MemoryStore) ->
     assert isinstance(recalled.error, UnavailableError)
 
 
+@pytest.mark.parametrize("resend_uncertain", [False, True])
+async def test_older_update_in_flight_is_uncertain_where_a_newer_one_was_sent(
+    store: MemoryStore, resend_uncertain: bool
+) -> None:
+    older, newer = an_update(id=5, phone="1"), an_update(id=5, phone="2")
+    async with run_on(store) as run:
+        await run.record_intent(0, older, batch_id="b-1", batch_position=0)
+        await run.record_outcome(1, newer, 5, None, 1)
+
+    async with run_on(store.reopened(), resend_uncertain=resend_uncertain) as run:
+        recalled = run.recall(0, older, idempotent=True)
+
+    assert recalled is not None
+    assert isinstance(recalled.error, UncertainError)
+    assert (recalled.state, recalled.batch_id) == (State.SENT, "b-1")
+
+
+async def test_older_update_in_flight_is_sent_again_where_no_newer_one_was_sent(
+    store: MemoryStore,
+) -> None:
+    older, newer = an_update(id=5, phone="1"), an_update(id=5, phone="2")
+    async with run_on(store) as run:
+        await run.record_intent(0, older)
+        await run.record_outcome(1, newer, None, UnavailableError("later"), 1)
+
+    async with run_on(store.reopened()) as run:
+        assert run.recall(0, older, idempotent=True) is None
+        assert run.recall(1, newer, idempotent=True) is None
+
+
 async def test_uncertain_contact_is_sent_again_only_on_request(store: MemoryStore) -> None:
     async with run_on(store) as run:
         await run.record_outcome(0, FIRST, None, DOUBT, 1)
@@ -387,3 +417,23 @@ async def test_end_that_cannot_be_written_is_logged(
         await run.close()
 
     assert "was not written" in caplog.text
+
+
+async def test_item_that_is_left_stays_on_record_as_sent_and_is_kept_in_memory_no_longer(
+    store: MemoryStore,
+) -> None:
+    async with run_on(store) as run:
+        await run.record_intent(0, FIRST)
+        await run.record_intent(0, FIRST, batch_id="batch-7", batch_position=3)
+        assert run.batch_of(0) == ("batch-7", 3)
+
+        run.leave(0)
+
+        assert run.batch_of(0) is None
+
+    async with run_on(store.reopened()) as run:
+        run.recall(0, FIRST, idempotent=True)
+        assert run.batch_of(0) == ("batch-7", 3)
+        assert run.is_in_doubt(0)
+        run.leave(0)
+        assert not run.is_in_doubt(0)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from pragmas import connect_with
 
 from contactsdk import Contact, JournalError, RejectedError, SqliteJournal, UnavailableError
 from contactsdk.journal import State
+from contactsdk.journal.sqlite_store import SqliteStore
+from contactsdk.journal.store import StoredRow
 
 
 @pytest.fixture
@@ -107,7 +110,7 @@ async def test_older_update_is_told_from_the_last_one_that_was_sent(path: str) -
 
 async def test_rows_may_be_read_again_after_the_run_changed_them(path: str) -> None:
     await kept(path, 1500)
-    later = an_update(id=7)
+    later = an_update(id=2000)
     async with running(path) as run:
         await run.record_intent(3, later)
         await run.load(1200)
@@ -374,3 +377,26 @@ def test_journal_in_a_read_only_folder_is_read_and_not_written(with_side_file: b
     count, error = done.stdout.splitlines()
     assert count == "3"
     assert "Permission denied" in error
+
+
+def stored(number: int, state: State) -> StoredRow:
+    return StoredRow(
+        number, None, bytes(16), None, state.value, None, None, 1, False, "batch", number
+    )
+
+
+async def test_memory_does_not_grow_with_rows_that_are_left_as_sent(path: str) -> None:
+    store = await SqliteStore.open(path, "process", ACCOUNT)
+    held = []
+
+    for start in range(0, 30_000, 5_000):
+        await store.write([stored(start + n, State.SENT) for n in range(5_000)])
+        if start == 5_000:
+            tracemalloc.start()
+        held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    await store.close([stored(number, State.UNCERTAIN) for number in range(0, 30_000, 1_000)])
+
+    assert max(held) < 2_000_000
+    async with running(path):
+        pass  # it is whole

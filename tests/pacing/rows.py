@@ -4,7 +4,6 @@
 """
 
 import functools
-from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -19,13 +18,15 @@ from pacing.simulated import (
     worst,
 )
 
-LIMITERS: Final[dict[str, Callable[[float], Limiter]]] = {
-    "bucket of 0.05 s": lambda per_s: Bucket(per_s, 0.05),
-    "bucket of 0.2 s": lambda per_s: Bucket(per_s, 0.2),
-    "bucket of 1 s": lambda per_s: Bucket(per_s, 1.0),
-    "fixed window": Window,
+KINDS: Final[dict[str, float | None]] = {
+    "bucket of 0.05 s": 0.05,
+    "bucket of 0.2 s": 0.2,
+    "bucket of 1 s": 1.0,
+    "fixed window": None,
 }
-_SETTLED_S: Final = 30
+"""Of each kind of limit, how many seconds deep its bucket is."""
+
+SETTLED_S: Final = 30
 """From when on each window of 30 seconds counts."""
 
 
@@ -33,11 +34,13 @@ _SETTLED_S: Final = 30
 class Row:
     """A platform and what is wanted of a run against it.
 
+    `depth_s` is the depth of the limit's bucket, `None` for a fixed window of a second.
     `least_good` is a share of the limit, or of what the same platform gives without noise.
     """
 
     name: str
-    limiter: Callable[[], Limiter]
+    limit_per_s: float | None = None
+    depth_s: float | None = None
     least_good: float
     most_throttled: float
     noise: float = 0.0
@@ -54,16 +57,14 @@ class Row:
 
     def run(self, seconds: int, *, seed: int = 1) -> Share:
         """The worst window of a run of so many seconds; of one with a change, what follows it."""
-        limiter = self.limiter()
+        limiter = self._limiter()
         limit_per_s = limiter.per_s or _unlimited_per_s(self.workers, self.latency_s)
-        begin_s, width_s = _SETTLED_S, 30
         changes = []
         if self.changes_to is not None:
             limit_per_s = self.changes_to
             change = functools.partial(setattr, limiter, "per_s", limit_per_s)
             changes.append((float(self.changes_at_s), change))
-            begin_s = self.changes_at_s + self.follows_within_s
-            seconds, width_s = begin_s + 10, 5
+        begin_s, seconds, width_s = self.windows(seconds)
         platform = Platform(
             limiter=limiter,
             noise=self.noise,
@@ -80,8 +81,26 @@ class Row:
             seed=seed,
             changes=changes,
         )
-        found = worst(answers.windows(begin_s, seconds, width_s))
-        return attrs.evolve(found, good_per_s=found.good_per_s / limit_per_s)
+        return worst(answers.windows(begin_s, seconds, width_s)).as_share_of(limit_per_s)
+
+    def windows(self, seconds: int) -> tuple[int, int, int]:
+        """Of a run of so many seconds: when the windows that count begin and end, their width."""
+        if self.changes_to is None:
+            return SETTLED_S, seconds, 30
+        begin_s = self.changes_at_s + self.follows_within_s
+        return begin_s, begin_s + 10, 5
+
+    @classmethod
+    def unlimited(cls, row: "Row") -> "Row":
+        """A platform with the same latency that throttles nothing."""
+        return cls(name="unlimited", latency_s=row.latency_s, least_good=0.0, most_throttled=1.0)
+
+    def _limiter(self) -> Limiter:
+        if self.limit_per_s is None:
+            return Unlimited()
+        if self.depth_s is None:
+            return Window(self.limit_per_s)
+        return Bucket(self.limit_per_s, self.depth_s)
 
     def is_met(self, found: Share) -> bool:
         """Whether that is what is wanted; `good_per_s` being a share, as `run` gives it."""
@@ -103,7 +122,6 @@ def noise_rows() -> list[Row]:
     rows = [
         Row(
             name=f"noise {noise:.0%}{asks}",
-            limiter=Unlimited,
             noise=noise,
             retry_after_s=retry_after_s,
             latency_s=0.02,
@@ -126,13 +144,14 @@ def limit_rows(limits: tuple[int, ...] = (50, 200, 1000)) -> list[Row]:
     return [
         Row(
             name=f"limit {per_s}, {kind}{asks}",
-            limiter=functools.partial(limiter, per_s),
+            limit_per_s=per_s,
+            depth_s=depth_s,
             retry_after_s=retry_after_s,
             least_good=0.95,
             most_throttled=0.02,
         )
         for per_s in limits
-        for kind, limiter in LIMITERS.items()
+        for kind, depth_s in KINDS.items()
         for retry_after_s, asks in ((None, ""), (1.0, ", Retry-After 1"))
     ]
 
@@ -142,7 +161,8 @@ def noisy_limit_rows() -> list[Row]:
     return [
         Row(
             name=f"limit 200, {kind}, noise {noise:.0%} {order} it",
-            limiter=functools.partial(limiter, 200),
+            limit_per_s=200,
+            depth_s=depth_s,
             noise=noise,
             noise_counts=noise_counts,
             least_good=least_good,
@@ -150,7 +170,7 @@ def noisy_limit_rows() -> list[Row]:
         )
         for noise, least_good in ((0.03, 0.8), (0.10, 0.5))
         for noise_counts, order in ((False, "before"), (True, "after"))
-        for kind, limiter in LIMITERS.items()
+        for kind, depth_s in KINDS.items()
     ]
 
 
@@ -159,7 +179,8 @@ def change_rows(limits: tuple[int, ...] = (50, 200, 500)) -> list[Row]:
     return [
         Row(
             name=f"limit {before} -> {after}{asks}",
-            limiter=functools.partial(LIMITERS["bucket of 0.2 s"], before),
+            limit_per_s=before,
+            depth_s=0.2,
             retry_after_s=retry_after_s,
             changes_to=after,
             follows_within_s=within_s,
@@ -181,7 +202,8 @@ def shared_limit_rows() -> list[Row]:
     return [
         Row(
             name=f"4 clients, limit 200, {kind}{asks}",
-            limiter=functools.partial(limiter, 200),
+            limit_per_s=200,
+            depth_s=depth_s,
             retry_after_s=retry_after_s,
             clients=4,
             apart_s=0.3,
@@ -190,7 +212,7 @@ def shared_limit_rows() -> list[Row]:
             # Who comes early in a fixed window is never throttled, so its shares stay unequal.
             least_of_most=0.0 if kind == "fixed window" else 0.2,
         )
-        for kind, limiter in LIMITERS.items()
+        for kind, depth_s in KINDS.items()
         for retry_after_s, asks in ((None, ""), (1.0, ", Retry-After 1"))
         if kind != "fixed window" or retry_after_s is None
     ]

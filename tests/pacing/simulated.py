@@ -126,6 +126,10 @@ class Share:
     throttled: float
     least_of_most: float
 
+    def as_share_of(self, limit_per_s: float) -> "Share":
+        """The same, with `good_per_s` as a share of this."""
+        return attrs.evolve(self, good_per_s=self.good_per_s / limit_per_s)
+
 
 def worst(windows: Iterable[Share]) -> Share:
     """The worst of each."""

