@@ -71,7 +71,7 @@ class EarlierBatches:
         return results
 
     def _after_no_results(self, job: Job, results: NoResults) -> bool:
-        if not results.may_come_later or job.delivery.is_idempotent or job.outcome is None:
+        if not results.may_come_later or job.outcome is None:
             return False
         # It stays on record as sent with this batch, so that another run can ask again.
         self._run.jobs.finish(job, job.outcome)
@@ -87,8 +87,10 @@ class EarlierBatches:
         except UncertainError:
             return False
         except ContactError as error:
+            # An update that has an outcome is an older one, which must not win over a newer one.
+            is_superseded = job.outcome is not None and job.delivery.is_idempotent
             job.outcome, job.delivery.maybe_applied = None, False
-            if isinstance(error, RateLimitedError):
+            if isinstance(error, RateLimitedError) and not is_superseded:
                 self._run.jobs.withdraw(job)
                 return False
             recording = self._attempts.failed(job, error)

@@ -181,6 +181,67 @@ async def test_uncertain_batch_of_a_finished_run_is_asked_for_by_the_next(
     assert all(outcome.ok for outcome in second.outcomes)
 
 
+async def leave_older_update(sandbox: Sandbox, journal: SqliteJournal) -> list[Contact]:
+    """A run in which the results of an older update did not come, and a newer one succeeded."""
+    once = RetryPolicy(attempts=1)
+    credentials = Credentials(sandbox.key, sandbox.secret)
+    async with ContactClient(sandbox.url, credentials, retry=once) as client:
+        contact_id = await client.add_or_update(a_contact())
+        items = [*contacts(1), *(Contact(id=contact_id, phone=phone) for phone in ("1", "2"))]
+        sandbox.script(None, *[Fault(FaultKind.HTML)] * 2, action=RESULTS)
+        report = await client.add_or_update_many(
+            items, journal=journal, batch_size=10, give_up_s=0.3
+        )
+    assert [outcome.uncertain for outcome in report.outcomes] == [False, True, False]
+    return items
+
+
+def phones_written(sandbox: Sandbox) -> list[str]:
+    return [write.body["phone"] for write in sandbox.ledger.writes if "phone" in write.body]
+
+
+async def test_older_update_whose_results_are_forgotten_is_not_sent_after_a_newer_one(
+    journal: SqliteJournal,
+) -> None:
+    later_s = 0.0
+    async with Sandbox(clock=lambda: time.time() + later_s) as sandbox:
+        items = await leave_older_update(sandbox, journal)
+        later_s = 3 * 86_400.0
+
+        report = await run_again(sandbox, items, journal, batch_size=10)
+
+        assert [outcome.uncertain for outcome in report.outcomes] == [False, True, False]
+        assert phones_written(sandbox)[-2:] == ["1", "2"]
+
+
+async def test_older_update_stays_on_record_with_its_batch_until_the_platform_tells(
+    sandbox: Sandbox, journal: SqliteJournal
+) -> None:
+    items = await leave_older_update(sandbox, journal)
+    sandbox.script(*[Fault(FaultKind.HTML)] * 3, action=RESULTS)
+    second = await run_again(sandbox, items, journal, batch_size=10, give_up_s=0.3)
+    third = await run_again(sandbox, items, journal, batch_size=10)
+
+    assert [outcome.uncertain for outcome in second.outcomes] == [False, True, False]
+    assert all(outcome.ok for outcome in third.outcomes)
+    assert phones_written(sandbox)[-2:] == ["1", "2"]
+
+
+async def test_older_update_that_its_batch_throttled_is_not_sent_after_a_newer_one(
+    sandbox: Sandbox, journal: SqliteJournal
+) -> None:
+    sandbox.script_jobs(None, JobFault.RACED)
+    items = await leave_older_update(sandbox, journal)
+
+    for _ in range(2):
+        report = await run_again(sandbox, items, journal, batch_size=10)
+
+        assert [outcome.ok for outcome in report.outcomes] == [True, False, True]
+        assert not report.uncertain
+        assert phones_written(sandbox)[-1] == "2"
+        assert phones_written(sandbox).count("1") == 0
+
+
 async def test_results_that_are_refused_stop_the_next_run_and_are_kept_for_another(
     journal: SqliteJournal,
 ) -> None:
