@@ -1,4 +1,4 @@
-"""Ctrl-C while the `contactsdk` command starts.
+"""Ctrl-C while the `contactsdk` command starts, and streams that are closed by then.
 
 Most of its start is the import of this package, which comes before any code of the command; an
 interrupt there would end in a traceback. So the package itself looks first whether it is imported
@@ -32,6 +32,8 @@ def is_own_command(arguments: list[str]) -> bool:
 def begin(arguments: list[str]) -> None:
     """From here on, Ctrl-C ends the process at once, if it is the command that starts."""
     # Not where it is ignored, as in the background of a shell.
+    if is_own_command(arguments):
+        fill_closed_streams()
     if is_own_command(arguments) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
 
@@ -40,6 +42,17 @@ def end() -> None:
     """The command has started: Ctrl-C raises `KeyboardInterrupt` again."""
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def fill_closed_streams() -> None:
+    """Put the null device where a standard stream was closed, for which Python has `None`.
+
+    `sys.__stdout__` still is `None` then. It also keeps the numbers of these streams from the files
+    that are opened later.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _leave(_number: int, _frame: object) -> None:

@@ -48,6 +48,42 @@ def test_handler_is_put_back_once_the_command_has_started() -> None:
         signal.signal(signal.SIGINT, before)
 
 
+def test_closed_streams_are_the_null_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    starting.fill_closed_streams()
+    with sys.stdin, sys.stdout, sys.stderr:
+        assert sys.stdin.read() == ""
+        sys.stdout.write("nobody sees this")
+        sys.stderr.write("nor this")
+
+
+@pytest.mark.parametrize(
+    ("closing", "arguments", "code"),
+    [
+        ("<&-", "in.csv --dry-run", 0),
+        ("2>&-", "in.csv --dry-run", 0),
+        (">&-", "in.csv --dry-run", 0),
+        (">&-", "in.csv --dry-run --results -", 2),
+    ],
+)
+def test_command_runs_with_a_closed_stream(
+    closing: str, arguments: str, code: int, tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text("firstName,lastName,email\nA,A,a@example.com\n")
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"'{sys.executable}' -m contactsdk import {arguments} {closing}"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert ("standard output is closed" in done.stderr) == (code == 2)
+
+
 def test_interrupt_that_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -58,7 +58,8 @@ class Run:
         self.pacer = pacer
         self.clock = asyncio.get_running_loop().time
         self.outcomes = OutcomeQueue(bound=options.most_in_flight)
-        self.schedule = Schedule()
+        self._idle = Waiters()
+        self.schedule = Schedule(self._idle.wake)
         self.foreign_answers = ForeignAnswers(is_proven=is_proven)
         self.journal: JournalRun | None = None
         self.in_flight = 0
@@ -80,7 +81,6 @@ class Run:
         times = RunClock(clock=self.clock, now=self.now)
         self.settler = self._settler(settling, times)
         """What looks for uncertain adds; `None` where they are not looked for."""
-        self._idle = Waiters()
         self.jobs = OpenJobs(
             self.outcomes,
             self.schedule,

@@ -3,7 +3,7 @@
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from attrs import define
 
@@ -57,9 +57,13 @@ class Schedule:
     A contact holds its key from `claim` until `release`, also while it waits for a retry. Another
     one with the same key waits behind it, so that contacts with the same key are sent one after
     another in input order.
+
+    `on_sooner` is called when a job is put back that is due before all others that wait for a time:
+    whoever waits for the next one is to look again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_sooner: Callable[[], object]) -> None:
+        self._on_sooner = on_sooner
         # Most keys come once, so a queue behind a key is made only for the second contact.
         self._behind: dict[Hashable, deque[Job] | None] = {}
         self._ready: deque[Job] = deque()
@@ -108,6 +112,8 @@ class Schedule:
         """Have a job taken again at this time; it keeps its key."""
         heapq.heappush(self._due, (time, next(self._order), job))
         self.waiting += 1
+        if self._due[0][2] is job:
+            self._on_sooner()
 
     @property
     def next_due(self) -> float | None:

@@ -38,7 +38,6 @@ from contactsdk.files import (
     invalid,
     not_started,
     open_outputs,
-    open_text,
 )
 
 _STOPPING: Final = (
@@ -110,7 +109,12 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
         JournalError: The journal cannot be used.
     """
     outputs, journal = options.outputs, sending.journal
-    with checked(options.file, outputs) as found:
+    with (
+        checked(options.file, outputs) as found,
+        Recording(
+            outputs, found, report=options.report, resumable=options.has_journal
+        ) as recording,
+    ):
         recorded = None
         if journal is not None:
             check = partial(client.check_journal, journal)
@@ -122,29 +126,27 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
         tally = Tally(from_journal=0 if recorded is None else recorded.rows)
         started_at = time.monotonic()
         timeline = Timeline(tally.from_journal)
-        recording = Recording(outputs, found, resumable=options.has_journal)
         ending = _sent(options, found, client, sending, tally, timeline, recording)
+        recording.finish()
         elapsed_s = time.monotonic() - started_at
-        ending = recording.seen_in(ending)
+        recording.write_report(
+            html_report(
+                Path(options.file.shown).name,
+                tally,
+                timeline.spans,
+                elapsed_s=elapsed_s,
+                ended_at=f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
+                stopped=recording.seen_in(ending).reason,
+            )
+        )
         is_excel = found.source.description.format is Format.EXCEL
+    ending = recording.seen_in(ending)
     _conclude(options, ending, tally, elapsed_s)
     for line in recording.complaints():
         complain(line)
-    if options.report is not None:
-        page = html_report(
-            Path(options.file.shown).name,
-            tally,
-            timeline.spans,
-            elapsed_s=elapsed_s,
-            ended_at=f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
-            stopped=ending.reason,
-        )
-        with open_text(str(options.report)) as stream:
-            stream.write(page)
-    if not options.quiet:
-        is_written = recording.is_open and not recording.has_failed
+    if not (options.quiet or recording.has_failed):
         for line in written_lines(
-            options.outputs if is_written else OutputNames(),
+            outputs if recording.is_open else OutputNames(),
             options.report,
             tally,
             has_journal=options.has_journal,
@@ -174,7 +176,7 @@ def _sent(
     timeline: Timeline,
     recording: Recording,
 ) -> Ending:
-    with recording, bar(found.survey.rows, hidden=options.quiet) as show:
+    with bar(found.survey.rows, hidden=options.quiet) as show:
 
         def record(result: Result) -> None:
             tally.add(result)

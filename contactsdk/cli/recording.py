@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TextIO
 
 from attrs import evolve, frozen
 
 from contactsdk.cli.checking import CheckedInput
 from contactsdk.cli.run import Ending
-from contactsdk.files import OutputNames, Outputs, Result, State, open_outputs
+from contactsdk.files import OutputNames, Outputs, Result, State, open_outputs, open_text
 
 _MAY_BE_APPLIED: Final = {State.SUCCEEDED: "were applied", State.UNCERTAIN: "are uncertain"}
 
@@ -36,11 +37,21 @@ class Recording:
     the run is to end: what it goes on to send would be missing in that file.
     """
 
-    def __init__(self, names: OutputNames, found: CheckedInput, *, resumable: bool) -> None:
+    def __init__(
+        self,
+        names: OutputNames,
+        found: CheckedInput,
+        *,
+        report: Path | None = None,
+        resumable: bool,
+    ) -> None:
         self._names = names
+        self._report_name = report
         self._found = found
         self._resumable = resumable
         self._stack = ExitStack()
+        self._report_stack = ExitStack()
+        self._report: TextIO | None = None
         self._rows = iter(found.rows)
         self._outputs: Outputs | None = None
         self._row: int | None = None
@@ -64,7 +75,7 @@ class Recording:
             FileError: One cannot be opened.
             OSError: One cannot be written from its start.
         """
-        self._outputs = self._stack.enter_context(
+        outputs = self._stack.enter_context(
             open_outputs(
                 self._names,
                 self._found.source,
@@ -72,6 +83,8 @@ class Recording:
                 on_failure=self._on_failure,
             )
         )
+        self._open_report()
+        self._outputs = outputs
 
     def write(self, result: Result) -> None:
         """Write what became of the next row into the files, if they are open."""
@@ -82,6 +95,22 @@ class Recording:
         self._row = None
         if self.has_failed and result.state in self._missing:
             _add(self._missing[result.state], result.row)
+
+    def finish(self) -> None:
+        """Give all files but the report their own names."""
+        self._stack.close()
+
+    def write_report(self, page: str) -> None:
+        """Write the page about the run, if it is wanted.
+
+        Raises:
+            FileError: Nothing was sent, and the page cannot be opened.
+        """
+        if self._report is None:
+            self._open_report()  # nothing was sent
+        if self._report is not None:
+            self._report.write(page)
+        self._report_stack.close()
 
     def seen_in(self, ending: Ending) -> Ending:
         """How the run ended, given that a file may have failed."""
@@ -107,7 +136,15 @@ class Recording:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stack.__exit__(exc_type, exc, traceback)
+        try:
+            self._stack.__exit__(exc_type, exc, traceback)
+        finally:
+            self._report_stack.__exit__(exc_type, exc, traceback)
+
+    def _open_report(self) -> None:
+        if self._report_name is not None:
+            opened = open_text(str(self._report_name), self._on_failure)
+            self._report = self._report_stack.enter_context(opened)
 
     def _on_failure(self, name: str, error: OSError) -> None:
         if not self.is_open:

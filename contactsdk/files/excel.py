@@ -7,7 +7,12 @@ from typing import Any, BinaryIO, Final
 from attrs import frozen
 
 from contactsdk.files.formats import FileError, Row
-from contactsdk.files.workbook_details import SheetDetails, details_of, has_password
+from contactsdk.files.workbook_details import (
+    SheetDetails,
+    declares_document_type,
+    details_of,
+    has_password,
+)
 
 _EXACT_BELOW: Final = 1e15  # a spreadsheet keeps 15 digits of a number, and makes the others 0
 
@@ -56,6 +61,11 @@ def sheet_of(stream: BinaryIO, name: str, wanted: str | None) -> Sheet:
         raise FileError(f"{name}: {what}") from exc
     if found is None or chosen is None:
         raise FileError(f"{name}: there is nothing to do: the workbook has no rows")
+    if declares_document_type(stream):
+        raise FileError(
+            f"{name}: this workbook has a DOCTYPE, so cells could be lost: save it again as .xlsx, "
+            "or as CSV UTF-8"
+        )
     details = details_of(stream, chosen)
     return Sheet(
         name=chosen,

@@ -258,6 +258,8 @@ def _rename(partial: Path, path: Path) -> None:
 
 @contextmanager
 def _standard_output(on_failure: OnFailure) -> Iterator[TextIO]:
+    if sys.__stdout__ is None:
+        raise FileError("standard output is closed: name a file to write")
     sys.stdout.flush()
     stream = _OutputStream(sys.stdout.buffer, "standard output", on_failure)
     try:

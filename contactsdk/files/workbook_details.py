@@ -8,8 +8,10 @@ import datetime
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import BinaryIO, Final
 from xml.etree import ElementTree
+from xml.parsers import expat
 
 from attrs import Factory, frozen
 
@@ -18,6 +20,8 @@ from contactsdk.files import biff, ods
 _MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _STRICT: Final = "{http://purl.oclc.org/ooxml/spreadsheetml/main}"
 _CHUNK: Final = 1 << 20
+_PROLOG: Final = 1 << 12  # what comes before the first element is short
+_CONTENT: Final = re.compile(r"content\.xml|xl/.*\.xml")
 _OVERLAP: Final = 64  # an attribute may be cut in two at the end of a chunk
 _ZEROS: Final = re.compile(r'(?:"[^"]*"|\\.)*(0{2,})')
 _REFERENCE: Final = re.compile(r"([A-Z]+)([0-9]+)")
@@ -55,6 +59,35 @@ def details_of(stream: BinaryIO, sheet: str) -> SheetDetails:
     except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, ValueError):
         # What is amiss in it does not hinder python-calamine, or it would have said so.
         return SheetDetails()
+
+
+def declares_document_type(stream: BinaryIO) -> bool:
+    """Whether a part with content has a DOCTYPE.
+
+    python-calamine gives an entity that it declares as nothing (as of 0.9), so a cell would be
+    lost. The stream can seek.
+    """
+    stream.seek(0)
+    if stream.read(2) != b"PK":
+        return False
+    stream.seek(0)
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            parts = [it for it in archive.namelist() if _CONTENT.fullmatch(it)]
+            return any(_has_document_type(archive, part) for part in parts)
+    except zipfile.BadZipFile:
+        return False  # as in details_of
+
+
+def _has_document_type(archive: zipfile.ZipFile, part: str) -> bool:
+    found: list[bool] = []
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = lambda *_: found.append(True)
+    parser.StartElementHandler = lambda *_: found.append(False)
+    with archive.open(part) as stream, suppress(expat.ExpatError):
+        while not found and (chunk := stream.read(_PROLOG)):
+            parser.Parse(chunk)
+    return bool(found) and found[0]
 
 
 def has_password(stream: BinaryIO) -> bool:

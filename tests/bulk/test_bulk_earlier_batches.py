@@ -379,3 +379,19 @@ async def test_only_one_earlier_batch_without_results_is_waited_for_as_long_as_g
 
     assert 300 <= waited_s[0] < 310
     assert all(10 <= seconds < 20 for seconds in waited_s[1:])
+
+
+async def test_update_is_sent_again_while_another_worker_waits_for_the_next_batch(
+    sandbox: Sandbox, journal: SqliteJournal
+) -> None:
+    """The newer update behind it keeps the run open, and nothing else ends the wait."""
+    async with client_of(sandbox) as client:
+        contact_id = await client.add_or_update(a_contact())
+    items = [*contacts(1), *(Contact(id=contact_id, phone=phone) for phone in ("1", "2"))]
+    sandbox.script(None, *[Fault(FaultKind.HTML)] * 3, action=RESULTS)
+
+    async with asyncio.timeout(20):
+        report = await run_again(sandbox, items, journal, batch_size=10, give_up_s=0.3)
+
+    assert [outcome.ok for outcome in report.outcomes] == [True] * 3
+    assert sandbox.contacts[contact_id]["phone"] == "2"

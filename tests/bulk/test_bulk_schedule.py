@@ -22,7 +22,7 @@ def a_job(index: int, key: str = "a") -> Job:
 
 
 def test_contacts_with_the_same_key_are_ready_one_after_another_in_the_order_of_claiming() -> None:
-    schedule = Schedule()
+    schedule = Schedule(lambda: None)
     jobs = [a_job(index) for index in range(3)]
 
     assert [schedule.claim(job) for job in jobs] == [True, False, False]
@@ -36,7 +36,7 @@ def test_contacts_with_the_same_key_are_ready_one_after_another_in_the_order_of_
 
 
 def test_retry_is_taken_when_it_is_due_before_what_is_ready_and_keeps_its_key() -> None:
-    schedule = Schedule()
+    schedule = Schedule(lambda: None)
     first, second, other = a_job(0), a_job(1), a_job(2, "b")
     schedule.claim(first)
     schedule.claim(second)
@@ -54,7 +54,7 @@ def test_retry_is_taken_when_it_is_due_before_what_is_ready_and_keeps_its_key() 
 
 
 def test_retries_that_are_due_together_are_taken_in_the_order_in_which_they_came() -> None:
-    schedule = Schedule()
+    schedule = Schedule(lambda: None)
     jobs = [a_job(index, str(index)) for index in range(5)]
     for job in jobs:
         schedule.retry_at(job, 1.0)
@@ -62,8 +62,20 @@ def test_retries_that_are_due_together_are_taken_in_the_order_in_which_they_came
     assert [schedule.take(1.0) for _ in jobs] == jobs
 
 
+def test_whoever_waits_hears_of_a_retry_that_is_due_before_all_others() -> None:
+    heard: list[int] = []
+    schedule = Schedule(lambda: heard.append(len(heard)))
+
+    schedule.retry_at(a_job(0), 10.0)
+    schedule.retry_at(a_job(1, "b"), 11.0)
+    schedule.retry_at(a_job(2, "c"), 10.0)
+    assert len(heard) == 1
+    schedule.retry_at(a_job(3, "d"), 9.0)
+    assert len(heard) == 2
+
+
 def test_clear_forgets_all_and_frees_their_keys() -> None:
-    schedule = Schedule()
+    schedule = Schedule(lambda: None)
     jobs = [a_job(0), a_job(1), a_job(2, "b"), a_job(3, "c")]
     schedule.claim(jobs[0])
     schedule.claim(jobs[1])

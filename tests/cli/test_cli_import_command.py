@@ -500,6 +500,24 @@ def test_report_is_written(sandbox: Sandbox, folder: Path) -> None:
     assert "example.com" not in page
 
 
+def test_report_that_cannot_be_written_is_found_before_anything_is_sent(
+    sandbox: Sandbox, folder: Path
+) -> None:
+    (folder / "in.csv").write_text(sample(3))
+    result = call("import", "in.csv", "--report", "none/run.html", code=2)
+    assert "none/run.partial.html: No such file" in result.stderr
+    assert contact_requests(sandbox) == []
+
+
+def test_report_that_fails_after_the_run_is_no_wrong_use(sandbox: Sandbox, folder: Path) -> None:
+    (folder / "in.csv").write_text(sample(3))
+    (folder / "run.html").symlink_to("/dev/full")
+    result = call("import", "in.csv", "--report", "run.html", code=3)
+    assert "3 succeeded\n" in result.stdout
+    assert "run.html may not be complete: No space left on device" in result.stderr
+    assert len(sandbox.ledger.writes) == 3
+
+
 def test_outputs_get_their_names_when_the_command_has_ended(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(sample(3))
     (folder / "out.csv").write_text("of an earlier run")

@@ -16,7 +16,8 @@ from files.made import (
 )
 
 from contactsdk import Contact
-from contactsdk.files.workbook_details import SheetDetails, details_of
+from contactsdk.files import FileError
+from contactsdk.files.workbook_details import SheetDetails, declares_document_type, details_of
 
 
 def book_of(*rows: list[object]) -> openpyxl.Workbook:
@@ -158,3 +159,27 @@ def test_styles_without_formats_of_cells_pad_nothing() -> None:
 )
 def test_damage_that_hinders_nobody_is_passed_over(content: bytes) -> None:
     assert details_of(io.BytesIO(content), "Sheet") == SheetDetails()
+
+
+def test_workbook_whose_cell_is_an_entity_is_refused() -> None:
+    content = workbook([["phone"], [61400000000]])
+    part = "xl/worksheets/sheet1.xml"
+    content = changed(content, part, b"<v>61400000000</v>", b"<v>&p;</v>")
+    declared = b'<!DOCTYPE worksheet [<!ENTITY p "61400000000">]><worksheet'
+    content = changed(content, part, b"<worksheet", declared)
+    with pytest.raises(FileError, match="has a DOCTYPE, so cells could be lost: save it again"):
+        made_input(content, "in.xlsx")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        workbook([["id"], [7]]),
+        changed(workbook([["id"]]), "xl/workbook.xml", b"<workbook", b"<<workbook"),
+        changed(workbook([["id"]]), "xl/styles.xml", b"<styleSheet", b" " * 9000 + b"<styleSheet"),
+        b"PK\x03\x04nothing",
+        b"no archive",
+    ],
+)
+def test_other_workbooks_declare_no_document_type(content: bytes) -> None:
+    assert not declares_document_type(io.BytesIO(content))
