@@ -1,6 +1,8 @@
 """Commands that a person may want to run next, with the options that this one was given."""
 
+import re
 import shlex
+from collections.abc import Iterable
 from typing import Final
 
 import typer
@@ -16,11 +18,17 @@ _COLUMNS: Final = (
     "date_order",
 )
 _FILE: Final = ("format", "sheet", "encoding")
+_PASSWORD: Final = re.compile(r"(?<=:)[^:/@]*(?=@)|(?<=[?&]password=)[^&]*")
+
+
+def command(words: Iterable[str]) -> str:
+    """This command with these words; the word PASSWORD stands for that of a database."""
+    return shlex.join(["contactsdk", *map(_without_password, words)])
 
 
 def import_command(context: typer.Context, name: str) -> str:
     """Imports a file that this command wrote from its input, with the same columns."""
-    return shlex.join(["contactsdk", "import", name, *_words(context, (*_ACCOUNT, *_COLUMNS))])
+    return command(["import", name, *_words(context, (*_ACCOUNT, *_COLUMNS))])
 
 
 def settle_command(context: typer.Context, journal: str, input: str | None) -> str:
@@ -29,14 +37,17 @@ def settle_command(context: typer.Context, journal: str, input: str | None) -> s
     Where that has no name, the command says FILE in its place.
     """
     options = _words(context, (*_ACCOUNT, *_FILE, *_COLUMNS, "run"))
-    return shlex.join(["contactsdk", "settle", journal, "--input", input or "FILE", *options])
+    return command(["settle", journal, "--input", input or "FILE", *options])
 
 
 def merged_command(context: typer.Context, journal: str, input: str) -> str:
     """Writes the rows of an input with the ids that are in a journal."""
     options = _words(context, (*_FILE, *_COLUMNS, "run"))
-    words = ["contactsdk", "journal", journal, "--input", input, "--merged", "FILE", *options]
-    return shlex.join(words)
+    return command(["journal", journal, "--input", input, "--merged", "FILE", *options])
+
+
+def _without_password(word: str) -> str:
+    return _PASSWORD.sub("PASSWORD", word) if "postgres" in word else word
 
 
 def _words(context: typer.Context, names: tuple[str, ...]) -> list[str]:

@@ -1,7 +1,6 @@
 """The steps of `contactsdk import`: check, preview, ask, send, say what became of it."""
 
 import asyncio
-import shlex
 import sys
 import time
 from datetime import datetime
@@ -13,6 +12,7 @@ import typer
 from attrs import evolve, frozen
 
 from contactsdk.bulk import Progress
+from contactsdk.cli.again import command
 from contactsdk.cli.asking import answer_is_yes, is_terminal
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import Exit, complain
@@ -243,5 +243,5 @@ def _conclude(options: ImportOptions, ending: Ending, tally: Tally, elapsed_s: f
     elif ending.reason is not None:
         complain(f"stopped: {ending.advice}")
     if options.has_journal and (ending.reason is not None or tally.left):
-        again = shlex.join(["contactsdk", *sys.argv[1:]])
+        again = command(sys.argv[1:])
         typer.echo(f"To send what was not applied: {again}", err=True)

@@ -50,3 +50,14 @@ def test_options_that_were_not_given_are_left_out() -> None:
         "contactsdk import bad.csv",
         "contactsdk settle run.sqlite --input FILE",
     ]
+
+
+def test_password_of_a_database_is_not_shown() -> None:
+    for url, shown in (
+        ("postgresql://ada:s3cret@db:5432/lists", "postgresql://ada:PASSWORD@db:5432/lists"),
+        ("--journal=postgres://ada:s3cret@db/lists", "--journal=postgres://ada:PASSWORD@db/lists"),
+        ("postgresql://db/lists?password=s3cret", "'postgresql://db/lists?password=PASSWORD'"),
+        ("postgresql://ada@db:5432/lists", "postgresql://ada@db:5432/lists"),
+        ("contacts: ada@example.com.csv", "'contacts: ada@example.com.csv'"),
+    ):
+        assert again.command(["import", url]) == f"contactsdk import {shown}"
