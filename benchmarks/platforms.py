@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import multiprocessing
 import time
 from collections.abc import Iterator
@@ -66,9 +67,9 @@ async def _serve_until_told(pipe: Connection, settings: tuple[Setting, ...]) -> 
     platform.ledger.requests = _Counting(answers)  # keeps no bodies
     platform.ledger.writes = _Nothing()
     await platform.start()
-    await _set(platform, settings[0])
+    await _set(platform, settings[0], was_up=True)
     pipe.send((platform.url, platform.key, platform.secret))
-    changes = asyncio.create_task(_go_through(platform, settings[1:], answers))
+    changes = asyncio.create_task(_go_through(platform, settings, answers))
     while not pipe.poll():
         await asyncio.sleep(0.05)
     pipe.recv()
@@ -83,22 +84,18 @@ async def _go_through(
     while not answers:
         await asyncio.sleep(0.001)
     started = answers[0][0]
-    for setting in settings:
+    for before, setting in itertools.pairwise(settings):
         await asyncio.sleep(max(0.0, started + setting.at_s - time.time()))
-        await _set(platform, setting)
+        await _set(platform, setting, was_up=before.is_up)
 
 
-async def _set(platform: Sandbox, setting: Setting) -> None:
+async def _set(platform: Sandbox, setting: Setting, *, was_up: bool) -> None:
     platform.rate_limit = setting.rate_limit
     platform.latency_s = setting.latency_s
     share, faults = setting.mix or (0.0, ())
     platform.mix(1, share, faults)
-    if setting.is_up is not _is_up(platform):
+    if setting.is_up is not was_up:
         await (platform.start() if setting.is_up else platform.stop())
-
-
-def _is_up(platform: Sandbox) -> bool:
-    return platform._runner is not None
 
 
 class _Counting(list):

@@ -1,6 +1,7 @@
 """What many tests start from: a sandbox, and a client that does not wait long."""
 
 import os
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -18,6 +19,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("any machine")
+
+# A shell starts what runs in the background with this signal ignored, which the processes that
+# tests interrupt would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["postgres.fixtures"]
 
