@@ -505,7 +505,7 @@ def test_report_that_cannot_be_written_is_found_before_anything_is_sent(
 ) -> None:
     (folder / "in.csv").write_text(sample(3))
     result = call("import", "in.csv", "--report", "none/run.html", code=2)
-    assert "none/run.partial.html: No such file" in result.stderr
+    assert "none: there is no such folder; make it first" in result.stderr
     assert contact_requests(sandbox) == []
 
 
