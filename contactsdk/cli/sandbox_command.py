@@ -127,7 +127,7 @@ def sandbox(
         raise typer.BadParameter(str(exc), param_hint="--fault") from exc
     with errors_as_exits():
         try:
-            asyncio.run(_run(platform, told=verbose or sys.stderr.isatty()))
+            asyncio.run(_run(platform, shows_hint=verbose or sys.stderr.isatty()))
         except BrokenPipeError:
             raise
         except OSError as exc:
@@ -136,7 +136,7 @@ def sandbox(
             fail(f"cannot listen on {host} port {port}: {why}")
 
 
-async def _run(platform: Sandbox, *, told: bool) -> None:
+async def _run(platform: Sandbox, *, shows_hint: bool) -> None:
     stop = asyncio.Event()
     with Interruption(stop.set):
         async with platform:
@@ -146,7 +146,7 @@ async def _run(platform: Sandbox, *, told: bool) -> None:
                 f"CONTACTSDK_SECRET={platform.secret}",
             )
             print(*lines, sep="\n", flush=True)
-            if told:
+            if shows_hint:
                 typer.echo(f"Open {platform.url} in a browser to see what arrives.", err=True)
             await stop.wait()
 

@@ -247,7 +247,7 @@ class Pacer:
         return now
 
     def _end(self, turn: Turn, now: float) -> None:
-        # A probe that has told nothing, of this breaker at least, makes way for the next.
+        # A probe that has decided nothing, of this breaker at least, makes way for the next.
         self._outage.abandon(turn)
         self._throttle_breaker.abandon(turn)
         self._opens_at = self._next_opening()

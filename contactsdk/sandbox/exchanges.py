@@ -171,8 +171,8 @@ class Exchanges:
         limiter = self._settings.limiter()
         if wait_s and limiter:
             seconds = str(max(1, math.ceil(wait_s)))
-            told = {"Retry-After": seconds} if limiter.limit.retry_after else None
-            return self._refusal(_throttled(), told)
+            headers = {"Retry-After": seconds} if limiter.limit.retry_after else None
+            return self._refusal(_throttled(), headers)
         if fault:
             return self._faulty_reply(entry, fault, now)
         reply = self._true_reply(entry, now)
