@@ -23,10 +23,13 @@ class Job:
     """One job of a batch."""
 
     namespace: str
+    """Such as `contact`."""
     action: str
+    """Such as `addOrUpdateContact`."""
     params: Mapping[str, Any]
     """As they were sent."""
     fault: JobFault | None = None
+    """What goes wrong with it on purpose; `None` for nothing."""
     done: bool = False
     """Whether its turn has come, also if it was not executed then."""
     response: Any = None
@@ -38,6 +41,7 @@ class Batch:
     """One batch that was accepted."""
 
     async_id: str
+    """The id that the platform gave it."""
     number: int
     """Counts from 1 in order of arrival."""
     request: int
@@ -45,6 +49,7 @@ class Batch:
     jobs: tuple[Job, ...]
     """In the order in which they were sent."""
     callback_url: str | None = None
+    """Where the results are posted once they are there; `None` for nowhere."""
     completed_at: float | None = None
     """Epoch seconds; `None` while jobs are left."""
 

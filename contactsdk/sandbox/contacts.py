@@ -25,7 +25,9 @@ class Change:
     """What addOrUpdateContact did."""
 
     contact_id: int
+    """The contact that was added or updated."""
     added: bool
+    """Whether it is new."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,6 +35,7 @@ class Stored:
     """One state of a contact, in the platform's spelling, and when it came about."""
 
     contact: Contact
+    """Its fields."""
     modified_at: float
     """Whole epoch seconds."""
     joined_at: Mapping[int, float]
