@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import attrs
 import pytest
-from bulk.held import in_held_time, now
 from yarl import URL
 
 from contactsdk import RetryPolicy
@@ -22,6 +21,7 @@ from contactsdk.errors import (
     UnavailableError,
     UncertainError,
 )
+from tests.bulk.held import in_held_time, now
 
 ADDRESS = URL("https://api.example.com/")
 

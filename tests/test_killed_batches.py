@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from background import environment_of, sandbox_in_thread
-
 from contactsdk.sandbox import Sandbox
+from tests.background import environment_of, sandbox_in_thread
 
 BATCH_SIZE = 20
 CONCURRENCY = 4

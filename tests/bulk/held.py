@@ -10,13 +10,13 @@ from typing import Any
 
 import attrs
 import orjson
-from examples import a_contact
 
 from contactsdk import Contact, ContactError, Outcome, OutcomeStream, RetryPolicy, UnavailableError
 from contactsdk.bulk import Run, RunOptions, outcome_stream
 from contactsdk.errors import UncertainError
 from contactsdk.pacing import Pacer
 from contactsdk.wire import contact_from
+from tests.examples import a_contact
 
 
 class HeldLoop(asyncio.SelectorEventLoop):

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from bulk.held import HeldPlatform, errors, in_held_time, many, now, stream_of
-from journal.journals import MemoryStore
 
 from contactsdk import Contact, RateLimitedError, RejectedError, RetryPolicy, UnavailableError
 from contactsdk.bulk import Run, RunOptions, outcome_stream
@@ -14,6 +12,8 @@ from contactsdk.errors import ContactError
 from contactsdk.journal import Account, JournalRun, State
 from contactsdk.journal.store import StoredRow
 from contactsdk.pacing import Pacer
+from tests.bulk.held import HeldPlatform, errors, in_held_time, many, now, stream_of
+from tests.journal.journals import MemoryStore
 
 ACCOUNT = Account(url="u", key="k", secret="s")
 

@@ -9,9 +9,6 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from examples import a_contact
-from pragmas import connect_with
-from quick import QUICK
 
 from contactsdk import (
     Contact,
@@ -27,6 +24,9 @@ from contactsdk import (
 )
 from contactsdk.journal import JournalRun, State
 from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
+from tests.examples import a_contact
+from tests.pragmas import connect_with
+from tests.quick import QUICK
 
 WRONG = InvalidContactError([(("email",), "must be a valid email address")])
 

@@ -7,14 +7,23 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from bulk.held import Counted, HeldPlatform, in_held_time, indexes, many, now, stream_of, updates
-from examples import a_contact
 
 from contactsdk import Contact, RateLimitedError, UnavailableError
 from contactsdk.bulk import collect
 from contactsdk.bulk.schedule import Job, Schedule
 from contactsdk.models import key_of
 from contactsdk.retry import Delivery
+from tests.bulk.held import (
+    Counted,
+    HeldPlatform,
+    in_held_time,
+    indexes,
+    many,
+    now,
+    stream_of,
+    updates,
+)
+from tests.examples import a_contact
 
 
 def a_job(index: int, key: str = "a") -> Job:

@@ -7,20 +7,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from bulk.held import (
-    Counted,
-    HeldPlatform,
-    endless,
-    errors,
-    in_held_time,
-    indexes,
-    many,
-    now,
-    number,
-    read_all,
-    stream_of,
-    updates,
-)
 
 from contactsdk import (
     Contact,
@@ -34,6 +20,20 @@ from contactsdk import (
     UncertainError,
 )
 from contactsdk.bulk import collect
+from tests.bulk.held import (
+    Counted,
+    HeldPlatform,
+    endless,
+    errors,
+    in_held_time,
+    indexes,
+    many,
+    now,
+    number,
+    read_all,
+    stream_of,
+    updates,
+)
 
 RACE = RateLimitedError("race", retry_after_s=0.0)
 

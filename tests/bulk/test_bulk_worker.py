@@ -6,7 +6,19 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from bulk.held import (
+
+from contactsdk import (
+    Contact,
+    ContactError,
+    InvalidContactError,
+    RateLimitedError,
+    RetryPolicy,
+    UnavailableError,
+    UncertainError,
+)
+from contactsdk.bulk import collect
+from contactsdk.errors import StaleDateError
+from tests.bulk.held import (
     Counted,
     HeldPlatform,
     endless,
@@ -20,18 +32,6 @@ from bulk.held import (
     stream_of,
     updates,
 )
-
-from contactsdk import (
-    Contact,
-    ContactError,
-    InvalidContactError,
-    RateLimitedError,
-    RetryPolicy,
-    UnavailableError,
-    UncertainError,
-)
-from contactsdk.bulk import collect
-from contactsdk.errors import StaleDateError
 
 PATIENT = RetryPolicy(base_s=1000.0, max_wait_s=1000.0, deadline_s=None)
 RACE = RateLimitedError("race", retry_after_s=0.0)

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.commanding import (
+
+from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.cli.commanding import (
     ADD,
     NAMES,
     ROOT,
@@ -24,8 +26,6 @@ from cli.commanding import (
     states,
     wait_until,
 )
-
-from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
 
 @contextlib.contextmanager

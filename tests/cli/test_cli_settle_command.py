@@ -2,12 +2,12 @@ import csv
 from pathlib import Path
 
 import pytest
-from cli.commanding import ADD, call, sample
 
 from contactsdk import SqliteJournal
 from contactsdk.cli import settle_command
 from contactsdk.files import State
 from contactsdk.sandbox import Fault, FaultKind
+from tests.cli.commanding import ADD, call, sample
 
 LOST = Fault(FaultKind.ERROR_AFTER_WRITE)
 NOT_WRITTEN = Fault(FaultKind.ERROR_BEFORE_WRITE)

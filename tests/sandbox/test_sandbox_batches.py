@@ -2,11 +2,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sandbox.made import BOBBY, NOON
 
 from contactsdk.sandbox import Batch, Guesses, JobFault
 from contactsdk.sandbox.batches import Batches
 from contactsdk.sandbox.replies import Refused
+from tests.sandbox.made import BOBBY, NOON
 
 DAY_S = 86_400.0
 

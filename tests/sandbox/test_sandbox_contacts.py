@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sandbox.made import BOBBY, NOON, Clock, contacts_of, rules
 
 from contactsdk.sandbox.contacts import Change, Contacts, Stored
 from contactsdk.sandbox.replies import Refused, Unsuccessful
+from tests.sandbox.made import BOBBY, NOON, Clock, contacts_of, rules
 
 AGAIN = {**BOBBY, "updateIfExists": True}
 LOUD = {**AGAIN, "lastName": "SMITH"}

@@ -1,10 +1,10 @@
 from typing import Any
 
 import pytest
-from sandbox.made import BOBBY, NOON, Clock, rules, stored
 
 from contactsdk.sandbox.listing import ContactIndex, contact_list
 from contactsdk.sandbox.replies import Refused
+from tests.sandbox.made import BOBBY, NOON, Clock, rules, stored
 
 ANN = {"firstName": "Ann", "lastName": "Archer", "email": "ann@example.com"}
 CONTACTS = [

@@ -1,12 +1,12 @@
 from typing import Any
 
 import pytest
-from sandbox.made import BOBBY, rules
 
 from contactsdk.sandbox import FieldType
 from contactsdk.sandbox.account import Account
 from contactsdk.sandbox.merging import merged
 from contactsdk.sandbox.replies import Refused
+from tests.sandbox.made import BOBBY, rules
 
 FULL = {
     **BOBBY,

@@ -2,7 +2,12 @@ from typing import Any
 
 import orjson
 import pytest
-from sandbox.asking import (
+
+from contactsdk.sandbox import Batch, FieldType, JobFault, Ledger, Rival
+from contactsdk.sandbox.account import Account
+from contactsdk.sandbox.platform import Origin, Platform, read_object
+from contactsdk.sandbox.replies import Refused, Unsuccessful
+from tests.sandbox.asking import (
     ADD,
     FIELDS,
     GET,
@@ -17,12 +22,7 @@ from sandbox.asking import (
     RUN,
     batch_of,
 )
-from sandbox.made import BOBBY, NOON, Clock, rules
-
-from contactsdk.sandbox import Batch, FieldType, JobFault, Ledger, Rival
-from contactsdk.sandbox.account import Account
-from contactsdk.sandbox.platform import Origin, Platform, read_object
-from contactsdk.sandbox.replies import Refused, Unsuccessful
+from tests.sandbox.made import BOBBY, NOON, Clock, rules
 
 
 class Called:

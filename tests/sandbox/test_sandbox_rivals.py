@@ -1,11 +1,11 @@
 from typing import Any
 
 import pytest
-from sandbox.made import BOBBY, NOON, Clock, contacts_of
 
 from contactsdk.sandbox import Ledger, Rival
 from contactsdk.sandbox.replies import Refused
 from contactsdk.sandbox.rivals import Rivals
+from tests.sandbox.made import BOBBY, NOON, Clock, contacts_of
 
 FULL = {**BOBBY, "externalId": "a", "phone": "1", "updateIfExists": True}
 

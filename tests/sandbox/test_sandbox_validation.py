@@ -1,12 +1,12 @@
 from typing import Any
 
 import pytest
-from sandbox.made import BOBBY, rules
 
 from contactsdk.sandbox import FieldDefinition, FieldType
 from contactsdk.sandbox.account import Account
 from contactsdk.sandbox.replies import Refused
 from contactsdk.sandbox.validation import Rules, check_contact, contact_id_of, is_id
+from tests.sandbox.made import BOBBY, rules
 
 ACCOUNT = Account.declared(
     groups=[10],

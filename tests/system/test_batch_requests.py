@@ -5,10 +5,9 @@ import hmac
 import json
 from typing import Any
 
-from examples import a_contact, strict_json
-from raw_server import CLOSE, REQUEST, RawServer, Request, answer
-
 from contactsdk import Contact, ContactClient, Credentials, UncertainError
+from tests.examples import a_contact, strict_json
+from tests.raw_server import CLOSE, REQUEST, RawServer, Request, answer
 
 KEY, SECRET = "a-key", "a secret"
 ITEMS = [

@@ -9,8 +9,11 @@ import aiohttp
 import pytest
 import trustme
 from attrs import define
-from proxying import Proxy
-from reconcile import (
+
+from contactsdk import ContactClient, Credentials
+from contactsdk.sandbox import Sandbox
+from tests.system.proxying import Proxy
+from tests.system.reconcile import (
     MIX_FOR_STREAMS,
     calls_of,
     counts,
@@ -21,11 +24,8 @@ from reconcile import (
     singly,
     streamed,
 )
-from test_faults import SEED
-from unhurried import unhurried
-
-from contactsdk import ContactClient, Credentials
-from contactsdk.sandbox import Sandbox
+from tests.system.test_faults import SEED
+from tests.system.unhurried import unhurried
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@ import datetime
 from typing import Any
 
 import pytest
-from examples import a_contact, a_full_contact, a_link, an_update, any_json, contacts, sendable_json
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +14,15 @@ from contactsdk.wire import (
     matches,
     satisfies,
     shows_all,
+)
+from tests.examples import (
+    a_contact,
+    a_full_contact,
+    a_link,
+    an_update,
+    any_json,
+    contacts,
+    sendable_json,
 )
 
 MODIFIED = datetime.datetime(2026, 11, 2, 3, 4, 5, tzinfo=datetime.UTC)
