@@ -15,6 +15,7 @@ from contactsdk import (
     ContactClient,
     Credentials,
     InvalidContactError,
+    Item,
     JournalError,
     RetryPolicy,
     SetupError,
@@ -46,7 +47,7 @@ def journal(tmp_path: Path) -> SqliteJournal:
 async def test_second_run_hands_back_what_is_final_without_sending(
     sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
 ) -> None:
-    items = [*contacts(3), a_contact(groups=[99]), WRONG]
+    items: list[Item] = [*contacts(3), a_contact(groups=[99]), WRONG]
     sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE))
     first = await client.add_or_update_many(items, journal=journal, concurrency=1)
     requests = len(sandbox.ledger.requests)

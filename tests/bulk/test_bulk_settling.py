@@ -100,7 +100,7 @@ def stream_of(
     clock = asyncio.get_running_loop().time
     pacer = Pacer(base_s=policy.base_s, max_wait_s=policy.max_wait_s, clock=clock)
     means = SettlingMeans(
-        list_page=platform.list_page,  # type: ignore[arg-type]
+        list_page=platform.list_page,
         keys=KeysInDoubt(),
         platform_now=lambda: WROTE_AT,
     )

@@ -147,7 +147,7 @@ def output(capsys: pytest.CaptureFixture[str]) -> Iterator[Output]:
 
 def contacts() -> list[Contact]:
     """One of each kind, every field marked but the id, which a contact does show."""
-    kinds = ({}, {"update_if_exists": True}, {"id": FIRST_ID})
+    kinds: tuple[dict[str, Any], ...] = ({}, {"update_if_exists": True}, {"id": FIRST_ID})
     return [Contact(**TEXTS, **kind) for kind in kinds]
 
 

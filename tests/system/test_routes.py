@@ -115,7 +115,7 @@ async def send_twice(
 
 
 # Each alone would make a success an error, hide an answer, refuse a signature or double an add.
-AWKWARD = {
+AWKWARD: dict[str, dict[str, Any]] = {
     "raise_for_status": {"raise_for_status": True},
     "auto_decompress": {"auto_decompress": False},
     "middleware": {"middlewares": (send_twice,)},

@@ -215,7 +215,12 @@ def test_any_listed_contact_can_be_compared(shown: dict[str, Any]) -> None:
 
 def test_namesakes_are_found_by_email_in_any_case_and_those_without_one_are_kept() -> None:
     contact = a_contact(email="Ada@Example.com")
-    shown = [{"email": "ada@example.COM"}, {"email": "eda@example.com"}, {}, {"email": None}]
+    shown: list[dict[str, Any]] = [
+        {"email": "ada@example.COM"},
+        {"email": "eda@example.com"},
+        {},
+        {"email": None},
+    ]
     listed = [ListedContact(id=n, modified=None, shown=values) for n, values in enumerate(shown, 1)]
 
     assert [one.id for one in ListedByEmail(listed).like(contact)] == [1, 3, 4]
