@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from contactsdk.sandbox import Ledger, Rival
-from contactsdk.sandbox.replies import Refused
+from contactsdk.sandbox.replies import RefusedError
 from contactsdk.sandbox.rivals import Rivals
 from tests.sandbox.made import BOBBY, NOON, Clock, contacts_of
 
@@ -77,5 +77,5 @@ def test_rival_whose_contact_is_refused_writes_nothing() -> None:
 
 
 def test_rival_cannot_touch_a_contact_that_is_not_there() -> None:
-    with pytest.raises(Refused, match="Unable to find"):
+    with pytest.raises(RefusedError, match="Unable to find"):
         Beside(None).rivals.touch(1001)
