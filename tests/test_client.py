@@ -11,7 +11,6 @@ from typing import Any
 import aiohttp
 import pytest
 from attrs import evolve
-from mocked import Answers, answers
 
 from contactsdk import (
     AuthenticationError,
@@ -28,6 +27,7 @@ from contactsdk import (
     UncertainError,
 )
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.mocked import Answers, answers
 
 URL = "https://api.example.com"
 ADD = Contact(first_name="Ada", last_name="Quist", email="ada@example.test")

@@ -17,8 +17,6 @@ from typing import Any
 import attrs
 import pytest
 import typer
-from background import environment_of, sandbox_in_thread
-from readmes import BENCHMARKS, BULK, LISTS, MAIN, READMES, ROOT, Readme
 from typer.core import TyperGroup
 
 from contactsdk import (
@@ -39,6 +37,8 @@ from contactsdk.cli.commands import app
 from contactsdk.errors import StaleDateError
 from contactsdk.sandbox import Sandbox
 from contactsdk.wire import read_id
+from tests.background import environment_of, sandbox_in_thread
+from tests.readmes import BENCHMARKS, BULK, LISTS, MAIN, READMES, ROOT, Readme
 
 SANDBOX = "contactsdk sandbox "
 """How the one command begins that runs until it is interrupted."""

@@ -9,9 +9,6 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from bulk.held import Counted, errors, indexes, many, read_all
-from examples import a_contact
-from quick import QUICK
 
 from contactsdk import (
     AuthenticationError,
@@ -27,6 +24,9 @@ from contactsdk import (
     UncertainError,
 )
 from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
+from tests.bulk.held import Counted, errors, indexes, many, read_all
+from tests.examples import a_contact
+from tests.quick import QUICK
 
 # a stream is entered and left around what raises
 

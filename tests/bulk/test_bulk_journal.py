@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from examples import a_contact
-from pragmas import connect_with
-from quick import QUICK
 
 from contactsdk import (
     Contact,
     ContactClient,
     Credentials,
     InvalidContactError,
+    Item,
     JournalError,
     RetryPolicy,
     SetupError,
@@ -27,6 +25,9 @@ from contactsdk import (
 )
 from contactsdk.journal import JournalRun, State
 from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
+from tests.examples import a_contact
+from tests.pragmas import connect_with
+from tests.quick import QUICK
 
 WRONG = InvalidContactError([(("email",), "must be a valid email address")])
 
@@ -46,7 +47,7 @@ def journal(tmp_path: Path) -> SqliteJournal:
 async def test_second_run_hands_back_what_is_final_without_sending(
     sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
 ) -> None:
-    items = [*contacts(3), a_contact(groups=[99]), WRONG]
+    items: list[Item] = [*contacts(3), a_contact(groups=[99]), WRONG]
     sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE))
     first = await client.add_or_update_many(items, journal=journal, concurrency=1)
     requests = len(sandbox.ledger.requests)

@@ -6,17 +6,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from bulk.held import (
-    Counted,
-    HeldPlatform,
-    errors,
-    in_held_time,
-    indexes,
-    many,
-    now,
-    read_all,
-    stream_of,
-)
 
 from contactsdk import (
     Contact,
@@ -27,6 +16,17 @@ from contactsdk import (
     UncertainError,
 )
 from contactsdk.bulk import collect
+from tests.bulk.held import (
+    Counted,
+    HeldPlatform,
+    errors,
+    in_held_time,
+    indexes,
+    many,
+    now,
+    read_all,
+    stream_of,
+)
 
 MISSING = InvalidContactError([(("email",), "is missing")])
 

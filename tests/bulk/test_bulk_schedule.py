@@ -3,18 +3,28 @@
 import asyncio
 import itertools
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from attrs import evolve
-from bulk.held import Counted, HeldPlatform, in_held_time, indexes, many, now, stream_of, updates
-from examples import a_contact
 
-from contactsdk import Contact, RateLimitedError, UnavailableError
+from contactsdk import Contact, ContactError, RateLimitedError, UnavailableError
 from contactsdk.bulk import collect
 from contactsdk.bulk.schedule import Job, Schedule
 from contactsdk.models import key_of
 from contactsdk.retry import Delivery
+from tests.bulk.held import (
+    Counted,
+    HeldPlatform,
+    in_held_time,
+    indexes,
+    many,
+    now,
+    stream_of,
+    updates,
+)
+from tests.examples import a_contact
 
 
 def a_job(index: int, key: str = "a") -> Job:
@@ -119,7 +129,9 @@ async def test_one_key_goes_one_at_a_time_in_input_order() -> None:
 @in_held_time
 async def test_failing_attempts_do_not_let_the_next_of_the_key_past() -> None:
     race = RateLimitedError("race", retry_after_s=0.0)
-    answers = itertools.cycle([UnavailableError("away"), race, 1, race, 1])
+    answers: Iterator[int | ContactError] = itertools.cycle(
+        [UnavailableError("away"), race, 1, race, 1]
+    )
     platform = Watching(lambda contact: next(answers))
     contacts = updates(n % 3 + 1 for n in range(30))
 

@@ -2,12 +2,25 @@
 
 import asyncio
 import itertools
-import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from bulk.held import (
+
+from contactsdk import (
+    Contact,
+    ContactError,
+    OutcomeStream,
+    Progress,
+    RateLimitedError,
+    RejectedError,
+    RetryPolicy,
+    SetupError,
+    UnavailableError,
+    UncertainError,
+)
+from contactsdk.bulk import collect
+from tests.bulk.held import (
     Counted,
     HeldPlatform,
     endless,
@@ -21,19 +34,6 @@ from bulk.held import (
     stream_of,
     updates,
 )
-
-from contactsdk import (
-    Contact,
-    OutcomeStream,
-    Progress,
-    RateLimitedError,
-    RejectedError,
-    RetryPolicy,
-    SetupError,
-    UnavailableError,
-    UncertainError,
-)
-from contactsdk.bulk import collect
 
 RACE = RateLimitedError("race", retry_after_s=0.0)
 
@@ -146,7 +146,7 @@ async def test_consumer_that_never_reads_bounds_what_is_read() -> None:
 @in_held_time
 async def test_slow_consumer_slows_the_workers() -> None:
     source = Counted(many(200))
-    ahead = []
+    ahead: list[int] = []
 
     async with stream_of(source, HeldPlatform(), concurrency=8) as stream:
         async for _ in stream:
@@ -178,9 +178,11 @@ async def test_async_input_is_read_no_further_than_it_is_used() -> None:
 async def test_contacts_in_backoff_bound_what_is_read() -> None:
     source = Counted(endless())
     platform = HeldPlatform(lambda _: next(answers))
-    answers = itertools.cycle([RACE, UnavailableError("away", http_status=503), 1])
+    answers: Iterator[int | ContactError] = itertools.cycle(
+        [RACE, UnavailableError("away", http_status=503), 1]
+    )
     policy = RetryPolicy(base_s=30.0, deadline_s=None)
-    ahead = []
+    ahead: list[int] = []
 
     async with stream_of(source, platform, concurrency=8, policy=policy) as stream:
         for done in range(1, 400):
@@ -542,7 +544,9 @@ async def test_progress_is_told_once_of_an_empty_run_at_its_end() -> None:
 
 @pytest.mark.parametrize("on_call", [1, 2])
 @in_held_time
-async def test_progress_that_raises_is_logged_once_and_switched_off(on_call: int) -> None:
+async def test_progress_that_raises_is_logged_once_and_switched_off(
+    on_call: int, caplog: pytest.LogCaptureFixture
+) -> None:
     calls = 0
 
     def on_progress(progress: Progress) -> None:
@@ -551,17 +555,10 @@ async def test_progress_that_raises_is_logged_once_and_switched_off(on_call: int
         if calls == on_call:
             raise ZeroDivisionError
 
-    records: list[logging.LogRecord] = []
-    handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]
-    logging.getLogger("contactsdk").addHandler(handler)
     report = await collect(
         stream_of(many(30), HeldPlatform(latency_s=0.3), on_progress=on_progress)
     )
-    logging.getLogger("contactsdk").removeHandler(handler)
 
     assert calls == on_call
-    assert [record.getMessage() for record in records] == [
-        "on_progress raised, and is not called again"
-    ]
+    assert caplog.messages == ["on_progress raised, and is not called again"]
     assert len(report.ids) == 30

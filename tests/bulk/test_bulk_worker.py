@@ -6,7 +6,19 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from bulk.held import (
+
+from contactsdk import (
+    Contact,
+    ContactError,
+    InvalidContactError,
+    RateLimitedError,
+    RetryPolicy,
+    UnavailableError,
+    UncertainError,
+)
+from contactsdk.bulk import collect
+from contactsdk.errors import StaleDateError
+from tests.bulk.held import (
     Counted,
     HeldPlatform,
     endless,
@@ -20,18 +32,6 @@ from bulk.held import (
     stream_of,
     updates,
 )
-
-from contactsdk import (
-    Contact,
-    ContactError,
-    InvalidContactError,
-    RateLimitedError,
-    RetryPolicy,
-    UnavailableError,
-    UncertainError,
-)
-from contactsdk.bulk import collect
-from contactsdk.errors import StaleDateError
 
 PATIENT = RetryPolicy(base_s=1000.0, max_wait_s=1000.0, deadline_s=None)
 RACE = RateLimitedError("race", retry_after_s=0.0)
@@ -57,7 +57,9 @@ async def test_contact_in_its_backoff_gives_its_place_to_another() -> None:
 
 @in_held_time
 async def test_never_more_in_flight_than_asked_for_whatever_stands_aside() -> None:
-    answers = itertools.cycle([UnavailableError("away"), 1, RACE, 1, 1])
+    answers: Iterator[int | ContactError] = itertools.cycle(
+        [UnavailableError("away"), 1, RACE, 1, 1]
+    )
     platform = HeldPlatform(lambda _: next(answers))
     policy = RetryPolicy(attempts=50)
 
@@ -90,7 +92,9 @@ async def test_async_input_that_waits_for_an_outcome_is_not_kept_waiting_by_a_ba
         while (contact := await fed.get()) is not None:
             yield contact
 
-    tries = itertools.cycle([UnavailableError("away"), UnavailableError("away"), 1])
+    tries: Iterator[int | ContactError] = itertools.cycle(
+        [UnavailableError("away"), UnavailableError("away"), 1]
+    )
     left = iter(many(20))
     fed.put_nowait(next(left))
     done = []
@@ -455,7 +459,9 @@ async def test_stale_date_in_an_outage_is_sent_again_at_once(is_given_up: bool) 
 @in_held_time
 async def test_random_throttles_and_declines_together_do_not_stop_a_run() -> None:
     declined = UnavailableError("busy", http_status=503)
-    answers = itertools.cycle([RateLimitedError("slow down"), declined, 1])
+    answers: Iterator[int | ContactError] = itertools.cycle(
+        [RateLimitedError("slow down"), declined, 1]
+    )
     platform = HeldPlatform(lambda _: next(answers))
 
     async with stream_of(endless(), platform, policy=RetryPolicy(deadline_s=None)) as stream:

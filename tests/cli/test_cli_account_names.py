@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from background import environment_of, sandbox_in_thread
-from cli.commanding import call, contact_requests
 
 from contactsdk.sandbox import Fault, FaultKind, FieldDefinition, FieldType, Sandbox
+from tests.background import environment_of, sandbox_in_thread
+from tests.cli.commanding import call, contact_requests
 
 CASES = Path(__file__).parent.parent / "files" / "cases"
 GROUPS = {10: "VIP", 11: "Press"}

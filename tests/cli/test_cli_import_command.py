@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.commanding import (
+
+from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.cli.commanding import (
     ADD,
     NAMES,
     ROOT,
@@ -24,8 +26,6 @@ from cli.commanding import (
     states,
     wait_until,
 )
-
-from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
 
 @contextlib.contextmanager
@@ -531,7 +531,7 @@ def test_outputs_get_their_names_when_the_command_has_ended(sandbox: Sandbox, fo
     assert (folder / "out.partial.csv").exists()
 
 
-def test_batch_size_sends_many_rows_in_one_request(sandbox, folder):
+def test_batch_size_sends_many_rows_in_one_request(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(sample(12))
     call("import", "in.csv", "--batch-size", "5", "--results", "out.csv")
     runs = [r for r in sandbox.ledger.requests if r.action == "batch?action=run"]
@@ -541,7 +541,7 @@ def test_batch_size_sends_many_rows_in_one_request(sandbox, folder):
 
 
 @pytest.mark.parametrize("size", ["0", "201"])
-def test_batch_size_is_from_1_to_200(folder, size):
+def test_batch_size_is_from_1_to_200(folder: Path, size: str) -> None:
     (folder / "in.csv").write_text(sample(1))
     call("import", "in.csv", "--batch-size", size, code=2)
 

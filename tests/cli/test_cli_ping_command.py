@@ -3,10 +3,10 @@ import time
 from pathlib import Path
 
 import pytest
-from cli.commanding import call
 
 from contactsdk.cli import ping_command
 from contactsdk.sandbox import Sandbox
+from tests.cli.commanding import call
 
 
 def test_ping_says_that_all_works(sandbox: Sandbox) -> None:

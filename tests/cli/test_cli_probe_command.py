@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from background import sandbox_in_thread
-from cli.commanding import ADD, call
 
 from contactsdk.cli import probe_command
 from contactsdk.sandbox import Fault, FaultKind, FieldType, Guesses, Sandbox
+from tests.background import sandbox_in_thread
+from tests.cli.commanding import ADD, call
 
 
 @pytest.fixture

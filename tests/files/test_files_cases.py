@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from files.made import a_field, a_group, options_for
 
 from contactsdk import Contact, EmailStatus, InvalidContactError
 from contactsdk.field_values import DateOrder
 from contactsdk.files import FileError, input_options, open_input
+from tests.files.made import a_field, a_group, options_for
 
 CASES = Path(__file__).parent / "cases"
 GROUPS = [a_group(10, "VIP"), a_group(11, "Press")]

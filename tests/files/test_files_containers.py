@@ -4,10 +4,10 @@ import zipfile
 
 import openpyxl
 import pytest
-from files.made import ADA, NAMES, items, made_input, saved, workbook
 
 from contactsdk.files import FileError
 from contactsdk.files.containers import Container, container_of, markup_of
+from tests.files.made import ADA, NAMES, items, made_input, saved, workbook
 
 TEXT = f"{NAMES}\n{ADA}\n".encode()
 

@@ -1,10 +1,10 @@
 import pytest
-from files.made import csv_input, errors, one_item
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contactsdk.files.cells import CellError
 from contactsdk.files.emails import INVALID, email_of, reason_of
+from tests.files.made import csv_input, errors, one_item
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,11 @@ import zipfile
 
 import openpyxl
 import pytest
-from files.made import (
+
+from contactsdk import Contact
+from contactsdk.files import FileError
+from contactsdk.files.workbook_details import SheetDetails, declares_document_type, details_of
+from tests.files.made import (
     a_field,
     contact_of,
     fields_of,
@@ -14,10 +18,6 @@ from files.made import (
     saved,
     workbook,
 )
-
-from contactsdk import Contact
-from contactsdk.files import FileError
-from contactsdk.files.workbook_details import SheetDetails, declares_document_type, details_of
 
 
 def book_of(*rows: list[object]) -> openpyxl.Workbook:

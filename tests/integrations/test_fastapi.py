@@ -12,8 +12,6 @@ import openapi_spec_validator
 import pytest
 import pytest_asyncio
 from fastapi import Body, FastAPI
-from integrations.bodies import ADA, WRONG
-from integrations.serving import Served, serve
 from pydantic import BaseModel, ValidationError
 
 from contactsdk import Contact, ContactClient, ContactError, Credentials, RetryPolicy, contacts_from
@@ -27,6 +25,8 @@ from contactsdk.integrations.fastapi import (
 from contactsdk.integrations.problems import MEDIA_TYPE
 from contactsdk.integrations.schema import CONTACT_SCHEMA
 from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
+from tests.integrations.bodies import ADA, WRONG
+from tests.integrations.serving import Served, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

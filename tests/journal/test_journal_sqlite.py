@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from examples import a_contact, an_update
-from journals import ACCOUNT, FIRST, SECOND, running
-from pragmas import connect_with
 
 from contactsdk import Contact, JournalError, RejectedError, SqliteJournal, UnavailableError
 from contactsdk.journal import State
 from contactsdk.journal.sqlite_store import SqliteStore
 from contactsdk.journal.store import StoredRow
+from tests.examples import a_contact, an_update
+from tests.journal.journals import ACCOUNT, FIRST, SECOND, running
+from tests.pragmas import connect_with
 
 
 @pytest.fixture

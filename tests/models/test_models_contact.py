@@ -11,18 +11,6 @@ from typing import Any
 import attrs
 import email_validator
 import pytest
-from examples import (
-    a_contact,
-    a_full_contact,
-    a_link,
-    an_update,
-    any_json,
-    contacts,
-    dates,
-    nested,
-    sendable_json,
-    strict_json,
-)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +24,18 @@ from contactsdk.models import (
     key_of,
 )
 from contactsdk.wire import encode
+from tests.examples import (
+    a_contact,
+    a_full_contact,
+    a_link,
+    an_update,
+    any_json,
+    contacts,
+    dates,
+    nested,
+    sendable_json,
+    strict_json,
+)
 
 FIELDS = tuple(field.name for field in attrs.fields(Contact))
 

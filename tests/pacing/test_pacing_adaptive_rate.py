@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import attrs
 import pytest
 from _pytest.mark import ParameterSet
-from pacing.rows import (
+
+from contactsdk.pacing.adaptive_rate import AdaptiveRate
+from tests.pacing.rows import (
     Row,
     change_rows,
     limit_rows,
@@ -16,9 +18,7 @@ from pacing.rows import (
     noisy_limit_rows,
     shared_limit_rows,
 )
-from pacing.simulated import Bucket, Limiter, Platform, Unlimited, Window, simulate, worst
-
-from contactsdk.pacing.adaptive_rate import AdaptiveRate
+from tests.pacing.simulated import Bucket, Limiter, Platform, Unlimited, Window, simulate, worst
 
 
 def named(rows: list[Row]) -> list[ParameterSet]:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 import pytest
-from held_loop import in_held_time, now
 
 from contactsdk.errors import (
     ContactError,
@@ -15,6 +14,7 @@ from contactsdk.errors import (
     UncertainError,
 )
 from contactsdk.pacing import BreakerState, Pacer
+from tests.held_loop import in_held_time, now
 
 AWAY = UnavailableError("never sent: refused")
 THROTTLED = RateLimitedError("slow down")

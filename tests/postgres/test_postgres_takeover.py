@@ -8,14 +8,14 @@ from collections import Counter
 
 import pytest
 from attrs import evolve
-from background import sandbox_in_thread
-from postgres.sender import TAKEN_OVER, Options, contacts
-from postgres.servers import Server
-from postgres.takeovers import disturbed
 
 from contactsdk import ContactClient
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Sandbox
+from tests.background import sandbox_in_thread
+from tests.postgres.sender import TAKEN_OVER, Options, contacts
+from tests.postgres.servers import Server
+from tests.postgres.takeovers import disturbed
 
 
 @pytest.mark.parametrize("has_gate", [True, False])

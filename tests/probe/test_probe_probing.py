@@ -1,12 +1,12 @@
 """Probes of accounts that do not let one look at everything."""
 
 import pytest
-from probe.probed import HeldTime, a_sandbox, otherwise, probed, seen
 
 from contactsdk.probe import Probe
 from contactsdk.probe.reading import see_clocks, see_errors
 from contactsdk.probe.writing import add, see_batch, see_update_if_exists
 from contactsdk.sandbox import Fault, FaultKind
+from tests.probe.probed import HeldTime, a_sandbox, otherwise, probed, seen
 
 LIST = "contact?action=getContactList"
 GET = "contact?action=getContact"

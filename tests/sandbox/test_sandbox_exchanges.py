@@ -7,8 +7,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox.asking import ADD, BROKEN, LIST, PING, RESULTS, RUN, Asking, batch_of, signed, until
-from sandbox.made import BOBBY, NOON
 
 from contactsdk.sandbox import (
     DEFAULT_MIX,
@@ -20,6 +18,19 @@ from contactsdk.sandbox import (
     Request,
     Sandbox,
 )
+from tests.sandbox.asking import (
+    ADD,
+    BROKEN,
+    LIST,
+    PING,
+    RESULTS,
+    RUN,
+    Asking,
+    batch_of,
+    signed,
+    until,
+)
+from tests.sandbox.made import BOBBY, NOON
 
 
 @pytest.fixture

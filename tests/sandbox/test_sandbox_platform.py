@@ -2,7 +2,12 @@ from typing import Any
 
 import orjson
 import pytest
-from sandbox.asking import (
+
+from contactsdk.sandbox import Batch, FieldType, JobFault, Ledger, Rival
+from contactsdk.sandbox.account import Account
+from contactsdk.sandbox.platform import Origin, Platform, read_object
+from contactsdk.sandbox.replies import RefusedError, UnsuccessfulError
+from tests.sandbox.asking import (
     ADD,
     FIELDS,
     GET,
@@ -17,12 +22,7 @@ from sandbox.asking import (
     RUN,
     batch_of,
 )
-from sandbox.made import BOBBY, NOON, Clock, rules
-
-from contactsdk.sandbox import Batch, FieldType, JobFault, Ledger, Rival
-from contactsdk.sandbox.account import Account
-from contactsdk.sandbox.platform import Origin, Platform, read_object
-from contactsdk.sandbox.replies import Refused, Unsuccessful
+from tests.sandbox.made import BOBBY, NOON, Clock, rules
 
 
 class Called:
@@ -40,7 +40,7 @@ class Called:
         return self.platform.call(action, body, Origin(request=7), NOON)
 
     def refusal(self, action: str, params: dict[str, Any]) -> tuple[int, int | None]:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             self(action, params)
         return refused.value.error_code, refused.value.specific_code
 
@@ -61,7 +61,7 @@ def call() -> Called:
     "body", [b"", b"[]", b"1", b'{"a":NaN}', b'{"a":1e999}', b"\xff", b"[" * 5000]
 )
 def test_body_that_is_no_json_object_is_a_bad_request(body: bytes) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RefusedError) as caught:
         read_object(body)
     assert caught.value.error_code == 400
 
@@ -209,7 +209,7 @@ def test_rivals_write_around_a_write(call: Called) -> None:
 def test_refused_contact_is_not_recorded() -> None:
     call = Called(repeated_add="refuse")
     call(ADD, BOBBY)
-    with pytest.raises(Unsuccessful):
+    with pytest.raises(UnsuccessfulError):
         call(ADD, BOBBY)
     assert len(call.ledger.writes) == 1
 

@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 import trustme
-from sandbox.asking import (
+
+from contactsdk import sandbox as sandbox_package
+from contactsdk.sandbox import Fault, FaultKind, FieldType, JobFault, Ledger, Rival, Sandbox
+from tests.sandbox.asking import (
     ADD,
     BROKEN,
     LIST,
@@ -15,10 +18,7 @@ from sandbox.asking import (
     batch_of,
     until,
 )
-from sandbox.made import BOBBY, Clock
-
-from contactsdk import sandbox as sandbox_package
-from contactsdk.sandbox import Fault, FaultKind, FieldType, JobFault, Ledger, Rival, Sandbox
+from tests.sandbox.made import BOBBY, Clock
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 from typing import Any
 
 import pytest
-from sandbox.made import BOBBY, contacts_of, rules, stored
 
 from contactsdk.sandbox import FieldDefinition, FieldType
 from contactsdk.sandbox.account import Account
@@ -12,6 +11,7 @@ from contactsdk.sandbox.views import (
     custom_field_definitions,
     subscription_groups,
 )
+from tests.sandbox.made import BOBBY, contacts_of, rules, stored
 
 FULL = stored(
     phone="1",

@@ -4,7 +4,6 @@ import datetime
 from typing import Any
 
 import pytest
-from examples import a_contact
 
 from contactsdk.errors import AuthenticationError, RejectedError, UncertainError
 from contactsdk.settling import (
@@ -18,6 +17,7 @@ from contactsdk.settling import (
     judge,
 )
 from contactsdk.wire import ContactFilter, ListedContact, contact_to_json
+from tests.examples import a_contact
 
 SENT_AT = datetime.datetime(2026, 11, 5, 12, 0, tzinfo=datetime.UTC)
 CONTACT = a_contact(external_id="x1")

@@ -7,8 +7,6 @@ from typing import Any, cast
 
 import attrs
 import pytest
-from bulk.held import in_held_time, now
-from examples import a_contact
 
 from contactsdk import RetryPolicy
 from contactsdk.errors import (
@@ -21,6 +19,8 @@ from contactsdk.models import Contact
 from contactsdk.retry import Delivery, is_idempotent
 from contactsdk.settling import AnsweredIds, CallSettler, KeysInDoubt
 from contactsdk.wire import ContactFilter, ListedContact, contact_to_json
+from tests.bulk.held import in_held_time, now
+from tests.examples import a_contact
 
 CONTACT = a_contact(external_id="x1")
 LOST = UncertainError("no answer")

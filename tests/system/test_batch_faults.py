@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from reconcile import (
+
+from contactsdk import ContactClient, Credentials
+from contactsdk.sandbox import JOB_MIX, Answer, Fault, FaultKind, Guesses, Sandbox
+from tests.system.reconcile import (
     MIX_FOR_STREAMS,
     calls_of,
     counts,
@@ -19,10 +22,7 @@ from reconcile import (
     stream_cancelled,
     streamed,
 )
-from unhurried import unhurried
-
-from contactsdk import ContactClient, Credentials
-from contactsdk.sandbox import JOB_MIX, Answer, Fault, FaultKind, Guesses, Sandbox
+from tests.system.unhurried import unhurried
 
 SEED = int(os.environ.get("CONTACTSDK_SEED", "1"))
 RUN, RESULTS = "batch?action=run", "batch?action=results"

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from reconcile import (
+from contactsdk import ContactClient, Credentials, UnavailableError
+from contactsdk.sandbox import DEFAULT_MIX, Sandbox
+from tests.system.reconcile import (
     MIX_FOR_STREAMS,
     calls_of,
     counts,
@@ -17,11 +19,8 @@ from reconcile import (
     singly_cancelling,
     stream_cancelled,
 )
-from test_faults import SEED
-from unhurried import unhurried
-
-from contactsdk import ContactClient, Credentials, UnavailableError
-from contactsdk.sandbox import DEFAULT_MIX, Sandbox
+from tests.system.test_faults import SEED
+from tests.system.unhurried import unhurried
 
 
 @asynccontextmanager

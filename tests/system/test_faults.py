@@ -9,7 +9,19 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from reconcile import (
+
+from contactsdk import (
+    Contact,
+    ContactClient,
+    Credentials,
+    RejectedError,
+    RetryPolicy,
+    UnavailableError,
+    UncertainError,
+    wire,
+)
+from contactsdk.sandbox import DEFAULT_MIX, Answer, Fault, FaultKind, Request, Sandbox
+from tests.system.reconcile import (
     MIX_FOR_STREAMS,
     End,
     Kind,
@@ -24,19 +36,7 @@ from reconcile import (
     singly,
     streamed,
 )
-from unhurried import unhurried
-
-from contactsdk import (
-    Contact,
-    ContactClient,
-    Credentials,
-    RejectedError,
-    RetryPolicy,
-    UnavailableError,
-    UncertainError,
-    wire,
-)
-from contactsdk.sandbox import DEFAULT_MIX, Answer, Fault, FaultKind, Request, Sandbox
+from tests.system.unhurried import unhurried
 
 SEED = int(os.environ.get("CONTACTSDK_SEED", "1"))
 SHARE = 0.4

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from background import environment_of, sandbox_in_thread
-from killing import import_and_kill
+
+from tests.background import environment_of, sandbox_in_thread
+from tests.killing import import_and_kill
 
 ROWS = 1200
 CONCURRENCY = 8

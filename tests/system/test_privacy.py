@@ -11,8 +11,6 @@ from typing import Any
 import aiohttp
 import pytest
 from attrs import define, field
-from raw_server import CLOSE, HEAD, REQUEST, RawServer, Script, answer
-from unhurried import unhurried
 
 from contactsdk import (
     Contact,
@@ -27,6 +25,8 @@ from contactsdk import (
     contacts_from,
 )
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.raw_server import CLOSE, HEAD, REQUEST, RawServer, Script, answer
+from tests.system.unhurried import unhurried
 
 # In every value, so that one search finds any of them, also one that is a number.
 MARK = "zq7xk"
@@ -147,7 +147,7 @@ def output(capsys: pytest.CaptureFixture[str]) -> Iterator[Output]:
 
 def contacts() -> list[Contact]:
     """One of each kind, every field marked but the id, which a contact does show."""
-    kinds = ({}, {"update_if_exists": True}, {"id": FIRST_ID})
+    kinds: tuple[dict[str, Any], ...] = ({}, {"update_if_exists": True}, {"id": FIRST_ID})
     return [Contact(**TEXTS, **kind) for kind in kinds]
 
 

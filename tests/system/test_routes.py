@@ -9,8 +9,11 @@ import aiohttp
 import pytest
 import trustme
 from attrs import define
-from proxying import Proxy
-from reconcile import (
+
+from contactsdk import ContactClient, Credentials
+from contactsdk.sandbox import Sandbox
+from tests.system.proxying import Proxy
+from tests.system.reconcile import (
     MIX_FOR_STREAMS,
     calls_of,
     counts,
@@ -21,11 +24,8 @@ from reconcile import (
     singly,
     streamed,
 )
-from test_faults import SEED
-from unhurried import unhurried
-
-from contactsdk import ContactClient, Credentials
-from contactsdk.sandbox import Sandbox
+from tests.system.test_faults import SEED
+from tests.system.unhurried import unhurried
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ async def send_twice(
 
 
 # Each alone would make a success an error, hide an answer, refuse a signature or double an add.
-AWKWARD = {
+AWKWARD: dict[str, dict[str, Any]] = {
     "raise_for_status": {"raise_for_status": True},
     "auto_decompress": {"auto_decompress": False},
     "middleware": {"middlewares": (send_twice,)},

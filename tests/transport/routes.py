@@ -9,10 +9,10 @@ import aiohttp
 import pytest
 import trustme
 from attrs import frozen
-from quick import QUICK
-from raw_server import RawServer, Script, client_context, server_context
 
 from contactsdk import Contact, ContactClient, Credentials
+from tests.quick import QUICK
+from tests.raw_server import RawServer, Script, client_context, server_context
 
 ADD = Contact(first_name="Ada", last_name="Quist", email="ada@example.test")
 CREDENTIALS = Credentials("some-key", "some-secret")

@@ -6,11 +6,11 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
-from loops import in_each_loop
-from raw_server import REQUEST, RawServer, Script, answer
-from routes import ADD, Route, on_each_route
 
 from contactsdk import ContactClient, UncertainError
+from tests.loops import in_each_loop
+from tests.raw_server import REQUEST, RawServer, Script, answer
+from tests.transport.routes import ADD, Route, on_each_route
 
 MIB = 2**20
 ENDLESS = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 1000000000000\r\n\r\n" + bytes(17 * MIB)

@@ -7,12 +7,12 @@ from typing import Any
 import aiohttp
 import attrs
 import pytest
-from quick import QUICK
-from raw_server import HEAD, REQUEST, RawServer, Script, answer
-from routes import ADD, CREDENTIALS, Route, on_each_route
 
 from contactsdk import Contact, ContactClient, UncertainError
 from contactsdk.transport import connection_limit, make_session
+from tests.quick import QUICK
+from tests.raw_server import HEAD, REQUEST, RawServer, Script, answer
+from tests.transport.routes import ADD, CREDENTIALS, Route, on_each_route
 
 ANSWERED: Script = [REQUEST, answer(b'{"id":7}')] * 3
 

@@ -10,9 +10,12 @@ import aiohttp
 import attrs
 import orjson
 import pytest
-from loops import in_each_loop
-from quick import QUICK
-from raw_server import (
+
+from contactsdk import Contact, ContactClient, UnavailableError
+from contactsdk.transport.watch import Watch
+from tests.loops import in_each_loop
+from tests.quick import QUICK
+from tests.raw_server import (
     CLOSE,
     PATIENCE_S,
     REQUEST,
@@ -23,10 +26,7 @@ from raw_server import (
     WaitFor,
     answer,
 )
-from routes import ADD, CREDENTIALS, Route, on_each_route
-
-from contactsdk import Contact, ContactClient, UnavailableError
-from contactsdk.transport.watch import Watch
+from tests.transport.routes import ADD, CREDENTIALS, Route, on_each_route
 
 UNASKED: dict[str, Step] = {
     "another answer": answer(b'{"id": 999}'),
