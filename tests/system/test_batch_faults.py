@@ -63,6 +63,7 @@ async def test_batches_through_every_fault(batch_size: int, count: int, share: f
     guesses = Guesses(batch_order="shuffled", batch_echo="normalised")
     async with connected(guesses=guesses, batch_rate_per_s=500.0) as (sandbox, client):
         calls = calls_of(SEED, count, sandbox.contacts.values())
+        sandbox.script(*MIX, action=RUN)
         sandbox.mix(SEED, share, MIX)
 
         ends = await streamed(client, calls, concurrency=8, batch_size=batch_size)
@@ -71,8 +72,7 @@ async def test_batches_through_every_fault(batch_size: int, count: int, share: f
         reconcile(sandbox, calls, ends, seed=SEED, unseen=unread(sandbox, batch_size))
         assert max(sizes_of(sandbox)) == batch_size
         assert counts(ends).keys() >= {"success", "RejectedError", "UncertainError"}
-        if batch_size < 200:
-            assert faults_of(sandbox, RUN) == {fault.kind for fault in MIX}
+        assert faults_of(sandbox, RUN) == {fault.kind for fault in MIX}
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 200])
