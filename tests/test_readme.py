@@ -112,9 +112,9 @@ def test_commands_succeed(commands: str, sandbox: Sandbox, folder: Path) -> None
 
 @pytest.mark.parametrize("mode", ["auto", "strict"])
 def test_tests_for_users_pass(mode: str, folder: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-o", f"asyncio_mode={mode}"]
-    # The options of the run that this test is in are not for this one.
-    clean = {**os.environ, "PYTEST_ADDOPTS": ""}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "asyncio", "-o", f"asyncio_mode={mode}"]
+    # Neither the options nor the plug-ins of the run that this test is in are for this one.
+    clean = {**os.environ, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, env=clean, capture_output=True, text=True)
 
     assert "2 passed" in done.stdout, done.stdout + done.stderr

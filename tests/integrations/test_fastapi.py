@@ -365,17 +365,17 @@ async def test_error_becomes_a_problem_that_tells_which_and_leaks_nothing(
     status: int,
     kind: str,
     retry_after: str | None,
-    served: Served,
     sandbox: Sandbox,
     http: aiohttp.ClientSession,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(sandbox, "secret", sandbox.secret)  # restores it
-    spoil(sandbox)
-
-    async with http.post(f"{served.url}/contacts", json=ADA) as response:
-        problem = await response.json(content_type="application/problem+json")
+    # An app of its own: a client that was throttled or refused sends less for a while.
+    async with serve(an_app(connected_to(sandbox))) as served:
+        spoil(sandbox)
+        async with http.post(f"{served.url}/contacts", json=ADA) as response:
+            problem = await response.json(content_type="application/problem+json")
 
     assert response.status == problem.pop("status") == status
     assert problem.pop("type") == f"urn:contactsdk:{kind}"
