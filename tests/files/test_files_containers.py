@@ -90,9 +90,7 @@ def test_compressed_json_is_known_by_its_name() -> None:
     assert len(items(source)) == 1
 
 
-@pytest.mark.parametrize(
-    "content", [COMPRESSED[:-9], COMPRESSED[:15] + b"x" * 20]
-)
+@pytest.mark.parametrize("content", [COMPRESSED[:-9], COMPRESSED[:15] + b"x" * 20])
 def test_damaged_compressed_file_is_refused(content: bytes) -> None:
     with pytest.raises(
         FileError, match=r"x\.csv\.gz: the compressed file is damaged: get it again"
