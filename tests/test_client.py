@@ -173,7 +173,7 @@ class TestAnswers:
         assert type(raised.value) is error
         assert raised.value.http_status == status
 
-    async def test_unsigned_without_credentials(self, platform: Answers) -> None:
+    async def test_request_without_credentials_is_not_signed(self, platform: Answers) -> None:
         platform.add()
 
         async with ContactClient(URL) as client:

@@ -165,7 +165,7 @@ async def test_client_is_closed_when_the_app_ends(sandbox: Sandbox) -> None:
         await client.ping()
 
 
-async def test_app_without_the_lifespan_is_told_what_it_lacks(
+async def test_error_names_what_an_app_without_the_lifespan_lacks(
     http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     @asynccontextmanager
@@ -360,7 +360,7 @@ ANSWERS: list[tuple[Callable[[Sandbox], None], int, str, str | None]] = [
 
 
 @pytest.mark.parametrize(("spoil", "status", "kind", "retry_after"), ANSWERS)
-async def test_error_becomes_a_problem_that_tells_which_and_leaks_nothing(
+async def test_error_becomes_a_problem_that_names_its_kind_and_leaks_nothing(
     spoil: Callable[[Sandbox], None],
     status: int,
     kind: str,

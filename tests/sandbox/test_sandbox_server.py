@@ -154,7 +154,7 @@ async def test_lists_hide_fields_and_cap_their_pages(ask: Asking) -> None:
     assert "externalId" not in answer["results"][0]
 
 
-async def test_batch_is_executed_at_its_speed_also_while_nobody_asks(ask: Asking) -> None:
+async def test_batch_is_executed_at_its_speed_while_no_results_are_asked_for(ask: Asking) -> None:
     async with Sandbox(batch_rate_per_s=1000) as sandbox:
         await ask(RUN, batch_of(*[BOBBY] * 5), to=sandbox)
         await until(lambda: len(sandbox.ledger.writes) == 5)
