@@ -28,6 +28,7 @@ from contactsdk.bulk import (
 )
 from contactsdk.bulk.actions import RequestedBatchActions
 from contactsdk.bulk.options import DEFAULT_BATCHES, DEFAULT_CONCURRENCY, DEFAULT_GIVE_UP_S
+from contactsdk.bulk.turns import SharedRate
 from contactsdk.calls import Caller
 from contactsdk.journal import Account, Journal
 from contactsdk.lookups import Lookups
@@ -275,7 +276,8 @@ class ContactClient:
                   default, or 4 batches.
                 - `batch_size`: How many contacts go in one request, from 1 to 200; `None`, the
                   default, sends each by itself.
-                - `rate_per_s`: How many requests may leave in any second, at most; rounded up.
+                - `rate_per_s`: How many requests may leave in any second, at most; rounded up. A
+                  `PostgresRate` is a ceiling that many processes share.
                 - `give_up_s`: For how many seconds a platform that lets nothing through is tried,
                   and the longest wait that it may ask for, before the run stops; 300 by default.
                 - `journal`: Where the run is recorded, so that it can go on after the process has
@@ -292,15 +294,16 @@ class ContactClient:
         if unknown:
             raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
         journal, batch_size = options.get("journal"), options.get("batch_size")
+        rate = options.get("rate_per_s")
         run_options = RunOptions(
             policy=self._retry,
             concurrency=self._concurrency(options.get("concurrency"), batch_size),
             batch_size=batch_size,
-            rate_per_s=options.get("rate_per_s"),
+            rate_per_s=None if isinstance(rate, SharedRate) else rate,
             give_up_s=options.get("give_up_s", DEFAULT_GIVE_UP_S),
             on_progress=options.get("on_progress"),
         )
-        self._requester.running_loop()  # an error here, and not in the middle of the run
+        loop = self._requester.running_loop()  # an error here, and not in the middle of the run
         run = Run(
             contacts,
             functools.partial(self._requester.attempt, self._contact_url, read=wire.read_id),
@@ -313,6 +316,9 @@ class ContactClient:
             is_proven=self._requester.has_succeeded,
             ids=self._answered_ids,
             settling=self._settling_means(),
+            shared_cap=rate.cap(self._account, self._caller.pacer, loop.time)
+            if isinstance(rate, SharedRate)
+            else None,
         )
         return outcome_stream(run)
 

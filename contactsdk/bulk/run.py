@@ -23,9 +23,9 @@ from contactsdk.bulk.progress import Progress, RecentRate, Reporter
 from contactsdk.bulk.reader import Reader
 from contactsdk.bulk.schedule import Job, Schedule
 from contactsdk.bulk.settling import RunClock, RunSettler, SettlingMeans
-from contactsdk.bulk.turns import Turns
+from contactsdk.bulk.turns import Cap, Turns
 from contactsdk.bulk.waiters import Waiters
-from contactsdk.errors import ContactError, RateLimitedError
+from contactsdk.errors import ContactError, JournalError, RateLimitedError
 from contactsdk.journal import JournalRun
 from contactsdk.models import Item
 from contactsdk.pacing import BreakerState, Pacer, RateCap, Turn
@@ -50,6 +50,7 @@ class Run:
         is_proven: bool = False,
         ids: AnsweredIds | None = None,
         settling: SettlingMeans | None = None,
+        shared_cap: Cap | None = None,
     ) -> None:
         self.options = options
         self.send = send
@@ -66,8 +67,7 @@ class Run:
         self.throttled = 0
         self.is_stopping = False
         rate = options.rate_per_s
-        cap = None if rate is None else RateCap(rate, clock=self.clock)
-        self.turns = Turns(pacer, cap)
+        self.turns = Turns(pacer, shared_cap if rate is None else RateCap(rate, clock=self.clock))
         self.unless_stopped = InterruptibleWaits()
         """Waits that `stop` ends: those to start something new."""
         self.unless_given_up = InterruptibleWaits()
@@ -222,7 +222,7 @@ class Run:
         """A turn, once there is one; `None` when the run is stopped.
 
         A platform that has let nothing through for `give_up_s`, or that asks for a longer wait,
-        stops the run.
+        stops the run; so does a shared cap of which no turn can be had.
         """
         if self.is_stopping:
             return None
@@ -237,6 +237,8 @@ class Run:
                     return await self.turns.acquire_unless(self.unless_stopped)
             except TimeoutError:
                 continue  # whether the platform is given up is decided anew
+            except JournalError as error:
+                self.stop(error)  # the database that the cap is shared by cannot be reached
         return turn
 
     def note_platform_failure(self, error: ContactError) -> None:

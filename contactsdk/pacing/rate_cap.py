@@ -40,9 +40,12 @@ class RateCap:
         if not self.acquire_nowait():
             await self._queue.wait(self._queue.join())
 
-    async def wait(self) -> None:
+    async def wait(self, wanted: int) -> None:
         """Wait until one more request may leave, without counting it."""
         await asyncio.sleep(max(0.0, self._ready_at() - self._clock()))
+
+    def share_pause(self) -> None:
+        """Do nothing: nobody else has this ceiling."""
 
     def _ready_at(self) -> float:
         self._forget()
