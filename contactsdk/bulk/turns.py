@@ -72,6 +72,7 @@ class Turns:
         """
         if self._cap is None:
             return await self._pacer.acquire()
+        self._cap.share_pause()
         self._waiting += 1
         try:
             # One at a time, so that a turn of the pacer waits for the cap's next request and no

@@ -7,7 +7,6 @@ database. The database's clock says when turns are; each process knows how far i
 import asyncio
 import concurrent.futures
 import logging
-import math
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -193,7 +192,5 @@ class _Source:
         self._database_clock.record(asked_at, database_time, answered_at)
         return Reservation(
             first_at=self._database_clock.local(first_at),
-            paused_until=-math.inf
-            if paused_until is None
-            else self._database_clock.local(paused_until),
+            paused_until=self._database_clock.local(paused_until),
         )

@@ -1,0 +1,87 @@
+"""Many processes that share a rate, in held time: a row of turns, and what each lets leave."""
+
+import asyncio
+from collections.abc import Callable
+
+from attrs import define, field
+
+from contactsdk.bulk.turns import Turns
+from contactsdk.distributed.shared_cap import Reservation, SharedCap
+from contactsdk.errors import JournalError
+from contactsdk.pacing import Pacer
+
+
+def loop_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def a_pacer() -> Pacer:
+    return Pacer(base_s=0.5, max_wait_s=30.0, clock=loop_time, random=lambda: 1.0)
+
+
+@define
+class HeldRow:
+    """The row of an account, whose every statement takes as long as `answer_s` gives."""
+
+    answer_s: Callable[[], float] = lambda: 0.002
+    is_away: bool = False
+    next_at: float = 0.0
+    paused_until: float = 0.0
+    sizes: list[int] = field(factory=list)
+    """How many turns each reservation took."""
+
+    def reserve(self, count: int, spacing_s: float) -> "asyncio.Future[Reservation]":
+        self.sizes.append(count)
+
+        def take() -> Reservation:
+            first_at = max(self.next_at, self.paused_until, loop_time() - 0.01)
+            self.next_at = first_at + count * spacing_s
+            return Reservation(first_at=first_at, paused_until=self.paused_until)
+
+        return self._answer(take)
+
+    def pause(self, seconds: float) -> "asyncio.Future[None]":
+        def take() -> None:
+            self.paused_until = max(self.paused_until, loop_time() + seconds)
+
+        return self._answer(take)
+
+    def _answer(self, take: Callable[[], object]) -> "asyncio.Future[object]":
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[object] = loop.create_future()
+        result = JournalError("the database is away") if self.is_away else take()
+
+        def give() -> None:
+            if isinstance(result, JournalError):
+                answer.set_exception(result)
+            else:
+                answer.set_result(result)
+
+        loop.call_later(self.answer_s(), give)
+        return answer
+
+
+class HeldProcess:
+    """One process: its own pacer, and so many workers, each with one request at a time."""
+
+    def __init__(self, rate_per_s: float, row: HeldRow, *, workers: int = 32) -> None:
+        self.pacer = a_pacer()
+        self.cap = SharedCap(rate_per_s, row, self.pacer, clock=loop_time)
+        self.turns = Turns(self.pacer, self.cap)
+        self.times: list[float] = []
+        """When each of its requests left."""
+        self._workers = workers
+
+    async def send(self, until: float, *, answer_s: float = 0.05) -> None:
+        """Have all workers send, each one request after another, until this time."""
+
+        async def work() -> None:
+            while loop_time() < until:
+                turn = await self.turns.acquire()
+                self.times.append(loop_time())
+                await asyncio.sleep(answer_s)
+                self.pacer.record_result(turn, None)
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(self._workers):
+                tasks.create_task(work())
