@@ -78,14 +78,14 @@ class SharedCap:
         """
         now = self._clock()
         next_at = self._turns.next_at(now)
-        asking = self._asking
-        if asking is None and len(self._turns) <= min(wanted - 1, self._block * _AHEAD):
-            asking = self._ask(wanted - len(self._turns))
-        if next_at is not None:
-            await asyncio.sleep(max(0.0, next_at - now))
-        elif asking is not None:
+        if next_at is None:
             # Not awaited itself: a cancellation of whoever waits is not to reach it.
-            await asyncio.wait({asking})
+            await asyncio.wait({self._asking or self._ask(wanted)})
+        else:
+            at_hand = len(self._turns)
+            if self._asking is None and at_hand < wanted and at_hand <= self._block * _AHEAD:
+                self._ask(wanted - at_hand)
+            await asyncio.sleep(max(0.0, next_at - now))
         if self._error is not None and not self._turns:
             error, self._error = self._error, None
             raise error

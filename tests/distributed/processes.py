@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import TypeVar
 
 from attrs import define, field
 
@@ -9,6 +10,8 @@ from contactsdk.bulk.turns import Turns
 from contactsdk.distributed.shared_cap import Reservation, SharedCap
 from contactsdk.errors import JournalError
 from contactsdk.pacing import Pacer
+
+_T = TypeVar("_T")
 
 
 def loop_time() -> float:
@@ -46,9 +49,9 @@ class HeldRow:
 
         return self._answer(take)
 
-    def _answer(self, take: Callable[[], object]) -> "asyncio.Future[object]":
+    def _answer(self, take: Callable[[], _T]) -> "asyncio.Future[_T]":
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[object] = loop.create_future()
+        answer: asyncio.Future[_T] = loop.create_future()
         result = JournalError("the database is away") if self.is_away else take()
 
         def give() -> None:
