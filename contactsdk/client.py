@@ -323,7 +323,7 @@ class ContactClient:
             is_proven=self._requester.has_succeeded,
             ids=self._ids_for(policy),
             settling=self._settling_means(),
-            shared_cap=rate.cap(self._account, self._caller.pacer, loop.time)
+            turns=rate.turns(self._account, self._caller.pacer, loop.time)
             if isinstance(rate, SharedRate)
             else None,
         )

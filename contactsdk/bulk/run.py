@@ -23,7 +23,7 @@ from contactsdk.bulk.progress import Progress, RecentRate, Reporter
 from contactsdk.bulk.reader import Reader
 from contactsdk.bulk.schedule import Job, Schedule
 from contactsdk.bulk.settling import RunClock, RunSettler, SettlingMeans
-from contactsdk.bulk.turns import Cap, Turns
+from contactsdk.bulk.turns import Turns
 from contactsdk.bulk.waiters import Waiters
 from contactsdk.errors import ContactError, JournalError, RateLimitedError
 from contactsdk.journal import JournalRun
@@ -50,7 +50,7 @@ class Run:
         is_proven: bool = False,
         ids: AnsweredIds | None = None,
         settling: SettlingMeans | None = None,
-        shared_cap: Cap | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self.options = options
         self.send = send
@@ -67,7 +67,8 @@ class Run:
         self.throttled = 0
         self.is_stopping = False
         rate = options.rate_per_s
-        self.turns = Turns(pacer, shared_cap if rate is None else RateCap(rate, clock=self.clock))
+        cap = None if rate is None else RateCap(rate, clock=self.clock)
+        self.turns = turns or Turns(pacer, cap)
         self.unless_stopped = InterruptibleWaits()
         """Waits that `stop` ends: those to start something new."""
         self.unless_given_up = InterruptibleWaits()
@@ -223,7 +224,7 @@ class Run:
         """A turn, once there is one; `None` when the run is stopped.
 
         A platform that has let nothing through for `give_up_s`, or that asks for a longer wait,
-        stops the run; so does a shared cap of which no turn can be had.
+        stops the run; so does a database from which no turn can be had.
         """
         if self.is_stopping:
             return None
@@ -239,7 +240,7 @@ class Run:
             except TimeoutError:
                 continue  # whether the platform is given up is decided anew
             except JournalError as error:
-                self.stop(error)  # the database that the cap is shared by cannot be reached
+                self.stop(error)  # the database that has the turns cannot be reached
         return turn
 
     def note_platform_failure(self, error: ContactError) -> None:

@@ -23,8 +23,15 @@ class Cap(Protocol):
         """
         ...
 
-    def share_pause(self) -> None:
-        """Tell whoever has the same ceiling how long the platform asked this process to wait."""
+
+class SharedPauses(Protocol):
+    """The pauses that the platform asks any process of an account for."""
+
+    def update(self) -> None:
+        """Have the pacer wait as the others do, and the others as the pacer; it waits for nothing.
+
+        It is called each time that a turn is asked for.
+        """
         ...
 
 
@@ -32,26 +39,28 @@ class Cap(Protocol):
 class SharedRate(Protocol):
     """A ceiling for the rate of all processes together that send for an account."""
 
-    def cap(self, account: Account, pacer: Pacer, clock: Callable[[], float]) -> Cap:
-        """The ceiling as a run of this process sees it, by its clock."""
+    def turns(self, account: Account, pacer: Pacer, clock: Callable[[], float]) -> "Turns":
+        """The turns of a run of this process, by its clock."""
         ...
 
 
 class Turns:
     """Turns of the pacer that all calls of a client share, not more than the run's cap allows."""
 
-    def __init__(self, pacer: Pacer, cap: Cap | None) -> None:
+    def __init__(
+        self, pacer: Pacer, cap: Cap | None = None, pauses: SharedPauses | None = None
+    ) -> None:
         self._pacer = pacer
         self._cap = cap
+        self._pauses = pauses
         self._lock = asyncio.Lock()
         self._waiting = 0
 
     def acquire_nowait(self) -> Turn | None:
         """A turn; `None` where the request has to wait for it."""
-        if self._cap is None:
-            return self._pacer.acquire_nowait()
-        self._cap.share_pause()
-        return None
+        if self._pauses is not None:
+            self._pauses.update()
+        return self._pacer.acquire_nowait() if self._cap is None else None
 
     async def acquire_unless(self, waits: InterruptibleWaits) -> Turn | None:
         """Wait for a turn; `None` where these waits are interrupted before.
@@ -72,7 +81,6 @@ class Turns:
         """
         if self._cap is None:
             return await self._pacer.acquire()
-        self._cap.share_pause()
         self._waiting += 1
         try:
             # One at a time, so that a turn of the pacer waits for the cap's next request and no
@@ -94,7 +102,6 @@ class Turns:
             if self._pacer.paused_s > paused_s:
                 # A pause began meanwhile, of which this turn knows nothing.
                 self._pacer.abandon(turn)
-                cap.share_pause()
                 turn = await self._pacer.acquire()
                 paused_s = self._pacer.paused_s
         return turn

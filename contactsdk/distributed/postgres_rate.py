@@ -1,24 +1,28 @@
 """A rate that all processes of an account share, by a row of a PostgreSQL database.
 
-Its statements are made in a thread, one after another, so that the event loop never waits for the
+Statements are made in a thread, one after another, so that the event loop never waits for the
 database. The database's clock says when turns are; each process knows how far its own is off.
 """
 
 import asyncio
 import concurrent.futures
 import logging
+import math
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, LiteralString, Self, TypeVar
 
 import psycopg
+from attrs import frozen
 from psycopg import sql
 
 from contactsdk.arguments import check_positive
+from contactsdk.bulk.turns import Turns
 from contactsdk.distributed.database_clock import DatabaseClock
 from contactsdk.distributed.reserved_turns import TOLERANCE_S
-from contactsdk.distributed.shared_cap import Reservation, SharedCap
+from contactsdk.distributed.shared_cap import SharedCap
+from contactsdk.distributed.shared_pauses import PostedPauses
 from contactsdk.journal import Account
 from contactsdk.journal.identity import Digests
 from contactsdk.journal.postgres_connection import Connection, Database, is_broken, journal_error
@@ -43,7 +47,6 @@ _RESERVE: Final = """
     ) + %(span_s)s * interval '1 second'
     RETURNING
         extract(epoch FROM next_at)::float - %(span_s)s,
-        extract(epoch FROM paused_until)::float,
         extract(epoch FROM clock_timestamp())::float
 """
 
@@ -57,48 +60,45 @@ _PAUSE: Final = """
     SET paused_until = greatest(turn.paused_until, excluded.paused_until)
 """
 
+_READ_PAUSE: Final = """
+    SELECT extract(epoch FROM paused_until)::float, extract(epoch FROM clock_timestamp())::float
+    FROM {turn} WHERE account = %(account)s
+"""
 
-class PostgresRate:
-    """At most `rate_per_s` requests a second by all processes together that send for an account.
 
-    Those that share it use the same database, each with a `PostgresRate` of its own. A pause that
-    the platform asks one of them for holds back all. Use it as `async with`; it connects at first
-    use. When a turn is, is as exact as half of the shortest time in which the database answers.
+class TurnTable:
+    """The table of the turns of all accounts, for one process; use it as `async with`.
+
+    It connects at first use. When a turn is, is as exact as half of the shortest time in which the
+    database answers.
 
     Args:
-        database: Where the table of turns is.
-        rate_per_s: The ceiling. Where two processes have different ones, each turn takes as much
-            time as the ceiling of its process says.
-        reconnect_s: For how many seconds a database that goes away is waited for; no request leaves
-            meanwhile.
-
-    Raises:
-        ValueError: The ceiling is no positive number.
+        database: Where the table is.
+        reconnect_s: For how many seconds a database that goes away is waited for.
     """
 
     def __init__(
         self,
         database: Database,
-        rate_per_s: float,
         *,
         reconnect_s: float = 60.0,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        check_positive("rate_per_s", rate_per_s)
-        self.rate_per_s = rate_per_s
-        """The ceiling, in requests a second."""
         self._database = database
         self._reconnect_s = reconnect_s
         self._sleep = sleep
         self._thread = concurrent.futures.ThreadPoolExecutor(1)
         self._connection: Connection | None = None
 
-    def cap(self, account: Account, pacer: Pacer, clock: Callable[[], float]) -> SharedCap:
-        """What lets the requests of one run of this account leave, by this clock."""
-        # Without a salt, so that it is the same for all runs of the account.
-        key = Digests.of(b"", account.secret).of_account(account)
-        source = _Source(self, key, clock)
-        return SharedCap(self.rate_per_s, source, pacer, clock=clock)
+    def rate(self, rate_per_s: float | None) -> "PostgresRate":
+        """A ceiling, for the option `rate_per_s` of a run; `None` only shares the pauses.
+
+        Raises:
+            ValueError: It is no positive number.
+        """
+        if rate_per_s is not None:
+            check_positive("rate_per_s", rate_per_s)
+        return PostgresRate(self, rate_per_s)
 
     async def aclose(self) -> None:
         """Let go of the database."""
@@ -123,8 +123,8 @@ class PostgresRate:
         loop = asyncio.get_running_loop()
         return loop.run_in_executor(self._thread, self._repeated, step)
 
-    def statement(self, text: str) -> sql.Composed:
-        """A statement about the table of turns."""
+    def statement(self, text: LiteralString) -> sql.Composed:
+        """A statement about the table."""
         return sql.SQL(text).format(turn=self._database.table("turn"))
 
     # In the thread.
@@ -156,41 +156,86 @@ class PostgresRate:
             self._connection = None
 
 
-class _Source:
-    """The turns of one account, as `SharedCap` takes them."""
+@frozen(eq=False)
+class PostgresRate:
+    """At most so many requests a second by all processes together that send for an account.
 
-    def __init__(self, rate: PostgresRate, key: bytes, clock: Callable[[], float]) -> None:
-        self._rate = rate
-        self._values: dict[str, Any] = {"account": key, "rate_per_s": rate.rate_per_s}
+    A pause that the platform asks one of them for is kept by all. Where two processes have
+    different ceilings, each turn takes as much time as the ceiling of its process says.
+    """
+
+    table: TurnTable
+    """Where the turns are."""
+    rate_per_s: float | None
+    """The ceiling, in requests a second; `None` for none."""
+
+    def turns(self, account: Account, pacer: Pacer, clock: Callable[[], float]) -> Turns:
+        """The turns of a run of this process, by the clock of its event loop."""
+        # Without a salt, so that it is the same for all runs of the account.
+        key = Digests.of(b"", account.secret).of_account(account)
+        row = AccountRow(self.table, key, self.rate_per_s or 0.0, clock)
+        rate = self.rate_per_s
+        cap = None if rate is None else SharedCap(rate, row, pacer, clock=clock)
+        return Turns(pacer, cap, PostedPauses(row, pacer, clock=clock))
+
+
+class AccountRow:
+    """The row of one account: its turns and its pauses, by the clock of an event loop."""
+
+    def __init__(
+        self, table: TurnTable, key: bytes, rate_per_s: float, clock: Callable[[], float]
+    ) -> None:
+        self._table = table
+        self._values: dict[str, Any] = {"account": key, "rate_per_s": rate_per_s}
         self._clock = clock
         self._database_clock = DatabaseClock()
-        self._reserve = rate.statement(_RESERVE)
-        self._pause = rate.statement(_PAUSE)
+        self._reserve = table.statement(_RESERVE)
+        self._pause = table.statement(_PAUSE)
+        self._read = table.statement(_READ_PAUSE)
         self._answer_s = 0.0
 
-    def reserve(self, count: int, spacing_s: float) -> "asyncio.Future[Reservation]":
-        return self._rate.in_thread(lambda c: self._reserve_in(c, count * spacing_s))
+    def reserve(self, count: int, spacing_s: float) -> "asyncio.Future[float]":
+        """Reserve so many turns; when the first of them is."""
+        span_s = count * spacing_s
+
+        def reserve(connection: Connection) -> float:
+            # So that the first turn is still good for half of its tolerance when the answer comes.
+            lead_s = self._answer_s - TOLERANCE_S / 2
+            values = {**self._values, "span_s": span_s, "lead_s": lead_s}
+            found = self._local_time(connection, self._reserve, values)
+            assert found is not None  # noqa: S101  # it returns the row that it writes
+            return found
+
+        return self._table.in_thread(reserve)
 
     def pause(self, seconds: float) -> "asyncio.Future[None]":
+        """Have all processes wait for so many seconds from now, at least."""
         values = {**self._values, "seconds": seconds}
 
-        def pause_in(connection: Connection) -> None:
+        def pause(connection: Connection) -> None:
             connection.execute(self._pause, values)
 
-        return self._rate.in_thread(pause_in)
+        return self._table.in_thread(pause)
 
-    def _reserve_in(self, connection: Connection, span_s: float) -> Reservation:
-        # So that the first turn is still good for half of its tolerance once the answer is there.
-        lead_s = self._answer_s - TOLERANCE_S / 2
-        values = {**self._values, "span_s": span_s, "lead_s": lead_s}
+    def read_pause(self) -> "asyncio.Future[float]":
+        """Until when all wait; it may have passed."""
+
+        def read(connection: Connection) -> float:
+            found = self._local_time(connection, self._read, self._values)
+            return -math.inf if found is None else found
+
+        return self._table.in_thread(read)
+
+    def _local_time(
+        self, connection: Connection, query: sql.Composed, values: dict[str, Any]
+    ) -> float | None:
+        """The local time of the time that a statement answers with, beside its own."""
         asked_at = self._clock()
-        found = connection.execute(self._reserve, values, prepare=True).fetchone()
+        found = connection.execute(query, values, prepare=True).fetchone()
         answered_at = self._clock()
-        assert found is not None  # noqa: S101  # it returns the row that it writes
-        first_at, paused_until, database_time = found
+        if found is None:
+            return None
+        wanted, database_time = found
         self._answer_s = answered_at - asked_at
         self._database_clock.record(asked_at, database_time, answered_at)
-        return Reservation(
-            first_at=self._database_clock.local(first_at),
-            paused_until=self._database_clock.local(paused_until),
-        )
+        return self._database_clock.local(wanted)

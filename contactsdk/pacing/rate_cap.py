@@ -44,9 +44,6 @@ class RateCap:
         """Wait until one more request may leave, without counting it."""
         await asyncio.sleep(max(0.0, self._ready_at() - self._clock()))
 
-    def share_pause(self) -> None:
-        """Do nothing: nobody else has this ceiling."""
-
     def _ready_at(self) -> float:
         self._forget()
         if self._in_a_second < self._most:
