@@ -1,0 +1,1 @@
+"""Runs that many processes send together, on any machines (extra `workers`)."""
