@@ -6,6 +6,7 @@ its rows say.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import psycopg
@@ -25,7 +26,8 @@ _TASK: Final = "contactsdk.drain"
 # Any number: it keeps two processes from making the same tables at a time.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(1668248181)"
 
-_NEWEST: Final = max(path.name for path in migrations_path.glob("*.sql"))
+POOL_TIMEOUT_S: Final = 5.0
+"""How long an engine waits for a connection before it ends by an error."""
 
 _DEFERRING: Final = App(connector=SyncPsycopgConnector())  # never opened: callers connect
 
@@ -37,7 +39,8 @@ def make_engine_tables(connection: Connection, database: Database) -> None:
         JournalError: They are of a newer engine.
         psycopg.Error: The user may not make them.
     """
-    if _found_migration(connection, database) == _NEWEST:
+    newest = max(_migrations())
+    if _found_migration(connection, database) == newest:
         return
     table = database.table("engine")
     with connection.transaction():
@@ -47,7 +50,7 @@ def make_engine_tables(connection: Connection, database: Database) -> None:
         create = "CREATE TABLE IF NOT EXISTS {} (migration text NOT NULL)"
         connection.execute(sql.SQL(create).format(table))
         connection.execute(sql.SQL("DELETE FROM {}").format(table))
-        connection.execute(sql.SQL("INSERT INTO {} VALUES (%s)").format(table), (_NEWEST,))
+        connection.execute(sql.SQL("INSERT INTO {} VALUES (%s)").format(table), (newest,))
 
 
 def enqueue(
@@ -92,7 +95,12 @@ def engine_app(database: Database, drain: Drain) -> App:
         await drain(run, part)
 
     connector = PsycopgConnector(
-        kwargs=database.options, configure=configure, min_size=1, max_size=3, name="contactsdk"
+        kwargs=database.options,
+        configure=configure,
+        min_size=1,
+        max_size=3,
+        timeout=POOL_TIMEOUT_S,
+        name="contactsdk",
     )
     app = App(connector=connector)
     app.task(name=_TASK)(do_job)
@@ -112,13 +120,19 @@ def _migrate(connection: Connection, database: Database, found: str | None) -> N
     if found is None:
         connection.execute(SchemaManager.get_schema())
         return
-    if found > _NEWEST:
+    migrations = _migrations()
+    if found not in migrations:
         raise JournalError(
-            f"{database.name}: its jobs are those of a newer procrastinate: use a newer one here"
+            f"{database.name}: its jobs are those of another procrastinate: use a newer one here"
         )
-    for path in sorted(migrations_path.glob("*.sql")):
-        if path.name > found:
-            connection.execute(path.read_bytes())
+    for name in sorted(migrations):
+        if name > found:
+            connection.execute(migrations[name].read_bytes())
+
+
+def _migrations() -> dict[str, Path]:
+    """What makes the tables of the engine newer, step by step, by name; names are in order."""
+    return {path.name: path for path in migrations_path.glob("*.sql")}
 
 
 def _found_migration(connection: Connection, database: Database) -> str | None:
