@@ -6,7 +6,7 @@ from attrs import frozen
 
 from contactsdk.arguments import check_count, check_positive, check_seconds
 from contactsdk.bulk.progress import OnProgress
-from contactsdk.journal import Journal
+from contactsdk.journal import RunJournal
 from contactsdk.retry import RetryPolicy
 from contactsdk.wire import MAX_JOBS
 
@@ -29,7 +29,9 @@ class BulkOptions(TypedDict, total=False):
     give_up_s: float
     """For how many seconds a platform that lets nothing through is tried, and the longest wait
     that it may ask for, before the run stops; 300 by default."""
-    journal: Journal | None
+    retry: RetryPolicy | None
+    """How often and how patiently each contact is tried; `None` for the client's policy."""
+    journal: RunJournal | None
     """Where the run is recorded, so that it can go on after the process has died; `None` for no
     record."""
     on_progress: OnProgress | None

@@ -121,6 +121,7 @@ class Run:
         """
         if self._open_journal is not None:
             self.journal = await self._open_journal()
+            self._ids.note_highest(self.journal.highest_id)
             self.jobs.use(self.journal)
             self.intake.use(self.journal)
 
