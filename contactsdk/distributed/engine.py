@@ -15,11 +15,14 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.schema import SchemaManager, migrations_path
 from psycopg import sql
 
+from contactsdk.distributed.feeder import Enqueue
 from contactsdk.errors import JournalError
+from contactsdk.journal import Account
+from contactsdk.journal.identity import Digests
 from contactsdk.journal.postgres_connection import SETTINGS, Connection, Database
 
-Drain: TypeAlias = Callable[[int, int], Awaitable[None]]
-"""Sends what is open of a partition, given the numbers of its run and of the partition."""
+Drain: TypeAlias = Callable[[str, int], Awaitable[None]]
+"""Sends what is open of a partition, given the name of its run and its number."""
 
 _TASK: Final = "contactsdk.drain"
 
@@ -30,6 +33,20 @@ POOL_TIMEOUT_S: Final = 5.0
 """How long an engine waits for a connection before it ends by an error."""
 
 _DEFERRING: Final = App(connector=SyncPsycopgConnector())  # never opened: callers connect
+
+
+def queue_of(account: Account) -> str:
+    """The name of the queue for the runs of an account, whose workers alone do its jobs.
+
+    A job that workers of other accounts took, too, would be taken by one of them again and again.
+    """
+    # A longer name would be too long for the channel that the engine derives from it.
+    return Digests.of(b"", account.secret).of_account(account).hex()
+
+
+def queueing_lock(run: str, part: int) -> str:
+    """What the waiting jobs of a partition have in common, of which there may be one at most."""
+    return f"{run}/{part}"
 
 
 def make_engine_tables(connection: Connection, database: Database) -> None:
@@ -54,7 +71,7 @@ def make_engine_tables(connection: Connection, database: Database) -> None:
 
 
 def enqueue(
-    connection: Connection, database: Database, queue: str, run: int, parts: Iterable[int]
+    connection: Connection, database: Database, queue: str, run: str, parts: Iterable[int]
 ) -> int:
     """Give each of these partitions a job, but where one is waiting already; how many there were.
 
@@ -68,7 +85,7 @@ def enqueue(
         _use_schema(connection, database)
         for part in parts:
             job = _DEFERRING.configure_task(
-                _TASK, queue=queue, queueing_lock=f"{run}/{part}", connection=connection
+                _TASK, queue=queue, queueing_lock=queueing_lock(run, part), connection=connection
             )
             try:
                 # Within a savepoint, since what the engine answers with an error where there is
@@ -83,6 +100,16 @@ def enqueue(
     return added
 
 
+def first_jobs_of(database: Database, account: Account) -> Enqueue:
+    """What gives each partition of a run its first job, once the input of the run is whole."""
+
+    def enqueue_all(connection: Connection, run: str, partitions: int) -> None:
+        make_engine_tables(connection, database)
+        enqueue(connection, database, queue_of(account), run, range(partitions))
+
+    return enqueue_all
+
+
 def engine_app(database: Database, drain: Drain) -> App:
     """The engine of one worker, which calls `drain` for each job; it is not connected yet."""
 
@@ -91,7 +118,7 @@ def engine_app(database: Database, drain: Drain) -> App:
         await connection.execute(_schema_setting(database, "SET search_path TO {}"))
         await connection.commit()
 
-    async def do_job(run: int, part: int) -> None:
+    async def do_job(run: str, part: int) -> None:
         await drain(run, part)
 
     connector = PsycopgConnector(

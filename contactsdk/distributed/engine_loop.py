@@ -123,7 +123,7 @@ class EngineLoop:
         finally:
             self._worker = None
 
-    async def _do(self, run: int, part: int) -> None:
+    async def _do(self, run: str, part: int) -> None:
         self._job = asyncio.current_task()
         try:
             await self._drain(run, part)

@@ -13,7 +13,10 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
 from psycopg import sql
 
-from contactsdk.distributed.engine import enqueue
+from contactsdk.distributed.engine import enqueue, queue_of, queueing_lock
+from contactsdk.distributed.work import open_partitions
+from contactsdk.journal import Account
+from contactsdk.journal.identity import Digests
 from contactsdk.journal.postgres_connection import Connection, Database
 
 HEARTBEAT_S: Final = 5.0
@@ -26,34 +29,43 @@ STALLED_S: Final = 30.0
 # number is any; the second one tells the schemas apart.
 _TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock(1668248182, hashtext(%s))"
 
-_IDLE_PARTITIONS: Final = """
-    SELECT lease.run, lease.part
-    FROM {run} AS run JOIN {lease} AS lease ON lease.run = run.id
-    WHERE run.id = ANY(%s) AND run.sealed AND run.stopped_for IS NULL
-        AND NOT lease.done AND lease.until < clock_timestamp()
-        AND NOT EXISTS (
-            SELECT FROM {procrastinate_jobs} AS job
-            WHERE job.status = 'todo' AND job.queueing_lock = lease.run || '/' || lease.part
-        )
-    ORDER BY lease.run, lease.part
-"""
+_WAITING: Final = "SELECT queueing_lock FROM {} WHERE status = 'todo' AND queue_name = %s"
 
 
-def sweep(connection: Connection, database: Database, queue: str, runs: Collection[int]) -> int:
-    """Give a job to each partition of these runs that needs one; how many there were.
+def sweep(connection: Connection, database: Database, account: Account) -> Collection[str]:
+    """Give a job to each partition of this account's runs that needs one.
 
-    Nothing is done where another worker does it at this moment.
+    Returned are the names of the runs that need one and are another account's. Nothing is done
+    where another worker does it at this moment.
 
     Raises:
         psycopg.Error: The database refused, or is gone.
     """
-    names = ("run", "lease", "procrastinate_jobs")
-    query = sql.SQL(_IDLE_PARTITIONS).format(**{name: database.table(name) for name in names})
+    queue = queue_of(account)
     with connection.transaction():
         if connection.execute(_TRY_LOCK, (database.schema,)).fetchone() != (True,):
-            return 0
-        found = connection.execute(query, (list(runs),)).fetchall()
-        return sum(enqueue(connection, database, queue, run, [part]) for run, part in found)
+            return ()
+        open_ = open_partitions(connection, database)
+        mine = _runs_of(account, connection, database, {run for run, _ in open_})
+        query = sql.SQL(_WAITING).format(database.table("procrastinate_jobs"))
+        waiting = {lock for (lock,) in connection.execute(query, (queue,))}
+        for run, part in open_:
+            if run in mine and queueing_lock(run, part) not in waiting:
+                enqueue(connection, database, queue, run, [part])
+        return {run for run, _ in open_} - mine
+
+
+def _runs_of(
+    account: Account, connection: Connection, database: Database, runs: Collection[str]
+) -> set[str]:
+    """Which of these runs are this account's."""
+    query = sql.SQL("SELECT name, salt, account FROM {} WHERE name = ANY(%s)")
+    found = connection.execute(query.format(database.table("run")), (list(runs),))
+    return {
+        name
+        for name, salt, digest in found
+        if Digests.of(salt, account.secret).of_account(account) == digest
+    }
 
 
 async def finish_stalled_jobs(app: App, queue: str) -> None:
