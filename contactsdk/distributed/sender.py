@@ -79,7 +79,8 @@ class Sender:
             if self.is_stopping:
                 return
             end = await self._slice.send()
-            self._say(f"run {run}, part {part}: {_described(end)}")
+            if end.counts or end.stopped_by is not None:
+                self._say(f"run {run}, part {part}: {_described(end)}")
             if end.stopped_by is not None:
                 await self._see_to(end.stopped_by, journal)
         except PartitionTakenError:
@@ -111,4 +112,4 @@ def _described(end: SliceEnd) -> str:
     ended = ", ".join(f"{count:,} {state}" for state, count in sorted(end.counts.items()))
     left = "" if not end.open else f"; {end.open:,} left"
     why = "" if end.stopped_by is None else f"; {end.stopped_by}"
-    return f"{ended or 'nothing to send'}{left}{why}"
+    return f"{ended or 'nothing sent'}{left}{why}"
