@@ -125,6 +125,11 @@ class ContactClient:
         url, key, secret = (os.environ[name] for name in names)
         return cls(url, Credentials(key, secret))
 
+    @property
+    def account(self) -> Account:
+        """Whose contacts it sends, as journals and workers tell accounts apart."""
+        return self._account
+
     async def add_or_update(self, contact: Contact, *, deadline_s: float | None = None) -> int:
         """Add the contact, or update the one with its `id`, and return the platform's id for it.
 
@@ -388,7 +393,8 @@ class ContactClient:
             ValueError: A number is out of its range.
             TypeError: `contacts` is no iterable of contacts.
         """
-        # Here, since what it needs is an extra, which whoever has a PostgresJournal has loaded.
+        # Here, since what it needs is an extra.
+        from contactsdk.distributed.engine import first_jobs_of
         from contactsdk.distributed.feeder import feed
         from contactsdk.distributed.settings import RunSettings
 
@@ -399,7 +405,14 @@ class ContactClient:
             give_up_s=give_up_s,
             attempt_timeout_s=self._requester.timeout_s,
         )
-        return await feed(contacts, journal, self._account, settings, partitions=partitions)
+        return await feed(
+            contacts,
+            journal,
+            self._account,
+            settings,
+            partitions=partitions,
+            enqueue=first_jobs_of(journal.database, self._account),
+        )
 
     def check_journal(self, journal: Journal, contacts: Iterable[Item]) -> None:
         """See, before anything is sent, that this whole input is the one that was recorded.

@@ -25,7 +25,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "tcp_user_timeout": 25_000,
 }
 # The statements are short: to compile one takes longer than it ever runs.
-_SETTINGS: Final = "SET jit = off"
+SETTINGS: Final = "SET jit = off"
 
 _ENDINGS: Final = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown)
 
@@ -73,7 +73,7 @@ class Database:
         """
         connection = psycopg.connect(**self.options, autocommit=True)
         try:
-            connection.execute(_SETTINGS)
+            connection.execute(SETTINGS)
         except BaseException:
             connection.close()
             raise
