@@ -17,7 +17,7 @@ class Cap(Protocol):
         ...
 
     async def wait(self, wanted: int) -> None:
-        """Wait until one more request may leave, without counting it.
+        """Wait until one more request may leave, or for some time, without counting it.
 
         `wanted` says how many wait for a turn, this one included.
         """
@@ -95,6 +95,8 @@ class Turns:
         paused_s = self._pacer.paused_s
         while not cap.acquire_nowait():
             try:
+                if self._pauses is not None:
+                    self._pauses.update()
                 await cap.wait(self._waiting)
             except BaseException:
                 self._pacer.abandon(turn)

@@ -9,6 +9,8 @@ from contactsdk.pacing import Pacer
 
 _AHEAD: Final = 0.5  # of the last block, or less, is left when the next one is asked for
 
+_LONGEST_WAIT_S: Final = 1.0
+
 
 class TurnSource(Protocol):
     """Where the turns of an account come from."""
@@ -50,7 +52,7 @@ class SharedCap:
         return self._turns.take(self._clock())
 
     async def wait(self, wanted: int) -> None:
-        """Wait until one more request may leave, without counting it.
+        """Wait until one more request may leave, or for a second, without counting it.
 
         `wanted` says how many wait for a turn, this one included.
 
@@ -66,7 +68,8 @@ class SharedCap:
             at_hand = len(self._turns)
             if self._asking is None and at_hand < wanted and at_hand <= self._block * _AHEAD:
                 self._ask(wanted - at_hand)
-            await asyncio.sleep(max(0.0, next_at - now))
+            # A turn that is far off may be so since all wait, which is then to be noticed.
+            await asyncio.sleep(min(max(0.0, next_at - now), _LONGEST_WAIT_S))
         if self._error is not None and not self._turns:
             error, self._error = self._error, None
             raise error

@@ -7,7 +7,8 @@ from typing import TypeVar
 from attrs import define, field
 
 from contactsdk.bulk.turns import Turns
-from contactsdk.distributed.shared_cap import Reservation, SharedCap
+from contactsdk.distributed.shared_cap import SharedCap
+from contactsdk.distributed.shared_pauses import PostedPauses
 from contactsdk.errors import JournalError
 from contactsdk.pacing import Pacer
 
@@ -32,22 +33,31 @@ class HeldRow:
     paused_until: float = 0.0
     sizes: list[int] = field(factory=list)
     """How many turns each reservation took."""
+    pauses: int = 0
+    """How many were posted."""
+    reads: int = 0
+    """How often it was looked at for a pause."""
 
-    def reserve(self, count: int, spacing_s: float) -> "asyncio.Future[Reservation]":
+    def reserve(self, count: int, spacing_s: float) -> "asyncio.Future[float]":
         self.sizes.append(count)
 
-        def take() -> Reservation:
+        def take() -> float:
             first_at = max(self.next_at, self.paused_until, loop_time() - 0.01)
             self.next_at = first_at + count * spacing_s
-            return Reservation(first_at=first_at, paused_until=self.paused_until)
+            return first_at
 
         return self._answer(take)
 
     def pause(self, seconds: float) -> "asyncio.Future[None]":
         def take() -> None:
+            self.pauses += 1
             self.paused_until = max(self.paused_until, loop_time() + seconds)
 
         return self._answer(take)
+
+    def read_pause(self) -> "asyncio.Future[float]":
+        self.reads += 1
+        return self._answer(lambda: self.paused_until)
 
     def _answer(self, take: Callable[[], _T]) -> "asyncio.Future[_T]":
         loop = asyncio.get_running_loop()
@@ -70,7 +80,8 @@ class HeldProcess:
     def __init__(self, rate_per_s: float, row: HeldRow, *, workers: int = 32) -> None:
         self.pacer = a_pacer()
         self.cap = SharedCap(rate_per_s, row, self.pacer, clock=loop_time)
-        self.turns = Turns(self.pacer, self.cap)
+        pauses = PostedPauses(row, self.pacer, clock=loop_time)
+        self.turns = Turns(self.pacer, self.cap, pauses)
         self.times: list[float] = []
         """When each of its requests left."""
         self._workers = workers
@@ -80,7 +91,7 @@ class HeldProcess:
 
         async def work() -> None:
             while loop_time() < until:
-                turn = await self.turns.acquire()
+                turn = self.turns.acquire_nowait() or await self.turns.acquire()
                 self.times.append(loop_time())
                 await asyncio.sleep(answer_s)
                 self.pacer.record_result(turn, None)

@@ -118,36 +118,6 @@ async def test_slow_pacer_reserves_no_turns_that_it_cannot_use() -> None:
 
 
 @in_held_time
-async def test_pause_that_one_process_was_asked_for_holds_back_all() -> None:
-    row = HeldRow()
-    asked, other = (HeldProcess(RATE_PER_S, row, workers=4) for _ in range(2))
-
-    async def be_throttled() -> None:
-        await asyncio.sleep(5)
-        turn = await asked.pacer.acquire()
-        asked.pacer.record_result(turn, RateLimitedError("wait", retry_after_s=30.0))
-
-    await asyncio.gather(sent([asked, other], 45), be_throttled())
-
-    for process in (asked, other):
-        assert not [at for at in process.times if 1005.5 < at < 1034.9]
-        assert [at for at in process.times if at > 1036]
-        assert process.pacer.paused_s == pytest.approx(30, abs=0.5)
-
-
-@in_held_time
-async def test_pause_is_shared_once() -> None:
-    row = HeldRow()
-    asked, other = (HeldProcess(RATE_PER_S, row, workers=4) for _ in range(2))
-    turn = await asked.pacer.acquire()
-    asked.pacer.record_result(turn, RateLimitedError("wait", retry_after_s=30.0))
-
-    await sent([asked, other], 40)
-
-    assert row.paused_until == pytest.approx(1030.0)
-
-
-@in_held_time
 async def test_database_that_is_away_is_an_error_for_who_waits() -> None:
     row = HeldRow(is_away=True)
     process = HeldProcess(RATE_PER_S, row)
