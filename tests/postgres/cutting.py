@@ -24,6 +24,9 @@ class Proxy:
     held: list[Callable[[], None]] = field(factory=list)
     """Hand on what was kept back, and wait until it was answered, which nobody hears."""
 
+    ends: list[socket.socket] = field(factory=list)
+    """Both ends of each connection."""
+
     def lose_next_answer(self) -> None:
         self.is_losing = True
 
@@ -38,6 +41,7 @@ class Proxy:
 
     def serve(self, client: socket.socket, upstream: socket.socket) -> None:
         """Hand on one connection until either side ends it."""
+        self.ends += client, upstream
         answered = threading.Event()
         asking = threading.Thread(target=self._ask, args=(client, upstream, answered))
         asking.start()
@@ -101,6 +105,9 @@ def proxy_to(url: str) -> Iterator[Proxy]:
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             accepting.join()
+            for end in proxy.ends:  # also those that a test which failed has left open
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
             for thread in threads:
                 thread.join()
 
