@@ -110,4 +110,3 @@ def proxy_to(url: str) -> Iterator[Proxy]:
                     end.shutdown(socket.SHUT_RDWR)
             for thread in threads:
                 thread.join()
-
