@@ -58,9 +58,7 @@ async def test_key_that_may_be_in_flight_waits_and_no_other_does() -> None:
 
 
 @in_held_time
-async def test_contact_behind_an_add_that_may_be_in_flight_waits_and_the_add_is_uncertain_at_once() -> (
-    None
-):
+async def test_add_that_may_be_in_flight_is_uncertain_at_once_and_its_key_waits() -> None:
     add, safe = a_contact(), a_contact(phone="new", update_if_exists=True)
     store, platform = await left_in_flight(add), HeldPlatform()
     stream = stream_of(store, platform, [add, safe])
