@@ -137,6 +137,8 @@ class EngineLoop:
                 await self._sweep()
             except (JournalError, ConnectorException) as error:
                 _logger.info("the sweep for idle partitions failed: %s", error)
+            except Exception:
+                _logger.exception("the sweep for idle partitions failed")
             await asyncio.sleep(self._sweep_every_s)
 
     def _reason_of(self, exc: BaseException | None) -> str:

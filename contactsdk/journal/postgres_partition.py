@@ -6,7 +6,8 @@ its number.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from contactsdk.errors import JournalError
@@ -83,6 +84,14 @@ class PartitionStore(PostgresStore):
 
     async def read_page(self, page: int) -> Sequence[StoredRow]:
         return self._page
+
+    async def last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
+        # A row that is not open has no place: it comes right before the next one that has.
+        numbers = [self._numbers[row.number] for row in self._page]
+        return {
+            key: self._page[0].number + bisect_left(numbers, number)
+            for key, number in (await super().last_sent(keys)).items()
+        }
 
     def in_flight_s(self, number: int) -> float:
         return super().in_flight_s(self._numbers[number])
