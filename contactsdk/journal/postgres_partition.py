@@ -137,6 +137,6 @@ class PartitionStore(PostgresStore):
                 return
             advance = submitted.advance_first_open(self._database)
             found = connection.execute(advance, self._mine()).fetchone()
-            super()._release(connection, ())
+            self._release_lease(connection)
             if self._on_release is not None and found is not None:
                 self._on_release(connection, found[0])

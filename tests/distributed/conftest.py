@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from distributed.fixtures import Tables
 
 from contactsdk import ContactClient, Credentials, RetryPolicy
 from contactsdk.distributed.engine import make_engine_tables
@@ -45,3 +46,8 @@ async def client(sandbox: Sandbox) -> AsyncIterator[ContactClient]:
     credentials = Credentials(sandbox.key, sandbox.secret)
     async with ContactClient(sandbox.url, credentials, retry=QUICK, timeout_s=5.0) as connected:
         yield connected
+
+
+@pytest.fixture
+def tables(database_url: str, schema: str) -> Tables:
+    return Tables(database_url, schema)
