@@ -464,7 +464,40 @@ class TestLog:
         assert re.fullmatch(r"the clocks are 3\d{3} s apart", caplog.records[0].getMessage())
 
 
+class TestStream:
+    async def test_unknown_option_is_refused_by_its_name(self, client: ContactClient) -> None:
+        options: Any = {"batchsize": 5}
+
+        with pytest.raises(TypeError, match="unknown option: batchsize"):
+            client.stream([], **options)
+
+
+class TestGet:
+    async def test_gives_all_that_the_platform_shows(
+        self, sandbox: Sandbox, client: ContactClient
+    ) -> None:
+        contact_id = await client.add_or_update(evolve(ADD, phone="1"))
+
+        shown = await client.get(contact_id)
+
+        assert (shown["id"], shown["phone"]) == (contact_id, "1")
+
+    async def test_contact_that_is_not_there_is_rejected(
+        self, sandbox: Sandbox, client: ContactClient
+    ) -> None:
+        with pytest.raises(RejectedError):
+            await client.get(7)
+
+
 class TestFind:
+    async def test_needs_a_criterion(self, client: ContactClient) -> None:
+        with pytest.raises(ValueError, match="at least one criterion"):
+            await client.find()
+
+    async def test_date_needs_its_time_zone(self, client: ContactClient) -> None:
+        with pytest.raises(ValueError, match="time zone"):
+            await client.find(modified_since=datetime(2026, 11, 5))
+
     async def test_finds_all_with_the_external_id(
         self, sandbox: Sandbox, client: ContactClient
     ) -> None:

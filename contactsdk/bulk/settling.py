@@ -197,11 +197,7 @@ class RunSettler:
         def page_at(start: int) -> Awaitable[ContactPage]:
             return self._page(wire.encode_list(wanted, start=start), turns)
 
-        try:
-            return await read_list(page_at, most_passes=most_passes, most_pages=most_pages)
-        finally:
-            for unused in turns:
-                self._pacer.abandon(unused)
+        return await read_list(page_at, most_passes=most_passes, most_pages=most_pages)
 
     async def _page(self, content: bytes, turns: list[Turn]) -> ContactPage:
         """A page of a list, for which a request that fails is made again; `turns` are at hand."""

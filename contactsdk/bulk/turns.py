@@ -22,8 +22,6 @@ class Turns:
 
     async def acquire_unless(self, waits: InterruptibleWaits) -> Turn | None:
         """Wait for a turn; `None` where these waits are interrupted before."""
-        if waits.is_interrupted:
-            return None
         turn = self.acquire_nowait()
         return await waits.wait_for(self.acquire) if turn is None else turn
 
