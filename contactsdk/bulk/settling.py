@@ -201,10 +201,9 @@ class RunSettler:
 
     async def _page(self, content: bytes, turns: list[Turn]) -> ContactPage:
         """A page of a list, for which a request that fails is made again; `turns` are at hand."""
-        for tries_left in reversed(range(_TRIES)):
-            turn = turns.pop() if turns else await self._wait_for_turn()
-            if turn is None:
-                break
+        tries_left = _TRIES
+        while (turn := turns.pop() if turns else await self._wait_for_turn()) is not None:
+            tries_left -= 1
             try:
                 return await self._request(content, turn)
             except ContactError as error:

@@ -529,18 +529,15 @@ async def test_stop_between_two_pages_of_a_list_ends_the_search(batch_size: int 
 
 
 @in_held_time
-async def test_stop_ends_a_search_that_waits_for_its_turn_in_a_run_of_batches() -> None:
-    platform = Platform()
-    batches = HeldBatches(refuse=lambda batch: LOST)
+async def test_stop_during_a_look_ends_the_other_searches_of_a_run_of_batches() -> None:
+    platform = Platform(refuse=lambda nth: stream.stop())
+    batches = HeldBatches(refuse=lambda batch: LOST if len(batch) == 2 else None)
 
-    stream = stream_of(many(1), platform, batches=batches, batch_size=10, rate_per_s=0.01)
-    async with stream:
-        await asyncio.sleep(50.0)
-        stream.stop()
-        (outcome,) = [outcome async for outcome in stream]
+    stream = stream_of(many(3), platform, batches=batches, batch_size=10)
+    outcomes, _ = await read_all(stream)
 
-    assert outcome.uncertain
-    assert platform.looks == []
+    assert errors(outcomes) == [None, UncertainError, UncertainError]
+    assert len(platform.looks) == 1
 
 
 @in_held_time
