@@ -1,7 +1,6 @@
 """Reading from the platform: contacts by what is known of them, groups, and custom fields."""
 
 import datetime
-import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -83,7 +82,8 @@ async def read_list(
     for _ in range(most_passes):
         found: dict[int, ListedContact] = {}
         last: ListedContact | None = None
-        for pages_read in itertools.count():
+        pages_read = 0
+        while True:
             part = await page_at(len(found) - (last is not None))
             page = part.contacts
             if most_pages is not None and _pages(part, pages_read) > most_pages:
@@ -99,6 +99,7 @@ async def read_list(
             # A platform that gives one contact at a time would give the last one for ever.
             *_, newest = page
             last = newest if len(page) > 1 or part.total is None else None
+            pages_read += 1
     raise UnavailableError("the list of contacts changed each time that it was read")
 
 

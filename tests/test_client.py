@@ -1,10 +1,11 @@
 """The client: its arguments, its session, its deadlines, and what it says in the log."""
 
 import asyncio
+import contextlib
 import logging
 import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +29,8 @@ from contactsdk import (
 )
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
 from tests.mocked import Answers, answers
+from tests.quick import QUICK
+from tests.system.unhurried import unhurried
 
 URL = "https://api.example.com"
 ADD = Contact(first_name="Ada", last_name="Quist", email="ada@example.test")
@@ -313,35 +316,39 @@ class TestLifetime:
         return "http://127.0.0.1:9"
 
 
-class TestDeadlines:
-    async def test_hanging_attempt_ends_after_its_timeout(
-        self, sandbox: Sandbox, client: ContactClient
-    ) -> None:
-        sandbox.script(Fault(FaultKind.HANG_BEFORE_WRITE))
-
-        with pytest.raises(UncertainError, match="timed out"):
-            await client.add_or_update(ADD)
-
-    async def test_deadline_of_the_call_clips_an_attempt(self, sandbox: Sandbox) -> None:
+@contextlib.asynccontextmanager
+async def hanging(**options: Any) -> AsyncIterator[tuple[ContactClient, Callable[[], float]]]:
+    """A client whose first requests are not answered, and how long it has existed, in seconds."""
+    now = asyncio.get_running_loop().time
+    began = now()
+    async with Sandbox() as sandbox:
         sandbox.script(*[Fault(FaultKind.HANG_BEFORE_WRITE)] * 3)
         credentials = Credentials(sandbox.key, sandbox.secret)
+        async with ContactClient(sandbox.url, credentials, **options) as client:
+            yield client, lambda: now() - began
 
-        async with ContactClient(sandbox.url, credentials, timeout_s=60) as client:
-            with pytest.raises(UncertainError, match="timed out"):
-                await client.add_or_update(UPDATE, deadline_s=0.02)
 
-        assert len(sandbox.ledger.requests) == 1
-
-    async def test_deadline_of_the_policy_holds_where_the_call_has_none(
-        self, sandbox: Sandbox
-    ) -> None:
-        sandbox.script(Fault(FaultKind.HANG_BEFORE_WRITE))
-        credentials = Credentials(sandbox.key, sandbox.secret)
-        policy = RetryPolicy(deadline_s=0.02)
-
-        async with ContactClient(sandbox.url, credentials, retry=policy, timeout_s=60) as client:
+class TestDeadlines:
+    @unhurried
+    async def test_hanging_attempt_ends_after_its_timeout(self) -> None:
+        async with hanging(timeout_s=5) as (client, elapsed_s):
             with pytest.raises(UncertainError, match="timed out"):
                 await client.add_or_update(ADD)
+            assert 5 <= elapsed_s() < 10
+
+    @unhurried
+    async def test_deadline_of_the_call_clips_an_attempt(self) -> None:
+        async with hanging(timeout_s=60) as (client, elapsed_s):
+            with pytest.raises(UncertainError, match="timed out"):
+                await client.add_or_update(UPDATE, deadline_s=5)
+            assert 5 <= elapsed_s() < 10
+
+    @unhurried
+    async def test_deadline_of_the_policy_holds_where_the_call_has_none(self) -> None:
+        async with hanging(timeout_s=60, retry=RetryPolicy(deadline_s=5)) as (client, elapsed_s):
+            with pytest.raises(UncertainError, match="timed out"):
+                await client.add_or_update(ADD)
+            assert 5 <= elapsed_s() < 10
 
     async def test_no_deadline_at_all(self, sandbox: Sandbox) -> None:
         credentials = Credentials(sandbox.key, sandbox.secret)
@@ -366,18 +373,16 @@ class TestDeadlines:
 
         assert len(sandbox.ledger.requests) == 1
 
-    async def test_waiting_for_the_pool_does_not_count_as_the_attempt(
-        self, sandbox: Sandbox
-    ) -> None:
-        sandbox.latency_s = 0.06
-        credentials = Credentials(sandbox.key, sandbox.secret)
+    @unhurried
+    async def test_waiting_for_the_pool_does_not_count_as_the_attempt(self) -> None:
+        async with Sandbox(latency_s=6) as sandbox:
+            credentials = Credentials(sandbox.key, sandbox.secret)
+            async with ContactClient(
+                sandbox.url, credentials, max_connections=1, timeout_s=20, connect_timeout_s=5
+            ) as client:
+                await asyncio.gather(*(client.add_or_update(ADD) for _ in range(5)))
 
-        async with ContactClient(
-            sandbox.url, credentials, max_connections=1, timeout_s=0.2, connect_timeout_s=0.05
-        ) as client:
-            await asyncio.gather(*(client.add_or_update(ADD) for _ in range(5)))
-
-        assert len(sandbox.ledger.writes) == 5
+            assert len(sandbox.ledger.writes) == 5
 
     async def test_cancellation_from_outside_comes_through(
         self, sandbox: Sandbox, client: ContactClient
@@ -464,7 +469,40 @@ class TestLog:
         assert re.fullmatch(r"the clocks are 3\d{3} s apart", caplog.records[0].getMessage())
 
 
+class TestStream:
+    async def test_unknown_option_is_refused_by_its_name(self, client: ContactClient) -> None:
+        options: Any = {"batchsize": 5}
+
+        with pytest.raises(TypeError, match="unknown option: batchsize"):
+            client.stream([], **options)
+
+
+class TestGet:
+    async def test_gives_all_that_the_platform_shows(
+        self, sandbox: Sandbox, client: ContactClient
+    ) -> None:
+        contact_id = await client.add_or_update(evolve(ADD, phone="1"))
+
+        shown = await client.get(contact_id)
+
+        assert (shown["id"], shown["phone"]) == (contact_id, "1")
+
+    async def test_contact_that_is_not_there_is_rejected(
+        self, sandbox: Sandbox, client: ContactClient
+    ) -> None:
+        with pytest.raises(RejectedError):
+            await client.get(7)
+
+
 class TestFind:
+    async def test_needs_a_criterion(self, client: ContactClient) -> None:
+        with pytest.raises(ValueError, match="at least one criterion"):
+            await client.find()
+
+    async def test_date_needs_its_time_zone(self, client: ContactClient) -> None:
+        with pytest.raises(ValueError, match="time zone"):
+            await client.find(modified_since=datetime(2026, 11, 5))
+
     async def test_finds_all_with_the_external_id(
         self, sandbox: Sandbox, client: ContactClient
     ) -> None:
@@ -512,14 +550,15 @@ class TestFind:
             async with ContactClient(URL, CREDENTIALS) as client:
                 assert await client.find(external_id="None") == ()
 
-    async def test_is_sent_again_after_any_fault_that_may_pass(
-        self, sandbox: Sandbox, client: ContactClient
-    ) -> None:
-        sandbox.script(
-            Fault(FaultKind.CLOSE_BEFORE_READ),
-            Fault(FaultKind.HTML),
-            Fault(FaultKind.HANG_BEFORE_WRITE),
-            Fault(FaultKind.CUT_SHORT),
-        )
-
-        assert await client.find(external_id="x") == ()
+    @unhurried
+    async def test_is_sent_again_after_any_fault_that_may_pass(self) -> None:
+        async with Sandbox() as sandbox:
+            sandbox.script(
+                Fault(FaultKind.CLOSE_BEFORE_READ),
+                Fault(FaultKind.HTML),
+                Fault(FaultKind.HANG_BEFORE_WRITE),
+                Fault(FaultKind.CUT_SHORT),
+            )
+            credentials = Credentials(sandbox.key, sandbox.secret)
+            async with ContactClient(sandbox.url, credentials, retry=QUICK) as client:
+                assert await client.find(external_id="x") == ()

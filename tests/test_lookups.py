@@ -107,3 +107,10 @@ def test_list_whose_length_is_not_said_is_left_after_as_many_pages() -> None:
 
 def test_list_of_as_many_pages_as_are_allowed_is_read() -> None:
     assert read(MovingList(list(range(3))), most_pages=1) == [0, 1, 2]
+
+
+def test_list_that_shows_a_contact_twice_is_read_again() -> None:
+    def move(nth: int, ids: list[int]) -> None:
+        ids[:] = [1, 2, 1] if nth == 1 else [1, 2, 3]
+
+    assert read(MovingList([], move=move)) == [1, 2, 3]

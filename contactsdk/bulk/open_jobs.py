@@ -9,7 +9,6 @@ from contactsdk.bulk.settling import RunClock, RunSettler
 from contactsdk.bulk.waiters import Waiters
 from contactsdk.errors import (
     ContactError,
-    InvalidContactError,
     JournalError,
     UnavailableError,
     UncertainError,
@@ -147,8 +146,6 @@ class OpenJobs:
 
     def _interrupted(self, job: Job) -> ContactError:
         delivery = job.delivery
-        if isinstance(job.item, InvalidContactError):
-            return job.item
         if not delivery.attempts and delivery.maybe_applied:
             return UncertainError("sent by an earlier run that ended before an answer came")
         if job.search is not None and job.is_looked_for:
@@ -169,16 +166,16 @@ class OpenJobs:
         return self._put_on_record(self._journal, job, outcome)
 
     def _note(self, job: Job, outcome: Outcome) -> None:
-        if self._journal is not None:
-            self._journal.note_outcome(
-                job.index,
-                job.item,
-                outcome.id,
-                outcome.error,
-                outcome.attempts,
-                settled=outcome.settled,
-                is_interrupted=job.is_interrupted,
-            )
+        assert self._journal is not None  # noqa: S101  # it began to record this outcome
+        self._journal.note_outcome(
+            job.index,
+            job.item,
+            outcome.id,
+            outcome.error,
+            outcome.attempts,
+            settled=outcome.settled,
+            is_interrupted=job.is_interrupted,
+        )
 
     async def _put_on_record(self, journal: JournalRun, job: Job, outcome: Outcome) -> None:
         try:

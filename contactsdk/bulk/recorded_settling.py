@@ -16,7 +16,6 @@ from contactsdk.settling import (
     Ambiguous,
     Found,
     KeysInDoubt,
-    NotYet,
     Several,
     filter_for,
     judge,
@@ -170,8 +169,7 @@ async def _look_for(one: _Uncertain, recorded: _Recorded, find: Find) -> Outcome
         case Ambiguous():
             what = "a contact of the same names that may be it, or another uncertain row"
             return _still_uncertain(one, f"looked up: there is {what}")
-        case NotYet():
-            return _still_uncertain(one, "looked up, and not found")
+    return _still_uncertain(one, "looked up, and not found")
 
 
 def _still_uncertain(one: _Uncertain, result: str) -> Outcome:

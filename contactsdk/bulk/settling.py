@@ -197,18 +197,13 @@ class RunSettler:
         def page_at(start: int) -> Awaitable[ContactPage]:
             return self._page(wire.encode_list(wanted, start=start), turns)
 
-        try:
-            return await read_list(page_at, most_passes=most_passes, most_pages=most_pages)
-        finally:
-            for unused in turns:
-                self._pacer.abandon(unused)
+        return await read_list(page_at, most_passes=most_passes, most_pages=most_pages)
 
     async def _page(self, content: bytes, turns: list[Turn]) -> ContactPage:
         """A page of a list, for which a request that fails is made again; `turns` are at hand."""
-        for tries_left in reversed(range(_TRIES)):
-            turn = turns.pop() if turns else await self._wait_for_turn()
-            if turn is None:
-                break
+        tries_left = _TRIES
+        while (turn := turns.pop() if turns else await self._wait_for_turn()) is not None:
+            tries_left -= 1
             try:
                 return await self._request(content, turn)
             except ContactError as error:

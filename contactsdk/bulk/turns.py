@@ -68,8 +68,6 @@ class Turns:
         Raises:
             JournalError: The cap is shared, and there is no turn to be had.
         """
-        if waits.is_interrupted:
-            return None
         turn = self.acquire_nowait()
         return await waits.wait_for(self.acquire) if turn is None else turn
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from contactsdk import Contact, RateLimitedError, RejectedError, RetryPolicy, UnavailableError
-from contactsdk.bulk import Run, RunOptions, outcome_stream
+from contactsdk.bulk import Run, RunOptions, collect, outcome_stream
 from contactsdk.bulk.interruptible_waits import InterruptibleWaits
 from contactsdk.errors import ContactError
 from contactsdk.journal import Account, JournalRun, State
@@ -173,3 +173,27 @@ async def test_input_that_catches_its_cancellation_holds_up_no_end(
 
     assert now() < 1.0
     assert not is_stopped or set(errors(rest)) <= {UnavailableError}
+
+
+@in_held_time
+async def test_journal_that_breaks_down_stops_the_run_and_loses_nothing() -> None:
+    class BrokenStore(MemoryStore):
+        async def write(self, rows: Sequence[StoredRow]) -> None:
+            if not self.is_closed:
+                raise ZeroDivisionError("of the store")
+
+    platform = HeldPlatform()
+
+    async def open_journal() -> JournalRun:
+        return await JournalRun.start(BrokenStore(), ACCOUNT)
+
+    policy = RetryPolicy()
+    clock = asyncio.get_running_loop().time
+    pacer = Pacer(base_s=policy.base_s, max_wait_s=policy.max_wait_s, clock=clock)
+    options = RunOptions(policy=policy, concurrency=2)
+    run = Run(many(1), platform.send, NoBatches(), pacer, options, open_journal=open_journal)
+    report = await collect(outcome_stream(run))
+
+    assert report.stopped_by is not None
+    assert errors(report.outcomes) == [UnavailableError]
+    assert platform.sent == []

@@ -338,3 +338,35 @@ async def test_stream_left_at_any_moment_has_an_outcome_for_what_was_read(ticks:
         else:
             assert outcome.contact is item
             assert isinstance(outcome.error, UnavailableError | UncertainError)
+
+
+@in_held_time
+async def test_input_that_is_cancelled_while_it_closes_stops_the_run() -> None:
+    async def contacts() -> AsyncIterator[Any]:
+        try:
+            yield "no contact"
+        finally:
+            raise asyncio.CancelledError
+
+    report = await collect(stream_of(contacts(), HeldPlatform()))
+
+    assert isinstance(report.stopped_by, TypeError)  # the first error
+
+
+@in_held_time
+async def test_closing_of_the_input_ends_with_the_stream_that_is_left() -> None:
+    closing = asyncio.Event()
+
+    async def contacts() -> AsyncIterator[Any]:
+        try:
+            for contact in many(1):
+                yield contact
+            yield "no contact"
+        finally:
+            closing.set()
+            await asyncio.sleep(1000.0)
+
+    async with stream_of(contacts(), HeldPlatform()):
+        await closing.wait()
+
+    assert now() < 1.0

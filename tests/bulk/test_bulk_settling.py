@@ -3,7 +3,7 @@
 import asyncio
 import datetime
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import attrs
@@ -20,12 +20,14 @@ from contactsdk.errors import (
     UnavailableError,
     UncertainError,
 )
+from contactsdk.journal import JournalRun, State
 from contactsdk.pacing import Pacer
 from contactsdk.settling import AnsweredIds, KeysInDoubt
 from contactsdk.wire import ContactPage, ListedContact, contact_to_json
 from tests.bulk.held import HeldPlatform, errors, in_held_time, many, now, number, read_all
 from tests.bulk.held_batches import HeldBatches
 from tests.examples import a_contact
+from tests.journal.journals import ACCOUNT, MemoryStore
 
 WROTE_AT = datetime.datetime(2026, 11, 5, 12, 0, tzinfo=datetime.UTC)
 LOST = UncertainError("no answer")
@@ -94,6 +96,7 @@ def stream_of(
     *,
     ids: AnsweredIds | None = None,
     batches: HeldBatches | None = None,
+    open_journal: Callable[[], Awaitable[JournalRun]] | None = None,
     **options: Any,
 ) -> OutcomeStream:
     policy = RetryPolicy(**{"settle_s": 60.0, "deadline_s": None, **options.pop("policy", {})})
@@ -114,6 +117,7 @@ def stream_of(
             is_proven=True,
             ids=ids,
             settling=means,
+            open_journal=open_journal,
         )
     )
 
@@ -488,3 +492,62 @@ async def test_run_is_stopped_when_no_batch_has_results_and_no_contact_is_found(
     assert batches.sizes == [1, 1]
     assert errors(outcomes)[:2] == [UncertainError, UncertainError]
     assert now() < 200
+
+
+@in_held_time
+async def test_contact_that_waits_for_its_key_when_the_run_stops_is_not_uncertain() -> None:
+    platform = Platform()
+    contact = a_contact()
+
+    async with stream_of([contact, contact], platform) as stream:
+        await asyncio.sleep(0.005)  # the first one is in flight
+        stream.stop()
+        outcomes = [outcome async for outcome in stream]
+
+    assert errors(outcomes) == [None, UnavailableError]
+
+
+@pytest.mark.parametrize("batch_size", [None, 10])
+@in_held_time
+async def test_stop_between_two_pages_of_a_list_ends_the_search(batch_size: int | None) -> None:
+    platform = Platform(judge=lost(0))
+    (contact,) = many(1)
+    for _ in range(150):
+        platform.write(contact)
+
+    def stop(nth: int) -> None:
+        stream.stop()
+
+    platform.refuse = stop
+    batches = HeldBatches(refuse=lambda batch: LOST)
+    stream = stream_of([contact], platform, batches=batches, batch_size=batch_size)
+    async with stream:
+        (outcome,) = [outcome async for outcome in stream]
+
+    assert outcome.uncertain
+    assert len(platform.looks) == 1
+
+
+@in_held_time
+async def test_stop_during_a_look_ends_the_other_searches_of_a_run_of_batches() -> None:
+    platform = Platform(refuse=lambda nth: stream.stop())
+    batches = HeldBatches(refuse=lambda batch: LOST if len(batch) == 2 else None)
+
+    stream = stream_of(many(3), platform, batches=batches, batch_size=10)
+    outcomes, _ = await read_all(stream)
+
+    assert errors(outcomes) == [None, UncertainError, UncertainError]
+    assert len(platform.looks) == 1
+
+
+@in_held_time
+async def test_contact_that_was_found_is_recorded_as_settled() -> None:
+    store = MemoryStore()
+
+    async def open_journal() -> JournalRun:
+        return await JournalRun.start(store, ACCOUNT)
+
+    await read_all(stream_of(many(1), Platform(judge=lost(0)), open_journal=open_journal))
+
+    (row,) = store.rows.values()
+    assert (row.state, row.settled) == (State.SUCCEEDED, True)

@@ -472,3 +472,17 @@ async def test_random_throttles_and_declines_together_do_not_stop_a_run() -> Non
                 break
 
     assert done > 60 * 10  # ten a second in half of the time
+
+
+@in_held_time
+async def test_invalid_item_that_is_next_when_a_turn_comes_is_handed_out_unsent() -> None:
+    wrong = InvalidContactError([(("email",), "is missing")])
+    first, second, third = many(3)
+    # The first one is in flight all the time, while two workers wait to send the second one.
+    platform = HeldPlatform(latency_s=5.0)
+    items = [first, second, wrong, third]
+
+    report = await collect(stream_of(items, platform, concurrency=3, rate_per_s=1.0))
+
+    assert [outcome.error for outcome in report.outcomes] == [None, None, wrong, None]
+    assert platform.sent == [first, second, third]

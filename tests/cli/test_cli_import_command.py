@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.background import environment_of, sandbox_in_thread
 from tests.cli.commanding import (
     ADD,
     NAMES,
@@ -26,6 +27,8 @@ from tests.cli.commanding import (
     states,
     wait_until,
 )
+
+PING = "test?action=ping"
 
 
 @contextlib.contextmanager
@@ -587,3 +590,29 @@ def test_paragraphs_of_the_help_fill_the_width(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("COLUMNS", "80")
     lines = [line.strip() for line in call("import", "--help").stdout.splitlines()]
     assert "going to be sent is shown then, and you are asked." in lines
+
+
+def test_wrong_address_is_found_by_a_ping_and_no_contact_is_sent(
+    sandbox: Sandbox, folder: Path
+) -> None:
+    (folder / "in.csv").write_text(sample(3))
+    sandbox.script(Fault(FaultKind.REDIRECT), action=PING)
+
+    result = call("import", "in.csv", code=3)
+
+    assert "Stopped: HTTP 302 redirects to /moved" in result.stdout
+    assert "3 not started" in result.stdout
+    assert contact_requests(sandbox) == []
+
+
+def test_platform_without_a_ping_does_not_stop_an_import(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "in.csv").write_text(sample(1))
+    with sandbox_in_thread(denied={PING: 404}) as without_ping:
+        for name, value in environment_of(without_ping).items():
+            monkeypatch.setenv(name, value)
+
+        call("import", "in.csv")
+
+    assert len(without_ping.ledger.writes) == 1

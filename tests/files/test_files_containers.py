@@ -34,6 +34,7 @@ def archive(**files: bytes) -> bytes:
             Container.WORKBOOK,
         ),
     ],
+    ids=["text", "nothing", "gzip", "xlsx", "xls", "ods"],
 )
 def test_container_is_known_by_its_first_bytes(content: bytes, container: Container) -> None:
     stream = io.BytesIO(content)
@@ -90,7 +91,9 @@ def test_compressed_json_is_known_by_its_name() -> None:
     assert len(items(source)) == 1
 
 
-@pytest.mark.parametrize("content", [COMPRESSED[:-9], COMPRESSED[:15] + b"x" * 20])
+@pytest.mark.parametrize(
+    "content", [COMPRESSED[:-9], COMPRESSED[:15] + b"x" * 20], ids=["cut", "changed"]
+)
 def test_damaged_compressed_file_is_refused(content: bytes) -> None:
     with pytest.raises(
         FileError, match=r"x\.csv\.gz: the compressed file is damaged: get it again"

@@ -154,6 +154,7 @@ def test_dates_of_a_date_field_are_read_as_dates() -> None:
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 4000,
         workbook([HEADER, ROW]).replace(b"xl/worksheets", b"xl/worksheetz"),
     ],
+    ids=["zeros", "a sheet is missing"],
 )
 def test_workbook_that_cannot_be_read_is_refused(content: bytes) -> None:
     with pytest.raises(FileError, match="this workbook cannot be read: save it again"):

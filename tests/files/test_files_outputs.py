@@ -238,3 +238,19 @@ def test_folder_that_is_not_there_is_named() -> None:
         open_text("out/results.csv"),
     ):
         pass
+
+
+def test_output_that_cannot_be_completed_when_it_is_closed_is_an_error() -> None:
+    with pytest.raises(OSError, match="No space left"), open_text("/dev/full") as stream:
+        stream.write("no end of the line, so that it is only written at the end")
+
+
+def test_output_that_cannot_be_completed_is_reported_once() -> None:
+    failures: list[str] = []
+
+    def note(name: str, error: OSError) -> None:
+        failures.append(name)
+
+    with open_text("/dev/full", note) as stream:
+        stream.write("written at the end")
+    assert failures == ["/dev/full"]

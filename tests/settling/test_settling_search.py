@@ -214,3 +214,12 @@ def test_final_error_says_what_was_found_and_for_how_long_it_was_looked(
 )
 def test_refused_look_is_not_taken_for_a_failed_one(error: Any, refused: bool) -> None:
     assert is_refused(error) is refused
+
+
+def test_contact_that_was_found_and_then_not_is_not_found() -> None:
+    search = a_search()
+
+    assert search.note(Found(5), 1.0) is None  # it has to be found twice
+    assert search.note(NotYet(), 2.0) is None
+    assert search.note(Found(5), 3.0) is None
+    assert search.note(Found(5), 4.0) == 5
