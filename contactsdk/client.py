@@ -1,5 +1,8 @@
 """The public methods of the SDK."""
 
+# Annotations are not evaluated, since those of bulk runs would import all that these take.
+from __future__ import annotations
+
 import asyncio
 import datetime
 import functools
@@ -11,23 +14,15 @@ from typing import Any, Self, Unpack
 
 import aiohttp
 
-from contactsdk import wire
+from contactsdk import bulk, wire
 from contactsdk.attempt import Requester
-from contactsdk.bulk import (
+from contactsdk.bulk.options import (
+    DEFAULT_BATCHES,
+    DEFAULT_CONCURRENCY,
+    DEFAULT_GIVE_UP_S,
     BulkOptions,
-    BulkReport,
-    Confirm,
-    Outcome,
-    OutcomeStream,
-    Run,
     RunOptions,
-    SettlingMeans,
-    collect,
-    outcome_stream,
-    settle_recorded,
 )
-from contactsdk.bulk.actions import RequestedBatchActions
-from contactsdk.bulk.options import DEFAULT_BATCHES, DEFAULT_CONCURRENCY, DEFAULT_GIVE_UP_S
 from contactsdk.calls import Caller
 from contactsdk.journal import Account, Journal
 from contactsdk.lookups import Lookups
@@ -248,7 +243,7 @@ class ContactClient:
 
     def stream(
         self, contacts: Iterable[Item] | AsyncIterable[Item], **options: Unpack[BulkOptions]
-    ) -> OutcomeStream:
+    ) -> bulk.OutcomeStream:
         """Add or update many contacts: the outcome of each as it comes, in constant memory.
 
         Use it as `async with client.stream(contacts) as outcomes: async for outcome in outcomes`.
@@ -301,10 +296,10 @@ class ContactClient:
             on_progress=options.get("on_progress"),
         )
         self._requester.running_loop()  # an error here, and not in the middle of the run
-        run = Run(
+        run = bulk.Run(
             contacts,
             functools.partial(self._requester.attempt, self._contact_url, read=wire.read_id),
-            RequestedBatchActions(self._requester),
+            bulk.RequestedBatchActions(self._requester),
             self._caller.pacer,
             run_options,
             open_journal=None
@@ -314,15 +309,15 @@ class ContactClient:
             ids=self._answered_ids,
             settling=self._settling_means(),
         )
-        return outcome_stream(run)
+        return bulk.outcome_stream(run)
 
     async def add_or_update_many(
         self,
         contacts: Iterable[Item] | AsyncIterable[Item],
         *,
-        into: list[Outcome] | None = None,
+        into: list[bulk.Outcome] | None = None,
         **options: Unpack[BulkOptions],
-    ) -> BulkReport:
+    ) -> bulk.BulkReport:
         """Add or update many contacts and report on every one of them, in input order.
 
         It raises for no contact: see the report's `failures` and `uncertain`, and `stopped_by` for
@@ -340,7 +335,7 @@ class ContactClient:
             RuntimeError: As of `stream`.
             JournalError: The journal cannot be used.
         """
-        return await collect(self.stream(contacts, **options), into)
+        return await bulk.collect(self.stream(contacts, **options), into)
 
     def check_journal(self, journal: Journal, contacts: Iterable[Item]) -> None:
         """See, before anything is sent, that this whole input is the one that was recorded.
@@ -359,8 +354,8 @@ class ContactClient:
         journal: Journal,
         contacts: Iterable[Item],
         *,
-        confirm: Confirm | None = None,
-    ) -> tuple[Outcome, ...]:
+        confirm: bulk.Confirm | None = None,
+    ) -> tuple[bulk.Outcome, ...]:
         """Look for the adds that a journal calls uncertain, and record those that are found.
 
         Nothing is sent again. Use it some time after the run, so that lists show what was written.
@@ -391,7 +386,7 @@ class ContactClient:
         run = await journal.open_run(self._account)
         try:
             find = functools.partial(self._lookups.find, deadline_s=None, most_pages=MOST_PAGES)
-            return await settle_recorded(run, contacts, find, confirm)
+            return await bulk.settle_recorded(run, contacts, find, confirm)
         finally:
             await run.close()
 
@@ -415,9 +410,9 @@ class ContactClient:
     ) -> None:
         await self.aclose()
 
-    def _settling_means(self) -> SettlingMeans:
+    def _settling_means(self) -> bulk.SettlingMeans:
         list_url = self._lookups.list_url
-        return SettlingMeans(
+        return bulk.SettlingMeans(
             list_page=functools.partial(self._requester.attempt, list_url, read=wire.read_page),
             keys=self._keys_in_doubt,
             platform_now=self._platform_now,
