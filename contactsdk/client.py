@@ -138,13 +138,12 @@ class ContactClient:
         content = wire.encode(contact)
         is_safe = is_idempotent(contact, self._retry)
         delivery = self._caller.delivery(deadline_s, is_idempotent=is_safe)
-        send = functools.partial(
-            self._caller.call, self._contact_url, content, wire.read_id, delivery
-        )
+        call = self._caller.call
         try:
             if self._retry.settle_s is not None:
+                send = functools.partial(call, self._contact_url, content, wire.read_id, delivery)
                 return await self._settler.call(contact, delivery, send)
-            contact_id = await send()
+            contact_id = await call(self._contact_url, content, wire.read_id, delivery)
         except asyncio.CancelledError as cancellation:
             # Whoever catches it, or the TimeoutError made of it, learns what is known.
             raise cancellation from cancelled_error(delivery)
