@@ -3,10 +3,10 @@
 Start with `ContactClient`, `Credentials` and `Contact`; what can go wrong is below `ContactError`.
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+import importlib as _importlib
+import typing as _typing
 
 import contactsdk.starting  # noqa: F401  # the first, so that it sees to an interrupt of the others
-from contactsdk.bulk import BulkReport, OnProgress, Outcome, OutcomeStream, Progress
 from contactsdk.client import ContactClient
 from contactsdk.errors import (
     AuthenticationError,
@@ -19,8 +19,7 @@ from contactsdk.errors import (
     UnavailableError,
     UncertainError,
 )
-from contactsdk.field_values import DateOrder
-from contactsdk.journal import JournalRow, SqliteJournal, State
+from contactsdk.journal import JournalRow, State
 from contactsdk.models import (
     Contact,
     CustomField,
@@ -33,13 +32,40 @@ from contactsdk.models import (
     Item,
     SmsStatus,
 )
-from contactsdk.naming import AccountNames, contact_from_names
 from contactsdk.retry import RetryPolicy
 from contactsdk.signing import Credentials
 from contactsdk.wire import contact_from, contact_to_json, contacts_from
 
-if _TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
+    from contactsdk.bulk import BulkReport, OnProgress, Outcome, OutcomeStream, Progress
+    from contactsdk.field_values import DateOrder
     from contactsdk.journal.postgres import PostgresJournal as PostgresJournal
+    from contactsdk.journal.sqlite import SqliteJournal
+    from contactsdk.naming import AccountNames, contact_from_names
+else:
+    # What single calls can do without is imported when its name is asked for. `PostgresJournal` is
+    # not in __all__, since it needs the extra `postgres`.
+    _MODULES = {
+        "AccountNames": "naming",
+        "BulkReport": "bulk",
+        "DateOrder": "field_values",
+        "OnProgress": "bulk",
+        "Outcome": "bulk",
+        "OutcomeStream": "bulk",
+        "PostgresJournal": "journal.postgres",
+        "Progress": "bulk",
+        "SqliteJournal": "journal.sqlite",
+        "contact_from_names": "naming",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(_importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __version__ = "0.2.0"
 
@@ -81,12 +107,3 @@ __all__ = [
     "contact_to_json",
     "contacts_from",
 ]
-
-
-def __getattr__(name: str) -> object:
-    # Loaded when it is asked for, and not in __all__, since it needs the extra `postgres`.
-    if name != "PostgresJournal":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from contactsdk.journal.postgres import PostgresJournal
-
-    return PostgresJournal

@@ -175,9 +175,14 @@ class Requester:
                     await self._limiter.acquire()
                 try:
                     while True:
-                        bodies.append(Body(content, end.start_timeout, before_send))
+                        # In a request that needs a hook it is aiohttp that writes the body.
+                        is_one_of_many = self._limiter.borrowed_tokens > 1 and not self._needs_hook
+                        body = Body(
+                            content, end.start_timeout, before_send, is_one_of_many=is_one_of_many
+                        )
+                        bodies.append(body)
                         try:
-                            answer = await self._post(session, url, bodies[-1])
+                            answer = await self._post(session, url, body)
                             break
                         except Exception as exc:
                             if not may_try_another(exc, bodies):

@@ -1,5 +1,8 @@
 """The public methods of the SDK."""
 
+# Annotations are not evaluated, since those of bulk runs would import all that these take.
+from __future__ import annotations
+
 import asyncio
 import datetime
 import functools
@@ -11,24 +14,15 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import aiohttp
 
-from contactsdk import wire
+from contactsdk import bulk, wire
 from contactsdk.attempt import Requester
-from contactsdk.bulk import (
+from contactsdk.bulk.options import (
+    DEFAULT_BATCHES,
+    DEFAULT_CONCURRENCY,
+    DEFAULT_GIVE_UP_S,
     BulkOptions,
-    BulkReport,
-    Confirm,
-    Outcome,
-    OutcomeStream,
-    Run,
     RunOptions,
-    SettlingMeans,
-    collect,
-    outcome_stream,
-    settle_recorded,
 )
-from contactsdk.bulk.actions import RequestedBatchActions
-from contactsdk.bulk.options import DEFAULT_BATCHES, DEFAULT_CONCURRENCY, DEFAULT_GIVE_UP_S
-from contactsdk.bulk.turns import SharedRate
 from contactsdk.calls import Caller
 from contactsdk.journal import Account, Journal
 from contactsdk.lookups import Lookups
@@ -153,13 +147,12 @@ class ContactClient:
         content = wire.encode(contact)
         is_safe = is_idempotent(contact, self._retry)
         delivery = self._caller.delivery(deadline_s, is_idempotent=is_safe)
-        send = functools.partial(
-            self._caller.call, self._contact_url, content, wire.read_id, delivery
-        )
+        call = self._caller.call
         try:
             if self._retry.settle_s is not None:
+                send = functools.partial(call, self._contact_url, content, wire.read_id, delivery)
                 return await self._settler.call(contact, delivery, send)
-            contact_id = await send()
+            contact_id = await call(self._contact_url, content, wire.read_id, delivery)
         except asyncio.CancelledError as cancellation:
             # Whoever catches it, or the TimeoutError made of it, learns what is known.
             raise cancellation from cancelled_error(delivery)
@@ -258,7 +251,7 @@ class ContactClient:
 
     def stream(
         self, contacts: Iterable[Item] | AsyncIterable[Item], **options: Unpack[BulkOptions]
-    ) -> OutcomeStream:
+    ) -> bulk.OutcomeStream:
         """Add or update many contacts: the outcome of each as it comes, in constant memory.
 
         Use it as `async with client.stream(contacts) as outcomes: async for outcome in outcomes`.
@@ -309,15 +302,15 @@ class ContactClient:
             policy=policy,
             concurrency=self._concurrency(options.get("concurrency"), batch_size),
             batch_size=batch_size,
-            rate_per_s=None if isinstance(rate, SharedRate) else rate,
+            rate_per_s=None if isinstance(rate, bulk.SharedRate) else rate,
             give_up_s=options.get("give_up_s", DEFAULT_GIVE_UP_S),
             on_progress=options.get("on_progress"),
         )
         loop = self._requester.running_loop()  # an error here, and not in the middle of the run
-        run = Run(
+        run = bulk.Run(
             contacts,
             functools.partial(self._requester.attempt, self._contact_url, read=wire.read_id),
-            RequestedBatchActions(self._requester),
+            bulk.RequestedBatchActions(self._requester),
             self._caller.pacer,
             run_options,
             open_journal=None
@@ -329,18 +322,18 @@ class ContactClient:
             ids=self._ids_for(policy),
             settling=self._settling_means(),
             turns=rate.turns(self._account, self._caller.pacer, loop.time)
-            if isinstance(rate, SharedRate)
+            if isinstance(rate, bulk.SharedRate)
             else None,
         )
-        return outcome_stream(run)
+        return bulk.outcome_stream(run)
 
     async def add_or_update_many(
         self,
         contacts: Iterable[Item] | AsyncIterable[Item],
         *,
-        into: list[Outcome] | None = None,
+        into: list[bulk.Outcome] | None = None,
         **options: Unpack[BulkOptions],
-    ) -> BulkReport:
+    ) -> bulk.BulkReport:
         """Add or update many contacts and report on every one of them, in input order.
 
         It raises for no contact: see the report's `failures` and `uncertain`, and `stopped_by` for
@@ -358,7 +351,7 @@ class ContactClient:
             RuntimeError: As of `stream`.
             JournalError: The journal cannot be used.
         """
-        return await collect(self.stream(contacts, **options), into)
+        return await bulk.collect(self.stream(contacts, **options), into)
 
     async def submit(
         self,
@@ -431,8 +424,8 @@ class ContactClient:
         journal: Journal,
         contacts: Iterable[Item],
         *,
-        confirm: Confirm | None = None,
-    ) -> tuple[Outcome, ...]:
+        confirm: bulk.Confirm | None = None,
+    ) -> tuple[bulk.Outcome, ...]:
         """Look for the adds that a journal calls uncertain, and record those that are found.
 
         Nothing is sent again. Use it some time after the run, so that lists show what was written.
@@ -465,7 +458,7 @@ class ContactClient:
         )
         try:
             find = functools.partial(self._lookups.find, deadline_s=None, most_pages=MOST_PAGES)
-            return await settle_recorded(run, contacts, find, confirm)
+            return await bulk.settle_recorded(run, contacts, find, confirm)
         finally:
             await run.close()
 
@@ -489,6 +482,7 @@ class ContactClient:
     ) -> None:
         await self.aclose()
 
+<<<<<<< HEAD
     def _ids_for(self, policy: RetryPolicy) -> AnsweredIds:
         """The ids that were answered, as a run with this policy needs them."""
         if policy.settle_s is None or self._retry.settle_s is not None:
@@ -498,8 +492,11 @@ class ContactClient:
         return ids
 
     def _settling_means(self) -> SettlingMeans:
+=======
+    def _settling_means(self) -> bulk.SettlingMeans:
+>>>>>>> speed
         list_url = self._lookups.list_url
-        return SettlingMeans(
+        return bulk.SettlingMeans(
             list_page=functools.partial(self._requester.attempt, list_url, read=wire.read_page),
             keys=self._keys_in_doubt,
             platform_now=self._platform_now,

@@ -15,8 +15,13 @@ class Limiter:
     """
 
     def __init__(self, total_tokens: int) -> None:
-        self._free = total_tokens
+        self._total = self._free = total_tokens
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def borrowed_tokens(self) -> int:
+        """How many tokens are lent at present."""
+        return self._total - self._free
 
     def acquire_nowait(self) -> bool:
         """Borrow a token if one is free, and say whether one was."""

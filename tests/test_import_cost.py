@@ -26,3 +26,8 @@ def test_of_its_own_only_the_core_is_loaded(loaded: set[str]) -> None:
 
     assert "client" in ours
     assert not ours & {"cli", "files", "integrations", "pytest_plugin", "sandbox"}
+
+
+def test_what_single_calls_can_do_without_is_not_loaded(loaded: set[str]) -> None:
+    assert "contactsdk.attempt" in loaded
+    assert not loaded & {"contactsdk.bulk.run", "contactsdk.naming", "sqlite3"}

@@ -13,6 +13,16 @@ async def test_there_is_room_for_so_many() -> None:
     assert [limiter.acquire_nowait() for _ in range(3)] == [True, True, False]
 
 
+async def test_borrowed_are_those_that_are_not_given_back() -> None:
+    limiter = Limiter(3)
+    assert limiter.acquire_nowait()
+    assert limiter.acquire_nowait()
+    assert limiter.borrowed_tokens == 2
+
+    limiter.release()
+    assert limiter.borrowed_tokens == 1
+
+
 async def test_nobody_waits_while_there_is_room() -> None:
     limiter = Limiter(1)
 

@@ -1,10 +1,12 @@
 """What users import."""
 
+import typing
 from types import ModuleType
 
 import pytest
 
 import contactsdk
+from contactsdk import bulk
 
 # Names for other types; a string below each documents it, which Python keeps nowhere.
 ALIASES = {"Item", "OnProgress"}
@@ -19,8 +21,8 @@ def test_public_names_are_there_sorted_and_documented() -> None:
 def test_nothing_else_is_public() -> None:
     public = {
         name
-        for name, value in vars(contactsdk).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType)
+        for name in dir(contactsdk)
+        if not name.startswith("_") and not isinstance(getattr(contactsdk, name), ModuleType)
     }
 
     assert public == set(contactsdk.__all__)
@@ -34,4 +36,22 @@ def test_postgres_journal_is_a_public_name() -> None:
 
 def test_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'RedisJournal'"):
-        contactsdk.RedisJournal  # noqa: B018
+        getattr(contactsdk, "RedisJournal")  # noqa: B009  # type checkers know that it is not there
+
+
+def test_name_that_is_not_there_is_no_name_of_bulk_either() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Outcomes'"):
+        getattr(bulk, "Outcomes")  # noqa: B009  # as above
+
+
+def test_name_that_is_imported_on_demand_comes_with_the_star() -> None:
+    names: dict[str, object] = {}
+    exec("from contactsdk import *", names)
+
+    assert names["SqliteJournal"] is contactsdk.SqliteJournal
+
+
+def test_annotations_of_the_client_can_be_evaluated() -> None:
+    hints = typing.get_type_hints(contactsdk.ContactClient.stream)
+
+    assert hints["return"] is contactsdk.OutcomeStream

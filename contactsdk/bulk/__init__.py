@@ -1,12 +1,46 @@
-"""Many contacts: a bounded fan-out with exactly one outcome for each item of the input."""
+"""Many contacts: a bounded fan-out with exactly one outcome for each item of the input.
 
-from contactsdk.bulk.options import BulkOptions, RunOptions
-from contactsdk.bulk.outcomes import BulkReport, Outcome
-from contactsdk.bulk.progress import OnProgress, Progress
-from contactsdk.bulk.recorded_settling import Confirm, settle_recorded
-from contactsdk.bulk.run import Run
-from contactsdk.bulk.settling import SettlingMeans
-from contactsdk.bulk.stream import OutcomeStream, collect, outcome_stream
+Each name is imported when it is asked for. Programs that make single calls never ask, and without
+what it takes to send many contacts `import contactsdk` is a good deal shorter.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contactsdk.bulk.actions import RequestedBatchActions
+    from contactsdk.bulk.options import BulkOptions, RunOptions
+    from contactsdk.bulk.outcomes import BulkReport, Outcome
+    from contactsdk.bulk.progress import OnProgress, Progress
+    from contactsdk.bulk.recorded_settling import Confirm, settle_recorded
+    from contactsdk.bulk.run import Run
+    from contactsdk.bulk.settling import SettlingMeans
+    from contactsdk.bulk.stream import OutcomeStream, collect, outcome_stream
+    from contactsdk.bulk.turns import SharedRate
+else:
+    _MODULES = {
+        "BulkOptions": "options",
+        "BulkReport": "outcomes",
+        "Confirm": "recorded_settling",
+        "OnProgress": "progress",
+        "Outcome": "outcomes",
+        "OutcomeStream": "stream",
+        "Progress": "progress",
+        "RequestedBatchActions": "actions",
+        "Run": "run",
+        "RunOptions": "options",
+        "SettlingMeans": "settling",
+        "SharedRate": "turns",
+        "collect": "stream",
+        "outcome_stream": "stream",
+        "settle_recorded": "recorded_settling",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
 
 __all__ = [
     "BulkOptions",
@@ -16,9 +50,11 @@ __all__ = [
     "Outcome",
     "OutcomeStream",
     "Progress",
+    "RequestedBatchActions",
     "Run",
     "RunOptions",
     "SettlingMeans",
+    "SharedRate",
     "collect",
     "outcome_stream",
     "settle_recorded",

@@ -7,7 +7,8 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from contactsdk.cli.exits import fail
-from contactsdk.journal import Journal, SqliteJournal
+from contactsdk.journal import Journal
+from contactsdk.journal.sqlite import SqliteJournal
 
 Run: TypeAlias = Annotated[
     str | None,

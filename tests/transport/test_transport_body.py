@@ -2,7 +2,7 @@
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -84,6 +84,35 @@ async def test_body_is_sent_to_an_open_connection() -> None:
     assert body.sent is True
     assert writer.written == b"{}"
     assert calls == ["timeout", "send"]
+
+
+async def test_bodies_of_many_requests_are_written_once_all_are_ready() -> None:
+    steps: list[str] = []
+
+    async def send(number: int) -> None:
+        steps.append(f"ready {number}")
+        body = Body(b"{}", start_timeout=nothing, is_one_of_many=True)
+        await write(body, _Writer(_Transport()))
+        steps.append(f"written {number}")
+
+    await asyncio.gather(send(1), send(2))
+
+    assert steps == ["ready 1", "ready 2", "written 1", "written 2"]
+
+
+async def test_body_is_not_sent_after_something_that_came_while_others_got_ready() -> None:
+    body = Body(b"{}", start_timeout=nothing, is_one_of_many=True)
+    transport = _Transport()
+    writer = _Writer(transport)
+    writing = asyncio.create_task(write(body, writer))
+    await asyncio.sleep(0)
+
+    cast("asyncio.Protocol", transport.get_protocol()).data_received(b"HTTP/1.1 200 OK")
+
+    with pytest.raises(aiohttp.ClientConnectionResetError):
+        await writing
+    assert body.sent is False
+    assert not writer.written
 
 
 @pytest.mark.parametrize(
