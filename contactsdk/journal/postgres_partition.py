@@ -6,7 +6,7 @@ its number.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
 from contactsdk.errors import JournalError
@@ -56,7 +56,8 @@ class PartitionStore(PostgresStore):
             await self._execute(self._note_attempt_timeout)
             if not await self._execute(self._take):
                 raise PartitionTakenError(
-                    f"{self.name}, part {self._part}: another worker sends it, or it is stopped"
+                    f"{self.name}, part {self._part}: another worker sends it, or the run is "
+                    "stopped, or its input is not whole"
                 )
             self._first, self.highest_id = await self._execute(self._find_first_open)
         except BaseException:
@@ -83,6 +84,12 @@ class PartitionStore(PostgresStore):
 
     async def read_page(self, page: int) -> Sequence[StoredRow]:
         return self._page
+
+    async def uncertain_among(self, keys: Collection[bytes]) -> Collection[bytes]:
+        query = submitted.find_uncertain_keys(self._database)
+        values = {**self._mine(), "keys": list(keys)}
+        found = await self._execute(lambda c: c.execute(query, values, binary=True).fetchall())
+        return {key for (key,) in found}
 
     def in_flight_s(self, number: int) -> float:
         return super().in_flight_s(self._numbers[number])

@@ -1,9 +1,23 @@
 """What the tests of distributed runs start from."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from distributed.fixtures import Tables
+from quick import QUICK
+
+from contactsdk import ContactClient, Credentials
+from contactsdk.sandbox import Sandbox
 
 
 @pytest.fixture
 def tables(database_url: str, schema: str) -> Tables:
     return Tables(database_url, schema)
+
+
+@pytest.fixture
+async def client(sandbox: Sandbox) -> AsyncIterator[ContactClient]:
+    """With a timeout that no answer exceeds on a busy machine."""
+    credentials = Credentials(sandbox.key, sandbox.secret)
+    async with ContactClient(sandbox.url, credentials, retry=QUICK, timeout_s=2.0) as connected:
+        yield connected
