@@ -455,7 +455,9 @@ class ContactClient:
         """
         if journal.resend_uncertain:
             raise ValueError("settle needs a journal without resend_uncertain")
-        run = await journal.open_run(self._account, attempt_timeout_s=self._requester.timeout_s)
+        run = await journal.open_to_settle(
+            self._account, attempt_timeout_s=self._requester.timeout_s
+        )
         try:
             find = functools.partial(self._lookups.find, deadline_s=None, most_pages=MOST_PAGES)
             return await settle_recorded(run, contacts, find, confirm)

@@ -184,6 +184,12 @@ class _Feeder:
                 self._row(first + place, items[place], contents[place], digests[place])
                 for place in range(there, len(items))
             ]
+            if rows and run.is_sealed:
+                raise JournalError(
+                    f"{self._journal.name}: its input is whole with {run.items:,} items: give "
+                    "another input another name",
+                    number=run.items,
+                )
             if rows:
                 self._add(first + there, rows)
         self._count = first + len(items)

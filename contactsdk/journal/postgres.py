@@ -3,7 +3,8 @@
 It needs the extra `postgres`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from contactsdk.journal.postgres_connection import Connection, Database, errors_
 from contactsdk.journal.postgres_schema import found_version, prepare
 from contactsdk.journal.postgres_store import PostgresStore
 from contactsdk.journal.postgres_submitted import progress_of
+from contactsdk.journal.postgres_whole_run import WholeRunStore
 from contactsdk.journal.protocol import DEFAULT_ATTEMPT_TIMEOUT_S
 from contactsdk.journal.rows import JournalRow
 from contactsdk.journal.run import JournalRun
@@ -61,6 +63,8 @@ class RunStatus:
     """Which process sends it now, by host and number; `None` where none does, or several do."""
     lease_left_s: float
     """For how many seconds nobody else may take it over; 0 where no process sends it."""
+    workers: int = 0
+    """How many processes send it now."""
     is_submitted: bool = False
     """Whether it was submitted for workers."""
     is_sealed: bool = False
@@ -177,10 +181,32 @@ class PostgresJournal:
             uncertain=found.uncertain,
             owner=found.owners[0] if len(found.owners) == 1 else None,
             lease_left_s=found.left_s,
+            workers=len(found.owners),
             is_submitted=found.is_submitted,
             is_sealed=found.is_sealed,
             stopped_for=found.stopped_for,
         )
+
+    def remarks(self) -> Sequence[str]:
+        """That a submitted run is not whole, or was stopped, or is being sent.
+
+        Raises:
+            JournalError: There is no run of this name, or the database cannot be read.
+        """
+        status = self.status()
+        if not status.is_submitted:
+            return ()
+        remarks = []
+        if not status.is_sealed:
+            remarks.append(
+                f"Only {status.recorded:,} rows of its input were added so far, and none is sent "
+                "before all are: submit the same input again"
+            )
+        if status.stopped_for is not None:
+            remarks.append(f"Stopped: {status.stopped_for}")
+        if status.workers:
+            remarks.append(f"Workers that send it now: {status.workers}")
+        return remarks
 
     def rows(self) -> Iterator[JournalRow]:
         """All that is recorded at this moment, in input order, also while a process sends it.
@@ -230,7 +256,7 @@ class PostgresJournal:
             with errors_of(self.name):
                 values = found.run, statements.MAYBE_APPLIED_VALUES
                 may_be_applied = connection.execute(query, values).fetchone() == (True,)
-            if may_be_applied:
+            if may_be_applied or found.is_submitted:
                 raise other_account(self.name)
 
     async def open_run(
@@ -242,7 +268,26 @@ class PostgresJournal:
             JournalError: Another process is sending it, or it is another account's; or the database
                 cannot be used.
         """
-        store = PostgresStore(
+        store = self._store(PostgresStore, attempt_timeout_s)
+        return await self._started(store, account, standby=self.standby)
+
+    async def open_to_settle(
+        self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
+    ) -> JournalRun:
+        """As `open_run`, to look for what is uncertain and not to send anything.
+
+        Of a run that was submitted, it takes the leases of all partitions.
+
+        Raises:
+            JournalError: Another process is sending any of it, or it is another account's; or the
+                database cannot be used.
+        """
+        is_submitted = await asyncio.to_thread(self._is_submitted)
+        kind = WholeRunStore if is_submitted else PostgresStore
+        return await self._started(self._store(kind, attempt_timeout_s), account)
+
+    def _store(self, kind: type[PostgresStore], attempt_timeout_s: float) -> PostgresStore:
+        return kind(
             self.database,
             self.run,
             attempt_timeout_s=attempt_timeout_s,
@@ -250,10 +295,19 @@ class PostgresJournal:
             lease_s=self.lease_s,
             reconnect_s=self.reconnect_s,
         )
-        await store.open(account, standby=self.standby)
+
+    async def _started(
+        self, store: PostgresStore, account: Account, *, standby: bool = False
+    ) -> JournalRun:
+        await store.open(account, standby=standby)
         return await JournalRun.start(
             store, account, line_of=self.line_of, resend_uncertain=self.resend_uncertain
         )
+
+    def _is_submitted(self) -> bool:
+        with self._reading() as connection:
+            found = self._find(connection)
+            return found is not None and found.is_submitted
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -270,7 +324,7 @@ class PostgresJournal:
                 return None
             query = statements.find_run(self.database)
             found = connection.execute(query, {"name": self.run, "part": 0}).fetchone()
-        return None if found is None else _Found(*found[:3])
+        return None if found is None else _Found(*found[:4])
 
     def _found(self, connection: Connection) -> "_Found":
         found = self._find(connection)
@@ -310,6 +364,7 @@ class _Found:
     run: int
     account: bytes
     salt: bytes
+    is_submitted: bool
 
 
 def _checked_name(run: str) -> str:

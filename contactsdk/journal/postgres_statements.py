@@ -32,10 +32,41 @@ MAYBE_APPLIED_VALUES = [state.value for state in MAYBE_APPLIED]
 """The states of `MAYBE_APPLIED`, as the database takes them."""
 
 
+_GIVEN = sql.SQL(", ").join(sql.SQL(f"%({name})s::{kind}[]") for name, kind in COLUMNS)
+
+# What `given` rows add to the counts of their lease, in place of `old` ones of the same numbers.
+_CHANGES = sql.SQL(
+    """
+    count(*) - count(old.number) AS recorded,
+    count(*) FILTER (WHERE given.state = 'succeeded')
+        - count(*) FILTER (WHERE old.state = 'succeeded') AS succeeded,
+    count(*) FILTER (WHERE given.state IN ('rejected', 'invalid'))
+        - count(*) FILTER (WHERE old.state IN ('rejected', 'invalid')) AS failed,
+    count(*) FILTER (WHERE given.state = 'uncertain')
+        - count(*) FILTER (WHERE old.state = 'uncertain') AS uncertain,
+    count(*) FILTER (WHERE given.state = 'not applied')
+        - count(*) FILTER (WHERE old.state = 'not applied') AS not_applied,
+    max(given.id) AS highest_id
+    """
+)
+_COUNTS = sql.SQL(
+    """
+    recorded = lease.recorded + change.recorded,
+    succeeded = lease.succeeded + change.succeeded,
+    failed = lease.failed + change.failed,
+    uncertain = lease.uncertain + change.uncertain,
+    not_applied = lease.not_applied + change.not_applied,
+    highest_id = greatest(lease.highest_id, change.highest_id)
+    """
+)
+
+
 def filled(text: LiteralString, database: Database, **parts: sql.Composable) -> Composed:
     """A statement with the tables and the columns put in."""
     tables = {name: database.table(name) for name in ("run", "lease", "lease_end", "row", "turn")}
-    return sql.SQL(text).format(names=_NAMES, stored=_STORED, **tables, **parts)
+    columns = {"names": _NAMES, "stored": _STORED, "given": _GIVEN}
+    counts = {"changes": _CHANGES, "counts": _COUNTS}
+    return sql.SQL(text).format(**tables, **columns, **counts, **parts)
 
 
 def take_lease(database: Database) -> Composed:
@@ -43,7 +74,7 @@ def take_lease(database: Database) -> Composed:
 
     One that the same owner has already, since an answer was lost, is taken anew. The database's
     clock decides. When the time of the last owner ran out is kept: what it sent may still be under
-    way.
+    way. No lease is to be had of a submitted run that is stopped or not whole.
     """
     return filled(
         """
@@ -56,6 +87,10 @@ def take_lease(database: Database) -> Composed:
                 until = clock_timestamp() + %(lease_s)s * interval '1 second'
             FROM before WHERE lease.run = %(run)s AND lease.part = %(part)s
                 AND (before.until < clock_timestamp() OR before.owner = %(owner)s)
+                AND EXISTS (
+                    SELECT FROM {run} AS run WHERE run.id = %(run)s
+                        AND (run.options IS NULL OR (run.sealed AND run.stopped_for IS NULL))
+                )
             RETURNING lease.epoch
         ), ended AS (
             INSERT INTO {lease_end} (run, part, epoch, ended)
@@ -144,7 +179,6 @@ def write_rows(database: Database) -> Composed:
     lease is extended first keeps a new owner waiting until this is done, and then from taking it.
     Returned is the epoch, and why the run was stopped, if it was.
     """
-    given = sql.SQL(", ").join(sql.SQL(f"%({name})s::{kind}[]") for name, kind in COLUMNS)
     changed = sql.SQL(", ").join(
         sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name, _ in COLUMNS[1:]
     )
@@ -153,28 +187,13 @@ def write_rows(database: Database) -> Composed:
         WITH given AS (
             SELECT * FROM unnest({given}) AS given ({names})
         ), change AS (
-            SELECT
-                count(*) - count(old.number) AS recorded,
-                count(*) FILTER (WHERE given.state = 'succeeded')
-                    - count(*) FILTER (WHERE old.state = 'succeeded') AS succeeded,
-                count(*) FILTER (WHERE given.state IN ('rejected', 'invalid'))
-                    - count(*) FILTER (WHERE old.state IN ('rejected', 'invalid')) AS failed,
-                count(*) FILTER (WHERE given.state = 'uncertain')
-                    - count(*) FILTER (WHERE old.state = 'uncertain') AS uncertain,
-                count(*) FILTER (WHERE given.state = 'not applied')
-                    - count(*) FILTER (WHERE old.state = 'not applied') AS not_applied,
-                max(given.id) AS highest_id
+            SELECT {changes}
             FROM given LEFT JOIN {row} AS old
                 ON old.run = %(run)s AND old.number = given.number
         ), extended AS (
             UPDATE {lease} AS lease SET
                 until = clock_timestamp() + %(lease_s)s * interval '1 second',
-                recorded = lease.recorded + change.recorded,
-                succeeded = lease.succeeded + change.succeeded,
-                failed = lease.failed + change.failed,
-                uncertain = lease.uncertain + change.uncertain,
-                not_applied = lease.not_applied + change.not_applied,
-                highest_id = greatest(lease.highest_id, change.highest_id)
+                {counts}
             FROM change
             WHERE lease.run = %(run)s AND lease.part = %(part)s AND lease.epoch = %(epoch)s
             RETURNING lease.run, lease.part, lease.epoch
@@ -187,7 +206,6 @@ def write_rows(database: Database) -> Composed:
         FROM extended JOIN {run} AS run ON run.id = extended.run
         """,
         database,
-        given=given,
         changed=changed,
     )
 

@@ -160,6 +160,9 @@ class PostgresStore:
         values = self._run, list(keys), _UNSENT_VALUES
         return await self._execute(lambda c: dict(c.execute(query, values, binary=True).fetchall()))
 
+    async def uncertain_among(self, keys: Collection[bytes]) -> Collection[bytes]:
+        return ()  # it reads all rows
+
     async def write(self, rows: Sequence[StoredRow]) -> None:
         await self._execute(lambda c: self._write(c, rows))
 
@@ -244,12 +247,7 @@ class PostgresStore:
         values = {**self._mine(), "lease_s": self._lease_s}
         asked_at = self._now()
         if rows:
-            # The last one of a number; in the order of their numbers, as they are on disk.
-            last = {row.number: row for row in rows}
-            in_order = [_kept(last[number]) for number in sorted(last)]
-            columns = zip(*in_order, strict=True)
-            for (name, _), column in zip(statements.COLUMNS, columns, strict=True):
-                values[name] = list(column)
+            values.update(columns_of(rows))
             found = connection.execute(self._write_rows, values, prepare=True, binary=True)
         else:
             extend = statements.extend_lease(self._database)
@@ -283,6 +281,9 @@ class PostgresStore:
     def _release(self, connection: Connection, rows: Sequence[StoredRow]) -> None:
         if rows:
             self._write(connection, rows)
+        self._release_lease(connection)
+
+    def _release_lease(self, connection: Connection) -> None:
         values = {**self._mine(), "is_in_flight": bool(self._in_flight)}
         connection.execute(statements.release_lease(self._database), values)
 
@@ -291,11 +292,15 @@ class PostgresStore:
         if self._lease.epoch:
             # What was sent over the old connection may be executed yet, after what follows here.
             asked_at = self._now()
-            values = {**self._mine(), "owner": self._owner, "lease_s": self._lease_s}
-            query = statements.renew_epoch(self._database)
-            epoch, *_ = self._as_owner(connection.execute(query, values).fetchone())
+            epoch = self._renew(connection)
             self._lease = Lease.taken(epoch, self._lease_s, asked_at=asked_at)
         return connection
+
+    def _renew(self, connection: Connection) -> int:
+        values = {**self._mine(), "owner": self._owner, "lease_s": self._lease_s}
+        query = statements.renew_epoch(self._database)
+        epoch, *_ = self._as_owner(connection.execute(query, values).fetchone())
+        return int(epoch)
 
     def _repeated(self, step: Callable[[Connection], _T]) -> _T:
         """Do a step, and again with a new connection where that broke."""
@@ -328,6 +333,18 @@ class PostgresStore:
         # Shielded: what waits for the thread is done all the same.
         loop = asyncio.get_running_loop()
         return await asyncio.shield(loop.run_in_executor(self._thread, step, *values))
+
+
+def columns_of(rows: Sequence[StoredRow]) -> dict[str, list[Any]]:
+    """Rows as one list a column: the last one of a number, in the order in which they are on disk.
+
+    There is one at least.
+    """
+    last = {row.number: row for row in rows}
+    in_order = (_kept(last[number]) for number in sorted(last))
+    names = (name for name, _ in statements.COLUMNS)
+    columns = zip(*in_order, strict=True)
+    return {name: list(column) for name, column in zip(names, columns, strict=True)}
 
 
 def _kept(row: StoredRow) -> StoredRow:

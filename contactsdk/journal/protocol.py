@@ -1,6 +1,6 @@
 """What every kind of journal offers to a client, to a run, and to whoever reads it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 from contactsdk.journal.identity import Account
@@ -32,6 +32,24 @@ class Journal(RunJournal, Protocol):
     @property
     def name(self) -> str:
         """What messages call it; it holds no password."""
+        ...
+
+    async def open_to_settle(
+        self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
+    ) -> JournalRun:
+        """As `open_run`, to look for what is uncertain and not to send anything.
+
+        Raises:
+            JournalError: It cannot be used.
+        """
+        ...
+
+    def remarks(self) -> Sequence[str]:
+        """What else whoever reads it should know, such as that its input is not whole.
+
+        Raises:
+            JournalError: It cannot be read.
+        """
         ...
 
     @property

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from os import PathLike, fspath
 
@@ -136,6 +136,20 @@ class SqliteJournal:
             with errors_of(path):
                 if may_be_applied(connection):
                     raise other_account(path)
+
+    def remarks(self) -> Sequence[str]:
+        """Nothing: what the rows say is all."""
+        return ()
+
+    async def open_to_settle(
+        self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
+    ) -> JournalRun:
+        """As `open_run`, to look for what is uncertain and not to send anything.
+
+        Raises:
+            JournalError: As of `open_run`.
+        """
+        return await self.open_run(account, attempt_timeout_s=attempt_timeout_s)
 
     async def open_run(
         self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
