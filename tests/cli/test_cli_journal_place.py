@@ -3,9 +3,11 @@
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from cli.commanding import ADD, call, emails, sample, states
 
+from contactsdk.cli import journal_place
 from contactsdk.cli.journal_place import file_of
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
@@ -63,8 +65,24 @@ def test_input_that_changed_is_refused_by_its_row(
     assert len(emails(sandbox)) == 2
 
 
+def test_tables_are_made_without_workers_where_those_are_not_installed(
+    own_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_place, "find_spec", lambda name: None)
+    call("journal", "init", own_database_url)
+    assert "contactsdk.run" in tables(own_database_url)
+    assert "contactsdk.procrastinate_jobs" not in tables(own_database_url)
+
+
+def tables(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT schemaname || '.' || tablename FROM pg_tables")
+        return {name for (name,) in found}
+
+
 def test_tables_are_made_by_init(own_database_url: str) -> None:
     assert "ready for journals" in call("journal", "init", own_database_url).output
+    assert {"contactsdk.run", "contactsdk.procrastinate_jobs"} <= tables(own_database_url)
     assert "there is no run" in call("journal", own_database_url, "--run", "x", code=2).output
 
 
