@@ -76,23 +76,14 @@ class SubmittedRun:
 
     async def settings(self) -> RunSettings:
         """How it is to be sent."""
-        database = self.journal.database
-
-        def read(connection: Connection) -> RunSettings:
-            query = submitted.find_submitted(database)
-            found = connection.execute(query, {"name": self.journal.run}).fetchone()
-            if found is None or found[6] is None:
-                raise self._not_submitted()
-            return RunSettings.from_json(found[6])
-
-        return await self._ask(read)
+        return await self._ask(lambda _, options: RunSettings.from_json(options))
 
     async def progress(self) -> RunProgress:
         """How far it has come."""
 
-        def read(connection: Connection) -> RunProgress:
+        def read(connection: Connection, _: dict[str, Any]) -> RunProgress:
             found = submitted.progress_of(connection, self.journal.database, self.journal.run)
-            if found is None or not found.is_submitted:
+            if found is None:
                 raise self._not_submitted()
             return RunProgress(
                 read=found.items,
@@ -127,32 +118,30 @@ class SubmittedRun:
 
     async def stop(self, reason: str = STOPPED) -> None:
         """Have all workers stop it gently: what is in flight is finished, nothing more is sent."""
-        await self._change(submitted.stop_run, {"reason": reason})
+        query = submitted.stop_run(self.journal.database)
+        values = {"name": self.journal.run, "reason": reason}
+        await self._ask(lambda connection, _: connection.execute(query, values))
 
     async def resume(self) -> None:
         """Have it sent again after it was stopped, and what was not applied tried again."""
         database, name = self.journal.database, {"name": self.journal.run}
+        statements = (submitted.lock_leases, submitted.reopen_rows, submitted.reopen_run)
 
-        def reopen(connection: Connection) -> None:
+        def reopen(connection: Connection, _: dict[str, Any]) -> None:
             with connection.transaction():
-                for statement in (
-                    submitted.lock_leases,
-                    submitted.reopen_rows,
-                    submitted.reopen_run,
-                ):
+                for statement in statements:
                     connection.execute(statement(database), name)
 
         await self._ask(reopen)
 
-    async def _change(self, statement: Callable[..., Any], values: dict[str, Any]) -> None:
-        def change(connection: Connection) -> None:
-            query = statement(self.journal.database)
-            if connection.execute(query, {**values, "name": self.journal.run}).fetchone() is None:
-                raise self._not_submitted()
-
-        await self._ask(change)
-
-    def _page(self, connection: Connection, state: State | None, after: int) -> Sequence[StoredRow]:
+    def _page(
+        self,
+        connection: Connection,
+        _: dict[str, Any],
+        *,
+        state: State | None,
+        after: int,
+    ) -> Sequence[StoredRow]:
         query = submitted.read_rows_of_state(self.journal.database)
         values = {
             "name": self.journal.run,
@@ -162,16 +151,20 @@ class SubmittedRun:
         }
         return [StoredRow(*row) for row in connection.execute(query, values, binary=True)]
 
-    async def _ask(self, step: Callable[[Connection], _T]) -> _T:
-        """Do something with a connection of its own, in a thread."""
+    async def _ask(self, step: Callable[[Connection, dict[str, Any]], _T]) -> _T:
+        """Do something with a connection of its own and the options of the run, in a thread."""
         return await asyncio.to_thread(self._asked, step)
 
-    def _asked(self, step: Callable[[Connection], _T]) -> _T:
+    def _asked(self, step: Callable[[Connection, dict[str, Any]], _T]) -> _T:
         database = self.journal.database
         with errors_of(self.journal.name), database.connect() as connection:
             if found_version(connection, database) is None:
                 raise self._not_submitted()
-            return step(connection)
+            query = submitted.find_submitted(database)
+            found = connection.execute(query, {"name": self.journal.run}).fetchone()
+            if found is None or found[6] is None:
+                raise self._not_submitted()
+            return step(connection, found[6])
 
     def _not_submitted(self) -> JournalError:
         return JournalError(f"{self.journal.name}: no such run was submitted")
