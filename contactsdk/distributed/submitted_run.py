@@ -13,7 +13,7 @@ from contactsdk.journal import JournalRow, State
 from contactsdk.journal import postgres_submitted as submitted
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, errors_of
-from contactsdk.journal.postgres_schema import found_version
+from contactsdk.journal.postgres_schema import is_ready
 from contactsdk.journal.store import StoredRow
 
 _T = TypeVar("_T")
@@ -76,14 +76,14 @@ class SubmittedRun:
 
     async def settings(self) -> RunSettings:
         """How it is to be sent."""
-        return await self._ask(lambda _, options: RunSettings.from_json(options))
+        return await self._ask(lambda c: RunSettings.from_json(self._options(c)))
 
     async def progress(self) -> RunProgress:
         """How far it has come."""
 
-        def read(connection: Connection, _: dict[str, Any]) -> RunProgress:
+        def read(connection: Connection) -> RunProgress:
             found = submitted.progress_of(connection, self.journal.database, self.journal.run)
-            if found is None:
+            if found is None or not found.is_submitted:
                 raise self._not_submitted()
             return RunProgress(
                 read=found.items,
@@ -120,14 +120,20 @@ class SubmittedRun:
         """Have all workers stop it gently: what is in flight is finished, nothing more is sent."""
         query = submitted.stop_run(self.journal.database)
         values = {"name": self.journal.run, "reason": reason}
-        await self._ask(lambda connection, _: connection.execute(query, values))
+
+        def stop(connection: Connection) -> None:
+            self._options(connection)
+            connection.execute(query, values)
+
+        await self._ask(stop)
 
     async def resume(self) -> None:
         """Have it sent again after it was stopped, and what was not applied tried again."""
         database, name = self.journal.database, {"name": self.journal.run}
         statements = (submitted.lock_leases, submitted.reopen_rows, submitted.reopen_run)
 
-        def reopen(connection: Connection, _: dict[str, Any]) -> None:
+        def reopen(connection: Connection) -> None:
+            self._options(connection)
             with connection.transaction():
                 for statement in statements:
                     connection.execute(statement(database), name)
@@ -135,13 +141,9 @@ class SubmittedRun:
         await self._ask(reopen)
 
     def _page(
-        self,
-        connection: Connection,
-        _: dict[str, Any],
-        *,
-        state: State | None,
-        after: int,
+        self, connection: Connection, *, state: State | None, after: int
     ) -> Sequence[StoredRow]:
+        self._options(connection)
         query = submitted.read_rows_of_state(self.journal.database)
         values = {
             "name": self.journal.run,
@@ -151,20 +153,25 @@ class SubmittedRun:
         }
         return [StoredRow(*row) for row in connection.execute(query, values, binary=True)]
 
-    async def _ask(self, step: Callable[[Connection, dict[str, Any]], _T]) -> _T:
-        """Do something with a connection of its own and the options of the run, in a thread."""
+    def _options(self, connection: Connection) -> dict[str, Any]:
+        """The options with which it was submitted."""
+        query = submitted.find_submitted(self.journal.database)
+        found = connection.execute(query, {"name": self.journal.run}).fetchone()
+        if found is None or found[6] is None:
+            raise self._not_submitted()
+        options: dict[str, Any] = found[6]
+        return options
+
+    async def _ask(self, step: Callable[[Connection], _T]) -> _T:
+        """Do something with a connection of its own, in a thread."""
         return await asyncio.to_thread(self._asked, step)
 
-    def _asked(self, step: Callable[[Connection, dict[str, Any]], _T]) -> _T:
+    def _asked(self, step: Callable[[Connection], _T]) -> _T:
         database = self.journal.database
         with errors_of(self.journal.name), database.connect() as connection:
-            if found_version(connection, database) is None:
+            if not is_ready(connection, database):
                 raise self._not_submitted()
-            query = submitted.find_submitted(database)
-            found = connection.execute(query, {"name": self.journal.run}).fetchone()
-            if found is None or found[6] is None:
-                raise self._not_submitted()
-            return step(connection, found[6])
+            return step(connection)
 
     def _not_submitted(self) -> JournalError:
         return JournalError(f"{self.journal.name}: no such run was submitted")
