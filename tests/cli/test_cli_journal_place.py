@@ -1,5 +1,6 @@
 """Journals as the command line names them: files, and runs in a database."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import psycopg
 import pytest
 from cli.commanding import ADD, call, emails, sample, states
 
+from contactsdk import Contact, ContactClient, Credentials
 from contactsdk.cli import journal_place
 from contactsdk.cli.journal_place import file_of
+from contactsdk.distributed import Partition, SubmittedRun
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
@@ -130,3 +133,42 @@ def test_file_of_a_database_is_none() -> None:
     assert file_of(ABSENT) is None
     assert file_of(None) is None
     assert file_of("run.sqlite") == Path("run.sqlite")
+
+
+def test_submitted_run_is_shown_and_settled(
+    sandbox: Sandbox, folder: Path, own_database_url: str
+) -> None:
+    Path("in.csv").write_text(sample(3))
+    journal = PostgresJournal(own_database_url, run="spring")
+    contacts = [
+        Contact(first_name="Ada", last_name="Archer", email=f"ada{number}@example.com")
+        for number in range(3)
+    ]
+
+    async def submit_and_send() -> None:
+        credentials = Credentials(sandbox.key, sandbox.secret)
+        async with ContactClient(sandbox.url, credentials) as client:
+            await client.submit(contacts, journal=journal, partitions=1)
+            partition = Partition(journal, 0)
+            stream = client.stream(partition, journal=partition, concurrency=1)
+            async with stream as outcomes:
+                await anext(outcomes)
+                await anext(outcomes)
+                await SubmittedRun(journal).stop("the secret is wrong")
+                outcomes.stop()
+                async for _ in outcomes:
+                    pass
+
+    faults = [None, Fault(FaultKind.CLOSE_AFTER_WRITE), *[Fault(FaultKind.UNAVAILABLE)] * 100]
+    sandbox.script(*faults, action=ADD)
+    asyncio.run(submit_and_send())
+    run = [own_database_url, "--run", "spring"]
+
+    shown = call("journal", *run, "--results", "out.csv").output
+    call("settle", *run, "--input", "in.csv", "--yes")
+
+    assert "1 uncertain" in shown
+    assert "1 not started" in shown
+    assert "Stopped: the secret is wrong" in shown
+    assert list(states("out.csv").values()) == ["succeeded", "uncertain", "not_started"]
+    assert journal.status().succeeded == 2
