@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli.commanding import ADD, call, emails, sample, states
 
 from contactsdk import Contact, ContactClient, Credentials
 from contactsdk.cli.journal_place import file_of
 from contactsdk.distributed import Partition, SubmittedRun
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.cli.commanding import ADD, call, emails, sample, states
 
 ABSENT = "postgresql://user:hidden@127.0.0.1:1/none"
 

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from distributed.fixtures import Tables
-from quick import QUICK
 
 from contactsdk import ContactClient, Credentials
 from contactsdk.sandbox import Sandbox
+from tests.distributed.fixtures import Tables
+from tests.quick import QUICK
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from background import environment_of
-from integrations.bodies import ADA
-from integrations.serving import serve
-from readmes import INTEGRATIONS
 
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.background import environment_of
+from tests.integrations.bodies import ADA
+from tests.integrations.serving import serve
+from tests.readmes import INTEGRATIONS
 
 module = INTEGRATIONS.module
 
