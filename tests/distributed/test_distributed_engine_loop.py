@@ -3,7 +3,6 @@ import logging
 from collections.abc import Awaitable, Callable
 
 import pytest
-from postgres.servers import Server
 from psycopg import sql
 
 from contactsdk import JournalError
@@ -12,6 +11,7 @@ from contactsdk.distributed.engine import enqueue, make_engine_tables
 from contactsdk.distributed.engine_loop import EngineLoop
 from contactsdk.journal.postgres import make_tables
 from contactsdk.journal.postgres_connection import Connection, Database
+from tests.postgres.servers import Server
 
 Drain = Callable[[str, int], Awaitable[None]]
 
@@ -64,7 +64,7 @@ def listeners(connection: Connection) -> int:
 async def test_jobs_are_done_until_the_loop_is_stopped(
     connection: Connection, database: Database
 ) -> None:
-    done = []
+    done: list[int] = []
 
     async def drain(run: str, part: int) -> None:
         done.append(part)
@@ -96,7 +96,7 @@ async def test_present_job_is_finished_when_the_loop_is_stopped(
     connection: Connection, database: Database
 ) -> None:
     begun, is_stopped = asyncio.Event(), asyncio.Event()
-    done = []
+    done: list[int] = []
 
     async def drain(run: str, part: int) -> None:
         loop.stop()

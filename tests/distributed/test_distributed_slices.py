@@ -3,7 +3,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import pytest
-from distributed.samples import contact, contacts, take_lease, versions
 
 from contactsdk import Contact, ContactClient, Credentials, JournalError, SetupError
 from contactsdk.distributed import PartitionTakenError, SubmittedRun
@@ -12,6 +11,7 @@ from contactsdk.journal import State
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.distributed.samples import contact, contacts, take_lease, versions
 
 AT_ONCE = 1e-9
 
