@@ -357,13 +357,13 @@ class ContactClient:
         self,
         contacts: Iterable[Item] | AsyncIterable[Item],
         *,
-        journal: "PostgresJournal",
+        journal: PostgresJournal,
         partitions: int = 64,
         rate_per_s: float | None = None,
         batch_size: int | None = None,
         give_up_s: float = DEFAULT_GIVE_UP_S,
         retry: RetryPolicy | None = None,
-    ) -> "SubmittedRun":
+    ) -> SubmittedRun:
         """Put many contacts into a database, for workers on any machines to send; see the run.
 
         It returns once the whole input is there. `contactsdk worker` sends it, as many of them as
@@ -482,7 +482,6 @@ class ContactClient:
     ) -> None:
         await self.aclose()
 
-<<<<<<< HEAD
     def _ids_for(self, policy: RetryPolicy) -> AnsweredIds:
         """The ids that were answered, as a run with this policy needs them."""
         if policy.settle_s is None or self._retry.settle_s is not None:
@@ -491,10 +490,7 @@ class ContactClient:
         ids.note_highest(self._answered_ids.highest)
         return ids
 
-    def _settling_means(self) -> SettlingMeans:
-=======
     def _settling_means(self) -> bulk.SettlingMeans:
->>>>>>> speed
         list_url = self._lookups.list_url
         return bulk.SettlingMeans(
             list_page=functools.partial(self._requester.attempt, list_url, read=wire.read_page),

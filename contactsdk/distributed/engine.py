@@ -19,7 +19,8 @@ from contactsdk.distributed.feeder import Enqueue
 from contactsdk.errors import JournalError
 from contactsdk.journal import Account
 from contactsdk.journal.identity import Digests
-from contactsdk.journal.postgres_connection import SETTINGS, Connection, Database
+from contactsdk.journal.postgres_connection import SETTINGS, Connection, Database, errors_of
+from contactsdk.journal.postgres_schema import prepare
 
 Drain: TypeAlias = Callable[[str, int], Awaitable[None]]
 """Sends what is open of a partition, given the name of its run and its number."""
@@ -68,6 +69,22 @@ def make_engine_tables(connection: Connection, database: Database) -> None:
         connection.execute(sql.SQL(create).format(table))
         connection.execute(sql.SQL("DELETE FROM {}").format(table))
         connection.execute(sql.SQL("INSERT INTO {} VALUES (%s)").format(table), (newest,))
+
+
+def make_tables(url: str, *, schema: str = "contactsdk") -> str:
+    """Make the tables of journals and of the engine, or bring older ones up to date.
+
+    Returns the name of the database, without user and password.
+
+    Raises:
+        ValueError: The URL is wrong; the message does not repeat it.
+        JournalError: They cannot be made.
+    """
+    database = Database.at(url, schema)
+    with errors_of(database.name), database.connect() as connection:
+        prepare(connection, database)
+        make_engine_tables(connection, database)
+    return database.name
 
 
 def enqueue(
@@ -164,7 +181,10 @@ def _migrations() -> dict[str, Path]:
 
 def _found_migration(connection: Connection, database: Database) -> str | None:
     """The last migration of the engine's tables; `None` where there are none."""
-    is_there = "SELECT to_regclass(format('%%I.%%I', %s::text, 'engine')) IS NOT NULL"
+    # Not by to_regclass, which may answer from before another process has made the table.
+    is_there = (
+        "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = 'engine')"
+    )
     if connection.execute(is_there, (database.schema,)).fetchone() != (True,):
         return None
     query = sql.SQL("SELECT max(migration) FROM {}").format(database.table("engine"))

@@ -16,14 +16,10 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 import psycopg
 from attrs import define, frozen
 from psycopg import sql
-
-if __package__ == "tests.distributed":
-    sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from contactsdk import Contact, ContactClient, Credentials, RetryPolicy
 from contactsdk.distributed import SubmittedRun
@@ -170,8 +166,7 @@ def disturbed(
             for _ in range(workers):
                 fleet.start()
             for number, action in enumerate(actions):
-                enough = each * number
-                until("requests", partial(_has_received, sandbox, enough))
+                until("requests", partial(_has_requests, sandbox, each * number))
                 _disturb(action, fleet, leases, rng)
             progress = asyncio.run(asyncio.wait_for(run.wait(), PATIENCE_S))
             problems = list(fleet.stop())
@@ -199,16 +194,16 @@ def disturbed(
         )
 
 
+def _has_requests(sandbox: Sandbox, count: int) -> bool:
+    return len(sandbox.ledger.requests) >= count
+
+
 async def _submit(sandbox: Sandbox, journal: PostgresJournal, count: int) -> SubmittedRun:
     credentials = Credentials(sandbox.key, sandbox.secret)
     policy = RetryPolicy(base_s=0.001, max_wait_s=0.01)
     async with ContactClient(sandbox.url, credentials, retry=policy, timeout_s=1.0) as client:
         items = (contact(number) for number in range(count))
         return await client.submit(items, journal=journal, partitions=PARTITIONS)
-
-
-def _has_received(sandbox: Sandbox, enough: int) -> bool:
-    return len(sandbox.ledger.requests) >= enough
 
 
 def _disturb(action: str, fleet: Fleet, leases: Leases, rng: random.Random) -> None:

@@ -11,7 +11,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from contactsdk import ContactClient, PostgresJournal
+from contactsdk.distributed import SubmittedRun
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from contactsdk.workers.run_worker import RunWorker
 from tests.background import environment_of
 from tests.integrations.bodies import ADA
 from tests.integrations.serving import serve
@@ -212,3 +215,32 @@ async def test_key_is_forgotten_after_its_time(
         await post(http, served.url, "1")
         while once.calls:
             await asyncio.sleep(0)
+
+
+# Runs that workers send
+
+
+async def test_contacts_that_were_put_are_sent_by_a_worker(
+    environment: None,
+    sandbox: Sandbox,
+    client: ContactClient,
+    http: aiohttp.ClientSession,
+    own_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", own_database_url)
+    async with serve(module("runs").app) as served:
+        statuses = []
+        for rows in ([ADA], [ADA], [ADA, ADA]):
+            async with http.put(f"{served.url}/runs/spring", json=rows) as response:
+                statuses.append(response.status)
+        run = SubmittedRun(PostgresJournal(own_database_url, run="spring"))
+        await RunWorker(client, run).work()
+        async with http.get(f"{served.url}/runs/spring") as response:
+            found = await response.json()
+        async with http.get(f"{served.url}/runs/summer") as response:
+            statuses.append(response.status)
+
+    assert statuses == [202, 202, 409, 404]
+    assert (found["succeeded"], found["open"], found["is_done"]) == (1, 0, True)
+    assert len(sandbox.ledger.writes) == 1
