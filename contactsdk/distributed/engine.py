@@ -164,7 +164,10 @@ def _migrations() -> dict[str, Path]:
 
 def _found_migration(connection: Connection, database: Database) -> str | None:
     """The last migration of the engine's tables; `None` where there are none."""
-    is_there = "SELECT to_regclass(format('%%I.%%I', %s::text, 'engine')) IS NOT NULL"
+    # Not by to_regclass, which may answer from before another process has made the table.
+    is_there = (
+        "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = 'engine')"
+    )
     if connection.execute(is_there, (database.schema,)).fetchone() != (True,):
         return None
     query = sql.SQL("SELECT max(migration) FROM {}").format(database.table("engine"))

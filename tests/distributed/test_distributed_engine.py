@@ -1,20 +1,18 @@
 import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
+from distributed.samples import waiting
 from psycopg import sql
 
 from contactsdk import JournalError
 from contactsdk.distributed import engine
 from contactsdk.distributed.engine import engine_app, enqueue, make_engine_tables
 from contactsdk.journal.postgres_connection import Connection, Database
-
-
-def waiting(connection: Connection, database: Database) -> list[str]:
-    query = "SELECT queueing_lock FROM {} WHERE status = 'todo' ORDER BY id"
-    table = database.table("procrastinate_jobs")
-    return [lock for (lock,) in connection.execute(sql.SQL(query).format(table))]
+from contactsdk.journal.postgres_schema import prepare
 
 
 def test_each_partition_gets_a_job(connection: Connection, database: Database) -> None:
@@ -87,6 +85,31 @@ async def test_engine_does_each_job_once(connection: Connection, database: Datab
         )
     assert done == [("seven", 0), ("seven", 1)]
     assert waiting(connection, database) == ["eight/0"]
+
+
+def test_tables_that_another_process_makes_meanwhile_are_used(
+    connection: Connection, database: Database
+) -> None:
+    with database.connect() as other, ThreadPoolExecutor(1) as thread:
+        other.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(database.schema)))
+        prepare(other, database)
+        with other.transaction():
+            make_engine_tables(other, database)
+
+            def make_too() -> None:
+                with connection.transaction():
+                    make_engine_tables(connection, database)
+
+            making = thread.submit(make_too)
+            while not _is_waiting(other, connection.info.backend_pid):
+                time.sleep(0.005)
+        making.result()
+    assert waiting(connection, database) == []
+
+
+def _is_waiting(connection: Connection, backend: int) -> bool:
+    query = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = %s AND NOT granted)"
+    return connection.execute(query, (backend,)).fetchone() == (True,)
 
 
 def test_tables_of_an_older_engine_are_brought_up_to_date(
