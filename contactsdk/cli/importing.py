@@ -212,7 +212,8 @@ def _sent(
             )
         else:
             watching = Watching(record=record, begin=recording.open, show=on_progress, say=say)
-            run = import_by_workers(client, journal, found.items, sending, watching)
+            submitting = evolve(sending, rows=found.survey.rows)
+            run = import_by_workers(client, journal, found.items, submitting, watching)
         ending = asyncio.run(run)
         # Where an output cannot be opened, nothing was sent, and there is nothing to sum up.
         if isinstance(ending.stopped_by, OSError | FileError) and not recording.is_open:

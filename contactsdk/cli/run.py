@@ -68,6 +68,8 @@ class Sending:
     """The row number of each contact in flight, by its place in the input, for the journal."""
     on_progress: OnProgress | None = None
     """Called with the progress of the run."""
+    rows: int = 0
+    """How many rows the input has."""
     here: bool = False
     """Whether this process sends a run in a database at once, and not only where no worker does."""
     worker_within_s: float = 10.0

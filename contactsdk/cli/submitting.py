@@ -29,6 +29,11 @@ if TYPE_CHECKING:  # at run time it needs an extra
 
 _LOOK_EVERY_S: Final = 0.2
 
+# Each partition costs its lease, and contacts of two of them never share a batch.
+_ROWS_OF_A_PARTITION: Final = 500
+_MOST_PARTITIONS: Final = 64
+
+
 # The number of a row in its file is asked for when the rows are written, 10,000 at a time.
 _NUMBERS_KEPT: Final = 20_000
 
@@ -157,9 +162,14 @@ class _SubmittedImport:
 
     async def _submit(self, numbered: Iterable[NumberedItem]) -> None:
         sending = self._sending
+        try:
+            partitions = (await self._run.progress()).partitions
+        except JournalError:  # a new one
+            partitions = min(max(1, sending.rows // _ROWS_OF_A_PARTITION), _MOST_PARTITIONS)
         await self._client.submit(
             self._items(numbered),
             journal=self._run.journal,
+            partitions=partitions,
             rate_per_s=sending.rate_per_s,
             batch_size=sending.batch_size,
             give_up_s=sending.give_up_s,
