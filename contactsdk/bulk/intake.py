@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from attrs import evolve
+
 from contactsdk.bulk.open_jobs import OpenJobs, recalled
 from contactsdk.bulk.outcome_queue import OutcomeQueue
 from contactsdk.bulk.reader import Reader
 from contactsdk.bulk.schedule import Job, Schedule
 from contactsdk.bulk.settling import RunSettler
 from contactsdk.bulk.waiters import Waiters
-from contactsdk.errors import JournalError
+from contactsdk.errors import JournalError, UncertainError
 from contactsdk.journal import JournalRun, State
 from contactsdk.models import Contact, Item, key_of
 from contactsdk.retry import Delivery, RetryPolicy, is_idempotent
@@ -150,6 +152,8 @@ class Intake:
             is_known = self._journal is not None and await self._recall(self._journal, job)
             if is_known or (job.earlier_batch is not None and await conclude_earlier(job)):
                 await self._outcomes.room()
+            elif self._is_looked_for(job):
+                continue
             elif job.outcome is not None or self._schedule.claim(job):
                 self._schedule.make_ready(job)
                 if job.not_before is None:
@@ -171,6 +175,8 @@ class Intake:
         """Whether an earlier run left an outcome for this item, which is handed out then."""
         if journal.needs_load(job.index):
             await journal.load(job.index)
+        if self._settler is not None and journal.is_key_uncertain(job.index):
+            self._settler.keys.enter(job.key)
         recorded = journal.recall(job.index, job.item, idempotent=job.delivery.is_idempotent)
         if recorded is None:
             if isinstance(job.item, Contact):
@@ -185,11 +191,33 @@ class Intake:
             return False
         if recorded.state is State.SENT:  # it is uncertain now, which is to be recorded
             job.outcome, job.is_intended = outcome, True
-            job.delivery.maybe_applied = True
+            job.delivery.maybe_applied, job.delivery.id_floor = True, recorded.id_floor
             if recorded.batch_id is not None:
                 job.earlier_batch = (recorded.batch_id, recorded.batch_position)
             return False
         self._jobs.finish(job, outcome)
+        return True
+
+    def _is_looked_for(self, job: Job) -> bool:
+        """Whether an uncertain add that an older owner left in flight is looked for from now on.
+
+        Only in a slice of a run: whoever has all of its input can settle it afterwards.
+        """
+        journal, settler, outcome = self._journal, self._settler, job.outcome
+        if settler is None or journal is None or not (journal.is_slice and job.is_intended):
+            return False
+        if outcome is None or job.delivery.is_idempotent:
+            return False
+        if not self._schedule.claim(job):
+            return True  # its outcome is handed out once its key is free
+        assert isinstance(outcome.error, UncertainError)  # noqa: S101  # it was in flight
+        assert isinstance(job.item, Contact)  # noqa: S101  # others are not sent
+        job.outcome, job.is_inherited = None, True
+        error = settler.begin(job, outcome.error, not_before=journal.not_before(job.item))
+        if error is not None:
+            job.outcome = evolve(outcome, error=error)
+            self._schedule.make_ready(job)
+            self._idle.wake()
         return True
 
     def _is_full(self) -> bool:

@@ -122,7 +122,11 @@ class OpenJobs:
                 self.finish(job, job.ending)
                 continue
             self.withdraw(job)
-            self.finish(job, job.outcome or self.outcome_of(job, None, self.interrupted(job)))
+            outcome = job.outcome or self.outcome_of(job, None, self.interrupted(job))
+            if job.is_inherited and outcome.uncertain:
+                job.is_interrupted = False  # else each slice would look for it from the beginning
+                self._note(job, outcome)
+            self.finish(job, outcome)
 
     def outcome_of(
         self,

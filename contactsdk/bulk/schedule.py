@@ -33,6 +33,8 @@ class Job:
     """When its first attempt began, by the event loop's clock."""
     is_interrupted: bool = False
     """Whether it ends as it does only since the run was stopped."""
+    is_inherited: bool = False
+    """Whether it is looked for since an older owner of the journal left it in flight."""
     not_before: float | None = None
     """When it may be sent for the first time, by the event loop's clock; `None` for at once."""
     is_intended: bool = False

@@ -30,6 +30,7 @@ _TRIES: Final = 2
 _MOST_BY_THEMSELVES: Final = 2
 _TICK_S: Final = 1.0
 _WITHOUT_LISTS_S: Final = 60.0
+_LONG_AGO: Final = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
 
 class ListPage(Protocol):
@@ -107,11 +108,17 @@ class RunSettler:
         self._refusal: ContactError | RuntimeError | None = None
         self._lists_again_at = -math.inf
 
-    def begin(self, job: Job, error: UncertainError) -> UncertainError | None:
-        """Have an uncertain add looked for; its final error if it is not looked for."""
+    def begin(
+        self, job: Job, error: UncertainError, *, not_before: float | None = None
+    ) -> UncertainError | None:
+        """Have an uncertain add looked for; its final error if it is not looked for.
+
+        `not_before` is when it cannot be in flight any more, by the event loop's clock.
+        """
         now, deadline = self._times.now(), job.delivery.deadline
         deadline = math.inf if deadline is None else deadline
-        ends_at = min(now + self._settle_s, deadline)
+        wait_s = 0.0 if not_before is None else not_before - self._times.clock()
+        ends_at = min(now + wait_s + self._settle_s, deadline)
         if job.search is None:
             self.keys.enter(job.key)
             job.search = self._search(job, error, ends_at, deadline)
@@ -281,10 +288,12 @@ class RunSettler:
         # By the event loop's clock, since the platform's goes on while a run is paused.
         began_at, clock = job.began_at, self._times.clock()
         elapsed_s = 0.0 if began_at is None else clock - began_at
+        sent_at = self._means.platform_now() - datetime.timedelta(seconds=elapsed_s)
         return Search(
             contact=_contact(job),
             error=error,
-            sent_at=self._means.platform_now() - datetime.timedelta(seconds=elapsed_s),
+            sent_at=_LONG_AGO if job.is_inherited else sent_at,
+            needs_filter=job.is_inherited,  # a list of all since then would be long
             began_at=self._times.now(),
             ends_at=ends_at,
             deadline=deadline,

@@ -1,6 +1,7 @@
 """Where a journal is, as it is named on the command line: a file, or a run in a database."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
@@ -77,6 +78,8 @@ def make_tables(place: str) -> str:
         from contactsdk.journal.postgres import make_tables as make  # an extra, as above
     except ImportError:
         fail("a journal in a database needs more: pip install 'contactsdk[postgres]'")
+    if find_spec("procrastinate") is not None:  # those of workers, too, where their extra is
+        from contactsdk.distributed.engine import make_tables as make
     try:
         return f"{make(place)}: ready for journals"
     except ValueError as exc:

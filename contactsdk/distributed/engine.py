@@ -19,7 +19,8 @@ from contactsdk.distributed.feeder import Enqueue
 from contactsdk.errors import JournalError
 from contactsdk.journal import Account
 from contactsdk.journal.identity import Digests
-from contactsdk.journal.postgres_connection import SETTINGS, Connection, Database
+from contactsdk.journal.postgres_connection import SETTINGS, Connection, Database, errors_of
+from contactsdk.journal.postgres_schema import prepare
 
 Drain: TypeAlias = Callable[[str, int], Awaitable[None]]
 """Sends what is open of a partition, given the name of its run and its number."""
@@ -68,6 +69,22 @@ def make_engine_tables(connection: Connection, database: Database) -> None:
         connection.execute(sql.SQL(create).format(table))
         connection.execute(sql.SQL("DELETE FROM {}").format(table))
         connection.execute(sql.SQL("INSERT INTO {} VALUES (%s)").format(table), (newest,))
+
+
+def make_tables(url: str, *, schema: str = "contactsdk") -> str:
+    """Make the tables of journals and of the engine, or bring older ones up to date.
+
+    Returns the name of the database, without user and password.
+
+    Raises:
+        ValueError: The URL is wrong; the message does not repeat it.
+        JournalError: They cannot be made.
+    """
+    database = Database.at(url, schema)
+    with errors_of(database.name), database.connect() as connection:
+        prepare(connection, database)
+        make_engine_tables(connection, database)
+    return database.name
 
 
 def enqueue(

@@ -13,7 +13,7 @@ from contactsdk.journal import JournalRow, State
 from contactsdk.journal import postgres_submitted as submitted
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, errors_of
-from contactsdk.journal.postgres_schema import found_version
+from contactsdk.journal.postgres_schema import is_ready
 from contactsdk.journal.store import StoredRow
 
 _T = TypeVar("_T")
@@ -78,16 +78,7 @@ class SubmittedRun:
 
     async def settings(self) -> RunSettings:
         """How it is to be sent."""
-        database = self.journal.database
-
-        def read(connection: Connection) -> RunSettings:
-            query = submitted.find_submitted(database)
-            found = connection.execute(query, {"name": self.journal.run}).fetchone()
-            if found is None or found[6] is None:
-                raise self._not_submitted()
-            return RunSettings.from_json(found[6])
-
-        return await self._ask(read)
+        return await self._ask(lambda c: RunSettings.from_json(self._options(c)))
 
     async def progress(self) -> RunProgress:
         """How far it has come."""
@@ -130,32 +121,32 @@ class SubmittedRun:
 
     async def stop(self, reason: str = STOPPED) -> None:
         """Have all workers stop it gently: what is in flight is finished, nothing more is sent."""
-        await self._change(submitted.stop_run, {"reason": reason})
+        query = submitted.stop_run(self.journal.database)
+        values = {"name": self.journal.run, "reason": reason}
+
+        def stop(connection: Connection) -> None:
+            self._options(connection)
+            connection.execute(query, values)
+
+        await self._ask(stop)
 
     async def resume(self) -> None:
         """Have it sent again after it was stopped, and what was not applied tried again."""
         database, name = self.journal.database, {"name": self.journal.run}
+        statements = (submitted.lock_leases, submitted.reopen_rows, submitted.reopen_run)
 
         def reopen(connection: Connection) -> None:
+            self._options(connection)
             with connection.transaction():
-                for statement in (
-                    submitted.lock_leases,
-                    submitted.reopen_rows,
-                    submitted.reopen_run,
-                ):
+                for statement in statements:
                     connection.execute(statement(database), name)
 
         await self._ask(reopen)
 
-    async def _change(self, statement: Callable[..., Any], values: dict[str, Any]) -> None:
-        def change(connection: Connection) -> None:
-            query = statement(self.journal.database)
-            if connection.execute(query, {**values, "name": self.journal.run}).fetchone() is None:
-                raise self._not_submitted()
-
-        await self._ask(change)
-
-    def _page(self, connection: Connection, state: State | None, after: int) -> Sequence[StoredRow]:
+    def _page(
+        self, connection: Connection, *, state: State | None, after: int
+    ) -> Sequence[StoredRow]:
+        self._options(connection)
         query = submitted.read_rows_of_state(self.journal.database)
         values = {
             "name": self.journal.run,
@@ -165,6 +156,15 @@ class SubmittedRun:
         }
         return [StoredRow(*row) for row in connection.execute(query, values, binary=True)]
 
+    def _options(self, connection: Connection) -> dict[str, Any]:
+        """The options with which it was submitted."""
+        query = submitted.find_submitted(self.journal.database)
+        found = connection.execute(query, {"name": self.journal.run}).fetchone()
+        if found is None or found[6] is None:
+            raise self._not_submitted()
+        options: dict[str, Any] = found[6]
+        return options
+
     async def _ask(self, step: Callable[[Connection], _T]) -> _T:
         """Do something with a connection of its own, in a thread."""
         return await asyncio.to_thread(self._asked, step)
@@ -172,7 +172,7 @@ class SubmittedRun:
     def _asked(self, step: Callable[[Connection], _T]) -> _T:
         database = self.journal.database
         with errors_of(self.journal.name), database.connect() as connection:
-            if found_version(connection, database) is None:
+            if not is_ready(connection, database):
                 raise self._not_submitted()
             return step(connection)
 

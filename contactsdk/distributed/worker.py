@@ -13,7 +13,7 @@ from yarl import URL
 
 from contactsdk.arguments import check_positive
 from contactsdk.client import ContactClient
-from contactsdk.distributed.engine import enqueue, make_engine_tables, queue_of
+from contactsdk.distributed.engine import enqueue, make_tables, queue_of
 from contactsdk.distributed.engine_loop import EngineLoop
 from contactsdk.distributed.postgres_rate import TurnTable
 from contactsdk.distributed.sender import Sender
@@ -21,7 +21,6 @@ from contactsdk.distributed.slices import SLICE_S
 from contactsdk.distributed.sweep import sweep
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database, errors_of
-from contactsdk.journal.postgres_schema import prepare
 
 _logger: Final = logging.getLogger("contactsdk")
 
@@ -62,6 +61,7 @@ class Worker:
     ) -> None:
         check_positive("lease_s", lease_s)
         self._database = Database.at(url, schema)
+        self._url = url
         self._account = client.account
         self._queue = queue_of(client.account)
         self._say = say
@@ -93,7 +93,7 @@ class Worker:
             SetupError: Nothing can be sent from here, since every call will fail.
             JournalError: The database cannot be used, when this begins.
         """
-        await asyncio.to_thread(self._make_tables)
+        await asyncio.to_thread(make_tables, self._url, schema=self._database.schema)
         self._say(
             f"ready: sends what {self._database.name} has for {URL(self._account.url).origin()}"
         )
@@ -107,11 +107,6 @@ class Worker:
         """Send nothing more, finish what is in flight, and have `work` return."""
         self._loop.stop()
         self._sender.stop()
-
-    def _make_tables(self) -> None:
-        with errors_of(self._database.name), self._database.connect() as connection:
-            prepare(connection, self._database)
-            make_engine_tables(connection, self._database)
 
     async def _drain(self, run: str, part: int) -> None:
         def continue_(connection: Connection) -> None:

@@ -16,7 +16,7 @@ from contactsdk.errors import JournalError
 from contactsdk.journal import postgres_statements as statements
 from contactsdk.journal.identity import Account, Digests, check_input, other_account
 from contactsdk.journal.postgres_connection import Connection, Database, errors_of
-from contactsdk.journal.postgres_schema import found_version, prepare
+from contactsdk.journal.postgres_schema import is_ready, prepare
 from contactsdk.journal.postgres_store import PostgresStore
 from contactsdk.journal.postgres_submitted import progress_of
 from contactsdk.journal.postgres_whole_run import WholeRunStore
@@ -168,10 +168,9 @@ class PostgresJournal:
         Raises:
             JournalError: There is no run of this name, or the database cannot be read.
         """
-        with self._reading() as connection:
-            self._found(connection)
-            with errors_of(self.name):
-                found = progress_of(connection, self.database, self.run)
+        with self._reading() as connection, errors_of(self.name):
+            is_made = is_ready(connection, self.database)
+            found = progress_of(connection, self.database, self.run) if is_made else None
         if found is None:
             raise self._no_run()
         return RunStatus(
@@ -320,7 +319,7 @@ class PostgresJournal:
 
     def _find(self, connection: Connection) -> "_Found | None":
         with errors_of(self.name):
-            if found_version(connection, self.database) is None:
+            if not is_ready(connection, self.database):
                 return None
             query = statements.find_run(self.database)
             found = connection.execute(query, {"name": self.run, "part": 0}).fetchone()

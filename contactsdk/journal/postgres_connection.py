@@ -128,6 +128,7 @@ def journal_error(name: str, exc: psycopg.Error) -> JournalError:
     if isinstance(exc, psycopg.errors.InsufficientPrivilege):
         what += (
             "; `contactsdk journal init URL` makes the tables, by a user who may. Others need "
-            "USAGE on the schema, and SELECT, INSERT, UPDATE and DELETE on its tables"
+            "USAGE on the schema and its sequences, and SELECT, INSERT, UPDATE and DELETE on its "
+            "tables"
         )
     return JournalError(f"{name}: {what}")

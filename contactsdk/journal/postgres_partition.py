@@ -57,7 +57,8 @@ class PartitionStore(PostgresStore):
             await self._execute(self._note_attempt_timeout)
             if not await self._execute(self._take):
                 raise PartitionTakenError(
-                    f"{self.name}, part {self._part}: another worker sends it, or it is stopped"
+                    f"{self.name}, part {self._part}: another worker sends it, or the run is "
+                    "stopped, or its input is not whole"
                 )
             self._first, self.highest_id = await self._execute(self._find_first_open)
         except BaseException:
@@ -92,6 +93,12 @@ class PartitionStore(PostgresStore):
             key: self._page[0].number + bisect_left(numbers, number)
             for key, number in (await super().last_sent(keys)).items()
         }
+
+    async def uncertain_among(self, keys: Collection[bytes]) -> Collection[bytes]:
+        query = submitted.find_uncertain_keys(self._database)
+        values = {**self._mine(), "keys": list(keys)}
+        found = await self._execute(lambda c: c.execute(query, values, binary=True).fetchall())
+        return {key for (key,) in found}
 
     def in_flight_s(self, number: int) -> float:
         return super().in_flight_s(self._numbers[number])

@@ -128,6 +128,21 @@ def prepare(connection: Connection, database: Database) -> None:
         connection.execute(sql.SQL("INSERT INTO {} VALUES (%s)").format(version), (VERSION,))
 
 
+def is_ready(connection: Connection, database: Database) -> bool:
+    """Whether there are tables to read.
+
+    Raises:
+        JournalError: They are of an older or a newer contactsdk.
+    """
+    version = found_version(connection, database)
+    if version is not None and version < VERSION:
+        raise JournalError(
+            f"{database.name}: its journals have version {version}, this contactsdk reads version "
+            f"{VERSION}: `contactsdk journal init URL` brings them to that"
+        )
+    return version is not None
+
+
 def found_version(connection: Connection, database: Database) -> int | None:
     """The version of the tables; `None` where there are none.
 

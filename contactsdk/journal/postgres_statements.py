@@ -74,7 +74,7 @@ def take_lease(database: Database) -> Composed:
 
     One that the same owner has already, since an answer was lost, is taken anew. The database's
     clock decides. When the time of the last owner ran out is kept: what it sent may still be under
-    way.
+    way. No lease is to be had of a submitted run that is stopped or not whole.
     """
     return filled(
         """
@@ -87,6 +87,10 @@ def take_lease(database: Database) -> Composed:
                 until = clock_timestamp() + %(lease_s)s * interval '1 second'
             FROM before WHERE lease.run = %(run)s AND lease.part = %(part)s
                 AND (before.until < clock_timestamp() OR before.owner = %(owner)s)
+                AND EXISTS (
+                    SELECT FROM {run} AS run WHERE run.id = %(run)s
+                        AND (run.options IS NULL OR (run.sealed AND run.stopped_for IS NULL))
+                )
             RETURNING lease.epoch
         ), ended AS (
             INSERT INTO {lease_end} (run, part, epoch, ended)

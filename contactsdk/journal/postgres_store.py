@@ -160,6 +160,9 @@ class PostgresStore:
         values = self._run, list(keys), _UNSENT_VALUES
         return await self._execute(lambda c: dict(c.execute(query, values, binary=True).fetchall()))
 
+    async def uncertain_among(self, keys: Collection[bytes]) -> Collection[bytes]:
+        return ()  # it reads all rows
+
     async def write(self, rows: Sequence[StoredRow]) -> None:
         await self._execute(lambda c: self._write(c, rows))
 

@@ -124,6 +124,17 @@ def read_open_rows(database: Database) -> Composed:
     )
 
 
+def find_uncertain_keys(database: Database) -> Composed:
+    """Which of these keys have uncertain rows."""
+    return filled(
+        """
+        SELECT DISTINCT key FROM {row}
+        WHERE run = %(run)s AND key = ANY(%(keys)s) AND state = 'uncertain'
+        """,
+        database,
+    )
+
+
 def find_first_open(database: Database) -> Composed:
     """Below which number no row of a partition is open, and the highest id of the whole run."""
     return filled(

@@ -7,7 +7,7 @@ applied. Where rows are kept is a store's business, see `Store`.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, Self
 
 from attrs import evolve
@@ -62,6 +62,7 @@ class JournalRun:
         self._open_rows: dict[int, StoredRow] = {}
         self._in_doubt: set[int] = set()
         self._keys_in_flight: dict[bytes, float] = {}
+        self._uncertain_keys: Collection[bytes] = ()
         self._group = _Group()
         self._wanted = asyncio.Event()
 
@@ -129,6 +130,7 @@ class JournalRun:
             rows = await self._store.read_page(page)
             keys = {row.key for row in rows if row.key is not None and self._may_be_resent(row)}
             self._last_sent = await self._store.last_sent(keys) if keys else {}
+            self._uncertain_keys = await self._store.uncertain_among(keys) if keys else ()
             self._page = {row.number: row for row in rows}
             self._page_number = page
             self._note_in_flight(rows)
@@ -181,6 +183,14 @@ class JournalRun:
             if row.state in _IN_DOUBT:
                 self._in_doubt.add(number)
         return recorded
+
+    def is_key_uncertain(self, number: int) -> bool:
+        """Whether a contact with the key of this item is uncertain that this run does not read.
+
+        After a `load`, where one is needed.
+        """
+        row = self._page.get(number)
+        return row is not None and row.key in self._uncertain_keys
 
     def is_in_doubt(self, number: int) -> bool:
         """Whether what is sent now may have been applied by an earlier run."""

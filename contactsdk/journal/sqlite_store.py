@@ -112,6 +112,9 @@ class SqliteStore:
     async def last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
         return await self._run(lambda: self._last_sent(keys))
 
+    async def uncertain_among(self, keys: Collection[bytes]) -> Collection[bytes]:
+        return ()  # it reads all rows
+
     async def write(self, rows: Sequence[StoredRow]) -> None:
         await self._run(lambda: self._write(rows))
 

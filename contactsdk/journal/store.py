@@ -142,6 +142,10 @@ class Store(Protocol):
         """
         ...
 
+    async def uncertain_among(self, keys: Collection[bytes]) -> Collection[bytes]:
+        """Which of these keys have uncertain rows that this run does not read."""
+        ...
+
     async def write(self, rows: Sequence[StoredRow]) -> None:
         """Record all of these rows or none, in place of older ones of the same numbers.
 

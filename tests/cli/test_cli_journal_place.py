@@ -1,12 +1,17 @@
 """Journals as the command line names them: files, and runs in a database."""
 
+import asyncio
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from cli.commanding import ADD, call, emails, sample, states
 
+from contactsdk import Contact, ContactClient, Credentials
+from contactsdk.cli import journal_place
 from contactsdk.cli.journal_place import file_of
+from contactsdk.distributed import Partition, SubmittedRun
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
@@ -54,8 +59,24 @@ def test_input_that_changed_is_refused_by_its_row(
     assert len(emails(sandbox)) == 2
 
 
+def test_tables_are_made_without_workers_where_those_are_not_installed(
+    own_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_place, "find_spec", lambda name: None)
+    call("journal", "init", own_database_url)
+    assert "contactsdk.run" in tables(own_database_url)
+    assert "contactsdk.procrastinate_jobs" not in tables(own_database_url)
+
+
+def tables(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT schemaname || '.' || tablename FROM pg_tables")
+        return {name for (name,) in found}
+
+
 def test_tables_are_made_by_init(own_database_url: str) -> None:
     assert "ready for journals" in call("journal", "init", own_database_url).output
+    assert {"contactsdk.run", "contactsdk.procrastinate_jobs"} <= tables(own_database_url)
     assert "there is no run" in call("journal", own_database_url, "--run", "x", code=2).output
 
 
@@ -108,3 +129,42 @@ def test_file_of_a_database_is_none() -> None:
     assert file_of(ABSENT) is None
     assert file_of(None) is None
     assert file_of("run.sqlite") == Path("run.sqlite")
+
+
+def test_submitted_run_is_shown_and_settled(
+    sandbox: Sandbox, folder: Path, own_database_url: str
+) -> None:
+    Path("in.csv").write_text(sample(3))
+    journal = PostgresJournal(own_database_url, run="spring")
+    contacts = [
+        Contact(first_name="Ada", last_name="Archer", email=f"ada{number}@example.com")
+        for number in range(3)
+    ]
+
+    async def submit_and_send() -> None:
+        credentials = Credentials(sandbox.key, sandbox.secret)
+        async with ContactClient(sandbox.url, credentials) as client:
+            await client.submit(contacts, journal=journal, partitions=1)
+            partition = Partition(journal, 0)
+            stream = client.stream(partition, journal=partition, concurrency=1)
+            async with stream as outcomes:
+                await anext(outcomes)
+                await anext(outcomes)
+                await SubmittedRun(journal).stop("the secret is wrong")
+                outcomes.stop()
+                async for _ in outcomes:
+                    pass
+
+    faults = [None, Fault(FaultKind.CLOSE_AFTER_WRITE), *[Fault(FaultKind.UNAVAILABLE)] * 100]
+    sandbox.script(*faults, action=ADD)
+    asyncio.run(submit_and_send())
+    run = [own_database_url, "--run", "spring"]
+
+    shown = call("journal", *run, "--results", "out.csv").output
+    call("settle", *run, "--input", "in.csv", "--yes")
+
+    assert "1 uncertain" in shown
+    assert "1 not started" in shown
+    assert "Stopped: the secret is wrong" in shown
+    assert list(states("out.csv").values()) == ["succeeded", "uncertain", "not_started"]
+    assert journal.status().succeeded == 2

@@ -1,22 +1,26 @@
-"""A database with the tables of journals and of the engine, and a client, for each test."""
+"""What the tests of distributed runs start from."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from distributed.fixtures import Tables
+from quick import QUICK
 
-from contactsdk import ContactClient, Credentials, RetryPolicy
+from contactsdk import ContactClient, Credentials
 from contactsdk.distributed.engine import make_engine_tables
-from contactsdk.journal.postgres import PostgresJournal, make_tables
+from contactsdk.journal.postgres import make_tables
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Sandbox
 
-QUICK = RetryPolicy(attempts=3, base_s=0.001, max_wait_s=0.002, deadline_s=60.0)
+
+@pytest.fixture
+def tables(database_url: str, schema: str) -> Tables:
+    return Tables(database_url, schema)
 
 
 @pytest.fixture
 def database(database_url: str, schema: str) -> Database:
+    """The database with the tables of journals and of the engine."""
     make_tables(database_url, schema=schema)
     database = Database.at(database_url, schema)
     with database.connect() as connection:
@@ -31,23 +35,8 @@ def connection(database: Database) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def journal_of(database_url: str, schema: str) -> Callable[..., PostgresJournal]:
-    """Makes journals of the test's own schema."""
-
-    def make(run: str = "run", **options: Any) -> PostgresJournal:
-        return PostgresJournal(database_url, run=run, schema=schema, **options)
-
-    return make
-
-
-@pytest.fixture
 async def client(sandbox: Sandbox) -> AsyncIterator[ContactClient]:
-    """A client that is patient with its platform, and tries again at once."""
+    """With a timeout that no answer exceeds on a busy machine."""
     credentials = Credentials(sandbox.key, sandbox.secret)
     async with ContactClient(sandbox.url, credentials, retry=QUICK, timeout_s=5.0) as connected:
         yield connected
-
-
-@pytest.fixture
-def tables(database_url: str, schema: str) -> Tables:
-    return Tables(database_url, schema)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from distributed.samples import contacts, delete_jobs, statuses, versions, waiting
+from psycopg import sql
 
 from contactsdk import ContactClient, Credentials, SetupError
 from contactsdk.distributed import SubmittedRun
@@ -268,3 +269,27 @@ async def test_worker_says_nothing_secret(
     text = "\n".join([*said, *caplog.messages])
     assert "ada" not in text.lower()
     assert sandbox.secret not in text
+
+
+async def test_user_who_may_make_no_tables_submits_and_sends(
+    client: ContactClient, database: Database, connection: Connection, sandbox: Sandbox
+) -> None:
+    role = f"{database.schema}_user"
+    names = {"role": sql.Identifier(role), "schema": sql.Identifier(database.schema)}
+    connection.execute(sql.SQL("CREATE ROLE {role} LOGIN PASSWORD 'pw'").format(**names))
+    try:
+        for grant in (
+            "GRANT USAGE ON SCHEMA {schema} TO {role}",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
+            "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+        ):
+            connection.execute(sql.SQL(grant).format(**names))
+        info = connection.info
+        url = f"postgresql://{role}:pw@{info.host}:{info.port}/{info.dbname}"
+        journal = PostgresJournal(url, run="run", schema=database.schema)
+        run = await submitted(client, journal)
+        async with working(Worker(client, url, lease_s=0.9, schema=database.schema)):
+            assert (await run.wait()).succeeded == 40
+    finally:
+        connection.execute(sql.SQL("DROP OWNED BY {role}").format(**names))
+        connection.execute(sql.SQL("DROP ROLE {role}").format(**names))

@@ -15,6 +15,9 @@ from integrations.bodies import ADA
 from integrations.serving import serve
 from readmes import INTEGRATIONS
 
+from contactsdk import ContactClient, PostgresJournal
+from contactsdk.distributed import SubmittedRun
+from contactsdk.distributed.run_worker import RunWorker
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
 module = INTEGRATIONS.module
@@ -212,3 +215,32 @@ async def test_key_is_forgotten_after_its_time(
         await post(http, served.url, "1")
         while once.calls:
             await asyncio.sleep(0)
+
+
+# Runs that workers send
+
+
+async def test_contacts_that_were_put_are_sent_by_a_worker(
+    environment: None,
+    sandbox: Sandbox,
+    client: ContactClient,
+    http: aiohttp.ClientSession,
+    own_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", own_database_url)
+    async with serve(module("runs").app) as served:
+        statuses = []
+        for rows in ([ADA], [ADA], [ADA, ADA]):
+            async with http.put(f"{served.url}/runs/spring", json=rows) as response:
+                statuses.append(response.status)
+        run = SubmittedRun(PostgresJournal(own_database_url, run="spring"))
+        await RunWorker(client, run).work()
+        async with http.get(f"{served.url}/runs/spring") as response:
+            found = await response.json()
+        async with http.get(f"{served.url}/runs/summer") as response:
+            statuses.append(response.status)
+
+    assert statuses == [202, 202, 409, 404]
+    assert (found["succeeded"], found["open"], found["is_done"]) == (1, 0, True)
+    assert len(sandbox.ledger.writes) == 1

@@ -54,6 +54,7 @@ class MemoryStore:
 
     renew_every_s: float | None = None
     highest_id: int = 0
+    uncertain_keys: set[bytes] = field(factory=set)
     in_flight_left_s: dict[int, float] = field(factory=dict)
 
     def check_may_send(self) -> None:
@@ -76,6 +77,9 @@ class MemoryStore:
     async def last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
         sent = [row for _, row in sorted(self.rows.items()) if row.state != State.NOT_APPLIED]
         return {row.key: row.number for row in sent if row.key is not None and row.key in keys}
+
+    async def uncertain_among(self, keys: Collection[bytes]) -> Collection[bytes]:
+        return self.uncertain_keys & set(keys)
 
     async def write(self, rows: Sequence[StoredRow]) -> None:
         if self.error is not None:
