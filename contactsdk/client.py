@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import functools
 import os
@@ -387,10 +388,15 @@ class ContactClient:
             TypeError: `contacts` is no iterable of contacts.
         """
         # Here, since what it needs is an extra.
-        from contactsdk.distributed.engine import first_jobs_of
-        from contactsdk.distributed.feeder import feed
+        from contactsdk.distributed.feeder import Enqueue, feed
         from contactsdk.distributed.settings import RunSettings
 
+        enqueue: Enqueue | None = None
+        # Without the extra `workers` there are no jobs: the first worker that looks makes them.
+        with contextlib.suppress(ImportError):
+            from contactsdk.distributed.engine import first_jobs_of
+
+            enqueue = first_jobs_of(journal.database, self._account)
         settings = RunSettings(
             retry=retry or self._retry,
             batch_size=batch_size,
@@ -404,7 +410,7 @@ class ContactClient:
             self._account,
             settings,
             partitions=partitions,
-            enqueue=first_jobs_of(journal.database, self._account),
+            enqueue=enqueue,
         )
 
     def check_journal(self, journal: Journal, contacts: Iterable[Item]) -> None:

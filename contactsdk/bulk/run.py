@@ -220,6 +220,13 @@ class Run:
         else:
             self.schedule.make_ready(job)
 
+    def most_urgent(self, job: Job) -> Job:
+        """This job, or a retry that has become due since, in place of which it is put back."""
+        if job.delivery.attempts or (retry := self.schedule.take_due(self.clock())) is None:
+            return job
+        self.put_back(job)
+        return retry
+
     async def next_turn(self) -> Turn | None:
         """A turn, once there is one; `None` when the run is stopped.
 
