@@ -45,10 +45,10 @@ from attrs import frozen
 from benchmarks.platforms import Platform, Setting, sandbox
 from contactsdk import Contact, ContactClient, Credentials
 from contactsdk.distributed import SubmittedRun
+from contactsdk.distributed.sweep import STALLED_S
+from contactsdk.distributed.worker import Worker
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import RateLimit
-from contactsdk.workers.sweep import STALLED_S
-from contactsdk.workers.worker import Worker
 
 # The server belongs to the tests, and is found as they find it.
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))

@@ -19,8 +19,8 @@ from functools import partial
 from attrs import asdict, frozen
 
 from contactsdk import ContactClient, Credentials, RetryPolicy
+from contactsdk.distributed.worker import Worker
 from contactsdk.sandbox import Sandbox
-from contactsdk.workers.worker import Worker
 
 
 @frozen(kw_only=True)

@@ -6,12 +6,11 @@ import pytest
 from psycopg import sql
 
 from contactsdk import JournalError
-from contactsdk.distributed import engine
+from contactsdk.distributed import engine, engine_loop
 from contactsdk.distributed.engine import enqueue, make_engine_tables
+from contactsdk.distributed.engine_loop import EngineLoop
 from contactsdk.journal.postgres import make_tables
 from contactsdk.journal.postgres_connection import Connection, Database
-from contactsdk.workers import engine_loop
-from contactsdk.workers.engine_loop import EngineLoop
 from tests.postgres.servers import Server
 
 Drain = Callable[[str, int], Awaitable[None]]

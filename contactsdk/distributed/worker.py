@@ -14,13 +14,13 @@ from yarl import URL
 from contactsdk.arguments import check_positive
 from contactsdk.client import ContactClient
 from contactsdk.distributed.engine import enqueue, make_tables, queue_of
+from contactsdk.distributed.engine_loop import EngineLoop
 from contactsdk.distributed.postgres_rate import TurnTable
+from contactsdk.distributed.sender import Sender
+from contactsdk.distributed.slices import SLICE_S
+from contactsdk.distributed.sweep import sweep
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database, errors_of
-from contactsdk.workers.engine_loop import EngineLoop
-from contactsdk.workers.sender import Sender
-from contactsdk.workers.slices import SLICE_S
-from contactsdk.workers.sweep import sweep
 
 _logger: Final = logging.getLogger("contactsdk")
 

@@ -11,12 +11,12 @@ from typing import Final
 from contactsdk.arguments import check_positive
 from contactsdk.client import ContactClient
 from contactsdk.distributed.postgres_rate import TurnTable
+from contactsdk.distributed.slices import SLICE_S, Continue, Slice, SliceEnd
 from contactsdk.distributed.submitted_run import SubmittedRun
 from contactsdk.distributed.work import record_setup_error
 from contactsdk.errors import ContactError, JournalError, SetupError
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_partition import PartitionTakenError
-from contactsdk.workers.slices import SLICE_S, Continue, Slice, SliceEnd
 
 _logger: Final = logging.getLogger("contactsdk")
 
