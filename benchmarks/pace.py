@@ -21,19 +21,13 @@ import argparse
 import asyncio
 import itertools
 import multiprocessing
-import sys
 import time
-from pathlib import Path
 
 from benchmarks.platforms import Platform, Setting, sandbox
 from contactsdk import Contact, ContactClient, Credentials
 from contactsdk.sandbox import Fault, FaultKind, RateLimit
-
-# The table belongs to the tests, and is found as they find it.
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
-from pacing.rows import SETTLED_S, Row, all_rows
-from pacing.simulated import Answers, Share, worst
+from tests.pacing.rows import SETTLED_S, Row, all_rows
+from tests.pacing.simulated import Answers, Share, worst
 
 
 async def _send(url: str, key: str, secret: str, until: float, concurrency: int) -> list[float]:

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 
 from attrs import define, field, frozen
 
-from contactsdk.sandbox import Fault, RateLimit, Sandbox
+from contactsdk.sandbox import Fault, RateLimit, Request, Sandbox, Write
 
 
 @frozen
@@ -47,7 +47,8 @@ def sandbox(*settings: Setting) -> Iterator[Platform]:
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=_serve, args=(there, settings), daemon=True)
     process.start()
-    platform = Platform(*here.recv(), here)
+    url, key, secret = here.recv()
+    platform = Platform(url, key, secret, here)
     try:
         yield platform
         if not platform.answers:
@@ -63,7 +64,7 @@ def _serve(pipe: Connection, settings: tuple[Setting, ...]) -> None:
 
 async def _serve_until_told(pipe: Connection, settings: tuple[Setting, ...]) -> None:
     platform = Sandbox()
-    answers: list[tuple[float, int | None]] = []
+    answers: list[tuple[float, Request]] = []
     platform.ledger.requests = _Counting(answers)  # keeps no bodies
     platform.ledger.writes = _Nothing()
     await platform.start()
@@ -79,7 +80,7 @@ async def _serve_until_told(pipe: Connection, settings: tuple[Setting, ...]) -> 
 
 
 async def _go_through(
-    platform: Sandbox, settings: tuple[Setting, ...], answers: list[tuple[float, object]]
+    platform: Sandbox, settings: tuple[Setting, ...], answers: list[tuple[float, Request]]
 ) -> None:
     while not answers:
         await asyncio.sleep(0.001)
@@ -98,19 +99,19 @@ async def _set(platform: Sandbox, setting: Setting, *, was_up: bool) -> None:
         await (platform.start() if setting.is_up else platform.stop())
 
 
-class _Counting(list):
+class _Counting(list[Request]):
     """In place of the ledger's requests: their times, and no bodies."""
 
-    def __init__(self, answers: list[tuple[float, object]]) -> None:
+    def __init__(self, answers: list[tuple[float, Request]]) -> None:
         self._answers = answers
 
-    def append(self, entry: object) -> None:
+    def append(self, entry: Request) -> None:
         self._answers.append((time.time(), entry))
 
     def __len__(self) -> int:
         return len(self._answers)
 
 
-class _Nothing(list):
-    def append(self, entry: object) -> None:
+class _Nothing(list[Write]):
+    def append(self, entry: Write) -> None:
         pass

@@ -24,6 +24,7 @@ import psycopg
 
 from benchmarks.journal import contacts, recorded
 from contactsdk import SqliteJournal
+from contactsdk.journal import Journal
 from contactsdk.journal import postgres_statements as statements
 from contactsdk.journal.postgres import PostgresJournal, make_tables
 from contactsdk.journal.postgres_connection import Database
@@ -48,7 +49,7 @@ def compare(url: str, count: int, rounds: int, folder: Path) -> None:
     items = list(contacts(count))
     found: dict[str, list[float]] = {}
     for number in range(rounds):
-        journals = {
+        journals: dict[str, Journal] = {
             "SQLite, power": SqliteJournal(folder / f"{number}.sqlite", "power"),
             "PostgreSQL, power": PostgresJournal(url, run=f"power {number}"),
             "PostgreSQL, process": PostgresJournal(

@@ -55,8 +55,8 @@ def calls(call: Callable[[], Awaitable[object]], concurrency: int) -> Batch:
 @contextlib.asynccontextmanager
 async def plain(url: str, concurrency: int) -> AsyncIterator[Batch]:
     """aiohttp as it comes: the same bytes, and the answer read."""
-    more = {"connector": aiohttp.TCPConnector(limit=concurrency)} if concurrency > 100 else {}
-    async with aiohttp.ClientSession(**more) as session:
+    connector = aiohttp.TCPConnector(limit=concurrency) if concurrency > 100 else None
+    async with aiohttp.ClientSession(connector=connector) as session:
 
         async def call() -> None:
             async with session.post(url + PATH, data=BODY, headers=HEADERS) as response:

@@ -29,7 +29,9 @@ class Credentials:
     """
 
     key: str = field(repr=False)
+    """The API key; it is sent with each request."""
     secret: str = field(repr=False)
+    """What each request is signed with; it is never sent."""
     # To take the key in is most of the work of a signature.
     _keyed: hmac.HMAC = field(init=False, repr=False, eq=False)
 

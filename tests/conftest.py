@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, settings
-from quick import QUICK
 
 from contactsdk import ContactClient, Credentials
 from contactsdk.sandbox import Sandbox
+from tests.quick import QUICK
 
 # How fast the machine is decides nothing, and CI looks at the same examples each time.
 settings.register_profile(
@@ -25,7 +25,7 @@ settings.load_profile("any machine")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["postgres.fixtures"]
+pytest_plugins = ["tests.postgres.fixtures"]
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from aioresponses import aioresponses
 
 
@@ -13,7 +14,8 @@ class _Response(aiohttp.ClientResponse):
     # aioresponses 0.7.9 does not pass `stream_writer`, of which only `output_size` is read
     # (its issue #289).
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, stream_writer=SimpleNamespace(output_size=0), **kwargs)
+        writer = cast(AbstractStreamWriter, SimpleNamespace(output_size=0))
+        super().__init__(*args, stream_writer=writer, **kwargs)
 
 
 class Answers:

@@ -10,18 +10,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from loops import SkippingLoop, in_each_loop
-from raw_server import (
-    HEAD,
-    PATIENCE_S,
-    REQUEST,
-    RawServer,
-    Step,
-    Tell,
-    WaitFor,
-    answer,
-    wait_until,
-)
 
 from contactsdk import (
     AuthenticationError,
@@ -34,6 +22,18 @@ from contactsdk import (
 from contactsdk.attempt import Requester
 from contactsdk.errors import StaleDateError
 from contactsdk.wire import read_id
+from tests.loops import SkippingLoop, in_each_loop
+from tests.raw_server import (
+    HEAD,
+    PATIENCE_S,
+    REQUEST,
+    RawServer,
+    Step,
+    Tell,
+    WaitFor,
+    answer,
+    wait_until,
+)
 
 URL = "https://api.example.com"
 CREDENTIALS = Credentials("some-key", "some-secret")

@@ -5,10 +5,10 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from examples import a_contact
 
 from contactsdk import ContactClient, Credentials, UnavailableError, UncertainError
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.examples import a_contact
 
 
 async def cause_of_cancellation(sandbox: Sandbox, moment: Callable[[], object]) -> object:

@@ -11,7 +11,6 @@ from typing import Any
 import aiohttp
 import pytest
 from attrs import evolve
-from mocked import Answers, answers
 
 from contactsdk import (
     AuthenticationError,
@@ -28,6 +27,7 @@ from contactsdk import (
     UncertainError,
 )
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.mocked import Answers, answers
 
 URL = "https://api.example.com"
 ADD = Contact(first_name="Ada", last_name="Quist", email="ada@example.test")
@@ -173,7 +173,7 @@ class TestAnswers:
         assert type(raised.value) is error
         assert raised.value.http_status == status
 
-    async def test_unsigned_without_credentials(self, platform: Answers) -> None:
+    async def test_request_without_credentials_is_not_signed(self, platform: Answers) -> None:
         platform.add()
 
         async with ContactClient(URL) as client:
@@ -303,13 +303,10 @@ class TestLifetime:
             with pytest.raises(RuntimeError, match="one client for each loop"):
                 await client.aclose()
 
-        async def close() -> None:
-            await client._requester._session.close()  # type: ignore[union-attr]
-
         with asyncio.Runner() as runner:
             runner.run(use())
             asyncio.run(use_again())
-            runner.run(close())
+            runner.run(client.aclose())
 
     @pytest.fixture
     def sandbox_url(self) -> str:
@@ -427,17 +424,16 @@ class TestClosing:
             await call
 
     async def test_cancellation_by_aiohttp_is_an_error_of_the_call(self) -> None:
-        class Gone:
-            closed = False
+        async def cancel(*_: object) -> None:
+            raise asyncio.CancelledError
 
-            def post(self, *args: object, **kwargs: object) -> None:
-                raise asyncio.CancelledError
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_start.append(cancel)
+        policy = RetryPolicy(attempts=1)
 
-        client = ContactClient(URL)
-        client._requester._session = Gone()  # type: ignore[assignment]
-
-        with pytest.raises(UncertainError):
-            await client.add_or_update(ADD)
+        async with ContactClient(URL, retry=policy, trace_configs=[tracing]) as client:
+            with pytest.raises(UnavailableError, match="never sent"):
+                await client.add_or_update(ADD)
 
 
 class TestLog:

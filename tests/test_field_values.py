@@ -3,12 +3,12 @@ import pickle
 from typing import Any
 
 import pytest
-from examples import any_json
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contactsdk.field_values import DateOrder, address_part, converter_of, listing, parts_of
 from contactsdk.models import CustomFieldDefinition, FieldOption, FieldType
+from tests.examples import any_json
 
 DAY = datetime.date(2026, 11, 2)
 COLOURS = (

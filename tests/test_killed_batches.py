@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from background import environment_of, sandbox_in_thread
-
 from contactsdk.sandbox import Sandbox
+from tests.background import environment_of, sandbox_in_thread
 
 BATCH_SIZE = 20
 CONCURRENCY = 4
@@ -78,6 +77,10 @@ def test_import_killed_once_its_batches_were_accepted_leaves_no_contact_uncertai
     assert writes == Counter(f"row-{number}" for number in range(rows))
 
 
+def has_written(sandbox: Sandbox, count: int) -> Callable[[], bool]:
+    return lambda: len(sandbox.ledger.writes) >= count
+
+
 def test_import_killed_at_any_moment_loses_and_doubles_no_row(tmp_path: Path) -> None:
     chance = random.Random(1)
     rows = 800
@@ -85,7 +88,7 @@ def test_import_killed_at_any_moment_loses_and_doubles_no_row(tmp_path: Path) ->
     with sandbox_in_thread(latency_s=0.01, batch_rate_per_s=100.0) as sandbox:
         for _ in range(KILLS):
             goal = len(sandbox.ledger.writes) + chance.randrange(1, rows // KILLS)
-            run_and_kill(tmp_path, sandbox, lambda at=goal: len(sandbox.ledger.writes) >= at)
+            run_and_kill(tmp_path, sandbox, has_written(sandbox, goal))
         states = run(tmp_path, sandbox)
         writes = times_written(sandbox)
 

@@ -1,16 +1,17 @@
 import builtins
 import runpy
 import sys
+from typing import Any
 
 import pytest
 
 from contactsdk import __main__, __version__
 
 
-def without(monkeypatch, missing):
+def without(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     real = builtins.__import__
 
-    def refuse(name, *args, **options):
+    def refuse(name: str, *args: Any, **options: Any) -> object:
         if name == "contactsdk.cli":
             raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
         return real(name, *args, **options)
@@ -19,7 +20,9 @@ def without(monkeypatch, missing):
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
-def test_without_the_extra_it_says_what_to_install(missing, monkeypatch, capsys):
+def test_without_the_extra_it_says_what_to_install(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     without(monkeypatch, missing)
     with pytest.raises(SystemExit) as caught:
         __main__.main()
@@ -30,13 +33,15 @@ def test_without_the_extra_it_says_what_to_install(missing, monkeypatch, capsys)
     )
 
 
-def test_another_missing_module_is_no_matter_of_the_extra(monkeypatch):
+def test_another_missing_module_is_no_matter_of_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, "orjson")
     with pytest.raises(ModuleNotFoundError, match="orjson"):
         __main__.main()
 
 
-def test_module_runs_as_the_command_does(monkeypatch, capsys):
+def test_module_runs_as_the_command_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "argv", ["contactsdk", "--version"])
     monkeypatch.delitem(sys.modules, "contactsdk.__main__")
     with pytest.raises(SystemExit) as caught:

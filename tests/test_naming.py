@@ -4,7 +4,6 @@ import pickle
 from typing import Any
 
 import pytest
-from examples import a_contact, any_json, any_text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from contactsdk.errors import InvalidContactError
 from contactsdk.field_values import DateOrder
 from contactsdk.models import CustomField, CustomFieldDefinition, FieldOption, FieldType, Group
 from contactsdk.naming import AccountNames, contact_from_names
+from tests.examples import a_contact, any_json, any_text
 
 GROUPS = [
     Group(id=10, name="News"),

@@ -13,7 +13,6 @@ import orjson
 import pytest
 import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
-from quick import QUICK
 
 from contactsdk import (
     Contact,
@@ -24,6 +23,7 @@ from contactsdk import (
     UnavailableError,
 )
 from contactsdk.sandbox import Sandbox
+from tests.quick import QUICK
 
 ADD = Contact(first_name="Ada", last_name="Quist", email="ada@example.test")
 

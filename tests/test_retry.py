@@ -7,7 +7,6 @@ from typing import Any
 
 import attrs
 import pytest
-from examples import a_contact, an_update
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +30,7 @@ from contactsdk.retry import (
     decide,
     is_idempotent,
 )
+from tests.examples import a_contact, an_update
 
 ADD = a_contact()
 UPSERT = a_contact(update_if_exists=True)

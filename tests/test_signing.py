@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 import pytest
-from examples import utc_times
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contactsdk.signing import Credentials, sign, string_to_sign
+from tests.examples import utc_times
 
 CREDENTIALS = Credentials("some-key", "my secret key")
 TARGET = "/api/1.0/contact?action=addOrUpdateContact"

@@ -7,7 +7,6 @@ import aiohttp
 import attrs
 import orjson
 import pytest
-from examples import a_contact
 from opentelemetry.instrumentation.aiohttp_client import create_trace_config
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -16,6 +15,7 @@ from opentelemetry.trace import SpanKind
 
 from contactsdk import ContactClient, Credentials, RejectedError, RetryPolicy, UncertainError
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.examples import a_contact
 
 
 class Traced:
@@ -86,7 +86,7 @@ async def test_spans_hold_nothing_of_a_contact_nor_of_the_key(
 
 
 @pytest.mark.parametrize("handed_in", [False, True])
-async def test_traces_are_told_of_the_answer(sandbox: Sandbox, handed_in: bool) -> None:
+async def test_traces_hear_of_the_answer(sandbox: Sandbox, handed_in: bool) -> None:
     told: list[bytes] = []
 
     async def on_answer(

@@ -6,10 +6,10 @@ import signal
 import sys
 
 import pytest
-from examples import a_contact
 
 from contactsdk import Contact, ContactClient, ContactError, Credentials
 from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
+from tests.examples import a_contact
 
 # Consumers that share one client, and end after what they have taken when asked to.
 WORKER = """

@@ -8,11 +8,17 @@ from contactsdk.attempt import Requester
 
 
 class Send(Protocol):
-    """Makes one attempt to send an encoded contact; returns its id, or raises."""
+    """How a run sends one contact by itself."""
 
     def __call__(
         self, content: bytes, *, deadline: float | None, before_send: Callable[[], object]
-    ) -> Awaitable[int]: ...
+    ) -> Awaitable[int]:
+        """Make one attempt to send an encoded contact; return the id that was answered.
+
+        Raises:
+            ContactError: The attempt failed.
+        """
+        ...
 
 
 class BatchActions(Protocol):

@@ -34,9 +34,15 @@ _LONG_AGO: Final = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
 
 class ListPage(Protocol):
-    """Makes one attempt to get a page of a list of contacts."""
+    """How a run gets a page of a list of contacts."""
 
-    def __call__(self, content: bytes, *, deadline: float | None) -> Awaitable[ContactPage]: ...
+    def __call__(self, content: bytes, *, deadline: float | None) -> Awaitable[ContactPage]:
+        """Make one attempt to get the page that `content` asks for.
+
+        Raises:
+            ContactError: The attempt failed.
+        """
+        ...
 
 
 @frozen(kw_only=True)

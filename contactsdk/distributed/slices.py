@@ -63,15 +63,24 @@ class Slice:
         self._concurrency = concurrency
         self._slice_s = slice_s
         self._continue = continue_
+        self._counts = Counter[State]()
         self._stream: OutcomeStream | None = None
+        self._patience = asyncio.timeout(None)
         self._is_stopped = False
         self._open: int | None = None
 
     def stop(self) -> None:
-        """Send nothing more, and finish what is in flight."""
-        self._is_stopped = True
-        if self._stream is not None:
+        """Send nothing more, and finish what is in flight.
+
+        A batch that was accepted is given the time of an attempt: a later slice fetches the results
+        that are not there by then.
+        """
+        if self._stream is not None and not self._is_stopped:
             self._stream.stop()
+            if self._settings.batch_size is not None:
+                now = asyncio.get_running_loop().time()
+                self._patience.reschedule(now + self._settings.attempt_timeout_s)
+        self._is_stopped = True
 
     async def send(self) -> SliceEnd:
         """Take the lease, send what is open, and let go.
@@ -87,14 +96,21 @@ class Slice:
         options["concurrency"] = self._concurrency
         options["on_progress"] = self._look_if_stopped
         stream = self._client.stream(self._contacts(), **options)
-        counts = Counter[State]()
         async with stream:
-            self._stream = stream
             if self._is_stopped:
                 stream.stop()
-            while (outcome := await stream.next()) is not None:
-                counts[state_of(outcome.error)] += 1
-        return SliceEnd(counts=counts, open=self._open, stopped_by=stream.stopped_by)
+            await self._take_outcomes(stream)
+        return SliceEnd(counts=self._counts, open=self._open, stopped_by=stream.stopped_by)
+
+    async def _take_outcomes(self, stream: OutcomeStream) -> None:
+        try:
+            async with self._patience:
+                self._stream = stream
+                while (outcome := await stream.next()) is not None:
+                    self._counts[state_of(outcome.error)] += 1
+        except TimeoutError:
+            if not self._patience.expired():
+                raise
 
     async def _contacts(self) -> AsyncIterator[Contact]:
         clock = asyncio.get_running_loop().time
@@ -105,8 +121,8 @@ class Slice:
                 return
 
     def _look_if_stopped(self, progress: Progress) -> None:
-        if self._stream is not None and self._partition.stopped_for is not None:
-            self._stream.stop()
+        if self._partition.stopped_for is not None:
+            self.stop()
 
     def _on_release(self, connection: Connection, open_: int) -> None:
         self._open = open_

@@ -18,12 +18,13 @@ _MODULUS: Final = 2**128
 
 
 class RowHash:
-    """The hash of a row of one journal: `row_hash(row)`."""
+    """Hashes the rows of one journal."""
 
     def __init__(self, salt: bytes) -> None:
         self._keyed: Any = blake2b(key=salt, digest_size=16)
 
     def __call__(self, row: StoredRow) -> int:
+        """The hash of all of a row that counts, as a number below 2**128."""
         number, line, digest, key, state, id_, error, attempts, settled, batch_id, position = row[
             :11
         ]

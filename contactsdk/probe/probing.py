@@ -112,11 +112,13 @@ class Probe:
 
 
 class Step(Protocol):
-    """Looks at something, and notes what it saw."""
+    """One step of a probe, such as adding the throwaway contact."""
 
     __name__: str
 
-    def __call__(self, probe: Probe, /) -> Awaitable[None]: ...
+    def __call__(self, probe: Probe, /) -> Awaitable[None]:
+        """Ask the platform for something, and note in the probe what it answered."""
+        ...
 
 
 async def probe(progress: Probe, steps: Sequence[Step]) -> str | None:

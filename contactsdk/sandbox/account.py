@@ -15,7 +15,9 @@ class Account:
     groups: Mapping[int, str] | None = None
     """Id -> name."""
     companies: frozenset[int] | None = None
+    """Ids."""
     custom_fields: Mapping[int, FieldDefinition] | None = None
+    """Id -> definition."""
 
     @classmethod
     def declared(

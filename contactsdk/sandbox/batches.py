@@ -12,7 +12,7 @@ import attrs
 
 from contactsdk.sandbox.faults import FaultPlan, JobFault
 from contactsdk.sandbox.guesses import Guesses
-from contactsdk.sandbox.replies import Refused, invalid, missing
+from contactsdk.sandbox.replies import RefusedError, invalid, missing
 
 JOBS_MAX = 200
 KEPT_S = 2 * 86_400.0
@@ -23,10 +23,13 @@ class Job:
     """One job of a batch."""
 
     namespace: str
+    """Such as `contact`."""
     action: str
+    """Such as `addOrUpdateContact`."""
     params: Mapping[str, Any]
     """As they were sent."""
     fault: JobFault | None = None
+    """What goes wrong with it on purpose; `None` for nothing."""
     done: bool = False
     """Whether its turn has come, also if it was not executed then."""
     response: Any = None
@@ -38,6 +41,7 @@ class Batch:
     """One batch that was accepted."""
 
     async_id: str
+    """The id that the platform gave it."""
     number: int
     """Counts from 1 in order of arrival."""
     request: int
@@ -45,6 +49,7 @@ class Batch:
     jobs: tuple[Job, ...]
     """In the order in which they were sent."""
     callback_url: str | None = None
+    """Where the results are posted once they are there; `None` for nowhere."""
     completed_at: float | None = None
     """Epoch seconds; `None` while jobs are left."""
 
@@ -111,7 +116,7 @@ class Batches:
         """Accept a batch.
 
         Raises:
-            Refused: 400 with specificCode 23016, 23017, 24092, 24093 or 24448.
+            RefusedError: 400 with specificCode 23016, 23017, 24092, 24093 or 24448.
         """
         jobs = _jobs_of(params)
         for job in jobs:
@@ -131,7 +136,7 @@ class Batches:
         """The answer to `progress`.
 
         Raises:
-            Refused: 400 with specificCode 24105 if there is no such batch (any more).
+            RefusedError: 400 with specificCode 24105 if there is no such batch (any more).
         """
         return {"progress": self._kept(params, now, 24105).progress}
 
@@ -139,8 +144,8 @@ class Batches:
         """The answer to `results`.
 
         Raises:
-            Refused: 400 with specificCode 24115 if there is no such batch (any more), 24114 if it
-                is not completed yet.
+            RefusedError: 400 with specificCode 24115 if there is no such batch (any more), 24114 if
+                it is not completed yet.
         """
         batch = self._kept(params, now, 24115)
         if batch.completed_at is None:
@@ -151,7 +156,7 @@ class Batches:
         """The answer to `restart`, after which jobs of the batch are due again.
 
         Raises:
-            Refused: as for `progress`.
+            RefusedError: as for `progress`.
         """
         batch = self._kept(params, now, 24105)
         again = [
@@ -170,7 +175,7 @@ class Batches:
         """The batch that `repost` is about.
 
         Raises:
-            Refused: as for `progress`, and 24114 if the batch is not completed yet.
+            RefusedError: as for `progress`, and 24114 if the batch is not completed yet.
         """
         batch = self._kept(params, now, 24105)
         if batch.completed_at is None:
@@ -222,12 +227,12 @@ class Batches:
         async_id = params["async"]
         batch = self._batches.get(async_id) if isinstance(async_id, str) else None
         if batch is None or (batch.completed_at is not None and now - batch.completed_at > KEPT_S):
-            raise Refused(400, "There is no such batch", unknown)
+            raise RefusedError(400, "There is no such batch", unknown)
         return batch
 
 
-def _not_completed() -> Refused:
-    return Refused(400, "The batch is not completed yet", 24114)
+def _not_completed() -> RefusedError:
+    return RefusedError(400, "The batch is not completed yet", 24114)
 
 
 def _jobs_of(params: Mapping[str, Any]) -> list[Job]:
@@ -241,20 +246,20 @@ def _jobs_of(params: Mapping[str, Any]) -> list[Job]:
     if callback_url is not None and not isinstance(callback_url, str):
         raise invalid("callbackUrl", "Value must be a string")
     if len(jobs) > JOBS_MAX:
-        raise Refused(400, f"A batch has at most {JOBS_MAX} jobs", 24448)
+        raise RefusedError(400, f"A batch has at most {JOBS_MAX} jobs", 24448)
     return [_job_of(job) for job in jobs]
 
 
 def _job_of(job: Any) -> Job:
     if not isinstance(job, dict) or job.keys() - {"params"} != {"namespace", "action"}:
-        raise Refused(400, "A job is an object of namespace, action and params", 24092)
+        raise RefusedError(400, "A job is an object of namespace, action and params", 24092)
     if not all(isinstance(job[name], str) and job[name] for name in ("namespace", "action")):
-        raise Refused(400, "A job's namespace and action must be strings", 24092)
+        raise RefusedError(400, "A job's namespace and action must be strings", 24092)
     params = job.get("params")
     if not params:
-        raise Refused(400, "A job's params must not be empty", 24093)
+        raise RefusedError(400, "A job's params must not be empty", 24093)
     if not isinstance(params, dict):
-        raise Refused(400, "A job's params must be an object", 24092)
+        raise RefusedError(400, "A job's params must be an object", 24092)
     return Job(namespace=job["namespace"], action=job["action"], params=params)
 
 

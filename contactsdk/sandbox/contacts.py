@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from contactsdk.sandbox.merging import Contact, merged
-from contactsdk.sandbox.replies import Refused, Unsuccessful
+from contactsdk.sandbox.replies import RefusedError, UnsuccessfulError
 from contactsdk.sandbox.validation import Rules, check_contact, contact_id_of
 
 FIRST_ID = 1001
@@ -25,7 +25,9 @@ class Change:
     """What addOrUpdateContact did."""
 
     contact_id: int
+    """The contact that was added or updated."""
     added: bool
+    """Whether it is new."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,6 +35,7 @@ class Stored:
     """One state of a contact, in the platform's spelling, and when it came about."""
 
     contact: Contact
+    """Its fields."""
     modified_at: float
     """Whole epoch seconds."""
     joined_at: Mapping[int, float]
@@ -77,9 +80,9 @@ class Contacts:
         """Do addOrUpdateContact, or change nothing.
 
         Raises:
-            Refused: 400 for parameters that do not validate (see `check_contact`), 404 with
+            RefusedError: 400 for parameters that do not validate (see `check_contact`), 404 with
                 specificCode 24096 if there is no contact of that `id`.
-            Unsuccessful: the guesses make such a contact one that the platform will not write.
+            UnsuccessfulError: the guesses make such a contact one that the platform will not write.
         """
         check_contact(params, self.rules)
         contact_id = contact_id_of(params)
@@ -100,11 +103,11 @@ class Contacts:
         """The present state of the contact of this id.
 
         Raises:
-            Refused: 404 with specificCode 24096 if there is none.
+            RefusedError: 404 with specificCode 24096 if there is none.
         """
         if contact_id not in self._stored:
             error_code = int(self.rules.guesses.unknown_contact_error_code)
-            raise Refused(error_code, "Unable to find contact", 24096)
+            raise RefusedError(error_code, "Unable to find contact", 24096)
         return self._stored[contact_id]
 
     def newest(self, count: int) -> list[Stored]:
@@ -115,7 +118,7 @@ class Contacts:
         """Give a contact a new modifiedDate and nothing else, as an edit by somebody else does.
 
         Raises:
-            Refused: there is no contact of that id.
+            RefusedError: there is no contact of that id.
         """
         self._put(contact_id, _without_id(self.get(contact_id).contact))
 
@@ -140,7 +143,7 @@ class Contacts:
             return None
         namesake = self.oldest_namesake(params)
         if namesake is not None and repeated == "refuse":
-            raise Unsuccessful("There is a contact of the same name and email")
+            raise UnsuccessfulError("There is a contact of the same name and email")
         return namesake
 
     def _check_external_id(self, contact_id: int | None, after: Contact) -> None:
@@ -148,7 +151,7 @@ class Contacts:
         if self.rules.guesses.repeated_external_id == "refuse" and (
             self._external_ids.get(external_id, set()) - {contact_id}
         ):
-            raise Unsuccessful("There is a contact of the same externalId")
+            raise UnsuccessfulError("There is a contact of the same externalId")
 
     def _new_id(self) -> int:
         number = FIRST_ID + len(self._ages)

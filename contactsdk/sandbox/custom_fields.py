@@ -59,14 +59,19 @@ class FieldDefinition:
     """What getCustomFieldDefinition tells of one custom field."""
 
     field_type: FieldType = attrs.field(validator=attrs.validators.instance_of(FieldType))
+    """Which values it takes."""
     display_name: str = ""
     """Empty stands for `Field` and the id."""
     required: bool = False
+    """Its `isRequired`; whether an add needs it is a guess, see `Guesses`."""
     active: bool = True
+    """Its `isActive`."""
     sort_order: int = 0
+    """Its `sortOrder`."""
     select_values: Sequence[str] | None = attrs.field(default=None, converter=_texts_or_none)
     """What a selection may be set to; `None` where anything will do."""
     file_types: Sequence[str] = attrs.field(default=(), converter=_texts)
+    """Its `fileTypes`, such as `pdf`."""
 
 
 def is_whole(value: Any) -> bool:

@@ -14,9 +14,9 @@ from contactsdk.sandbox.faults import Fault, FaultKind, FaultPlan
 from contactsdk.sandbox.ledger import Answer, Ledger, Request
 from contactsdk.sandbox.platform import ADD_OR_UPDATE, RUN_BATCH, Origin, Platform, read_object
 from contactsdk.sandbox.replies import (
-    Refused,
+    RefusedError,
     Reply,
-    Unsuccessful,
+    UnsuccessfulError,
     internal_error,
     raced,
     refusal,
@@ -162,7 +162,7 @@ class Exchanges:
                 self._true_reply(entry, now)
 
     def _write_without_looking(self, entry: Request) -> None:
-        with suppress(Refused, Unsuccessful):
+        with suppress(RefusedError, UnsuccessfulError):
             params = read_object(entry.body)
             params.pop("updateIfExists", None)  # it has looked, when the request came
             entry.contact_id = self._platform.write(params, Origin(request=entry.number))
@@ -185,7 +185,7 @@ class Exchanges:
         For a fault of the connection it is the true one, which is then not or not wholly sent.
         """
         if fault.kind is FaultKind.BATCH_NOT_SAVED and entry.action == RUN_BATCH:
-            return self._refusal(Refused(400, "The batch could not be saved", 24091))
+            return self._refusal(RefusedError(400, "The batch could not be saved", 24091))
         reply = self._true_reply(entry, now) if fault.kind.writes else _NOT_ASKED
         match fault.kind:
             case FaultKind.THROTTLED:
@@ -218,16 +218,16 @@ class Exchanges:
         """
         try:
             return success(self._result(entry, now))
-        except Refused as refused:
+        except RefusedError as refused:
             return self._refusal(refused)
-        except Unsuccessful as unsuccessful:
+        except UnsuccessfulError as unsuccessful:
             return success(unsuccessful.answer())
 
     def _result(self, entry: Request, now: float) -> Any:
         if entry.method != "POST":
-            raise Refused(405, "Method not allowed")
+            raise RefusedError(405, "Method not allowed")
         if not self._platform.has(entry.action):
-            raise Refused(404, "Not found")
+            raise RefusedError(404, "Not found")
         verify(
             _ROOT + entry.action,
             entry.headers,
@@ -244,12 +244,12 @@ class Exchanges:
             entry.async_id = result["asyncId"]
         return result
 
-    def _refusal(self, refused: Refused, headers: dict[str, str] | None = None) -> Reply:
+    def _refusal(self, refused: RefusedError, headers: dict[str, str] | None = None) -> Reply:
         return refusal(refused, self._settings.guesses, headers=headers)
 
 
-def _throttled() -> Refused:
-    return Refused(429, "Too many requests")
+def _throttled() -> RefusedError:
+    return RefusedError(429, "Too many requests")
 
 
 def _retry_after(fault: Fault, now: float) -> dict[str, str]:

@@ -80,16 +80,16 @@ _NOTHING_WRITTEN = frozenset(
 
 @attrs.frozen
 class Fault:
-    """What happens to one request.
-
-    `retry_after_s` is sent with THROTTLED and UNAVAILABLE, as seconds or as an HTTP date;
-    `clock_off_s` (ahead if positive) is for CLOCK_OFF.
-    """
+    """What happens to one request."""
 
     kind: FaultKind
+    """What goes wrong."""
     retry_after_s: float | None = attrs.field(default=None, kw_only=True)
+    """Seconds to wait, sent with THROTTLED and UNAVAILABLE; `None` for no `Retry-After`."""
     retry_after_as_date: bool = attrs.field(default=False, kw_only=True)
+    """Whether `Retry-After` is an HTTP date instead of a number of seconds."""
     clock_off_s: float = attrs.field(default=0.0, kw_only=True)
+    """With CLOCK_OFF, how far the clock is ahead, in seconds; negative if it is behind."""
 
 
 class JobFault(Enum):

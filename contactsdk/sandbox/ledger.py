@@ -37,6 +37,7 @@ class Request:
     action: str
     """Such as `contact?action=addOrUpdateContact`; the whole target outside of `/api/1.0/`."""
     method: str
+    """The HTTP method."""
     headers: Mapping[str, str]
     """Case-insensitive."""
     arrived_at: float = 0.0
@@ -44,7 +45,9 @@ class Request:
     body: bytes = b""
     """Empty if it was not read."""
     fault: Fault | None = None
+    """What went wrong with it on purpose; `None` for nothing."""
     answer: Answer = Answer.PENDING
+    """How far it was answered."""
     status: int | None = None
     """The HTTP status; `None` if none was sent."""
     error_code: int | None = None
@@ -78,6 +81,7 @@ class Write:
     number: int
     """Counts from 1 in order of commit."""
     contact_id: int
+    """The id of the contact."""
     body: Mapping[str, Any]
     """The JSON object as it was sent."""
     request: int
@@ -95,7 +99,9 @@ class Callback:
     """One time that the results of a batch were posted to its callbackUrl."""
 
     async_id: str
+    """The id of the batch."""
     url: str
+    """Where the results were posted."""
     status: int | None = None
     """The HTTP status that was answered; `None` while there is no answer."""
     failed: bool = False

@@ -9,17 +9,16 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class RateLimit:
-    """At most `per_s` requests a second; the others are answered with 429.
-
-    A token bucket that holds `per_s * depth_s` requests (at least one), or with `window=True` a
-    count that starts anew with every whole second. With `retry_after=True` a refusal says in whole
-    seconds (at least 1) when to come again.
-    """
+    """How many requests are let in; the others are answered with 429."""
 
     per_s: float = attrs.field(default=50.0, validator=attrs.validators.gt(0))
+    """Requests a second, at most."""
     depth_s: float = attrs.field(default=0.2, validator=attrs.validators.ge(0))
+    """The token bucket holds `per_s * depth_s` requests, and at least one."""
     retry_after: bool = False
+    """Whether a refusal says when to come again, in whole seconds, at least 1."""
     window: bool = False
+    """Count anew with every whole second, instead of with a token bucket."""
 
 
 class Limiter:

@@ -79,7 +79,7 @@ def contact_list(
     """The answer to getContactList: one page of those of `contacts` that pass every filter.
 
     Raises:
-        Refused: 400 with specificCode 23016 for any parameter or filter that does not validate.
+        RefusedError: 400 with specificCode 23016 for a parameter or filter that does not validate.
     """
     page = _page(params, per_page_max)
     tests = _tests(params.get("filter") or {}, rules.guesses)

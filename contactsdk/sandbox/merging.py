@@ -28,7 +28,7 @@ def merged(before: Contact, params: Mapping[str, Any], rules: Rules) -> dict[str
     External URLs are replaced one by one, by `ref`.
 
     Raises:
-        Refused: 400 with specificCode 23016 if there would be too many external URLs.
+        RefusedError: 400 with specificCode 23016 if there would be too many external URLs.
     """
     guesses = rules.guesses
     after = {name: value for name, value in before.items() if name != "id"}

@@ -14,8 +14,8 @@ from contactsdk.sandbox.faults import JobFault
 from contactsdk.sandbox.ledger import Ledger, Write
 from contactsdk.sandbox.listing import ContactIndex, contact_list
 from contactsdk.sandbox.replies import (
-    Refused,
-    Unsuccessful,
+    RefusedError,
+    UnsuccessfulError,
     internal_error,
     invalid,
     missing,
@@ -45,14 +45,14 @@ def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object of a request body; NaN and infinities are no JSON.
 
     Raises:
-        Refused: 400 if the body is anything else.
+        RefusedError: 400 if the body is anything else.
     """
     try:
         params = orjson.loads(body)
     except orjson.JSONDecodeError as exc:
-        raise Refused(400, "The body is not JSON") from exc
+        raise RefusedError(400, "The body is not JSON") from exc
     if not isinstance(params, dict):
-        raise Refused(400, "The body must be a JSON object")
+        raise RefusedError(400, "The body must be a JSON object")
     return params
 
 
@@ -116,10 +116,10 @@ class Platform:
         """Do an action that there is; its answer, as a JSON value.
 
         Raises:
-            Refused, Unsuccessful: nothing was done.
+            RefusedError, UnsuccessfulError: nothing was done.
         """
         if action in self._denied:
-            raise Refused(self._denied[action], "The API key has no access to this action")
+            raise RefusedError(self._denied[action], "The API key has no access to this action")
         params = read_object(body or b"{}") if action in _WITHOUT_BODY else read_object(body)
         return self._actions[action](params, origin, now)
 
@@ -132,7 +132,7 @@ class Platform:
         """Write one contact, and record it; its id.
 
         Raises:
-            Refused, Unsuccessful: nothing was written.
+            RefusedError, UnsuccessfulError: nothing was written.
         """
         rival = self.rivals.before(params)
         change = self.contacts.add_or_update(params)
@@ -218,14 +218,14 @@ class Platform:
             if job.fault in _JOB_REFUSALS:
                 raise _JOB_REFUSALS[job.fault]()
             if job.namespace == "batch" or action not in self._actions:
-                raise Refused(404, "Not found")
+                raise RefusedError(404, "Not found")
             response = self._actions[action](dict(job.params), origin, self._clock())
             if job.fault is JobFault.ERROR_AFTER_WRITE:
                 raise internal_error()
             return response
-        except Refused as refused:
+        except RefusedError as refused:
             return refused.answer(codes_as_text=self._rules.guesses.codes == "text")
-        except Unsuccessful as unsuccessful:
+        except UnsuccessfulError as unsuccessful:
             return unsuccessful.answer()
 
 
@@ -236,8 +236,8 @@ _WITHOUT_BODY = frozenset(
         PING,
     }
 )
-_JOB_REFUSALS: Mapping[JobFault | None, Callable[[], Refused]] = {
-    JobFault.REJECTED: lambda: Refused(400, "This contact cannot be saved"),
+_JOB_REFUSALS: Mapping[JobFault | None, Callable[[], RefusedError]] = {
+    JobFault.REJECTED: lambda: RefusedError(400, "This contact cannot be saved"),
     JobFault.RACED: raced,
     JobFault.ERROR_BEFORE_WRITE: internal_error,
 }

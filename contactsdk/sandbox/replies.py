@@ -8,7 +8,7 @@ import orjson
 from contactsdk.sandbox.guesses import Guesses
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The platform will not do what it was asked; it becomes an answer with an `errorCode`."""
 
     def __init__(
@@ -34,7 +34,7 @@ class Refused(Exception):
         return answer
 
 
-class Unsuccessful(Exception):
+class UnsuccessfulError(Exception):
     """The platform will not write this contact; it becomes an answer with `"success": false`."""
 
     def __init__(self, message: str) -> None:
@@ -46,24 +46,24 @@ class Unsuccessful(Exception):
         return {"success": False, "message": self.message}
 
 
-def invalid(name: str, detail: str) -> Refused:
+def invalid(name: str, detail: str) -> RefusedError:
     """The refusal of one parameter that does not validate."""
-    return Refused(400, f"'{name}' does not validate", 23016, detail)
+    return RefusedError(400, f"'{name}' does not validate", 23016, detail)
 
 
-def missing(name: str) -> Refused:
+def missing(name: str) -> RefusedError:
     """The refusal for one parameter that is required and missing."""
-    return Refused(400, f"'{name}' is required", 23017)
+    return RefusedError(400, f"'{name}' is required", 23017)
 
 
-def internal_error() -> Refused:
+def internal_error() -> RefusedError:
     """The refusal that says nothing."""
-    return Refused(500, "Internal error")
+    return RefusedError(500, "Internal error")
 
 
-def raced() -> Refused:
+def raced() -> RefusedError:
     """The refusal of a write that met another one to the same record."""
-    return Refused(429, "Race condition error", 24299)
+    return RefusedError(429, "Race condition error", 24299)
 
 
 @attrs.frozen(kw_only=True)
@@ -82,7 +82,9 @@ def success(answer: Any) -> Reply:
     return Reply(body=orjson.dumps(answer))
 
 
-def refusal(refused: Refused, guesses: Guesses, *, headers: dict[str, str] | None = None) -> Reply:
+def refusal(
+    refused: RefusedError, guesses: Guesses, *, headers: dict[str, str] | None = None
+) -> Reply:
     """The answer for a refusal."""
     return Reply(
         status=refused.error_code if guesses.error_status == "mirrored" else 200,

@@ -7,7 +7,7 @@ from typing import Any
 from contactsdk.sandbox.contacts import Contacts
 from contactsdk.sandbox.faults import FaultPlan
 from contactsdk.sandbox.ledger import Ledger, Write
-from contactsdk.sandbox.replies import Refused, Unsuccessful
+from contactsdk.sandbox.replies import RefusedError, UnsuccessfulError
 
 _NAMES = ("firstName", "lastName", "email")
 
@@ -37,7 +37,7 @@ class Rivals:
         """Add or update a contact; its id.
 
         Raises:
-            Refused, Unsuccessful: as for a request of these parameters.
+            RefusedError, UnsuccessfulError: as for a request of these parameters.
         """
         change = self._contacts.add_or_update(params)
         self._record(change.contact_id, params, added=change.added)
@@ -47,7 +47,7 @@ class Rivals:
         """Give a contact a new modifiedDate and nothing else.
 
         Raises:
-            Refused: there is no contact of that id.
+            RefusedError: there is no contact of that id.
         """
         self._contacts.touch(contact_id)
         self._record(contact_id, {"id": contact_id}, added=False)
@@ -74,7 +74,7 @@ class Rivals:
     def _add(self, params: Mapping[str, Any], names: Any) -> None:
         try:
             self.write({name: params[name] for name in params if name in names})
-        except (Refused, Unsuccessful):
+        except (RefusedError, UnsuccessfulError):
             return  # an update need not name the contact, and what is refused to one is to all
 
     def _record(self, contact_id: int, params: Mapping[str, Any], *, added: bool) -> None:

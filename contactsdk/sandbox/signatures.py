@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-from contactsdk.sandbox.replies import Refused
+from contactsdk.sandbox.replies import RefusedError
 from contactsdk.sandbox.timestamps import read_timestamp
 
 API_VERSION = "1.0"
@@ -57,22 +57,22 @@ def verify(
     X-Api-Version may be missing: the vendor's C# SDK does not send it.
 
     Raises:
-        Refused: 401 if Content-MD5, X-Api-Version or the signature is wrong; with
+        RefusedError: 401 if Content-MD5, X-Api-Version or the signature is wrong; with
             `stale_error_code` and specificCode 23005 if its date is stale, missing or cannot be
             read.
     """
     content_md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
     if headers.get("Content-MD5") != content_md5:
-        raise Refused(401, "Content-MD5 is not the MD5 of the body")
+        raise RefusedError(401, "Content-MD5 is not the MD5 of the body")
     if headers.get("X-Api-Version", API_VERSION) != API_VERSION:
-        raise Refused(401, f"X-Api-Version must be {API_VERSION}")
+        raise RefusedError(401, f"X-Api-Version must be {API_VERSION}")
     signed = signature(secret, string_to_sign(target, headers, content_md5))
     given = headers.get("X-Api-Authorization", "").encode("utf-8", "surrogateescape")
     if not hmac.compare_digest(given, f"IWS {key}:{signed}".encode()):
-        raise Refused(401, "Invalid API key or signature")
+        raise RefusedError(401, "Invalid API key or signature")
     sent_at = _sent_at(headers)
     if sent_at is None or abs(now - sent_at) > FRESH_S:
-        raise Refused(stale_error_code, "Request is stale", 23005)
+        raise RefusedError(stale_error_code, "Request is stale", 23005)
 
 
 def _sent_at(headers: Mapping[str, str]) -> float | None:

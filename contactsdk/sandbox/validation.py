@@ -49,8 +49,8 @@ def check_contact(params: Mapping[str, Any], rules: Rules) -> None:
     comes last.
 
     Raises:
-        Refused: 400 with specificCode 23017 if a required parameter is missing or empty, 23016 if
-            a value does not validate or a parameter is unknown.
+        RefusedError: 400 with specificCode 23017 if a required parameter is missing or empty, 23016
+            if a value does not validate or a parameter is unknown.
     """
     is_add = contact_id_of(params) is None
     for name, check in _CHECKS.items():

@@ -5,18 +5,18 @@ import functools
 import itertools
 import random
 import selectors
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
 import orjson
-from examples import a_contact
 
 from contactsdk import Contact, ContactError, Outcome, OutcomeStream, RetryPolicy, UnavailableError
 from contactsdk.bulk import Run, RunOptions, outcome_stream
 from contactsdk.errors import UncertainError
 from contactsdk.pacing import Pacer
-from contactsdk.wire import contact_from
+from contactsdk.wire import JobResult, contact_from
+from tests.examples import a_contact
 
 
 class HeldLoop(asyncio.SelectorEventLoop):
@@ -64,6 +64,19 @@ async def _leaving_nothing(test: Coroutine[Any, Any, None]) -> None:
 def now() -> float:
     """Seconds since the test began."""
     return asyncio.get_running_loop().time() - 1000.0
+
+
+class NoBatches:
+    """The batch actions of a platform that no batch is to be sent to."""
+
+    async def run(self, contents: Sequence[bytes], *, before_send: Callable[[], object]) -> str:
+        raise AssertionError("a batch was sent")
+
+    async def results(self, async_id: str) -> Sequence[JobResult] | None:
+        raise AssertionError("the results of a batch were asked for")
+
+    async def progress(self, async_id: str) -> int:
+        raise AssertionError("the progress of a batch was asked for")
 
 
 @attrs.define(eq=False)
@@ -123,7 +136,7 @@ def stream_of(
     pacer = Pacer(base_s=policy.base_s, max_wait_s=policy.max_wait_s, clock=clock)
     run_options = RunOptions(policy=policy, **{"concurrency": 4, **options})
     return outcome_stream(
-        Run(contacts, platform.send, platform, pacer, run_options, is_proven=is_proven)
+        Run(contacts, platform.send, NoBatches(), pacer, run_options, is_proven=is_proven)
     )
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import attrs
 import orjson
-from bulk.held import now
 
 from contactsdk import Contact, OutcomeStream, RetryPolicy
 from contactsdk.bulk import Run, RunOptions, outcome_stream
 from contactsdk.journal import JournalRun
 from contactsdk.pacing import Pacer
 from contactsdk.wire import JobResult, contact_from
+from tests.bulk.held import now
 
 RACED = {"errorCode": 429, "message": "Race condition error", "specificCode": 24299}
 REFUSED = {"errorCode": 400, "message": "no", "specificCode": 23016}

@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from examples import a_contact
 
 from contactsdk import Credentials, wire
 from contactsdk.attempt import Requester
 from contactsdk.bulk.actions import RequestedBatchActions
 from contactsdk.sandbox import Sandbox
+from tests.examples import a_contact
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ import itertools
 from typing import Any
 
 import pytest
-from bulk.held import errors, in_held_time, many, now, read_all, updates
-from bulk.held_batches import HeldBatches, batch_stream
 
 from contactsdk import (
     AuthenticationError,
@@ -19,6 +17,8 @@ from contactsdk import (
 from contactsdk.bulk import collect
 from contactsdk.errors import ContactError, StaleDateError, converted
 from contactsdk.wire import NO_SUCH_BATCH
+from tests.bulk.held import errors, in_held_time, many, now, read_all, updates
+from tests.bulk.held_batches import HeldBatches, batch_stream
 
 AWAY = UnavailableError("never sent: refused")
 

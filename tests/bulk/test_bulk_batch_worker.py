@@ -6,9 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
-from bulk.held import Counted, endless, errors, in_held_time, indexes, many, now, read_all, updates
-from bulk.held_batches import BROKEN, RACED, REFUSED, HeldBatches, batch_stream, done
-from journal.journals import ACCOUNT, MemoryStore
 
 from contactsdk import (
     AuthenticationError,
@@ -31,6 +28,19 @@ from contactsdk.journal import JournalRun
 from contactsdk.pacing import BreakerState, Pacer
 from contactsdk.retry import Delivery
 from contactsdk.wire import JobResult
+from tests.bulk.held import (
+    Counted,
+    endless,
+    errors,
+    in_held_time,
+    indexes,
+    many,
+    now,
+    read_all,
+    updates,
+)
+from tests.bulk.held_batches import BROKEN, RACED, REFUSED, HeldBatches, batch_stream, done
+from tests.journal.journals import ACCOUNT, MemoryStore
 
 LOST = UncertainError("sent, but no answer came")
 QUICK = RetryPolicy(base_s=0.001, max_wait_s=0.002)

@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bulk.held import in_held_time, now
-from bulk.held_batches import Accepted, HeldBatches
-from examples import a_contact
 
 from contactsdk import (
     BulkReport,
@@ -31,6 +28,9 @@ from contactsdk.journal import JournalRun, State
 from contactsdk.pacing import Pacer
 from contactsdk.retry import Delivery
 from contactsdk.sandbox import Answer, Fault, FaultKind, JobFault, Sandbox
+from tests.bulk.held import in_held_time, now
+from tests.bulk.held_batches import Accepted, HeldBatches
+from tests.examples import a_contact
 
 RUN, RESULTS = "batch?action=run", "batch?action=results"
 QUICK = RetryPolicy(base_s=0.001, max_wait_s=0.01)

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from bulk.held import HeldPlatform, errors, in_held_time, many, now, stream_of
-from journal.journals import MemoryStore
 
 from contactsdk import Contact, RateLimitedError, RejectedError, RetryPolicy, UnavailableError
 from contactsdk.bulk import Run, RunOptions, outcome_stream
@@ -14,6 +12,8 @@ from contactsdk.errors import ContactError
 from contactsdk.journal import Account, JournalRun, State
 from contactsdk.journal.store import StoredRow
 from contactsdk.pacing import Pacer
+from tests.bulk.held import HeldPlatform, NoBatches, errors, in_held_time, many, now, stream_of
+from tests.journal.journals import MemoryStore
 
 ACCOUNT = Account(url="u", key="k", secret="s")
 
@@ -40,7 +40,7 @@ async def test_outcome_that_is_being_recorded_when_the_run_is_left_is_kept(refus
     clock = asyncio.get_running_loop().time
     pacer = Pacer(base_s=policy.base_s, max_wait_s=policy.max_wait_s, clock=clock)
     options = RunOptions(policy=policy, concurrency=2)
-    run = Run(many(1), platform.send, platform, pacer, options, open_journal=open_journal)
+    run = Run(many(1), platform.send, NoBatches(), pacer, options, open_journal=open_journal)
     async with outcome_stream(run) as stream:
         await asyncio.sleep(1.5)  # the intent is on record, and the outcome is being written
 
@@ -66,7 +66,7 @@ async def test_stop_in_an_outage_before_any_answer_ends_the_run() -> None:
 @in_held_time
 async def test_waits_that_are_interrupted_twice_end_once() -> None:
     waits = InterruptibleWaits()
-    waiting = asyncio.create_task(waits.wait_for(lambda: asyncio.sleep(100.0)))
+    waiting = asyncio.create_task(waits.wait_for(lambda: asyncio.sleep(100.0, "waited")))
     await asyncio.sleep(1.0)
 
     waits.interrupt()
@@ -128,7 +128,7 @@ async def test_pause_that_another_call_caused_stops_a_run_that_would_not_wait_so
     options = RunOptions(policy=policy, concurrency=4, give_up_s=10.0)
     platform = HeldPlatform()
 
-    async with outcome_stream(Run(many(9), platform.send, platform, pacer, options)) as stream:
+    async with outcome_stream(Run(many(9), platform.send, NoBatches(), pacer, options)) as stream:
         with pytest.raises(RateLimitedError, match="asks to wait"):
             async for _ in stream:
                 pass

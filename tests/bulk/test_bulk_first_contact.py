@@ -3,17 +3,6 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from bulk.held import (
-    Counted,
-    HeldPlatform,
-    errors,
-    in_held_time,
-    many,
-    now,
-    number,
-    read_all,
-    stream_of,
-)
 
 from contactsdk import (
     AuthenticationError,
@@ -25,6 +14,17 @@ from contactsdk import (
 )
 from contactsdk.bulk import collect
 from contactsdk.sandbox import Sandbox
+from tests.bulk.held import (
+    Counted,
+    HeldPlatform,
+    errors,
+    in_held_time,
+    many,
+    now,
+    number,
+    read_all,
+    stream_of,
+)
 
 
 @in_held_time

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-from bulk.held import HeldPlatform, errors, in_held_time, many, number, stream_of
 
 from contactsdk import (
     AuthenticationError,
@@ -17,6 +16,7 @@ from contactsdk.bulk import collect
 from contactsdk.bulk.foreign_answers import ForeignAnswers
 from contactsdk.errors import RejectedError
 from contactsdk.retry import Fail
+from tests.bulk.held import HeldPlatform, errors, in_held_time, many, number, stream_of
 
 
 def blocked() -> ContactError:

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from bulk.held import HeldPlatform, errors, in_held_time, now, read_all
-from bulk.held_batches import HeldBatches
-from examples import a_contact, an_update
-from journal.journals import ACCOUNT, MemoryStore, writing
 
 from contactsdk import Contact, OutcomeStream, RetryPolicy, UncertainError
 from contactsdk.bulk import Run, RunOptions, outcome_stream
 from contactsdk.journal import JournalRun, State
 from contactsdk.pacing import Pacer
+from tests.bulk.held import HeldPlatform, errors, in_held_time, now, read_all
+from tests.bulk.held_batches import HeldBatches
+from tests.examples import a_contact, an_update
+from tests.journal.journals import ACCOUNT, MemoryStore, writing
 
 OLD, NEW = (an_update(phone=phone, external_id="7") for phone in ("old", "new"))
 OTHER = an_update(id=8, external_id="8")

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from bulk.held import in_held_time, now
 
 from contactsdk.bulk.interruptible_waits import InterruptibleWaits
+from tests.bulk.held import in_held_time, now
 
 
 async def in_a_second() -> str:

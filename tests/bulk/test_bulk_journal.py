@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from examples import a_contact
-from pragmas import connect_with
-from quick import QUICK
 
 from contactsdk import (
     Contact,
     ContactClient,
     Credentials,
     InvalidContactError,
+    Item,
     JournalError,
     RetryPolicy,
     SetupError,
@@ -27,6 +25,9 @@ from contactsdk import (
 )
 from contactsdk.journal import JournalRun, State
 from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
+from tests.examples import a_contact
+from tests.pragmas import connect_with
+from tests.quick import QUICK
 
 WRONG = InvalidContactError([(("email",), "must be a valid email address")])
 
@@ -46,7 +47,7 @@ def journal(tmp_path: Path) -> SqliteJournal:
 async def test_second_run_hands_back_what_is_final_without_sending(
     sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
 ) -> None:
-    items = [*contacts(3), a_contact(groups=[99]), WRONG]
+    items: list[Item] = [*contacts(3), a_contact(groups=[99]), WRONG]
     sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE))
     first = await client.add_or_update_many(items, journal=journal, concurrency=1)
     requests = len(sandbox.ledger.requests)
@@ -253,7 +254,7 @@ async def test_worker_that_fails_ends_the_run_and_loses_nothing(
     assert len(sandbox.ledger.writes) == 1
 
 
-async def test_what_an_earlier_run_left_in_doubt_stays_so_where_this_one_does_not_come_to_it(
+async def test_contact_that_an_earlier_run_left_uncertain_stays_so_where_this_run_does_not_reach_it(
     sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
 ) -> None:
     add = a_contact(email="same@example.com")
@@ -280,7 +281,7 @@ async def test_what_an_earlier_run_left_in_doubt_stays_so_where_this_one_does_no
     ]
 
 
-async def test_what_is_on_record_is_told_of_an_item_that_was_only_read(
+async def test_item_that_was_only_read_has_its_recorded_outcome(
     sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
 ) -> None:
     report = await client.add_or_update_many(contacts(1), journal=journal)
@@ -304,7 +305,7 @@ async def test_what_is_on_record_is_told_of_an_item_that_was_only_read(
     assert told == set(report.ids)
 
 
-async def test_what_was_declined_is_in_doubt_no_more_while_it_waits(
+async def test_contact_that_was_declined_is_not_uncertain_while_it_waits(
     sandbox: Sandbox, client: ContactClient, journal: SqliteJournal, tmp_path: Path
 ) -> None:
     def states_after_a_death_now() -> list[State]:

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 from attrs import define
-from bulk.held import HeldPlatform, errors, in_held_time, many, now, read_all
-from bulk.held_batches import HeldBatches
-from journal.journals import ACCOUNT, MemoryStore
 
 from contactsdk import RetryPolicy
 from contactsdk.bulk import Run, RunOptions, outcome_stream
 from contactsdk.journal import JournalRun, LeaseLapsedError
 from contactsdk.pacing import BreakerState, Pacer
+from tests.bulk.held import HeldPlatform, errors, in_held_time, many, now, read_all
+from tests.bulk.held_batches import HeldBatches
+from tests.journal.journals import ACCOUNT, MemoryStore
 
 
 @define

@@ -2,10 +2,9 @@
 
 import asyncio
 
-from bulk.held import in_held_time, now
-
 from contactsdk import Outcome
 from contactsdk.bulk.outcome_queue import OutcomeQueue
+from tests.bulk.held import in_held_time, now
 
 
 def outcome(index: int) -> Outcome:

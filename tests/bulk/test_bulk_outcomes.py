@@ -2,7 +2,6 @@ import pickle
 
 import pytest
 from attrs.exceptions import FrozenInstanceError
-from examples import a_contact
 
 from contactsdk import (
     BulkReport,
@@ -15,6 +14,7 @@ from contactsdk import (
     UnavailableError,
     UncertainError,
 )
+from tests.examples import a_contact
 
 
 def an_outcome(index: int, error: ContactError | None = None) -> Outcome:

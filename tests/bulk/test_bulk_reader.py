@@ -6,17 +6,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from bulk.held import (
-    Counted,
-    HeldPlatform,
-    errors,
-    in_held_time,
-    indexes,
-    many,
-    now,
-    read_all,
-    stream_of,
-)
 
 from contactsdk import (
     Contact,
@@ -27,6 +16,17 @@ from contactsdk import (
     UncertainError,
 )
 from contactsdk.bulk import collect
+from tests.bulk.held import (
+    Counted,
+    HeldPlatform,
+    errors,
+    in_held_time,
+    indexes,
+    many,
+    now,
+    read_all,
+    stream_of,
+)
 
 MISSING = InvalidContactError([(("email",), "is missing")])
 
@@ -124,7 +124,9 @@ async def test_error_in_the_input_becomes_its_own_outcome_unsent(kind: str) -> N
     ],
 )
 @in_held_time
-async def test_what_is_no_iterable_of_contacts_is_refused_at_once(contacts: Any, what: str) -> None:
+async def test_what_is_not_an_iterable_of_contacts_is_refused_at_once(
+    contacts: Any, what: str
+) -> None:
     with pytest.raises(TypeError, match=f"must be an iterable of Contact, not {what}"):
         stream_of(contacts, HeldPlatform())
 

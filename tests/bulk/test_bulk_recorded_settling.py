@@ -8,8 +8,6 @@ from typing import Any
 
 import attrs
 import pytest
-from bulk.held import in_held_time, many, now
-from journal.journals import ACCOUNT, MemoryStore, writing
 
 from contactsdk import (
     Contact,
@@ -26,6 +24,8 @@ from contactsdk.journal import Account as JournalAccount
 from contactsdk.journal import JournalRun
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
 from contactsdk.wire import ContactFilter, ListedContact, contact_to_json
+from tests.bulk.held import in_held_time, many, now
+from tests.journal.journals import ACCOUNT, MemoryStore, writing
 
 ADD = "contact?action=addOrUpdateContact"
 LIST = "contact?action=getContactList"

@@ -3,18 +3,28 @@
 import asyncio
 import itertools
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from attrs import evolve
-from bulk.held import Counted, HeldPlatform, in_held_time, indexes, many, now, stream_of, updates
-from examples import a_contact
 
-from contactsdk import Contact, RateLimitedError, UnavailableError
+from contactsdk import Contact, ContactError, RateLimitedError, UnavailableError
 from contactsdk.bulk import collect
 from contactsdk.bulk.schedule import Job, Schedule
 from contactsdk.models import key_of
 from contactsdk.retry import Delivery
+from tests.bulk.held import (
+    Counted,
+    HeldPlatform,
+    in_held_time,
+    indexes,
+    many,
+    now,
+    stream_of,
+    updates,
+)
+from tests.examples import a_contact
 
 
 def a_job(index: int, key: str = "a") -> Job:
@@ -119,7 +129,9 @@ async def test_one_key_goes_one_at_a_time_in_input_order() -> None:
 @in_held_time
 async def test_failing_attempts_do_not_let_the_next_of_the_key_past() -> None:
     race = RateLimitedError("race", retry_after_s=0.0)
-    answers = itertools.cycle([UnavailableError("away"), race, 1, race, 1])
+    answers: Iterator[int | ContactError] = itertools.cycle(
+        [UnavailableError("away"), race, 1, race, 1]
+    )
     platform = Watching(lambda contact: next(answers))
     contacts = updates(n % 3 + 1 for n in range(30))
 
@@ -151,7 +163,7 @@ async def test_ids_and_names_are_kept_apart() -> None:
 
 
 @in_held_time
-async def test_line_of_equal_keys_does_not_stop_others_within_the_read_ahead() -> None:
+async def test_many_equal_keys_do_not_stop_others_within_the_read_ahead() -> None:
     platform = HeldPlatform(latency_s=1.0)
     contacts = [*updates([7] * 12), *many(9)]
 
@@ -163,7 +175,7 @@ async def test_line_of_equal_keys_does_not_stop_others_within_the_read_ahead() -
 
 
 @in_held_time
-async def test_long_line_of_equal_keys_is_read_ahead_within_bounds() -> None:
+async def test_many_equal_keys_are_read_ahead_within_bounds() -> None:
     source = Counted(updates([7] * 5000))
 
     async with stream_of(source, HeldPlatform(latency_s=100), concurrency=4) as stream:
@@ -175,7 +187,7 @@ async def test_long_line_of_equal_keys_is_read_ahead_within_bounds() -> None:
 
 
 @in_held_time
-async def test_one_place_and_equal_keys_in_backoff_do_not_deadlock() -> None:
+async def test_concurrency_of_one_and_equal_keys_in_backoff_do_not_deadlock() -> None:
     failed: set[str | None] = set()
 
     def judge(contact: Contact) -> int | Exception:

@@ -9,9 +9,6 @@ from typing import Any
 import attrs
 import orjson
 import pytest
-from bulk.held import HeldPlatform, errors, in_held_time, many, now, number, read_all
-from bulk.held_batches import HeldBatches
-from examples import a_contact
 
 from contactsdk import Contact, OutcomeStream, RetryPolicy
 from contactsdk.bulk import Run, RunOptions, SettlingMeans, outcome_stream
@@ -26,6 +23,9 @@ from contactsdk.errors import (
 from contactsdk.pacing import Pacer
 from contactsdk.settling import AnsweredIds, KeysInDoubt
 from contactsdk.wire import ContactPage, ListedContact, contact_to_json
+from tests.bulk.held import HeldPlatform, errors, in_held_time, many, now, number, read_all
+from tests.bulk.held_batches import HeldBatches
+from tests.examples import a_contact
 
 WROTE_AT = datetime.datetime(2026, 11, 5, 12, 0, tzinfo=datetime.UTC)
 LOST = UncertainError("no answer")
@@ -100,7 +100,7 @@ def stream_of(
     clock = asyncio.get_running_loop().time
     pacer = Pacer(base_s=policy.base_s, max_wait_s=policy.max_wait_s, clock=clock)
     means = SettlingMeans(
-        list_page=platform.list_page,  # type: ignore[arg-type]
+        list_page=platform.list_page,
         keys=KeysInDoubt(),
         platform_now=lambda: WROTE_AT,
     )

@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from bulk.held import (
+
+from contactsdk import Contact, Outcome, RetryPolicy, UnavailableError
+from contactsdk.bulk import collect
+from tests.bulk.held import (
     Counted,
     HeldPlatform,
     endless,
@@ -16,9 +19,6 @@ from bulk.held import (
     number,
     stream_of,
 )
-
-from contactsdk import Contact, Outcome, RetryPolicy, UnavailableError
-from contactsdk.bulk import collect
 
 
 @in_held_time

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from background import environment_of, sandbox_in_thread
 
 from contactsdk.sandbox import Sandbox
+from tests.background import environment_of, sandbox_in_thread
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import pytest
-from cli.commanding import call
+
+from tests.cli.commanding import call
 
 HINT = "No account? `contactsdk sandbox --port 0 > sandbox.env` plays the platform; then: set -a"
 

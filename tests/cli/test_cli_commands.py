@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.commanding import call, sample, started
 from typer.testing import CliRunner
 
 from contactsdk.cli import app
 from contactsdk.sandbox import Sandbox
+from tests.cli.commanding import call, sample, started
 
 
 def test_sandbox_prints_what_a_client_needs(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

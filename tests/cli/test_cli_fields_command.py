@@ -2,10 +2,10 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from background import environment_of, sandbox_in_thread
-from cli.commanding import call
 
 from contactsdk.sandbox import FieldDefinition, FieldType, Guesses, Sandbox
+from tests.background import environment_of, sandbox_in_thread
+from tests.cli.commanding import call
 
 ASK_FIELDS = "contact?action=getCustomFieldDefinition"
 FIELDS = {

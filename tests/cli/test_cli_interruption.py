@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.commanding import (
+
+from contactsdk import Contact, ContactClient, Credentials
+from contactsdk.cli.interruption import Interruption
+from contactsdk.cli.run import Sending, import_rows
+from contactsdk.files import Result, State
+from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.cli.commanding import (
     ADD,
     call,
     emails,
@@ -18,12 +24,6 @@ from cli.commanding import (
     states,
     wait_until,
 )
-
-from contactsdk import Contact, ContactClient, Credentials
-from contactsdk.cli.interruption import Interruption
-from contactsdk.cli.run import Sending, import_rows
-from contactsdk.files import Result, State
-from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
 
 def test_ctrl_c_while_the_file_is_checked_is_an_interruption(

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.commanding import (
+
+from contactsdk import Contact, ContactClient, SqliteJournal
+from contactsdk.cli.run import Ending
+from contactsdk.files import Result, State
+from contactsdk.journal import Account
+from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.cli.commanding import (
     ADD,
     NAMES,
     call,
@@ -20,12 +26,6 @@ from cli.commanding import (
     states,
     wait_until,
 )
-
-from contactsdk import Contact, ContactClient, SqliteJournal
-from contactsdk.cli.run import Ending
-from contactsdk.files import Result, State
-from contactsdk.journal import Account
-from contactsdk.sandbox import Fault, FaultKind, Sandbox
 
 ACCOUNT = Account(url="u", key="k", secret="s")
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from cli.commanding import ADD, call, emails, sample, states
 
 from contactsdk import Contact, ContactClient, Credentials
 from contactsdk.cli import journal_place
@@ -14,6 +13,7 @@ from contactsdk.cli.journal_place import file_of
 from contactsdk.distributed import Partition, SubmittedRun
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.cli.commanding import ADD, call, emails, sample, states
 
 ABSENT = "postgresql://user:hidden@127.0.0.1:1/none"
 

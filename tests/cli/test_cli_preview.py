@@ -1,15 +1,15 @@
 import gzip
 
 import pytest
-from cli.test_cli_survey import survey_of
-from examples import a_contact, an_update
-from files.made import csv_input, made_input, workbook
 
 from contactsdk import InvalidContactError
 from contactsdk.cli.preview import full_preview, notes, short_preview
 from contactsdk.cli.recorded import Recorded
 from contactsdk.files import Input
 from contactsdk.models import Item
+from tests.cli.test_cli_survey import survey_of
+from tests.examples import a_contact, an_update
+from tests.files.made import csv_input, made_input, workbook
 
 INVALID = InvalidContactError([(("email",), "is required")])
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from background import sandbox_in_thread
-from cli.commanding import ADD, call
 
 from contactsdk.cli import probe_command
 from contactsdk.sandbox import Fault, FaultKind, FieldType, Guesses, Sandbox
+from tests.background import sandbox_in_thread
+from tests.cli.commanding import ADD, call
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     async def sleep(_delay_s: float) -> None:
         pass
 
-    monkeypatch.setattr(probe_command, "_sleep", sleep)
+    monkeypatch.setattr(probe_command, "sleep", sleep)
 
 
 def test_probe_prints_what_was_assumed_and_seen(sandbox: Sandbox, folder: Path) -> None:
@@ -93,7 +93,7 @@ def test_wrong_secret_ends_the_probe_before_anything_is_written(
 def test_probe_that_takes_too_long_ends(
     sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe_command, "_MOST_S", 0.0)
+    monkeypatch.setattr(probe_command, "MOST_S", 0.0)
 
     assert "ended early: it took 0 s" in call("probe", "--yes", code=3).stderr
 

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from cli.test_cli_timeline import progress
 
 from contactsdk.cli.progress import bar, not_succeeded, note_of
+from tests.cli.test_cli_timeline import progress
 
 
 @pytest.mark.parametrize(

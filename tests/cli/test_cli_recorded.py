@@ -3,13 +3,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from examples import a_contact, an_update
 
 from contactsdk import JournalError, SqliteJournal
 from contactsdk.cli.recorded import check_recorded, read_recorded
 from contactsdk.files import FileError
 from contactsdk.journal import JournalRow, State
 from contactsdk.models import Item
+from tests.examples import a_contact, an_update
 
 ITEMS = [(2, 2, an_update(id=1)), (4, 3, an_update(id=2))]
 

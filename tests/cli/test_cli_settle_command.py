@@ -2,29 +2,33 @@ import csv
 from pathlib import Path
 
 import pytest
-from cli.commanding import ADD, call, sample
+import typer
+from typer.testing import Result
 
 from contactsdk import SqliteJournal
 from contactsdk.cli import settle_command
 from contactsdk.files import State
-from contactsdk.sandbox import Fault, FaultKind
+from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.cli.commanding import ADD, call, sample
 
 LOST = Fault(FaultKind.ERROR_AFTER_WRITE)
 NOT_WRITTEN = Fault(FaultKind.ERROR_BEFORE_WRITE)
 LIST = "contact?action=getContactList"
 
 
-def import_with(sandbox, *faults, rows=3, code=1):
+def import_with(sandbox: Sandbox, *faults: Fault | None, rows: int = 3, code: int = 1) -> Result:
     Path("in.csv").write_text(sample(rows))
     sandbox.script(None, *faults, action=ADD)
     return call("import", "in.csv", "--journal", "run.sqlite", "--concurrency", "1", code=code)
 
 
-def recorded():
+def recorded() -> list[tuple[str, bool]]:
     return [(row.state.value, row.settled) for row in SqliteJournal("run.sqlite").rows()]
 
 
-def test_found_row_is_recorded_with_its_id_and_nothing_is_sent_again(sandbox, folder):
+def test_found_row_is_recorded_with_its_id_and_nothing_is_sent_again(
+    sandbox: Sandbox, folder: Path
+) -> None:
     import_with(sandbox, LOST)
     sent = len(sandbox.ledger.writes)
 
@@ -40,7 +44,9 @@ def test_found_row_is_recorded_with_its_id_and_nothing_is_sent_again(sandbox, fo
     assert "1 were in doubt and found" in call("journal", "run.sqlite").stdout
 
 
-def test_row_that_is_not_there_is_written_to_uncertain_and_stays_so(sandbox, folder):
+def test_row_that_is_not_there_is_written_to_uncertain_and_stays_so(
+    sandbox: Sandbox, folder: Path
+) -> None:
     import_with(sandbox, NOT_WRITTEN, LOST)
 
     result = call("settle", "run.sqlite", "--input", "in.csv", "--uncertain", "left.csv", code=1)
@@ -52,7 +58,7 @@ def test_row_that_is_not_there_is_written_to_uncertain_and_stays_so(sandbox, fol
     assert recorded()[1:] == [("uncertain", False), ("succeeded", True)]
 
 
-def test_journal_without_uncertain_rows_needs_no_look_up(sandbox, folder):
+def test_journal_without_uncertain_rows_needs_no_look_up(sandbox: Sandbox, folder: Path) -> None:
     import_with(sandbox, code=0)
 
     result = call("settle", "run.sqlite", "--input", "in.csv")
@@ -63,14 +69,14 @@ def test_journal_without_uncertain_rows_needs_no_look_up(sandbox, folder):
 
 @pytest.mark.parametrize(("answer", "state"), [("n", "uncertain"), ("y", "succeeded")])
 def test_person_at_a_terminal_sees_what_was_found_and_is_asked(
-    answer, state, sandbox, folder, monkeypatch
-):
+    answer: str, state: str, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import_with(sandbox, LOST)
-    shown = []
+    shown: list[str] = []
     monkeypatch.setattr(settle_command, "is_terminal", lambda: True)
-    monkeypatch.setattr(settle_command.typer, "echo", lambda text, **_: shown.append(text))
+    monkeypatch.setattr(typer, "echo", lambda text, **_: shown.append(text))
 
-    def answer_is_yes(question):
+    def answer_is_yes(question: str) -> bool:
         shown.append(question)
         return answer == "y"
 
@@ -83,7 +89,9 @@ def test_person_at_a_terminal_sees_what_was_found_and_is_asked(
     assert recorded()[1][0] == state
 
 
-def test_yes_records_without_asking(sandbox, folder, monkeypatch):
+def test_yes_records_without_asking(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import_with(sandbox, LOST)
     monkeypatch.setattr(settle_command, "is_terminal", lambda: True)
 
@@ -92,13 +100,13 @@ def test_yes_records_without_asking(sandbox, folder, monkeypatch):
     assert recorded()[1] == ("succeeded", True)
 
 
-def test_many_rows_are_not_all_shown(sandbox, folder):
+def test_many_rows_are_not_all_shown(sandbox: Sandbox, folder: Path) -> None:
     import_with(sandbox, *[LOST, None] * 29, rows=59)
 
     assert "and 4 more" in call("settle", "run.sqlite", "--input", "in.csv").stderr
 
 
-def test_journal_that_is_not_there_is_an_error(sandbox, folder):
+def test_journal_that_is_not_there_is_an_error(sandbox: Sandbox, folder: Path) -> None:
     Path("in.csv").write_text(sample(1))
 
     result = call("settle", "run.sqlite", "--input", "in.csv", code=2)
@@ -107,7 +115,7 @@ def test_journal_that_is_not_there_is_an_error(sandbox, folder):
     assert not Path("run.sqlite").exists()
 
 
-def test_key_that_may_not_look_contacts_up_is_said(sandbox, folder):
+def test_key_that_may_not_look_contacts_up_is_said(sandbox: Sandbox, folder: Path) -> None:
     import_with(sandbox, LOST)
     sandbox.script(Fault(FaultKind.REDIRECT), action=LIST)
 
@@ -117,7 +125,7 @@ def test_key_that_may_not_look_contacts_up_is_said(sandbox, folder):
     assert recorded()[1] == ("uncertain", False)
 
 
-def test_import_with_settle_finds_what_was_in_doubt(sandbox, folder):
+def test_import_with_settle_finds_what_was_in_doubt(sandbox: Sandbox, folder: Path) -> None:
     Path("in.csv").write_text(sample(3))
     sandbox.script(None, LOST, action=ADD)
 

@@ -1,10 +1,10 @@
 import pytest
-from examples import a_contact, an_update
 
 from contactsdk import EmailStatus, InvalidContactError, SmsStatus
 from contactsdk.cli.spool import Spool
 from contactsdk.cli.survey import Survey
 from contactsdk.models import Item
+from tests.examples import a_contact, an_update
 
 
 def survey_of(*items: Item) -> Survey:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cli.commanding import ADD, call, contact_requests, started
-from distributed.samples import contacts
 
 from contactsdk import ContactClient, Credentials
 from contactsdk.distributed import SubmittedRun
 from contactsdk.distributed.worker import Worker
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.cli.commanding import ADD, call, contact_requests, started
+from tests.distributed.samples import contacts
 
 
 def submit(sandbox: Sandbox, url: str, count: int = 400) -> SubmittedRun:

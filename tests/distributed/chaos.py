@@ -15,25 +15,21 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from functools import partial
 
 import psycopg
 from attrs import define, frozen
 from psycopg import sql
-
-if __package__ == "tests.distributed":
-    sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from background import sandbox_in_thread
-from distributed.machine import Machine, Options, options_for
-from postgres.servers import own_server
-from system.reconcile import tells
 
 from contactsdk import Contact, ContactClient, Credentials, RetryPolicy
 from contactsdk.distributed import SubmittedRun
 from contactsdk.journal import JournalRow, State
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Fault, FaultKind, Sandbox, Write
+from tests.background import sandbox_in_thread
+from tests.distributed.machine import Machine, Options, options_for
+from tests.postgres.servers import own_server
+from tests.system.reconcile import tells
 
 PARTITIONS = 12
 KEYS = 25
@@ -170,8 +166,7 @@ def disturbed(
             for _ in range(workers):
                 fleet.start()
             for number, action in enumerate(actions):
-                enough = each * number
-                until("requests", lambda enough=enough: len(sandbox.ledger.requests) >= enough)
+                until("requests", partial(_has_requests, sandbox, each * number))
                 _disturb(action, fleet, leases, rng)
             progress = asyncio.run(asyncio.wait_for(run.wait(), PATIENCE_S))
             problems = list(fleet.stop())
@@ -197,6 +192,10 @@ def disturbed(
             unclear=unclear,
             problems=problems,
         )
+
+
+def _has_requests(sandbox: Sandbox, count: int) -> bool:
+    return len(sandbox.ledger.requests) >= count
 
 
 async def _submit(sandbox: Sandbox, journal: PostgresJournal, count: int) -> SubmittedRun:

@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from distributed.fixtures import Tables
-from quick import QUICK
 
 from contactsdk import ContactClient, Credentials
 from contactsdk.distributed.engine import make_engine_tables
 from contactsdk.journal.postgres import make_tables
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Sandbox
+from tests.distributed.fixtures import Tables
+from tests.quick import QUICK
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ class Tables:
         names = ("run", "lease", "lease_end", "row", "turn", "version")
         tables = {name: sql.Identifier(self.schema, name) for name in names}
         with psycopg.connect(self.url, autocommit=True) as connection:
-            cursor = connection.execute(sql.SQL(query).format(**tables), values)  # type: ignore[arg-type]
+            cursor = connection.execute(sql.SQL(query).format(**tables), values)
             return cursor.fetchall() if cursor.description else []
 
     def let_the_leases_end(self) -> None:

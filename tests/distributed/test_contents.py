@@ -1,12 +1,12 @@
 """A contact that is read back from what is kept of it is sent as the very same bytes."""
 
 import orjson
-from examples import a_full_contact, contacts
 from hypothesis import given
 
 from contactsdk import Contact
 from contactsdk.models import key_of
 from contactsdk.wire import contact_from, encode
+from tests.examples import a_full_contact, contacts
 
 
 @given(contacts())

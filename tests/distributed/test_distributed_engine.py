@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from distributed.samples import waiting
+from procrastinate.schema import migrations_path
 from psycopg import sql
 
 from contactsdk import JournalError
@@ -13,6 +13,7 @@ from contactsdk.distributed import engine
 from contactsdk.distributed.engine import engine_app, enqueue, make_engine_tables
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.journal.postgres_schema import prepare
+from tests.distributed.samples import waiting
 
 
 def test_each_partition_gets_a_job(connection: Connection, database: Database) -> None:
@@ -115,7 +116,7 @@ def _is_waiting(connection: Connection, backend: int) -> bool:
 def test_tables_of_an_older_engine_are_brought_up_to_date(
     connection: Connection, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for migration in engine.migrations_path.glob("*.sql"):
+    for migration in migrations_path.glob("*.sql"):
         (tmp_path / migration.name).write_text("THIS WAS DONE BEFORE")
     (tmp_path / "98.sql").write_text("CREATE TABLE newer (); CREATE TABLE newest ()")
     (tmp_path / "99.sql").write_text("DROP TABLE newest")

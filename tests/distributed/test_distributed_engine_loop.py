@@ -3,15 +3,16 @@ import logging
 from collections.abc import Awaitable, Callable
 
 import pytest
-from postgres.servers import Server
+from procrastinate.exceptions import ConnectorException
 from psycopg import sql
 
 from contactsdk import JournalError
 from contactsdk.distributed import engine, engine_loop
 from contactsdk.distributed.engine import enqueue, make_engine_tables
-from contactsdk.distributed.engine_loop import EngineLoop
+from contactsdk.distributed.engine_loop import EngineLoop, pass_over_lost_jobs
 from contactsdk.journal.postgres import make_tables
 from contactsdk.journal.postgres_connection import Connection, Database
+from tests.postgres.servers import Server
 
 Drain = Callable[[str, int], Awaitable[None]]
 
@@ -64,7 +65,7 @@ def listeners(connection: Connection) -> int:
 async def test_jobs_are_done_until_the_loop_is_stopped(
     connection: Connection, database: Database
 ) -> None:
-    done = []
+    done: list[int] = []
 
     async def drain(run: str, part: int) -> None:
         done.append(part)
@@ -96,7 +97,7 @@ async def test_present_job_is_finished_when_the_loop_is_stopped(
     connection: Connection, database: Database
 ) -> None:
     begun, is_stopped = asyncio.Event(), asyncio.Event()
-    done = []
+    done: list[int] = []
 
     async def drain(run: str, part: int) -> None:
         loop.stop()
@@ -281,3 +282,14 @@ async def test_loop_survives_a_mistake_in_the_sweep(
     await loop.run()
     assert swept == 2
     assert "the sweep for idle partitions failed" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("error", "is_shown"), [(ConnectorException(), False), (ZeroDivisionError(), True)]
+)
+async def test_job_that_somebody_else_has_finished_is_passed_over(
+    error: Exception, is_shown: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = asyncio.get_running_loop()
+    pass_over_lost_jobs(loop, {"message": "a task failed", "exception": error})
+    assert ("a task failed" in caplog.text) == is_shown

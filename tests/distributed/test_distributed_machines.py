@@ -3,16 +3,15 @@
 import asyncio
 from collections import Counter
 
-from background import sandbox_in_thread
-from distributed.chaos import disturbed, until
-from distributed.machine import Machine, options_for
-from distributed.samples import contacts
-from postgres.servers import Server
-
 from contactsdk import ContactClient, Credentials
 from contactsdk.distributed import SubmittedRun
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Sandbox
+from tests.background import sandbox_in_thread
+from tests.distributed.chaos import disturbed, until
+from tests.distributed.machine import Machine, options_for
+from tests.distributed.samples import contacts
+from tests.postgres.servers import Server
 
 
 def test_workers_that_are_killed_and_paused_double_nothing(database_url: str, schema: str) -> None:

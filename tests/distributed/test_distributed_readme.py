@@ -1,15 +1,15 @@
 """What the README of distributed runs shows runs as it stands."""
 
 import pytest
-from background import environment_of
-from distributed.fixtures import many, send_part
-from readmes import ROOT, Readme
 
 from contactsdk import ContactClient
 from contactsdk.distributed import SubmittedRun
 from contactsdk.distributed.work import open_partitions
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.background import environment_of
+from tests.distributed.fixtures import many, send_part
+from tests.readmes import ROOT, Readme
 
 README = Readme(ROOT / "contactsdk" / "distributed" / "README.md")
 

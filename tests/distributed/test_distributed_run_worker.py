@@ -2,7 +2,6 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from distributed.samples import contacts, take_lease
 
 from contactsdk import ContactClient, Credentials, SetupError
 from contactsdk.distributed import SubmittedRun
@@ -10,6 +9,7 @@ from contactsdk.distributed.run_worker import RunWorker
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.distributed.samples import contacts, take_lease
 
 
 @pytest.fixture

@@ -3,17 +3,17 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from distributed.samples import contacts, take_lease
 from psycopg import sql
 
 from contactsdk import ContactClient, JournalError, SetupError
 from contactsdk.distributed import SubmittedRun
 from contactsdk.distributed import sender as sender_module
 from contactsdk.distributed.sender import Sender
-from contactsdk.distributed.slices import SliceEnd
+from contactsdk.distributed.slices import Slice, SliceEnd
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.distributed.samples import contacts, take_lease
 
 JournalOf = Callable[..., PostgresJournal]
 AWAY = Fault(FaultKind.UNAVAILABLE)
@@ -36,7 +36,7 @@ def sender_of(client: ContactClient, journal_of: JournalOf, said: list[str]) -> 
 def ends_by(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have each slice end by this error."""
 
-    class Failing(sender_module.Slice):
+    class Failing(Slice):
         async def send(self) -> SliceEnd:
             return SliceEnd(counts=Counter(), open=3, stopped_by=error)
 

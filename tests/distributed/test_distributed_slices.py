@@ -3,15 +3,15 @@ from collections.abc import Sequence
 from functools import partial
 
 import pytest
-from distributed.samples import contact, contacts, take_lease, versions
 
-from contactsdk import Contact, ContactClient, JournalError, SetupError
+from contactsdk import Contact, ContactClient, Credentials, JournalError, SetupError
 from contactsdk.distributed import PartitionTakenError, SubmittedRun
 from contactsdk.distributed.slices import Slice
 from contactsdk.journal import State
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.distributed.samples import contact, contacts, take_lease, versions
 
 AT_ONCE = 1e-9
 
@@ -103,6 +103,29 @@ async def test_slice_that_is_stopped_before_it_begins_sends_nothing(
     end = await slice_.send()
     assert (end.open, jobs.count) == (1, 1)
     assert sandbox.ledger.writes == []
+
+
+async def test_results_of_a_batch_that_are_late_are_left_to_the_next_slice(
+    journal: PostgresJournal, jobs: Jobs, sandbox: Sandbox
+) -> None:
+    sandbox.batch_rate_per_s = 0.001
+    credentials = Credentials(sandbox.key, sandbox.secret)
+    # Short is the time for which a slice waits that is stopped; nothing here takes longer.
+    async with ContactClient(sandbox.url, credentials, timeout_s=0.5) as client:
+        run = await client.submit(contacts(1), journal=journal, partitions=1, batch_size=5)
+        slice_ = await slice_of(client, run, jobs)
+        sending = asyncio.create_task(slice_.send())
+        while not sandbox.batches:
+            await asyncio.sleep(0.001)
+        slice_.stop()
+        end = await sending
+        assert (end.open, jobs.count) == (1, 1)
+
+        now = sandbox.clock
+        sandbox.clock = lambda: now() + 2000  # the batch is executed by then
+        end = await (await slice_of(client, run, jobs)).send()
+    assert end.counts == {State.SUCCEEDED: 1}
+    assert len(sandbox.batches) == len(sandbox.ledger.writes) == 1
 
 
 async def test_slice_ends_when_its_run_is_stopped(

@@ -2,7 +2,6 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from distributed.samples import contacts, delete_jobs, statuses, take_lease, waiting
 from procrastinate.exceptions import ConnectorException
 from psycopg import sql
 
@@ -13,6 +12,7 @@ from contactsdk.distributed.sweep import finish_stalled_jobs, sweep
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Sandbox
+from tests.distributed.samples import contacts, delete_jobs, statuses, take_lease, waiting
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from distributed.samples import contacts, delete_jobs, statuses, versions, waiting
 from psycopg import sql
 
 from contactsdk import ContactClient, Credentials, SetupError
@@ -14,6 +13,7 @@ from contactsdk.distributed.worker import Worker
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.distributed.samples import contacts, delete_jobs, statuses, versions, waiting
 
 JournalOf = Callable[..., PostgresJournal]
 WorkerOf = Callable[..., Worker]

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from distributed.fixtures import Journals, Tables, many
-from examples import a_contact
 
 from contactsdk import (
     Contact,
@@ -23,6 +21,8 @@ from contactsdk.journal import Account
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection
 from contactsdk.sandbox import Sandbox
+from tests.distributed.fixtures import Journals, Tables, many
+from tests.examples import a_contact
 
 ACCOUNT = Account(url="https://api.example.com", key="key", secret="secret")
 OTHER = Account(url="https://api.example.com", key="key", secret="another")

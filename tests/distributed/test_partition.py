@@ -5,9 +5,6 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from distributed.fixtures import Tables, many, numbers, send_part
-from examples import a_contact, a_full_contact, an_update
-from quick import QUICK
 
 from contactsdk import (
     Contact,
@@ -26,6 +23,9 @@ from contactsdk.journal import postgres_partition
 from contactsdk.journal import run as journal_run
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.distributed.fixtures import Tables, many, numbers, send_part
+from tests.examples import a_contact, a_full_contact, an_update
+from tests.quick import QUICK
 
 WRONG = InvalidContactError([(("email",), "must be a valid email address")])
 

@@ -3,14 +3,14 @@
 import asyncio
 
 import pytest
-from distributed.fixtures import Journals, Tables, many, send_part
-from examples import a_contact
 
 from contactsdk import ContactClient, JournalError, State
 from contactsdk.distributed import Partition, SubmittedRun, submitted_run
 from contactsdk.journal import Account
 from contactsdk.journal.postgres import PostgresJournal, make_tables
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.distributed.fixtures import Journals, Tables, many, send_part
+from tests.examples import a_contact
 
 LOST = Fault(FaultKind.CLOSE_AFTER_WRITE)
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from distributed.fixtures import Journals, Tables, many, send_part
-
 from contactsdk import ContactClient
 from contactsdk.distributed import Partition, SubmittedRun
 from contactsdk.distributed.work import OpenPartition, open_partitions, record_setup_error
 from contactsdk.journal.postgres import PostgresJournal
+from tests.distributed.fixtures import Journals, Tables, many, send_part
 
 
 def found(journal: PostgresJournal) -> Sequence[OpenPartition]:

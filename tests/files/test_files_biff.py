@@ -3,11 +3,11 @@ import struct
 
 import pytest
 import xlwt  # type: ignore[import-untyped]  # it has no types
-from files.made import items, made_input, message_of
 
 from contactsdk import Contact
 from contactsdk.files import FileError
 from contactsdk.files.biff import error_cells, has_password
+from tests.files.made import items, made_input, message_of
 
 FREE, END, FAT, DIFAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD, 0xFFFFFFFC
 

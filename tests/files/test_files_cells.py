@@ -1,10 +1,10 @@
 from typing import Any
 
 import pytest
-from files.made import csv_input, errors, one_item
 
 from contactsdk import Contact, EmailStatus, ExternalUrl, SmsStatus
 from contactsdk.files.cells import CellError, external_id_of, name_of, number_of, phone_of, text_of
+from tests.files.made import csv_input, errors, one_item
 
 
 def one_cell(column: str, cell: str) -> Any:

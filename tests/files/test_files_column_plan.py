@@ -1,10 +1,10 @@
 from typing import Any
 
 import pytest
-from files.made import ADA, NAMES, a_field, contact_of, csv_input, fields_of, items, one_item
 
 from contactsdk import Contact
 from contactsdk.files import FileError
+from tests.files.made import ADA, NAMES, a_field, contact_of, csv_input, fields_of, items, one_item
 
 
 def refusal(header: str, **options: Any) -> str:

@@ -1,5 +1,4 @@
 import pytest
-from files.made import a_field
 
 from contactsdk.files import FileError
 from contactsdk.files.columns import (
@@ -12,6 +11,7 @@ from contactsdk.files.columns import (
     target_of,
 )
 from contactsdk.files.custom_values import KnownNames
+from tests.files.made import a_field
 
 NAMES = KnownNames(
     ask_custom_fields=lambda: (

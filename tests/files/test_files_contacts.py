@@ -1,10 +1,9 @@
-from files.made import errors
-
 from contactsdk import Contact
 from contactsdk.files.column_plan import ColumnRules, plan_of
 from contactsdk.files.columns import Column
 from contactsdk.files.contacts import ContactMaker
 from contactsdk.files.readers import Readers
+from tests.files.made import errors
 
 HEADER = ("First Name", "Last Name", "Email", "Phone", "customFields.7", "customFields.7.x")
 

@@ -3,7 +3,12 @@ import io
 from typing import Any
 
 import pytest
-from files.made import (
+
+from contactsdk import Contact
+from contactsdk.field_values import DateOrder
+from contactsdk.files import FileError, input_options, read_input
+from contactsdk.models import CustomFieldDefinition, Group
+from tests.files.made import (
     a_field,
     a_group,
     an_option,
@@ -14,11 +19,6 @@ from files.made import (
     message_of,
     one_item,
 )
-
-from contactsdk import Contact
-from contactsdk.field_values import DateOrder
-from contactsdk.files import FileError, input_options, read_input
-from contactsdk.models import CustomFieldDefinition, Group
 
 DAY = datetime.date(2024, 12, 31)
 COLOURS = ("Red", "Dark blue", "Black, white")

@@ -1,12 +1,21 @@
 import io
 
 import pytest
-from files.made import ADA, NAMES, contact_of, csv_input, errors, fields_of, items, written_back
 
 from contactsdk import Contact
 from contactsdk.files import FileError
 from contactsdk.files.delimited import DelimitedRows
 from contactsdk.files.formats import Row
+from tests.files.made import (
+    ADA,
+    NAMES,
+    contact_of,
+    csv_input,
+    errors,
+    fields_of,
+    items,
+    written_back,
+)
 
 ADA_ARCHER = Contact(first_name="Ada", last_name="Archer", email="ada@example.com")
 

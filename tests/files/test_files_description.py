@@ -1,7 +1,6 @@
-from files.made import csv_input, jsonl_input, made_input, workbook
-
 from contactsdk.files import Format
 from contactsdk.files.description import Remarks
+from tests.files.made import csv_input, jsonl_input, made_input, workbook
 
 
 def test_how_a_table_was_read_is_described() -> None:

@@ -3,10 +3,10 @@ import io
 import sys
 
 import pytest
-from files.made import contact_of, csv_input, items, jsonl_input, written_back
 
 from contactsdk.files import FileError
 from contactsdk.files.encodings import encoding_of
+from tests.files.made import contact_of, csv_input, items, jsonl_input, written_back
 
 TEXT = "First Name,Last Name,Email\r\nJörg,Müller,j@example.com\r\n"
 

@@ -6,7 +6,11 @@ from typing import Any
 import openpyxl
 import pytest
 import xlwt  # type: ignore[import-untyped]  # it has no types
-from files.made import (
+
+from contactsdk import Contact
+from contactsdk.files import FileError, Input
+from contactsdk.files.excel import text_of_value
+from tests.files.made import (
     ADA,
     NAMES,
     a_field,
@@ -20,10 +24,6 @@ from files.made import (
     workbook,
     written_back,
 )
-
-from contactsdk import Contact
-from contactsdk.files import FileError, Input
-from contactsdk.files.excel import text_of_value
 
 HEADER: list[Any] = NAMES.split(",")
 ROW: list[Any] = ADA.split(",")

@@ -7,13 +7,13 @@ from typing import Any
 import openpyxl
 import pytest
 import xlwt  # type: ignore[import-untyped]  # it has no types
-from files.made import contact_of, items, made_input, saved
 from odf.opendocument import OpenDocumentSpreadsheet  # type: ignore[import-untyped]  # it has no types
 from odf.table import Table, TableCell, TableRow  # type: ignore[import-untyped]  # it has no types
 from odf.text import P  # type: ignore[import-untyped]  # it has no types
 
 from contactsdk import Contact, InvalidContactError
 from contactsdk.files import Input
+from tests.files.made import contact_of, items, made_input, saved
 
 HUBSPOT = {
     "Record ID": 101,

@@ -1,7 +1,7 @@
 import pytest
-from files.made import ADA, NAMES, csv_input, items
 
 from contactsdk.files import FileError
+from tests.files.made import ADA, NAMES, csv_input, items
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@ import os
 from pathlib import Path
 
 import pytest
-from files.made import ADA, NAMES, items, made_input
 
 from contactsdk import Contact
 from contactsdk.files import (
@@ -13,6 +12,7 @@ from contactsdk.files import (
     open_input,
     spooled_standard_input,
 )
+from tests.files.made import ADA, NAMES, items, made_input
 
 CSV = "id,phone\n7,1\n"
 JSON = '{"id": 7, "phone": "1"}'

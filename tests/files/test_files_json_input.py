@@ -3,7 +3,10 @@ import json
 from typing import Any
 
 import pytest
-from files.made import (
+
+from contactsdk import Contact, EmailStatus, ExternalUrl
+from contactsdk.files import FileError
+from tests.files.made import (
     a_field,
     a_group,
     contact_of,
@@ -15,9 +18,6 @@ from files.made import (
     one_item,
     written_back,
 )
-
-from contactsdk import Contact, EmailStatus, ExternalUrl
-from contactsdk.files import FileError
 
 ADA = '"firstName": "Ada", "lastName": "Archer", "email": "ada@example.com"'
 

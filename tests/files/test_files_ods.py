@@ -2,11 +2,11 @@ import io
 import zipfile
 
 import pytest
-from files.made import items, made_input, message_of
 
 from contactsdk import Contact
 from contactsdk.files import FileError
 from contactsdk.files.ods import error_cells
+from tests.files.made import items, made_input, message_of
 
 SPACES = (
     'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '

@@ -2,7 +2,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from files.made import (
+
+from contactsdk import Contact, EmailStatus, ExternalUrl
+from contactsdk.files import FileError, input_options
+from tests.files.made import (
     ADA,
     NAMES,
     a_field,
@@ -15,9 +18,6 @@ from files.made import (
     one_item,
     options_for,
 )
-
-from contactsdk import Contact, EmailStatus, ExternalUrl
-from contactsdk.files import FileError, input_options
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from files.made import csv_input, jsonl_input, outcome
 
 from contactsdk import Contact, InvalidContactError, RejectedError, UnavailableError, UncertainError
 from contactsdk.files import (
@@ -23,6 +22,7 @@ from contactsdk.files import (
     open_text,
     result_of,
 )
+from tests.files.made import csv_input, jsonl_input, outcome
 
 RESULT = Result(line=4, row=3, state=State.NOT_STARTED, message="ü")
 

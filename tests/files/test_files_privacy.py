@@ -1,7 +1,7 @@
 import pytest
-from examples import a_contact, a_full_contact
 
 from contactsdk.files.privacy import without_values
+from tests.examples import a_contact, a_full_contact
 
 
 @pytest.mark.parametrize(

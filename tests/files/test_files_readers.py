@@ -1,7 +1,7 @@
 import pytest
-from files.made import csv_input, errors, one_item
 
 from contactsdk import Contact
+from tests.files.made import csv_input, errors, one_item
 
 MAP = "Name=firstName lastName"
 

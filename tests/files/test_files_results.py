@@ -1,14 +1,14 @@
 from typing import Any
 
 import pytest
-from examples import a_contact
-from files.made import outcome
 
 from contactsdk import InvalidContactError, RejectedError, UnavailableError, UncertainError
 from contactsdk.bulk import Outcome
 from contactsdk.files import Result, State, invalid, message_of, result_of, result_of_record
 from contactsdk.journal import JournalRow
 from contactsdk.journal import State as JournalState
+from tests.examples import a_contact
+from tests.files.made import outcome
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
-from files.made import ADA, NAMES, csv_input, errors, items, one_item, written_back
 
 from contactsdk import Contact, InvalidContactError
+from tests.files.made import ADA, NAMES, csv_input, errors, items, one_item, written_back
 
 
 def test_all_that_is_wrong_with_a_row_is_said_at_once() -> None:

@@ -4,7 +4,11 @@ import zipfile
 
 import openpyxl
 import pytest
-from files.made import (
+
+from contactsdk import Contact
+from contactsdk.files import FileError
+from contactsdk.files.workbook_details import SheetDetails, declares_document_type, details_of
+from tests.files.made import (
     a_field,
     contact_of,
     fields_of,
@@ -14,10 +18,6 @@ from files.made import (
     saved,
     workbook,
 )
-
-from contactsdk import Contact
-from contactsdk.files import FileError
-from contactsdk.files.workbook_details import SheetDetails, declares_document_type, details_of
 
 
 def book_of(*rows: list[object]) -> openpyxl.Workbook:
@@ -58,7 +58,7 @@ def test_error_in_a_last_cell_fails_its_row() -> None:
     assert "email holds an error of a spreadsheet" in message_of(item)
 
 
-def test_error_in_a_column_that_is_left_out_hurts_nobody() -> None:
+def test_error_in_a_column_that_is_left_out_fails_no_row() -> None:
     book = book_of(["id", "x"], [7, "1"])
     cell = book.worksheets[0]["B2"]
     cell.value, cell.data_type = "#REF!", "e"

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from files.made import csv_input, items, jsonl_input
 
 from contactsdk.files import (
     Format,
@@ -15,6 +14,7 @@ from contactsdk.files import (
     State,
     safe_cell,
 )
+from tests.files.made import csv_input, items, jsonl_input
 
 RESULTS = [
     Result(line=2, row=2, id=7, state=State.SUCCEEDED, attempts=1),

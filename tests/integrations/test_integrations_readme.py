@@ -10,15 +10,15 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from background import environment_of
-from integrations.bodies import ADA
-from integrations.serving import serve
-from readmes import INTEGRATIONS
 
 from contactsdk import ContactClient, PostgresJournal
 from contactsdk.distributed import SubmittedRun
 from contactsdk.distributed.run_worker import RunWorker
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.background import environment_of
+from tests.integrations.bodies import ADA
+from tests.integrations.serving import serve
+from tests.readmes import INTEGRATIONS
 
 module = INTEGRATIONS.module
 

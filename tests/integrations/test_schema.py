@@ -5,21 +5,21 @@ from typing import Any
 
 import jsonschema
 import pytest
-from examples import a_full_contact
-from integrations.bodies import WRONG
-from integrations.test_problems import KINDS
 
 from contactsdk import ContactError, InvalidContactError, RejectedError
 from contactsdk.integrations.problems import MEDIA_TYPE, problem_from
 from contactsdk.integrations.schema import CONTACT_SCHEMA, PROBLEM_RESPONSES
 from contactsdk.wire import contact_from, encode
+from tests.examples import a_full_contact
+from tests.integrations.bodies import WRONG
+from tests.integrations.test_problems import KINDS
 
 SCHEMA = jsonschema.Draft202012Validator(
     CONTACT_SCHEMA, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
 )
 
 
-def test_schema_is_one() -> None:
+def test_schema_is_a_valid_json_schema() -> None:
     SCHEMA.check_schema(CONTACT_SCHEMA)
 
 

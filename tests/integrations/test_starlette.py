@@ -10,8 +10,6 @@ from typing import Any, NoReturn
 
 import aiohttp
 import pytest
-from integrations.bodies import ADA
-from integrations.serving import serve
 from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import HTTPConnection, Request
@@ -29,6 +27,8 @@ from contactsdk.integrations.starlette import (
 )
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
 from contactsdk.wire import contact_from
+from tests.integrations.bodies import ADA
+from tests.integrations.serving import serve
 
 
 def a_client() -> ContactClient:

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
-from examples import a_contact
 
 from contactsdk import InvalidContactError, JournalError, SqliteJournal
 from contactsdk.journal import Account, JournalRun, State
 from contactsdk.journal.store import PAGE_NUMBERS, StoredRow
+from tests.examples import a_contact
 
 ACCOUNT = Account(url="https://api.example.com", key="key", secret="secret")
 FIRST, SECOND = a_contact(), a_contact(email="second@example.com")

@@ -2,11 +2,11 @@
 
 import pytest
 from attrs import evolve
-from examples import a_contact
-from journals import ACCOUNT, FIRST, SECOND, WRONG
 
 from contactsdk import InvalidContactError, JournalError
 from contactsdk.journal.identity import Digests, check_input, content_of
+from tests.examples import a_contact
+from tests.journal.journals import ACCOUNT, FIRST, SECOND, WRONG
 
 DIGESTS = Digests.of(b"salt", "secret")
 

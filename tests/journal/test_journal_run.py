@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from examples import an_update
-from journals import ACCOUNT, FIRST, SECOND, WRONG, MemoryStore, writing
 
 from contactsdk import (
     AuthenticationError,
@@ -21,6 +19,8 @@ from contactsdk import (
 )
 from contactsdk.journal import Account, JournalRun, State
 from contactsdk.journal.store import StoredRow
+from tests.examples import an_update
+from tests.journal.journals import ACCOUNT, FIRST, SECOND, WRONG, MemoryStore, writing
 
 DOUBT = UncertainError("sent, but no answer came")
 

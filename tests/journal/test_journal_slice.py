@@ -1,8 +1,6 @@
 """A run that is one slice of many: what it does not finish is left open for the next."""
 
 import pytest
-from examples import an_update
-from journals import ACCOUNT, FIRST, SECOND, MemoryStore, writing
 
 from contactsdk import (
     AuthenticationError,
@@ -12,6 +10,8 @@ from contactsdk import (
     UncertainError,
 )
 from contactsdk.journal import JournalRun, State
+from tests.examples import an_update
+from tests.journal.journals import ACCOUNT, FIRST, SECOND, MemoryStore, writing
 
 STOPPED = UnavailableError("never sent: the run was stopped before")
 UNHEARD = UncertainError("sent, but the run was stopped before an answer came")

@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from examples import a_contact, an_update
-from journals import ACCOUNT, FIRST, SECOND, running
-from pragmas import connect_with
 
 from contactsdk import Contact, JournalError, RejectedError, SqliteJournal, UnavailableError
 from contactsdk.journal import State
 from contactsdk.journal.sqlite_store import SqliteStore
 from contactsdk.journal.store import StoredRow
+from tests.examples import a_contact, an_update
+from tests.journal.journals import ACCOUNT, FIRST, SECOND, running
+from tests.pragmas import connect_with
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ async def test_row_of_an_earlier_run_is_replaced(path: str) -> None:
     assert states == [State.SENT, State.NOT_APPLIED, State.SENT]
 
 
-async def test_older_update_is_told_from_the_last_one_that_was_sent(path: str) -> None:
+async def test_older_update_is_known_by_the_last_one_that_was_sent(path: str) -> None:
     late = UnavailableError("later")
     one, two = an_update(id=1), an_update(id=2)
     async with running(path) as run:

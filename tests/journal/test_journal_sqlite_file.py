@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journals import ACCOUNT, FIRST, running
 
 from contactsdk import JournalError, SqliteJournal
 from contactsdk.journal import State
+from tests.journal.journals import ACCOUNT, FIRST, running
 
 FORKED_WHILE_IT_WRITES = """
 import asyncio, gc, os, signal, sqlite3, sys, threading

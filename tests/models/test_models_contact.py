@@ -11,18 +11,6 @@ from typing import Any
 import attrs
 import email_validator
 import pytest
-from examples import (
-    a_contact,
-    a_full_contact,
-    a_link,
-    an_update,
-    any_json,
-    contacts,
-    dates,
-    nested,
-    sendable_json,
-    strict_json,
-)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +24,18 @@ from contactsdk.models import (
     key_of,
 )
 from contactsdk.wire import encode
+from tests.examples import (
+    a_contact,
+    a_full_contact,
+    a_link,
+    an_update,
+    any_json,
+    contacts,
+    dates,
+    nested,
+    sendable_json,
+    strict_json,
+)
 
 FIELDS = tuple(field.name for field in attrs.fields(Contact))
 
@@ -204,12 +204,12 @@ def test_evolve_checks_what_it_makes() -> None:
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("contact", [a_contact(), a_full_contact()], ids=["add", "full"])
-def test_a_contact_pickles(contact: Contact, protocol: int) -> None:
+def test_a_contact_goes_through_pickle(contact: Contact, protocol: int) -> None:
     assert pickle.loads(pickle.dumps(contact, protocol)) == contact
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
-def test_a_contact_copies(copied: Any) -> None:
+def test_a_contact_can_be_copied(copied: Any) -> None:
     assert copied(a_full_contact()) == a_full_contact()
 
 
@@ -451,7 +451,7 @@ def test_parts_are_not_taken_from_strings_or_what_is_no_iterable(
     ids=["custom_fields", "external_urls"],
 )
 @pytest.mark.parametrize("value", [None, "a", 5, {"field_id": 1}, (1, "a")], ids=repr)
-def test_what_is_no_part_is_reported_with_its_position(
+def test_what_is_not_a_part_is_reported_with_its_position(
     name: str, part: str, good: Any, value: Any
 ) -> None:
     assert wrong_update(**{name: [good, value]}) == (((name, 1), f"is no {part}"),)

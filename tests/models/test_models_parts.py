@@ -4,12 +4,12 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from examples import (
-    a_link,
-)
 
 from contactsdk.errors import InvalidContactError
 from contactsdk.models import CustomField
+from tests.examples import (
+    a_link,
+)
 
 
 class Fraction(float):

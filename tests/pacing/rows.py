@@ -7,7 +7,8 @@ import functools
 from typing import Final
 
 import attrs
-from pacing.simulated import (
+
+from tests.pacing.simulated import (
     Bucket,
     Limiter,
     Platform,

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 import pytest
-from held_loop import in_held_time, now
 
 from contactsdk.errors import (
     ContactError,
@@ -15,6 +14,7 @@ from contactsdk.errors import (
     UncertainError,
 )
 from contactsdk.pacing import BreakerState, Pacer
+from tests.held_loop import in_held_time, now
 
 AWAY = UnavailableError("never sent: refused")
 THROTTLED = RateLimitedError("slow down")
@@ -318,7 +318,7 @@ async def test_platform_that_throttles_everything_is_probed_one_at_a_time() -> N
 
 
 @in_held_time
-async def test_probe_that_tells_nothing_of_the_throttling_makes_way() -> None:
+async def test_probe_that_shows_nothing_about_the_throttling_makes_way() -> None:
     pacer = a_pacer()
     await throttle_all(pacer)
     probe = await pacer.acquire()

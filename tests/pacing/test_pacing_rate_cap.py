@@ -6,9 +6,9 @@ import math
 import random
 
 import pytest
-from held_loop import in_held_time, now
 
 from contactsdk.pacing import RateCap
+from tests.held_loop import in_held_time, now
 
 
 def a_cap(rate_per_s: float) -> RateCap:

@@ -4,9 +4,9 @@ import asyncio
 import math
 
 import pytest
-from held_loop import in_held_time, now
 
 from contactsdk.pacing.turn_queue import TurnQueue
+from tests.held_loop import in_held_time, now
 
 
 class Gate:

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
-from postgres.servers import Server, own_server
 from psycopg import sql
 
 from contactsdk.journal.postgres import PostgresJournal
+from tests.postgres.servers import Server, own_server
 
 
 @pytest.fixture(scope="session")

@@ -15,23 +15,18 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psycopg
 from attrs import define
 from psycopg import sql
 
-if __package__ == "tests.postgres":
-    sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from background import sandbox_in_thread
-from postgres.sender import TAKEN_OVER, Options
-from postgres.servers import own_server
-from system.reconcile import tells
-
 from contactsdk.journal import State
 from contactsdk.journal.postgres import PostgresJournal, make_tables
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.background import sandbox_in_thread
+from tests.postgres.sender import TAKEN_OVER, Options
+from tests.postgres.servers import own_server
+from tests.system.reconcile import tells
 
 CONCURRENCY = 8
 LEASE_S = 0.75

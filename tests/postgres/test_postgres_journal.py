@@ -9,9 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from attrs import evolve
-from examples import a_contact
 from psycopg import sql
-from quick import QUICK
 
 from contactsdk import (
     Contact,
@@ -25,6 +23,8 @@ from contactsdk import (
 from contactsdk.journal import Account, State
 from contactsdk.journal.postgres import PostgresJournal, make_tables
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.examples import a_contact
+from tests.quick import QUICK
 
 ACCOUNT = Account(url="https://api.example.com", key="key", secret="secret")
 WRONG = InvalidContactError([(("email",), "must be a valid email address")])
@@ -311,7 +311,7 @@ async def test_tables_of_a_newer_version_are_refused(
     assert not sandbox.ledger.requests
 
 
-async def test_user_who_may_not_make_tables_is_told_who_may(
+async def test_error_says_which_user_may_make_tables(
     client: ContactClient, database_url: str, schema: str
 ) -> None:
     role = f"{schema}_user"

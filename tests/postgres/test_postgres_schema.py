@@ -4,13 +4,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from bulk.held import many
 from psycopg import sql
 
 from contactsdk import ContactClient, JournalError, State
 from contactsdk.journal.postgres import PostgresJournal, make_tables
 from contactsdk.journal.postgres_schema import MIGRATIONS
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.bulk.held import many
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def first_version(database_url: str, schema: str) -> Any:
 
         def execute(query: str) -> psycopg.Cursor[Any]:
             name = sql.Identifier(schema)
-            return connection.execute(sql.SQL(query).format(schema=name))  # type: ignore[arg-type]
+            return connection.execute(sql.SQL(query).format(schema=name))
 
         execute("CREATE SCHEMA {schema}")
         execute("CREATE TABLE {schema}.version (number integer NOT NULL)")

@@ -7,8 +7,6 @@ from typing import Any
 import psycopg
 import pytest
 from attrs import define
-from postgres.cutting import proxy_to
-from postgres.servers import Server
 from psycopg import sql
 
 from contactsdk import JournalError
@@ -17,6 +15,8 @@ from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Database
 from contactsdk.journal.postgres_store import PostgresStore
 from contactsdk.journal.store import StoredRow
+from tests.postgres.cutting import proxy_to
+from tests.postgres.servers import Server
 
 ACCOUNT = Account(url="https://api.example.com", key="key", secret="secret")
 OTHER = Account(url="https://api.example.com", key="key", secret="another")
@@ -89,7 +89,7 @@ def break_connections(database_url: str) -> Callable[[], None]:
     return end
 
 
-async def test_second_process_is_told_who_has_the_run(store_of: Stores) -> None:
+async def test_error_of_a_second_process_names_the_owner_of_the_run(store_of: Stores) -> None:
     owner = await store_of().open(ACCOUNT)
 
     with pytest.raises(JournalError, match=r"process \d+ .* is sending it; .* in (29|30) s"):

@@ -11,15 +11,15 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from attrs import define, evolve, field
-from background import sandbox_in_thread
-from postgres.sender import TAKEN_OVER, Options, contacts
-from postgres.servers import Server
-from postgres.takeovers import disturbed
 from psycopg import sql
 
 from contactsdk import Contact, ContactClient
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Sandbox
+from tests.background import sandbox_in_thread
+from tests.postgres.sender import TAKEN_OVER, Options, contacts
+from tests.postgres.servers import Server
+from tests.postgres.takeovers import disturbed
 
 
 @pytest.mark.parametrize("has_gate", [True, False])

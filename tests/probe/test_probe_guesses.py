@@ -1,12 +1,12 @@
 """The sandbox with each of its guesses switched: a probe sees what it can see."""
 
 import pytest
-from probe.probed import HeldTime, a_sandbox, otherwise, probed, seen, with_contacts
 
 from contactsdk.probe import Probe
 from contactsdk.probe.writing import add, see_batch
 from contactsdk.sandbox import Guesses
 from contactsdk.sandbox.guesses import ANSWERS
+from tests.probe.probed import HeldTime, a_sandbox, otherwise, probed, seen, with_contacts
 
 UNSEEN = {
     # They need a second contact, or a company; the probe makes do with one contact.

@@ -1,12 +1,12 @@
 """Probes of accounts that do not let one look at everything."""
 
 import pytest
-from probe.probed import HeldTime, a_sandbox, otherwise, probed, seen
 
 from contactsdk.probe import Probe
 from contactsdk.probe.reading import see_clocks, see_errors
 from contactsdk.probe.writing import add, see_batch, see_update_if_exists
 from contactsdk.sandbox import Fault, FaultKind
+from tests.probe.probed import HeldTime, a_sandbox, otherwise, probed, seen
 
 LIST = "contact?action=getContactList"
 GET = "contact?action=getContact"
@@ -92,7 +92,7 @@ async def test_batch_without_results_is_seen() -> None:
     assert seen(made)["batch"] == "yes, without results (400/24114)"
 
 
-async def test_page_that_is_no_json_is_told_from_an_error_of_the_platform() -> None:
+async def test_page_that_is_not_json_is_not_taken_for_an_error_of_the_platform() -> None:
     held = HeldTime()
     async with a_sandbox(held) as sandbox:
         sandbox.script(Fault(FaultKind.HTML), action=GET)

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from probe.answering import probing
-from probe.probed import seen
 
 from contactsdk.probe import probe
 from contactsdk.probe.reading import see_clocks, see_declared, see_errors, see_lists
 from contactsdk.probe.writing import see_custom_fields, see_unchanged, see_update_if_exists
+from tests.probe.answering import probing
+from tests.probe.probed import seen
 
 ADD = "contact?addOrUpdateContact"
 GET = "contact?getContact"

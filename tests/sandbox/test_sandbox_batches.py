@@ -2,11 +2,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sandbox.made import BOBBY, NOON
 
 from contactsdk.sandbox import Batch, Guesses, JobFault
 from contactsdk.sandbox.batches import Batches
-from contactsdk.sandbox.replies import Refused
+from contactsdk.sandbox.replies import RefusedError
+from tests.sandbox.made import BOBBY, NOON
 
 DAY_S = 86_400.0
 
@@ -40,7 +40,7 @@ def of(batch: Batch) -> dict[str, Any]:
 
 
 def refusal(call: Callable[[], Any]) -> tuple[int, int | None]:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         call()
     return refused.value.error_code, refused.value.specific_code
 

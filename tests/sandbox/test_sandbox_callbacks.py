@@ -5,10 +5,10 @@ import aiohttp
 import orjson
 import pytest
 from aiohttp import web
-from sandbox.asking import REPOST, RUN, Asking, batch_of, until
-from sandbox.made import BOBBY
 
 from contactsdk.sandbox import Sandbox
+from tests.sandbox.asking import REPOST, RUN, Asking, batch_of, until
+from tests.sandbox.made import BOBBY
 
 
 class Listener:

@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sandbox.made import BOBBY, NOON, Clock, contacts_of, rules
 
 from contactsdk.sandbox.contacts import Change, Contacts, Stored
-from contactsdk.sandbox.replies import Refused, Unsuccessful
+from contactsdk.sandbox.replies import RefusedError, UnsuccessfulError
+from tests.sandbox.made import BOBBY, NOON, Clock, contacts_of, rules
 
 AGAIN = {**BOBBY, "updateIfExists": True}
 LOUD = {**AGAIN, "lastName": "SMITH"}
@@ -48,7 +48,7 @@ def test_refused_update_changes_nothing() -> None:
     contacts = contacts_of(BOBBY)
     urls = [{"ref": str(number), "url": "https://example.com"} for number in range(4)]
     contacts.add_or_update({"id": 1001, "externalUrls": urls[:2]})
-    with pytest.raises(Refused, match="externalUrls"):
+    with pytest.raises(RefusedError, match="externalUrls"):
         contacts.add_or_update({"id": 1001, "firstName": "Rob", "externalUrls": urls[2:]})
     assert contacts.present[1001]["firstName"] == "Bobby"
 
@@ -106,7 +106,7 @@ def test_repeated_add_does_what_is_guessed(guess: str, change: Change) -> None:
 
 def test_repeated_add_may_be_refused_and_an_update_if_exists_is_not() -> None:
     contacts = contacts_of(BOBBY, repeated_add="refuse")
-    with pytest.raises(Unsuccessful, match="same name"):
+    with pytest.raises(UnsuccessfulError, match="same name"):
         contacts.add_or_update(BOBBY)
     assert contacts.add_or_update(AGAIN) == Change(1001, False)
     assert contacts.add_or_update({**BOBBY, "firstName": "Rob"}) == Change(1002, True)
@@ -114,7 +114,7 @@ def test_repeated_add_may_be_refused_and_an_update_if_exists_is_not() -> None:
 
 def test_repeated_external_id_may_be_refused() -> None:
     contacts = contacts_of({**BOBBY, "externalId": "a"}, BOBBY, repeated_external_id="refuse")
-    with pytest.raises(Unsuccessful, match="same externalId"):
+    with pytest.raises(UnsuccessfulError, match="same externalId"):
         contacts.add_or_update({"id": 1002, "externalId": "a"})
     contacts.add_or_update({"id": 1001, "externalId": "a"})
     contacts.add_or_update({"id": 1001, "externalId": "b"})
@@ -125,7 +125,7 @@ def test_repeated_external_id_may_be_refused() -> None:
 @pytest.mark.parametrize(("guess", "error_code"), [("404", 404), ("400", 400)])
 def test_update_of_an_unknown_id_finds_no_contact(guess: str, error_code: int) -> None:
     contacts = contacts_of(unknown_contact_error_code=guess)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         contacts.add_or_update({"id": 7})
     assert (refused.value.error_code, refused.value.specific_code) == (error_code, 24096)
 
@@ -178,7 +178,7 @@ def test_date_of_joining_a_group_survives_an_update_that_keeps_the_group() -> No
     assert contacts.get(1001).joined_at == {11: NOON + 10, 10: NOON}
 
 
-def test_each_change_is_told() -> None:
+def test_each_change_is_reported() -> None:
     told: list[Stored] = []
     contacts = Contacts(rules(), Clock(), told.append)
     contacts.add_or_update(BOBBY)
@@ -215,6 +215,6 @@ def test_any_object_is_either_written_or_refused_without_a_trace(params: dict[st
     written = True
     try:
         contacts.add_or_update(params)
-    except Refused:
+    except RefusedError:
         written = False
     assert written or dict(contacts.present) == before

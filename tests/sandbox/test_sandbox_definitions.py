@@ -1,11 +1,11 @@
 import orjson
 import pytest
-from sandbox.made import rules
 
 from contactsdk.sandbox import FieldDefinition, FieldType
 from contactsdk.sandbox.account import Account
 from contactsdk.sandbox.definitions import definitions_of
 from contactsdk.sandbox.views import custom_field_definitions
+from tests.sandbox.made import rules
 
 FIELDS = {
     1: FieldDefinition(field_type=FieldType.SMALL_TEXT, display_name="Vegetarian", sort_order=1),

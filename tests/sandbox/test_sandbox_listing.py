@@ -1,10 +1,10 @@
 from typing import Any
 
 import pytest
-from sandbox.made import BOBBY, NOON, Clock, rules, stored
 
 from contactsdk.sandbox.listing import ContactIndex, contact_list
-from contactsdk.sandbox.replies import Refused
+from contactsdk.sandbox.replies import RefusedError
+from tests.sandbox.made import BOBBY, NOON, Clock, rules, stored
 
 ANN = {"firstName": "Ann", "lastName": "Archer", "email": "ann@example.com"}
 CONTACTS = [
@@ -109,7 +109,7 @@ def test_filters_may_be_ignored_altogether() -> None:
 
 @pytest.mark.parametrize("name", ["nickname", "firstName__LIKE", "customFields"])
 def test_unknown_filter_is_refused_or_ignored(name: str) -> None:
-    with pytest.raises(Refused, match="filter"):
+    with pytest.raises(RefusedError, match="filter"):
         ids({"filter": {name: "Ann"}})
     assert ids({"filter": {name: "Ann"}}, unknown_filters="ignore") == [1001, 1002, 1003]
 
@@ -131,7 +131,7 @@ def test_unknown_filter_is_refused_or_ignored(name: str) -> None:
     ],
 )
 def test_list_refuses_what_does_not_validate(params: dict[str, Any]) -> None:
-    with pytest.raises(Refused, match="does not validate"):
+    with pytest.raises(RefusedError, match="does not validate"):
         ids(params)
 
 

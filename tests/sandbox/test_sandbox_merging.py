@@ -1,12 +1,12 @@
 from typing import Any
 
 import pytest
-from sandbox.made import BOBBY, rules
 
 from contactsdk.sandbox import FieldType
 from contactsdk.sandbox.account import Account
 from contactsdk.sandbox.merging import merged
-from contactsdk.sandbox.replies import Refused
+from contactsdk.sandbox.replies import RefusedError
+from tests.sandbox.made import BOBBY, rules
 
 FULL = {
     **BOBBY,
@@ -108,6 +108,6 @@ def test_external_urls_are_replaced_by_ref_and_removed_by_null() -> None:
 
 
 def test_fourth_external_url_is_refused_also_when_it_comes_later() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         merged({"externalUrls": urls("a", "b")}, {"externalUrls": urls("c", "d")}, rules())
     assert refused.value.specific_code == 23016

@@ -9,7 +9,9 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
-from sandbox.asking import (
+
+from contactsdk.sandbox import FieldType, Sandbox
+from tests.sandbox.asking import (
     ADD,
     FIELDS,
     GET,
@@ -24,9 +26,7 @@ from sandbox.asking import (
     batch_of,
     signed,
 )
-from sandbox.made import BOBBY
-
-from contactsdk.sandbox import FieldType, Sandbox
+from tests.sandbox.made import BOBBY
 
 CLIENT = Path(__file__).with_name("client.sh")
 

@@ -3,13 +3,13 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from sandbox.made import BOBBY, NOON, stored
 
 from contactsdk.sandbox import Answer, Batch, Fault, FaultKind, FieldType, Job, Request
 from contactsdk.sandbox.account import Account
 from contactsdk.sandbox.contacts import Stored
 from contactsdk.sandbox.custom_fields import FieldDefinition
 from contactsdk.sandbox.page import SHOWN, Snapshot, page
+from tests.sandbox.made import BOBBY, NOON, stored
 
 EVIL = "<script>alert('x')</script>"
 

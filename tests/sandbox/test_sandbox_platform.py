@@ -2,7 +2,12 @@ from typing import Any
 
 import orjson
 import pytest
-from sandbox.asking import (
+
+from contactsdk.sandbox import Batch, FieldType, JobFault, Ledger, Rival
+from contactsdk.sandbox.account import Account
+from contactsdk.sandbox.platform import Origin, Platform, read_object
+from contactsdk.sandbox.replies import RefusedError, UnsuccessfulError
+from tests.sandbox.asking import (
     ADD,
     FIELDS,
     GET,
@@ -17,12 +22,7 @@ from sandbox.asking import (
     RUN,
     batch_of,
 )
-from sandbox.made import BOBBY, NOON, Clock, rules
-
-from contactsdk.sandbox import Batch, FieldType, JobFault, Ledger, Rival
-from contactsdk.sandbox.account import Account
-from contactsdk.sandbox.platform import Origin, Platform, read_object
-from contactsdk.sandbox.replies import Refused, Unsuccessful
+from tests.sandbox.made import BOBBY, NOON, Clock, rules
 
 
 class Called:
@@ -40,7 +40,7 @@ class Called:
         return self.platform.call(action, body, Origin(request=7), NOON)
 
     def refusal(self, action: str, params: dict[str, Any]) -> tuple[int, int | None]:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             self(action, params)
         return refused.value.error_code, refused.value.specific_code
 
@@ -61,7 +61,7 @@ def call() -> Called:
     "body", [b"", b"[]", b"1", b'{"a":NaN}', b'{"a":1e999}', b"\xff", b"[" * 5000]
 )
 def test_body_that_is_no_json_object_is_a_bad_request(body: bytes) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RefusedError) as caught:
         read_object(body)
     assert caught.value.error_code == 400
 
@@ -147,7 +147,7 @@ def test_group_that_cannot_be_joined(params: dict[str, Any], specific_code: int)
 @pytest.mark.parametrize(
     ("guess", "text"), [("plain", "2026-11-23 12:00:00"), ("with_utc", "2026-11-23 12:00:00 UTC")]
 )
-def test_ping_tells_the_time(guess: str, text: str) -> None:
+def test_ping_is_answered_with_the_time(guess: str, text: str) -> None:
     assert Called(timestamps=guess)(PING) == {"ack": text}
 
 
@@ -192,7 +192,7 @@ def test_error_codes_of_jobs_may_be_texts() -> None:
     assert call.results(*batch_of({"id": 5})["jobs"])[0]["errorCode"] == "404"
 
 
-def test_completed_batch_is_told_once_and_again_when_it_is_reposted(call: Called) -> None:
+def test_completed_batch_is_posted_once_and_again_when_that_is_asked_for(call: Called) -> None:
     async_id = call(RUN, batch_of(BOBBY))["asyncId"]
     call.platform.advance()
     call.platform.advance()
@@ -209,7 +209,7 @@ def test_rivals_write_around_a_write(call: Called) -> None:
 def test_refused_contact_is_not_recorded() -> None:
     call = Called(repeated_add="refuse")
     call(ADD, BOBBY)
-    with pytest.raises(Unsuccessful):
+    with pytest.raises(UnsuccessfulError):
         call(ADD, BOBBY)
     assert len(call.ledger.writes) == 1
 

@@ -1,11 +1,11 @@
 from typing import Any
 
 import pytest
-from sandbox.made import BOBBY, NOON, Clock, contacts_of
 
 from contactsdk.sandbox import Ledger, Rival
-from contactsdk.sandbox.replies import Refused
+from contactsdk.sandbox.replies import RefusedError
 from contactsdk.sandbox.rivals import Rivals
+from tests.sandbox.made import BOBBY, NOON, Clock, contacts_of
 
 FULL = {**BOBBY, "externalId": "a", "phone": "1", "updateIfExists": True}
 
@@ -77,5 +77,5 @@ def test_rival_whose_contact_is_refused_writes_nothing() -> None:
 
 
 def test_rival_cannot_touch_a_contact_that_is_not_there() -> None:
-    with pytest.raises(Refused, match="Unable to find"):
+    with pytest.raises(RefusedError, match="Unable to find"):
         Beside(None).rivals.touch(1001)

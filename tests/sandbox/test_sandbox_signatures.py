@@ -3,7 +3,7 @@ import hashlib
 import pytest
 from multidict import CIMultiDict
 
-from contactsdk.sandbox.replies import Refused
+from contactsdk.sandbox.replies import RefusedError
 from contactsdk.sandbox.signatures import signature, string_to_sign, verify
 
 TARGET = "/api/1.0/test?action=ping"
@@ -90,7 +90,7 @@ def test_well_signed_request_is_accepted(given: CIMultiDict[str]) -> None:
     ],
 )
 def test_badly_signed_request_is_unauthorized(given: CIMultiDict[str]) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         check(given)
     assert refused.value.error_code == 401
 
@@ -111,12 +111,12 @@ def test_request_is_fresh_for_five_minutes_around_the_clock(off_s: float) -> Non
     ],
 )
 def test_request_without_a_fresh_date_is_stale(given: CIMultiDict[str], now: float) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         check(given, now=now)
     assert (refused.value.error_code, refused.value.specific_code) == (401, 23005)
 
 
 def test_stale_date_may_have_another_error_code() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         check(headers(), now=SENT_AT + 301, stale_error_code=400)
     assert (refused.value.error_code, refused.value.specific_code) == (400, 23005)

@@ -1,7 +1,7 @@
 import pytest
-from sandbox.made import NOON
 
 from contactsdk.sandbox.timestamps import read_timestamp, timestamp
+from tests.sandbox.made import NOON
 
 
 def test_timestamp_is_cut_to_whole_seconds() -> None:

@@ -1,12 +1,12 @@
 from typing import Any
 
 import pytest
-from sandbox.made import BOBBY, rules
 
 from contactsdk.sandbox import FieldDefinition, FieldType
 from contactsdk.sandbox.account import Account
-from contactsdk.sandbox.replies import Refused
+from contactsdk.sandbox.replies import RefusedError
 from contactsdk.sandbox.validation import Rules, check_contact, contact_id_of, is_id
+from tests.sandbox.made import BOBBY, rules
 
 ACCOUNT = Account.declared(
     groups=[10],
@@ -28,8 +28,8 @@ def field(field_id: Any, value: Any) -> list[dict[str, Any]]:
     return [{"fieldId": field_id, "value": value}]
 
 
-def refusal(params: dict[str, Any], against: Rules | None = None) -> Refused:
-    with pytest.raises(Refused) as caught:
+def refusal(params: dict[str, Any], against: Rules | None = None) -> RefusedError:
+    with pytest.raises(RefusedError) as caught:
         check_contact(params, against or rules(ACCOUNT))
     return caught.value
 

@@ -2,10 +2,10 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from sandbox.asking import ADD, RUN, Asking, batch_of
-from sandbox.made import BOBBY
 
 from contactsdk.sandbox import Fault, FaultKind, RateLimit, Sandbox
+from tests.sandbox.asking import ADD, RUN, Asking, batch_of
+from tests.sandbox.made import BOBBY
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 from typing import Any
 
 import pytest
-from sandbox.made import BOBBY, contacts_of, rules, stored
 
 from contactsdk.sandbox import FieldDefinition, FieldType
 from contactsdk.sandbox.account import Account
@@ -12,6 +11,7 @@ from contactsdk.sandbox.views import (
     custom_field_definitions,
     subscription_groups,
 )
+from tests.sandbox.made import BOBBY, contacts_of, rules, stored
 
 FULL = stored(
     phone="1",
@@ -78,7 +78,7 @@ def test_unset_field_is_shown_as_guessed(guess: str, phone: Any, groups: Any) ->
     assert (shown.get("phone", "left out"), shown.get("groups", "left out")) == (phone, groups)
 
 
-def test_custom_field_that_nobody_declared_has_a_name_too() -> None:
+def test_custom_field_that_was_not_declared_has_a_name_too() -> None:
     shown = contact_in_list(FULL, rules())["customFields"]
     assert [field["displayName"] for field in shown] == ["Field 1", "Field 2"]
 

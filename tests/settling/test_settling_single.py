@@ -7,8 +7,6 @@ from typing import Any, cast
 
 import attrs
 import pytest
-from bulk.held import in_held_time, now
-from examples import a_contact
 
 from contactsdk import RetryPolicy
 from contactsdk.errors import (
@@ -21,6 +19,8 @@ from contactsdk.models import Contact
 from contactsdk.retry import Delivery, is_idempotent
 from contactsdk.settling import AnsweredIds, CallSettler, KeysInDoubt
 from contactsdk.wire import ContactFilter, ListedContact, contact_to_json
+from tests.bulk.held import in_held_time, now
+from tests.examples import a_contact
 
 CONTACT = a_contact(external_id="x1")
 LOST = UncertainError("no answer")
@@ -175,7 +175,7 @@ async def test_two_uncertain_calls_for_the_same_contact_are_not_told_apart() -> 
 
 
 @in_held_time
-async def test_contact_that_was_found_is_in_doubt_no_longer() -> None:
+async def test_contact_that_was_found_is_no_longer_uncertain() -> None:
     client = Client(Platform(lists=[(listed(7),), (listed(7),), (listed(7), listed(8))]))
     assert await client.add() == 7
 

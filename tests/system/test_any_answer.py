@@ -8,9 +8,9 @@ import pytest
 from attrs import define
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unhurried import UnhurriedLoop
 
 from contactsdk import Contact, ContactClient, ContactError, RetryPolicy
+from tests.system.unhurried import UnhurriedLoop
 
 ADD = Contact(first_name="Ada", last_name="Quist", email="ada@example.test")
 UPSERT = Contact(

@@ -5,10 +5,9 @@ import hmac
 import json
 from typing import Any
 
-from examples import a_contact, strict_json
-from raw_server import CLOSE, REQUEST, RawServer, Request, answer
-
 from contactsdk import Contact, ContactClient, Credentials, UncertainError
+from tests.examples import a_contact, strict_json
+from tests.raw_server import CLOSE, REQUEST, RawServer, Request, Script, answer
 
 KEY, SECRET = "a-key", "a secret"
 ITEMS = [
@@ -65,7 +64,7 @@ def check_signature(request: Request) -> None:
 
 
 async def test_batches_go_out_as_the_platform_documents_them() -> None:
-    script = [
+    script: Script = [
         REQUEST,
         answer(b'{"asyncId": "first"}'),
         REQUEST,
@@ -102,7 +101,7 @@ async def test_batches_go_out_as_the_platform_documents_them() -> None:
 
 
 async def test_connection_that_breaks_after_a_batch_was_sent_doubles_no_add() -> None:
-    first = [
+    first: Script = [
         REQUEST,
         answer(b'{"asyncId": "first"}'),
         REQUEST,
@@ -110,7 +109,7 @@ async def test_connection_that_breaks_after_a_batch_was_sent_doubles_no_add() ->
         REQUEST,
         CLOSE,
     ]
-    again = [
+    again: Script = [
         REQUEST,
         answer(b'{"asyncId": "again"}'),
         REQUEST,

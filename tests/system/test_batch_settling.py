@@ -1,9 +1,8 @@
 """Batches whose answer is lost, and whose contacts are then found on the platform."""
 
-from unhurried import unhurried
-
 from contactsdk import Contact, ContactClient, Credentials, RetryPolicy
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.system.unhurried import unhurried
 
 
 @unhurried

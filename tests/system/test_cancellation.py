@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from reconcile import (
+from contactsdk import ContactClient, Credentials, UnavailableError
+from contactsdk.sandbox import DEFAULT_MIX, Sandbox
+from tests.system.reconcile import (
     MIX_FOR_STREAMS,
     calls_of,
     counts,
@@ -17,11 +19,8 @@ from reconcile import (
     singly_cancelling,
     stream_cancelled,
 )
-from test_faults import SEED
-from unhurried import unhurried
-
-from contactsdk import ContactClient, Credentials, UnavailableError
-from contactsdk.sandbox import DEFAULT_MIX, Sandbox
+from tests.system.test_faults import SEED
+from tests.system.unhurried import unhurried
 
 
 @asynccontextmanager
@@ -39,7 +38,7 @@ async def leaving_nothing() -> AsyncIterator[tuple[Sandbox, ContactClient]]:
 
 
 @unhurried
-async def test_single_calls() -> None:
+async def test_single_call_that_is_cancelled_at_any_moment_is_reported_right() -> None:
     async with leaving_nothing() as (sandbox, client):
         calls = calls_of(SEED, 500, sandbox.contacts.values())
         sandbox.mix(SEED, 0.3, DEFAULT_MIX)
@@ -52,7 +51,7 @@ async def test_single_calls() -> None:
 
 
 @unhurried
-async def test_streams() -> None:
+async def test_stream_that_is_cancelled_at_any_moment_reports_each_contact_right() -> None:
     concurrency = 8
     told: Counter[str] = Counter()
     for seed in range(SEED, SEED + 14):

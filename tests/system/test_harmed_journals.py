@@ -18,9 +18,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from background import environment_of, sandbox_in_thread
-from examples import a_contact
-from pragmas import connect_with
 
 from contactsdk import (
     Contact,
@@ -31,6 +28,9 @@ from contactsdk import (
     SqliteJournal,
 )
 from contactsdk.sandbox import Sandbox
+from tests.background import environment_of, sandbox_in_thread
+from tests.examples import a_contact
+from tests.pragmas import connect_with
 
 COUNT = 60
 SENT_FIRST = 40

@@ -9,8 +9,11 @@ import aiohttp
 import pytest
 import trustme
 from attrs import define
-from proxying import Proxy
-from reconcile import (
+
+from contactsdk import ContactClient, Credentials
+from contactsdk.sandbox import Sandbox
+from tests.system.proxying import Proxy
+from tests.system.reconcile import (
     MIX_FOR_STREAMS,
     calls_of,
     counts,
@@ -21,11 +24,8 @@ from reconcile import (
     singly,
     streamed,
 )
-from test_faults import SEED
-from unhurried import unhurried
-
-from contactsdk import ContactClient, Credentials
-from contactsdk.sandbox import Sandbox
+from tests.system.test_faults import SEED
+from tests.system.unhurried import unhurried
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +84,18 @@ async def drive_and_reconcile(route: Route, drive: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("drive", [singly, streamed])
 @unhurried
-async def test_over_tls(authority: trustme.CA, drive: Callable[..., Any]) -> None:
+async def test_calls_over_tls_lose_nothing(
+    authority: trustme.CA, drive: Callable[..., Any]
+) -> None:
     async with route(authority, tls=True) as made:
         await drive_and_reconcile(made, drive)
 
 
 @pytest.mark.parametrize("drive", [singly, streamed])
 @unhurried
-async def test_over_tls_through_a_proxy(authority: trustme.CA, drive: Callable[..., Any]) -> None:
+async def test_calls_over_tls_through_a_proxy_lose_nothing(
+    authority: trustme.CA, drive: Callable[..., Any]
+) -> None:
     proxy = Proxy()
     async with route(authority, tls=True, proxy=proxy) as made:
         await drive_and_reconcile(made, drive)
@@ -100,7 +104,9 @@ async def test_over_tls_through_a_proxy(authority: trustme.CA, drive: Callable[.
 
 @pytest.mark.parametrize("drive", [singly, streamed])
 @unhurried
-async def test_through_a_proxy(authority: trustme.CA, drive: Callable[..., Any]) -> None:
+async def test_calls_through_a_proxy_lose_nothing(
+    authority: trustme.CA, drive: Callable[..., Any]
+) -> None:
     proxy = Proxy()
     async with route(authority, tls=False, proxy=proxy) as made:
         await drive_and_reconcile(made, drive)
@@ -115,7 +121,7 @@ async def send_twice(
 
 
 # Each alone would make a success an error, hide an answer, refuse a signature or double an add.
-AWKWARD = {
+AWKWARD: dict[str, dict[str, Any]] = {
     "raise_for_status": {"raise_for_status": True},
     "auto_decompress": {"auto_decompress": False},
     "middleware": {"middlewares": (send_twice,)},
@@ -137,7 +143,7 @@ AWKWARD["all"] = {name: value for each in AWKWARD.values() for name, value in ea
 
 @pytest.mark.parametrize("defaults", AWKWARD.values(), ids=AWKWARD)
 @unhurried
-async def test_session_with_awkward_defaults(
+async def test_session_with_awkward_defaults_loses_nothing(
     authority: trustme.CA, defaults: dict[str, Any]
 ) -> None:
     async with route(authority, tls=False, proxy=Proxy(gzips=True), **defaults) as made:

@@ -9,7 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from reconcile import (
+
+from contactsdk import ContactClient, Credentials, RetryPolicy, UncertainError
+from contactsdk.sandbox import Sandbox
+from tests.system.reconcile import (
     MIX_FOR_STREAMS,
     End,
     Kind,
@@ -21,10 +24,7 @@ from reconcile import (
     singly,
     streamed,
 )
-from unhurried import unhurried
-
-from contactsdk import ContactClient, Credentials, RetryPolicy, UncertainError
-from contactsdk.sandbox import Sandbox
+from tests.system.unhurried import unhurried
 
 SEED = int(os.environ.get("CONTACTSDK_SEED", "1"))
 POLICY = RetryPolicy(settle_s=60.0, deadline_s=None)

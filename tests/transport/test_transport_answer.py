@@ -6,11 +6,11 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
-from loops import in_each_loop
-from raw_server import REQUEST, RawServer, Script, answer
-from routes import ADD, Route, on_each_route
 
 from contactsdk import ContactClient, UncertainError
+from tests.loops import in_each_loop
+from tests.raw_server import REQUEST, RawServer, Script, answer
+from tests.transport.routes import ADD, Route, on_each_route
 
 MIB = 2**20
 ENDLESS = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 1000000000000\r\n\r\n" + bytes(17 * MIB)
@@ -47,7 +47,7 @@ async def test_large_answer_is_read_whole(route: Route) -> None:
             assert await client.add_or_update(ADD) == 7
 
 
-async def test_traces_are_told_of_an_answer_only_if_it_was_read_whole() -> None:
+async def test_traces_hear_of_an_answer_only_if_it_was_read_whole() -> None:
     sizes: list[int] = []
 
     async def on_answer(*_: Any) -> None:

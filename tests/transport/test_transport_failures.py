@@ -11,20 +11,6 @@ import aiohttp
 import pytest
 import trustme
 from aiohttp.client_reqrep import ConnectionKey
-from loops import in_each_loop
-from quick import QUICK
-from raw_server import (
-    CLOSE,
-    HEAD,
-    REQUEST,
-    RESET,
-    RawServer,
-    Script,
-    answer,
-    client_context,
-    server_context,
-)
-from routes import ADD, AUTHORITY, CREDENTIALS, Route, on_each_route
 from yarl import URL
 
 from contactsdk import (
@@ -37,6 +23,20 @@ from contactsdk import (
     UncertainError,
 )
 from contactsdk.transport import Body, is_mocked, transport_error
+from tests.loops import in_each_loop
+from tests.quick import QUICK
+from tests.raw_server import (
+    CLOSE,
+    HEAD,
+    REQUEST,
+    RESET,
+    RawServer,
+    Script,
+    answer,
+    client_context,
+    server_context,
+)
+from tests.transport.routes import ADD, AUTHORITY, CREDENTIALS, Route, on_each_route
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -333,8 +333,8 @@ class TestSecrets:
         self, script: Script, route: Route
     ) -> None:
         with route.server(script) as server:
-            async with route.client(server.url, retry=ONCE) as client:
-                client._requester._credentials = Credentials("m4rk-key", "m4rk-secret")
+            credentials = Credentials("m4rk-key", "m4rk-secret")
+            async with route.client(server.url, credentials=credentials, retry=ONCE) as client:
                 error = await error_of(client)
 
         assert b"m4rk-key" in server.received[0]

@@ -10,9 +10,12 @@ import aiohttp
 import attrs
 import orjson
 import pytest
-from loops import in_each_loop
-from quick import QUICK
-from raw_server import (
+
+from contactsdk import Contact, ContactClient, UnavailableError
+from contactsdk.transport.watch import Watch
+from tests.loops import in_each_loop
+from tests.quick import QUICK
+from tests.raw_server import (
     CLOSE,
     PATIENCE_S,
     REQUEST,
@@ -23,10 +26,7 @@ from raw_server import (
     WaitFor,
     answer,
 )
-from routes import ADD, CREDENTIALS, Route, on_each_route
-
-from contactsdk import Contact, ContactClient, UnavailableError
-from contactsdk.transport.watch import Watch
+from tests.transport.routes import ADD, CREDENTIALS, Route, on_each_route
 
 UNASKED: dict[str, Step] = {
     "another answer": answer(b'{"id": 999}'),
@@ -154,12 +154,9 @@ async def test_server_that_speaks_first_on_each_connection_is_soon_left_alone(
     route: Route,
 ) -> None:
     has_spoken = threading.Event()
-    options = {
-        "retry": attrs.evolve(QUICK, attempts=1),
-        "trace_configs": [blocking_until(has_spoken)],
-    }
+    once, tracing = attrs.evolve(QUICK, attempts=1), [blocking_until(has_spoken)]
     with route.server([answer(b'{"id": 999}'), Tell(has_spoken), REQUEST]) as server:
-        async with route.client(server.url, **options) as client:
+        async with route.client(server.url, retry=once, trace_configs=tracing) as client:
             with pytest.raises(UnavailableError, match="never sent"):
                 await client.add_or_update(ADD)
 

@@ -6,10 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from examples import (
-    any_json,
-    any_text,
-)
 from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
@@ -28,6 +24,10 @@ from contactsdk.wire import (
     read_ack,
     read_id,
     server_time,
+)
+from tests.examples import (
+    any_json,
+    any_text,
 )
 
 ARABIC_FIVE = "\u0665"  # a digit to int() and str.isdigit(), but not to the platform
@@ -234,7 +234,7 @@ def test_a_stale_date_is_the_clocks_fault_whatever_the_error_code(code: Any, spe
     assert (type(error), error.specific_code) == (AuthenticationError, 23005)
 
 
-def test_an_error_carries_all_that_the_answer_tells() -> None:
+def test_an_error_carries_all_that_the_answer_says() -> None:
     error = refusal(
         400,
         {

@@ -3,7 +3,6 @@ import json
 from typing import Any
 
 import pytest
-from examples import a_contact, an_update, any_json, contacts, dates, sendable_json, strict_json
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
@@ -32,6 +31,15 @@ from contactsdk.wire import (
     read_async_id,
     read_progress,
     read_results,
+)
+from tests.examples import (
+    a_contact,
+    an_update,
+    any_json,
+    contacts,
+    dates,
+    sendable_json,
+    strict_json,
 )
 
 NO_HEADERS: CIMultiDict[str] = CIMultiDict()

@@ -6,18 +6,6 @@ from typing import Any
 
 import attrs
 import pytest
-from examples import (
-    a_contact,
-    a_full_contact,
-    a_link,
-    an_update,
-    any_json,
-    any_text,
-    contacts,
-    dates,
-    sendable_json,
-    strict_json,
-)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +17,18 @@ from contactsdk.wire import (
     contacts_from,
     encode,
     platform_path,
+)
+from tests.examples import (
+    a_contact,
+    a_full_contact,
+    a_link,
+    an_update,
+    any_json,
+    any_text,
+    contacts,
+    dates,
+    sendable_json,
+    strict_json,
 )
 
 # The two examples of the platform's page "Add or Update Contact", word for word but for a comma

@@ -3,7 +3,6 @@ import json
 from typing import Any
 
 import pytest
-from examples import any_json
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
@@ -11,6 +10,7 @@ from multidict import CIMultiDict
 from contactsdk.errors import AuthenticationError, ContactError, UncertainError
 from contactsdk.models import CustomFieldDefinition, FieldOption, FieldType, Group
 from contactsdk.wire import read_custom_fields, read_groups
+from tests.examples import any_json
 
 NO_HEADERS: CIMultiDict[str] = CIMultiDict()
 

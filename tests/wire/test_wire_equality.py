@@ -3,10 +3,10 @@ import math
 from typing import Any
 
 import pytest
-from examples import any_json, sendable_json
 from hypothesis import given
 
 from contactsdk.wire.equality import same_email, same_phone, same_value
+from tests.examples import any_json, sendable_json
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from examples import any_json
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
@@ -25,6 +24,7 @@ from contactsdk.wire import (
     read_contact,
     read_page,
 )
+from tests.examples import any_json
 
 NO_HEADERS: CIMultiDict[str] = CIMultiDict()
 MODIFIED = datetime.datetime(2026, 11, 2, 3, 4, 5, tzinfo=datetime.UTC)

@@ -2,7 +2,6 @@ import datetime
 from typing import Any
 
 import pytest
-from examples import a_contact, a_full_contact, a_link, an_update, any_json, contacts, sendable_json
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +14,15 @@ from contactsdk.wire import (
     matches,
     satisfies,
     shows_all,
+)
+from tests.examples import (
+    a_contact,
+    a_full_contact,
+    a_link,
+    an_update,
+    any_json,
+    contacts,
+    sendable_json,
 )
 
 MODIFIED = datetime.datetime(2026, 11, 2, 3, 4, 5, tzinfo=datetime.UTC)
@@ -207,7 +215,12 @@ def test_any_listed_contact_can_be_compared(shown: dict[str, Any]) -> None:
 
 def test_namesakes_are_found_by_email_in_any_case_and_those_without_one_are_kept() -> None:
     contact = a_contact(email="Ada@Example.com")
-    shown = [{"email": "ada@example.COM"}, {"email": "eda@example.com"}, {}, {"email": None}]
+    shown: list[dict[str, Any]] = [
+        {"email": "ada@example.COM"},
+        {"email": "eda@example.com"},
+        {},
+        {"email": None},
+    ]
     listed = [ListedContact(id=n, modified=None, shown=values) for n, values in enumerate(shown, 1)]
 
     assert [one.id for one in ListedByEmail(listed).like(contact)] == [1, 3, 4]

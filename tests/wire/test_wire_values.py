@@ -3,7 +3,6 @@ import math
 from typing import Any
 
 import pytest
-from examples import any_json, any_text, utc_times
 from hypothesis import given
 
 from contactsdk.wire.values import (
@@ -14,6 +13,7 @@ from contactsdk.wire.values import (
     timestamp,
     whole_number,
 )
+from tests.examples import any_json, any_text, utc_times
 
 ARABIC_FIVE = "\u0665"  # a digit to int() and str.isdigit(), but not to the platform
 
