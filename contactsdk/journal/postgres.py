@@ -322,7 +322,7 @@ class PostgresJournal:
             if not is_ready(connection, self.database):
                 return None
             query = statements.find_run(self.database)
-            found = connection.execute(query, {"name": self.run, "part": 0}).fetchone()
+            found = connection.execute(query, {"name": self.run}).fetchone()
         return None if found is None else _Found(*found[:4])
 
     def _found(self, connection: Connection) -> "_Found":

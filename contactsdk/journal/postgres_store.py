@@ -59,6 +59,9 @@ class PostgresStore:
     end: int
     highest_id = 0
 
+    takes_submitted = False
+    """Whether the run may be one that was submitted for workers."""
+
     def __init__(
         self,
         database: Database,
@@ -229,11 +232,11 @@ class PostgresStore:
 
     def _find_owner(self, connection: Connection) -> tuple[str, float]:
         find = statements.find_run(self._database)
-        found = connection.execute(find, {"name": self._run_name, "part": self._part}).fetchone()
+        found = connection.execute(find, {"name": self._run_name}).fetchone()
         if found is None:
             raise JournalError(f"{self.name}: it was deleted meanwhile")
-        self._run, self.account, self.salt, is_submitted, owner, left_s = found
-        if is_submitted:
+        self._run, self.account, self.salt, is_submitted, self._partitions, owner, left_s = found
+        if is_submitted and not self.takes_submitted:
             raise JournalError(f"{self.name}: it was submitted for workers, which alone send it")
         return owner, left_s
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from psycopg import sql
 from psycopg.sql import Composed
 
-from contactsdk.errors import JournalError
 from contactsdk.journal import postgres_submitted as submitted
 from contactsdk.journal.lease import Lease
 from contactsdk.journal.postgres_connection import Connection, Database
@@ -20,19 +19,12 @@ class WholeRunStore(PostgresStore):
     The leases of all partitions have the same epoch as long as this store has them.
     """
 
+    takes_submitted = True
+
     async def may_be_applied(self) -> bool:
         return True  # it never begins anew with another account
 
     # In the thread.
-
-    def _find_owner(self, connection: Connection) -> tuple[str, float]:
-        query = submitted.find_submitted(self._database)
-        found = connection.execute(query, {"name": self._run_name}).fetchone()
-        progress = submitted.progress_of(connection, self._database, self._run_name)
-        if found is None or progress is None:
-            raise JournalError(f"{self.name}: it was deleted meanwhile")
-        self._run, self.account, self.salt, self._partitions, *_ = found
-        return ", ".join(progress.owners), progress.left_s
 
     def _take(self, connection: Connection) -> bool:
         values = {**self._mine(), "owner": self._owner, "lease_s": self._lease_s}

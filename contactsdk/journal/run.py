@@ -28,6 +28,7 @@ _logger: Final = logging.getLogger("contactsdk")
 
 _NO_PAGE: Final = -1
 _IN_DOUBT: Final = (State.SENT, State.UNCERTAIN)
+_OPEN: Final = (State.SENT, State.WAITING)
 
 
 class JournalRun:
@@ -182,6 +183,9 @@ class JournalRun:
             self._open_rows[number] = row._replace(content=content)
             if row.state in _IN_DOUBT:
                 self._in_doubt.add(number)
+        elif row.state in _OPEN:
+            # Its outcome is recorded next, with all that is known of it so far.
+            self._open_rows[number] = row._replace(content=content)
         return recorded
 
     def is_key_uncertain(self, number: int) -> bool:
