@@ -33,9 +33,8 @@ import logging
 import multiprocessing
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection as Pipe
-from pathlib import Path
 
 import aiohttp
 import psycopg
@@ -48,12 +47,8 @@ from contactsdk.distributed.sweep import STALLED_S
 from contactsdk.distributed.worker import Worker
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import RateLimit
-
-# The server belongs to the tests, and is found as they find it.
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
-from distributed import chaos
-from postgres.servers import own_server
+from tests.distributed import chaos
+from tests.postgres.servers import own_server
 
 WORKERS = 8
 LEASE_S = 30.0
@@ -69,7 +64,7 @@ def contacts(count: int) -> Iterator[Contact]:
 
 
 async def submit(
-    url: str, platform: Platform, run: str, items: Sequence[Contact], **options: float
+    url: str, platform: Platform, run: str, items: Sequence[Contact], **options: float | None
 ) -> SubmittedRun:
     credentials = Credentials(platform.key, platform.secret)
     async with ContactClient(platform.url, credentials) as client:
@@ -276,7 +271,7 @@ def main() -> None:
         sys.argv[1:] = others
         return chaos.main()
     seconds, rounds = arguments.seconds, arguments.rounds
-    questions = {
+    questions: dict[str, Callable[[str], None]] = {
         "rate": lambda url: rate(url, arguments.rate, seconds, rounds),
         "takeover": lambda url: takeover(url, rounds),
         "copy": lambda url: copy(url, rounds),

@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.commanding import ADD, call, emails, sample, started, states, wait_until
-from distributed.fixtures import Tables
-from postgres.servers import Server
 
 from contactsdk import (
     Contact,
@@ -29,6 +26,9 @@ from contactsdk.distributed import SubmittedRun
 from contactsdk.files import Result, State
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from tests.cli.commanding import ADD, call, emails, sample, started, states, wait_until
+from tests.distributed.fixtures import Tables
+from tests.postgres.servers import Server
 
 
 def command(url: str, *more: str) -> list[str]:
@@ -57,14 +57,16 @@ def rows(count: int) -> list[NumberedItem]:
 class Watched:
     """An import that is called in this process, and what is heard of it."""
 
-    def __init__(self, sandbox: Sandbox, url: str, **sending: Any) -> None:
+    def __init__(
+        self, sandbox: Sandbox, url: str, *, reconnect_s: float = 30.0, **sending: Any
+    ) -> None:
         self.results: list[Result] = []
         self.progress: list[Progress] = []
         self.said: list[str] = []
         self._client = ContactClient(
             sandbox.url, Credentials(sandbox.key, sandbox.secret), timeout_s=5.0
         )
-        self._journal = PostgresJournal(url, run="spring", reconnect_s=30.0)
+        self._journal = PostgresJournal(url, run="spring", reconnect_s=reconnect_s)
         self._sending = Sending(**{"worker_within_s": 0.0, **sending})
 
     async def run(self, items: list[NumberedItem]) -> Ending:
@@ -296,6 +298,40 @@ async def test_database_that_comes_back_in_time_changes_nothing(
 
     assert await run == Ending()
     assert len(emails(sandbox)) == 30
+
+
+async def test_database_that_goes_away_for_too_long_ends_the_command(
+    sandbox: Sandbox, server: Server
+) -> None:
+    sandbox.latency_s = 0.2
+    watched = Watched(sandbox, server.url, reconnect_s=0.0, worker_within_s=600.0)
+    run = asyncio.create_task(watched.run(rows(5)))
+    while not watched.progress:
+        await asyncio.sleep(0.05)
+    await asyncio.to_thread(server.stop, "immediate")
+    try:
+        with pytest.raises(JournalError):
+            await run
+    finally:
+        await asyncio.to_thread(server.start)
+
+
+async def test_contact_that_is_in_flight_when_the_run_stops_is_uncertain(
+    sandbox: Sandbox, own_database_url: str
+) -> None:
+    tables = Tables(own_database_url, "contactsdk")
+    watched = Watched(sandbox, own_database_url, worker_within_s=600.0)
+    run = asyncio.create_task(watched.run(rows(3)))
+    while not watched.progress:
+        await asyncio.sleep(0.05)
+    tables.execute("UPDATE {row} SET state = 'sent' WHERE number = 1")
+
+    await run_in(own_database_url).stop("enough")
+
+    ending = await run
+    assert (ending.reason, len(emails(sandbox))) == ("enough", 0)
+    states = [result.state for result in watched.results]
+    assert states == [State.NOT_STARTED, State.UNCERTAIN, State.NOT_STARTED]
 
 
 async def test_database_that_stays_away_is_an_error(

@@ -4,8 +4,6 @@ import asyncio
 import time
 
 import pytest
-from distributed.processes import a_pacer, loop_time
-from postgres.servers import Server
 from psycopg import sql
 
 from contactsdk import Contact, ContactClient, Credentials
@@ -16,6 +14,8 @@ from contactsdk.errors import JournalError, RateLimitedError, UnavailableError
 from contactsdk.journal import Account
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Sandbox
+from tests.distributed.processes import a_pacer, loop_time
+from tests.postgres.servers import Server
 
 ACCOUNT = Account(url="https://example.com/api", key="key", secret="secret")
 NOWHERE = Database.at("postgresql://user:hidden@127.0.0.1:1/none", "contactsdk")

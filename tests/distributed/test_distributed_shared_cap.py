@@ -6,10 +6,10 @@ import math
 import random
 
 import pytest
-from distributed.processes import HeldProcess, HeldRow, loop_time
-from held_loop import HeldLoop, in_held_time, now
 
 from contactsdk.errors import JournalError, RateLimitedError
+from tests.distributed.processes import HeldProcess, HeldRow, loop_time
+from tests.held_loop import HeldLoop, in_held_time, now
 
 RATE_PER_S = 200.0
 

@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-from distributed.processes import HeldProcess, HeldRow, a_pacer, loop_time
-from held_loop import in_held_time, now
 
 from contactsdk.bulk.turns import Turns
 from contactsdk.distributed.shared_pauses import PostedPauses
 from contactsdk.errors import RateLimitedError
 from contactsdk.pacing import Pacer
+from tests.distributed.processes import HeldProcess, HeldRow, a_pacer, loop_time
+from tests.held_loop import in_held_time, now
 
 
 def a_process(row: HeldRow) -> tuple[Pacer, Turns]:
