@@ -58,7 +58,13 @@ class Watched:
     """An import that is called in this process, and what is heard of it."""
 
     def __init__(
-        self, sandbox: Sandbox, url: str, *, reconnect_s: float = 30.0, **sending: Any
+        self,
+        sandbox: Sandbox,
+        url: str,
+        *,
+        run: str = "spring",
+        reconnect_s: float = 30.0,
+        **sending: Any,
     ) -> None:
         self.results: list[Result] = []
         self.progress: list[Progress] = []
@@ -66,7 +72,7 @@ class Watched:
         self._client = ContactClient(
             sandbox.url, Credentials(sandbox.key, sandbox.secret), timeout_s=5.0
         )
-        self._journal = PostgresJournal(url, run="spring", reconnect_s=reconnect_s)
+        self._journal = PostgresJournal(url, run=run, reconnect_s=reconnect_s)
         self._sending = Sending(**{"worker_within_s": 0.0, **sending})
 
     async def run(self, items: list[NumberedItem]) -> Ending:
@@ -290,7 +296,7 @@ async def test_database_that_comes_back_in_time_changes_nothing(
         with server.away():
             pass
 
-    watched = Watched(sandbox, server.url, concurrency=2)
+    watched = Watched(sandbox, server.url, run="back", concurrency=2)
     run = asyncio.create_task(watched.run(rows(30)))
     while len(emails(sandbox)) < 10:
         await asyncio.sleep(0.05)
@@ -304,7 +310,7 @@ async def test_database_that_goes_away_for_too_long_ends_the_command(
     sandbox: Sandbox, server: Server
 ) -> None:
     sandbox.latency_s = 0.2
-    watched = Watched(sandbox, server.url, reconnect_s=0.0, worker_within_s=600.0)
+    watched = Watched(sandbox, server.url, run="away", reconnect_s=0.01, worker_within_s=600.0)
     run = asyncio.create_task(watched.run(rows(5)))
     while not watched.progress:
         await asyncio.sleep(0.05)
