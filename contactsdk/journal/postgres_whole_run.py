@@ -6,7 +6,7 @@ from psycopg import sql
 from psycopg.sql import Composed
 
 from contactsdk.journal import postgres_submitted as submitted
-from contactsdk.journal.lease import Lease
+from contactsdk.journal.lease import Lease, LeaseEnds
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.journal.postgres_statements import COLUMNS, filled
 from contactsdk.journal.postgres_store import PostgresStore, columns_of
@@ -38,7 +38,7 @@ class WholeRunStore(PostgresStore):
         self._lease = Lease.taken(taken[0], self._lease_s, asked_at=asked_at)
         left = connection.execute(_find_last_end(self._database), self._mine()).fetchone()
         if left is not None and left[0] is not None:
-            self._lease_ends = [(_ALL_EPOCHS, self._now() + left[0])]
+            self._lease_ends = LeaseEnds([(_ALL_EPOCHS, self._now() + left[0])])
         return True
 
     def _renew(self, connection: Connection) -> int:

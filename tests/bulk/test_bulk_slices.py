@@ -121,7 +121,7 @@ async def test_look_ups_that_are_not_allowed_leave_the_add_uncertain_at_once() -
         await asyncio.sleep(30)
         yield second
 
-    outcomes, _ = await read_all(slice_of(store, platform, one_after_another()))  # type: ignore[arg-type]
+    outcomes, _ = await read_all(slice_of(store, platform, one_after_another()))
 
     assert [outcome.uncertain for outcome in outcomes] == [True, True]
     assert len(platform.looks) == 1

@@ -266,5 +266,5 @@ async def test_run_that_was_not_submitted_has_no_remarks(
 ) -> None:
     await client.add_or_update_many(many(1), journal=journal)
 
-    assert journal.remarks() == ()
+    assert journal.remarks() == []
     assert not journal.status().is_submitted
