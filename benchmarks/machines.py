@@ -1,6 +1,6 @@
 """What do several workers make of one run, on one database?
 
-    python -m benchmarks.machines [--only rate|takeover|copy|slow]
+    python -m benchmarks.machines [--only rate|takeover|copy|slow] [--rate 200]
     python -m benchmarks.machines --chaos [--workers 4 --kills 50 --pauses 50 --seed 1]
 
 Each worker is a process of its own, the platform is a sandbox in another, and the database is a
@@ -35,8 +35,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection as Pipe
-from pathlib import Path
-from typing import Any
 
 import aiohttp
 import psycopg
@@ -49,14 +47,9 @@ from contactsdk.distributed.sweep import STALLED_S
 from contactsdk.distributed.worker import Worker
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import RateLimit
-
-# The server belongs to the tests, and is found as they find it.
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
 from tests.distributed import chaos
 from tests.postgres.servers import own_server
 
-RATE_PER_S = 200.0
 WORKERS = 8
 LEASE_S = 30.0
 SLOW_S = 0.05
@@ -71,12 +64,12 @@ def contacts(count: int) -> Iterator[Contact]:
 
 
 async def submit(
-    url: str, platform: Platform, run: str, items: Sequence[Contact], **options: Any
+    url: str, platform: Platform, run: str, items: Sequence[Contact], **options: float | None
 ) -> SubmittedRun:
     credentials = Credentials(platform.key, platform.secret)
     async with ContactClient(platform.url, credentials) as client:
         journal = PostgresJournal(url, run=run)
-        return await client.submit(items, journal=journal, **options)
+        return await client.submit(items, journal=journal, **options)  # type: ignore[arg-type]
 
 
 class Machine:
@@ -189,13 +182,13 @@ def sent(
     )
 
 
-def rate(url: str, seconds: float, rounds: int) -> None:
-    for what, limit in (("no limit", None), ("the ceiling", RateLimit(per_s=RATE_PER_S))):
+def rate(url: str, rate_per_s: float, seconds: float, rounds: int) -> None:
+    for what, limit in (("no limit", None), ("the ceiling", RateLimit(per_s=rate_per_s))):
         for _ in range(rounds):
-            found = sent(url, limit, WORKERS, seconds, rate_per_s=RATE_PER_S)
+            found = sent(url, limit, WORKERS, seconds, rate_per_s=rate_per_s)
             print(
-                f"rate_per_s={RATE_PER_S:.0f}, {WORKERS} workers, the platform's limit: {what}: "
-                f"{found.per_s / RATE_PER_S:.1%} of the ceiling, "
+                f"rate_per_s={rate_per_s:g}, {WORKERS} workers, the platform's limit: {what}: "
+                f"{found.per_s / rate_per_s:.1%} of the ceiling, "
                 f"{found.most_in_a_second} most in a second, {found.throttled:.3%} throttled, "
                 f"{found.least_of_most:.2f} least of most",
                 flush=True,
@@ -269,6 +262,7 @@ def copy(url: str, rounds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", choices=("rate", "takeover", "copy", "slow"))
+    parser.add_argument("--rate", type=float, default=200.0, help="requests a second")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--chaos", action="store_true", help="workers killed and paused at random")
@@ -278,7 +272,7 @@ def main() -> None:
         return chaos.main()
     seconds, rounds = arguments.seconds, arguments.rounds
     questions: dict[str, Callable[[str], None]] = {
-        "rate": lambda url: rate(url, seconds, rounds),
+        "rate": lambda url: rate(url, arguments.rate, seconds, rounds),
         "takeover": lambda url: takeover(url, rounds),
         "copy": lambda url: copy(url, rounds),
         "slow": lambda url: slow(url, seconds, rounds),

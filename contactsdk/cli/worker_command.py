@@ -96,6 +96,9 @@ def _worker(
 
 async def _work(client: ContactClient, made: "Worker") -> bool:
     """Work until a signal comes; whether it ended in order."""
+    from contactsdk.distributed.engine_loop import pass_over_lost_jobs  # an extra, as above
+
+    asyncio.get_running_loop().set_exception_handler(pass_over_lost_jobs)
     with Interruption(made.stop, grace_s=GRACE_S) as interruption:
         async with client:
             wrong = await find_wrong_setup(client)

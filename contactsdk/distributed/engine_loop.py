@@ -7,7 +7,7 @@ this process was paused for so long that others took it for dead.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from procrastinate import App
@@ -23,6 +23,15 @@ _logger: Final = logging.getLogger("contactsdk")
 
 _RESTART_AFTER_S: Final = 1.0
 _KEEP_FAILED_JOBS_H: Final = 7 * 24
+
+
+def pass_over_lost_jobs(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say nothing of a job that somebody else has finished; for `loop.set_exception_handler`.
+
+    The engine leaves it to the event loop to print that, as a traceback.
+    """
+    if not isinstance(context.get("exception"), ConnectorException):
+        loop.default_exception_handler(context)
 
 
 class EngineLoop:

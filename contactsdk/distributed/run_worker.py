@@ -52,7 +52,7 @@ class RunWorker:
         self._sender = Sender(
             client,
             lambda name: run.journal,
-            self._turns,
+            turns=self._turns,
             concurrency=concurrency,
             slice_s=slice_s,
             say=say,

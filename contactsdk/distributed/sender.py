@@ -24,8 +24,8 @@ _logger: Final = logging.getLogger("contactsdk")
 class Sender:
     """What a worker sends with: its client, and how it goes about each partition.
 
-    `journal_of` makes the journal of a run by its name; `turns` has the turns of the account. `say`
-    is given a line of text for each thing that is done.
+    `journal_of` makes the journal of a run by its name. `turns` has the turns of the account;
+    without it no rate is kept. `say` is given a line of text for each thing that is done.
     """
 
     stopped_by: SetupError | None = None
@@ -35,8 +35,8 @@ class Sender:
         self,
         client: ContactClient,
         journal_of: Callable[[str], PostgresJournal],
-        turns: TurnTable,
         *,
+        turns: TurnTable | None = None,
         concurrency: int | None,
         slice_s: float = SLICE_S,
         say: Callable[[str], object] = _logger.info,
@@ -75,7 +75,7 @@ class Sender:
                 journal,
                 part,
                 settings,
-                rate=self._turns.rate(settings.rate_per_s),
+                rate=None if self._turns is None else self._turns.rate(settings.rate_per_s),
                 concurrency=self._concurrency,
                 slice_s=self._slice_s,
                 continue_=continue_,

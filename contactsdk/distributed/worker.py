@@ -70,7 +70,7 @@ class Worker:
         self._sender = Sender(
             client,
             lambda run: PostgresJournal(url, run=run, lease_s=lease_s, schema=schema),
-            self._turns,
+            turns=self._turns,
             concurrency=concurrency,
             slice_s=slice_s,
             say=say,

@@ -57,14 +57,22 @@ def rows(count: int) -> list[NumberedItem]:
 class Watched:
     """An import that is called in this process, and what is heard of it."""
 
-    def __init__(self, sandbox: Sandbox, url: str, **sending: Any) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        url: str,
+        *,
+        run: str = "spring",
+        reconnect_s: float = 30.0,
+        **sending: Any,
+    ) -> None:
         self.results: list[Result] = []
         self.progress: list[Progress] = []
         self.said: list[str] = []
         self._client = ContactClient(
             sandbox.url, Credentials(sandbox.key, sandbox.secret), timeout_s=5.0
         )
-        self._journal = PostgresJournal(url, run="spring", reconnect_s=30.0)
+        self._journal = PostgresJournal(url, run=run, reconnect_s=reconnect_s)
         self._sending = Sending(**{"worker_within_s": 0.0, **sending})
 
     async def run(self, items: list[NumberedItem]) -> Ending:
@@ -288,7 +296,7 @@ async def test_database_that_comes_back_in_time_changes_nothing(
         with server.away():
             pass
 
-    watched = Watched(sandbox, server.url, concurrency=2)
+    watched = Watched(sandbox, server.url, run="back", concurrency=2)
     run = asyncio.create_task(watched.run(rows(30)))
     while len(emails(sandbox)) < 10:
         await asyncio.sleep(0.05)
@@ -296,6 +304,40 @@ async def test_database_that_comes_back_in_time_changes_nothing(
 
     assert await run == Ending()
     assert len(emails(sandbox)) == 30
+
+
+async def test_database_that_goes_away_for_too_long_ends_the_command(
+    sandbox: Sandbox, server: Server
+) -> None:
+    sandbox.latency_s = 0.2
+    watched = Watched(sandbox, server.url, run="away", reconnect_s=0.01, worker_within_s=600.0)
+    run = asyncio.create_task(watched.run(rows(5)))
+    while not watched.progress:
+        await asyncio.sleep(0.05)
+    await asyncio.to_thread(server.stop, "immediate")
+    try:
+        with pytest.raises(JournalError):
+            await run
+    finally:
+        await asyncio.to_thread(server.start)
+
+
+async def test_contact_that_is_in_flight_when_the_run_stops_is_uncertain(
+    sandbox: Sandbox, own_database_url: str
+) -> None:
+    tables = Tables(own_database_url, "contactsdk")
+    watched = Watched(sandbox, own_database_url, worker_within_s=600.0)
+    run = asyncio.create_task(watched.run(rows(3)))
+    while not watched.progress:
+        await asyncio.sleep(0.05)
+    tables.execute("UPDATE {row} SET state = 'sent' WHERE number = 1")
+
+    await run_in(own_database_url).stop("enough")
+
+    ending = await run
+    assert (ending.reason, len(emails(sandbox))) == ("enough", 0)
+    states = [result.state for result in watched.results]
+    assert states == [State.NOT_STARTED, State.UNCERTAIN, State.NOT_STARTED]
 
 
 async def test_database_that_stays_away_is_an_error(

@@ -19,6 +19,7 @@ from functools import partial
 from attrs import asdict, frozen
 
 from contactsdk import ContactClient, Credentials, RetryPolicy
+from contactsdk.distributed.engine_loop import pass_over_lost_jobs
 from contactsdk.distributed.worker import Worker
 from contactsdk.sandbox import Sandbox
 
@@ -105,7 +106,9 @@ async def work(options: Options) -> None:
             say=partial(print, flush=True),
             schema=options.schema,
         )
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(pass_over_lost_jobs)
+        loop.add_signal_handler(signal.SIGTERM, worker.stop)
         await worker.work()
 
 

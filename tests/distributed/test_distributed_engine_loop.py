@@ -3,12 +3,13 @@ import logging
 from collections.abc import Awaitable, Callable
 
 import pytest
+from procrastinate.exceptions import ConnectorException
 from psycopg import sql
 
 from contactsdk import JournalError
 from contactsdk.distributed import engine, engine_loop
 from contactsdk.distributed.engine import enqueue, make_engine_tables
-from contactsdk.distributed.engine_loop import EngineLoop
+from contactsdk.distributed.engine_loop import EngineLoop, pass_over_lost_jobs
 from contactsdk.journal.postgres import make_tables
 from contactsdk.journal.postgres_connection import Connection, Database
 from tests.postgres.servers import Server
@@ -281,3 +282,14 @@ async def test_loop_survives_a_mistake_in_the_sweep(
     await loop.run()
     assert swept == 2
     assert "the sweep for idle partitions failed" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("error", "is_shown"), [(ConnectorException(), False), (ZeroDivisionError(), True)]
+)
+async def test_job_that_somebody_else_has_finished_is_passed_over(
+    error: Exception, is_shown: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = asyncio.get_running_loop()
+    pass_over_lost_jobs(loop, {"message": "a task failed", "exception": error})
+    assert ("a task failed" in caplog.text) == is_shown

@@ -3,6 +3,7 @@
 import bisect
 import math
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -50,10 +51,12 @@ def test_request_may_be_late_by_the_tolerance() -> None:
 def test_no_second_has_more_than_the_ceiling_however_late_requests_are(rate_per_s: float) -> None:
     chance, late = random.Random(5), tolerance_s(rate_per_s)
     turns = [number * spacing_s(rate_per_s) for number in range(int(10 * rate_per_s) + 30)]
-    evenly = [chance.random() * late for _ in turns]
-    by_all_or_nothing = [chance.choice([0.0, late]) for _ in turns]
-    for lateness in (evenly, by_all_or_nothing):
-        times = sorted(at + late_s for at, late_s in zip(turns, lateness, strict=True))
+    kinds: list[Callable[[], float]] = [
+        lambda: chance.random() * late,
+        lambda: chance.choice([0.0, late]),
+    ]
+    for lateness in kinds:
+        times = sorted(at + lateness() for at in turns)
 
         most = max(bisect.bisect_left(times, at + 1 - 1e-6) - n for n, at in enumerate(times))
         assert most <= math.ceil(rate_per_s)
