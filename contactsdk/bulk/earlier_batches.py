@@ -77,6 +77,7 @@ class EarlierBatches:
         if self._run.journal.is_slice and not self._run.is_stopping:
             return False  # else every slice would ask again, and the run come to no end
         # It stays on record as sent with this batch, so that another run can ask again.
+        self._run.journal.leave(job.index)
         self._run.jobs.finish(job, job.outcome)
         return True
 

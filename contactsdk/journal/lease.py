@@ -1,10 +1,12 @@
 """The right to send a run's contacts for a limited time, as the process that has it sees it."""
 
+import bisect
 import math
 import time
+from collections.abc import Sequence
 from typing import Final, Self
 
-from attrs import define
+from attrs import define, field, frozen
 
 _CLOCK: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
 
@@ -50,3 +52,20 @@ class Lease:
     def is_good(self, now: float) -> bool:
         """Whether contacts may be sent at this time."""
         return now < self.good_until
+
+
+@frozen
+class LeaseEnds:
+    """Until when what older owners left in flight may be applied, by the local clock.
+
+    An owner has a new epoch after each broken connection, and its end is recorded with its last
+    one. So the end that counts for what was sent in an epoch is the first from that epoch on.
+    """
+
+    ends: Sequence[tuple[int, float]] = field(default=())
+    """An epoch, and until when what was sent up to it may be applied, in the order of epochs."""
+
+    def until(self, epoch: int) -> float:
+        """Until when what was sent in this epoch may be applied; `-inf` where nobody left it."""
+        place = bisect.bisect_left(self.ends, epoch, key=lambda end: end[0])
+        return self.ends[place][1] if place < len(self.ends) else -math.inf

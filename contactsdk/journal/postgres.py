@@ -17,6 +17,7 @@ from contactsdk.journal import postgres_statements as statements
 from contactsdk.journal.identity import Account, Digests, check_input, other_account
 from contactsdk.journal.postgres_connection import Connection, Database, errors_of
 from contactsdk.journal.postgres_schema import is_ready, prepare
+from contactsdk.journal.postgres_status import RunStatus, status_of
 from contactsdk.journal.postgres_store import PostgresStore
 from contactsdk.journal.postgres_submitted import progress_of
 from contactsdk.journal.postgres_whole_run import WholeRunStore
@@ -45,37 +46,6 @@ def make_tables(url: str, *, schema: str = "contactsdk") -> str:
     with errors_of(database.name), database.connect() as connection:
         prepare(connection, database)
     return database.name
-
-
-@frozen(kw_only=True)
-class RunStatus:
-    """How far a run has come, and which process sends it."""
-
-    recorded: int
-    """How many items were begun; of a run that was submitted, how many were added so far."""
-    succeeded: int
-    """How many contacts were added or updated."""
-    failed: int
-    """How many were refused or are invalid, which is final."""
-    uncertain: int
-    """How many may or may not have been applied."""
-    owner: str | None
-    """Which process sends it now, by host and number; `None` where none does, or several do."""
-    lease_left_s: float
-    """For how many seconds nobody else may take it over; 0 where no process sends it."""
-    workers: int = 0
-    """How many processes send it now."""
-    is_submitted: bool = False
-    """Whether it was submitted for workers."""
-    is_sealed: bool = False
-    """Whether all of a submitted run's input was added; only then it is sent."""
-    stopped_for: str | None = None
-    """Why a submitted run was stopped; `None` where it was not."""
-
-    @property
-    def open(self) -> int:
-        """How many are in flight, or were not applied and are sent when the run goes on."""
-        return self.recorded - self.succeeded - self.failed - self.uncertain
 
 
 class PostgresJournal:
@@ -173,18 +143,7 @@ class PostgresJournal:
             found = progress_of(connection, self.database, self.run) if is_made else None
         if found is None:
             raise self._no_run()
-        return RunStatus(
-            recorded=found.recorded,
-            succeeded=found.succeeded,
-            failed=found.failed,
-            uncertain=found.uncertain,
-            owner=found.owners[0] if len(found.owners) == 1 else None,
-            lease_left_s=found.left_s,
-            workers=len(found.owners),
-            is_submitted=found.is_submitted,
-            is_sealed=found.is_sealed,
-            stopped_for=found.stopped_for,
-        )
+        return status_of(found)
 
     def remarks(self) -> Sequence[str]:
         """That a submitted run is not whole, or was stopped, or is being sent.
@@ -192,20 +151,7 @@ class PostgresJournal:
         Raises:
             JournalError: There is no run of this name, or the database cannot be read.
         """
-        status = self.status()
-        if not status.is_submitted:
-            return ()
-        remarks = []
-        if not status.is_sealed:
-            remarks.append(
-                f"Only {status.recorded:,} rows of its input were added so far, and none is sent "
-                "before all are: submit the same input again"
-            )
-        if status.stopped_for is not None:
-            remarks.append(f"Stopped: {status.stopped_for}")
-        if status.workers:
-            remarks.append(f"Workers that send it now: {status.workers}")
-        return remarks
+        return self.status().remarks
 
     def rows(self) -> Iterator[JournalRow]:
         """All that is recorded at this moment, in input order, also while a process sends it.
@@ -322,7 +268,7 @@ class PostgresJournal:
             if not is_ready(connection, self.database):
                 return None
             query = statements.find_run(self.database)
-            found = connection.execute(query, {"name": self.run, "part": 0}).fetchone()
+            found = connection.execute(query, {"name": self.run}).fetchone()
         return None if found is None else _Found(*found[:4])
 
     def _found(self, connection: Connection) -> "_Found":

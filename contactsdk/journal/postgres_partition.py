@@ -66,9 +66,6 @@ class PartitionStore(PostgresStore):
             raise
         return self
 
-    async def may_be_applied(self) -> bool:
-        return True  # it never begins anew with another account
-
     async def next_page(self) -> Sequence[StoredRow]:
         """The next open rows, with their contents and their places; none after the last."""
         query = submitted.read_open_rows(self._database)

@@ -261,13 +261,13 @@ def add_run(database: Database) -> Composed:
 
 
 def find_run(database: Database) -> Composed:
-    """The run of this name, and what is known of the owner of one of its leases."""
+    """The run of this name, and what is known of the owner whose lease lasts longest."""
     return filled(
         """
-        SELECT run.id, run.account, run.salt, run.options IS NOT NULL, lease.owner,
+        SELECT run.id, run.account, run.salt, run.options IS NOT NULL, run.partitions, lease.owner,
             greatest(0, extract(epoch FROM lease.until - clock_timestamp())::float)
-        FROM {run} AS run JOIN {lease} AS lease ON lease.run = run.id AND lease.part = %(part)s
-        WHERE run.name = %(name)s
+        FROM {run} AS run JOIN {lease} AS lease ON lease.run = run.id
+        WHERE run.name = %(name)s ORDER BY lease.until DESC LIMIT 1
         """,
         database,
     )

@@ -6,9 +6,9 @@ was sent over the old connection, and may be executed late, changes nothing any 
 """
 
 import asyncio
-import bisect
 import concurrent.futures
 import logging
+import math
 import os
 import secrets
 import socket
@@ -21,7 +21,7 @@ import psycopg
 from contactsdk.errors import JournalError
 from contactsdk.journal import postgres_statements as statements
 from contactsdk.journal.identity import Account, Digests, other_account
-from contactsdk.journal.lease import Lease, clock_s
+from contactsdk.journal.lease import Lease, LeaseEnds, clock_s
 from contactsdk.journal.postgres_connection import (
     Connection,
     Database,
@@ -59,6 +59,9 @@ class PostgresStore:
     end: int
     highest_id = 0
 
+    takes_submitted = False
+    """Whether the run may be one that was submitted for workers."""
+
     def __init__(
         self,
         database: Database,
@@ -91,7 +94,7 @@ class PostgresStore:
         self._connection: Connection | None = None
         self._lease = Lease(epoch=0, lease_s=lease_s, good_until=0.0)
         self._run = 0
-        self._lease_ends: list[tuple[int, float]] = []
+        self._lease_ends = LeaseEnds()
         self._in_flight_until: dict[int, float] = {}
         self._in_flight: set[int] = set()
         self._write_rows = statements.write_rows(database)
@@ -152,8 +155,7 @@ class PostgresStore:
         return self._noted(found)
 
     def in_flight_s(self, number: int) -> float:
-        until = self._in_flight_until.get(number)
-        return 0.0 if until is None else max(0.0, until - self._now())
+        return max(0.0, self._in_flight_until.get(number, -math.inf) - self._now())
 
     async def last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
         query = statements.find_last_sent(self._database)
@@ -182,11 +184,8 @@ class PostgresStore:
         for *values, epoch in found:
             row = StoredRow(*values)
             rows.append(row)
-            if self._lease_ends and row.state in _IN_DOUBT:
-                # An owner has a new epoch after each broken connection, and ends with its last.
-                ends = bisect.bisect_left(self._lease_ends, epoch, key=lambda each: each[0])
-                if ends < len(self._lease_ends):
-                    self._in_flight_until[row.number] = self._lease_ends[ends][1]
+            if row.state in _IN_DOUBT:
+                self._in_flight_until[row.number] = self._lease_ends.until(epoch)
         return rows
 
     # In the thread.
@@ -221,7 +220,7 @@ class PostgresStore:
         ends = connection.execute(statements.find_lease_ends(self._database), self._mine())
         left = ends.fetchall()
         now = self._now()
-        self._lease_ends = [(epoch, now + left_s) for epoch, left_s in left]
+        self._lease_ends = LeaseEnds([(epoch, now + left_s) for epoch, left_s in left])
         return True
 
     def _mine(self) -> dict[str, Any]:
@@ -229,11 +228,11 @@ class PostgresStore:
 
     def _find_owner(self, connection: Connection) -> tuple[str, float]:
         find = statements.find_run(self._database)
-        found = connection.execute(find, {"name": self._run_name, "part": self._part}).fetchone()
+        found = connection.execute(find, {"name": self._run_name}).fetchone()
         if found is None:
             raise JournalError(f"{self.name}: it was deleted meanwhile")
-        self._run, self.account, self.salt, is_submitted, owner, left_s = found
-        if is_submitted:
+        self._run, self.account, self.salt, is_submitted, self._partitions, owner, left_s = found
+        if is_submitted and not self.takes_submitted:
             raise JournalError(f"{self.name}: it was submitted for workers, which alone send it")
         return owner, left_s
 

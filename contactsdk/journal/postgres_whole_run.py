@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from psycopg import sql
 from psycopg.sql import Composed
 
-from contactsdk.errors import JournalError
 from contactsdk.journal import postgres_submitted as submitted
-from contactsdk.journal.lease import Lease
+from contactsdk.journal.lease import Lease, LeaseEnds
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.journal.postgres_statements import COLUMNS, filled
 from contactsdk.journal.postgres_store import PostgresStore, columns_of
@@ -20,19 +19,12 @@ class WholeRunStore(PostgresStore):
     The leases of all partitions have the same epoch as long as this store has them.
     """
 
+    takes_submitted = True
+
     async def may_be_applied(self) -> bool:
         return True  # it never begins anew with another account
 
     # In the thread.
-
-    def _find_owner(self, connection: Connection) -> tuple[str, float]:
-        query = submitted.find_submitted(self._database)
-        found = connection.execute(query, {"name": self._run_name}).fetchone()
-        progress = submitted.progress_of(connection, self._database, self._run_name)
-        if found is None or progress is None:
-            raise JournalError(f"{self.name}: it was deleted meanwhile")
-        self._run, self.account, self.salt, self._partitions, *_ = found
-        return ", ".join(progress.owners), progress.left_s
 
     def _take(self, connection: Connection) -> bool:
         values = {**self._mine(), "owner": self._owner, "lease_s": self._lease_s}
@@ -46,7 +38,7 @@ class WholeRunStore(PostgresStore):
         self._lease = Lease.taken(taken[0], self._lease_s, asked_at=asked_at)
         left = connection.execute(_find_last_end(self._database), self._mine()).fetchone()
         if left is not None and left[0] is not None:
-            self._lease_ends = [(_ALL_EPOCHS, self._now() + left[0])]
+            self._lease_ends = LeaseEnds([(_ALL_EPOCHS, self._now() + left[0])])
         return True
 
     def _renew(self, connection: Connection) -> int:

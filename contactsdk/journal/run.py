@@ -7,7 +7,7 @@ applied. Where rows are kept is a store's business, see `Store`.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, Self
 
 from attrs import evolve
@@ -20,6 +20,7 @@ from contactsdk.errors import (
     UncertainError,
 )
 from contactsdk.journal.identity import Account, Digests, changed_item, content_of, other_account
+from contactsdk.journal.keys_in_flight import KeysInFlight
 from contactsdk.journal.rows import UNSENT, JournalRow, State, pack_error, state_of
 from contactsdk.journal.store import PAGE_NUMBERS, Store, StoredRow
 from contactsdk.models import Contact, Item
@@ -28,6 +29,7 @@ _logger: Final = logging.getLogger("contactsdk")
 
 _NO_PAGE: Final = -1
 _IN_DOUBT: Final = (State.SENT, State.UNCERTAIN)
+_OPEN: Final = (State.SENT, State.WAITING)
 
 
 class JournalRun:
@@ -61,7 +63,7 @@ class JournalRun:
         self._last_sent: Mapping[bytes, int] = {}
         self._open_rows: dict[int, StoredRow] = {}
         self._in_doubt: set[int] = set()
-        self._keys_in_flight: dict[bytes, float] = {}
+        self._keys_in_flight = KeysInFlight()
         self._uncertain_keys: Collection[bytes] = ()
         self._group = _Group()
         self._wanted = asyncio.Event()
@@ -133,15 +135,8 @@ class JournalRun:
             self._uncertain_keys = await self._store.uncertain_among(keys) if keys else ()
             self._page = {row.number: row for row in rows}
             self._page_number = page
-            self._note_in_flight(rows)
-
-    def _note_in_flight(self, rows: Iterable[StoredRow]) -> None:
-        now = asyncio.get_running_loop().time()
-        for row in rows:
-            left_s = self._store.in_flight_s(row.number)
-            if left_s and row.key is not None:
-                until = max(now + left_s, self._keys_in_flight.get(row.key, now))
-                self._keys_in_flight[row.key] = until
+            now = asyncio.get_running_loop().time()
+            self._keys_in_flight.note(rows, self._store.in_flight_s, now)
 
     def not_before(self, contact: Contact) -> float | None:
         """When a contact may be sent, by the clock of the event loop; `None` for at once.
@@ -151,12 +146,8 @@ class JournalRun:
         """
         if not self._keys_in_flight:
             return None
-        key, now = self._digests.of_key(contact), asyncio.get_running_loop().time()
-        until = self._keys_in_flight.get(key, now)
-        if until > now:
-            return until
-        self._keys_in_flight.pop(key, None)
-        return None
+        now = asyncio.get_running_loop().time()
+        return self._keys_in_flight.not_before(self._digests.of_key(contact), now)
 
     def recall(self, number: int, item: Item, *, idempotent: bool) -> JournalRow | None:
         """What became of this item in an earlier run; `None` if it is to be sent.
@@ -182,6 +173,9 @@ class JournalRun:
             self._open_rows[number] = row._replace(content=content)
             if row.state in _IN_DOUBT:
                 self._in_doubt.add(number)
+        elif row.state in _OPEN:
+            # Its outcome is recorded next, with all that is known of it so far.
+            self._open_rows[number] = row._replace(content=content)
         return recorded
 
     def is_key_uncertain(self, number: int) -> bool:

@@ -193,6 +193,13 @@ async def test_number_of_partitions_that_is_out_of_range_is_refused(
         await feed([], journal, ACCOUNT, SETTINGS, partitions=partitions)
 
 
+async def test_database_that_is_away_is_an_error_at_once() -> None:
+    journal = PostgresJournal("postgresql://user:hidden@127.0.0.1:1/none", run="run")
+
+    with pytest.raises(JournalError, match="refused"):
+        await feed(many(1), journal, ACCOUNT, SETTINGS)
+
+
 async def test_what_is_no_contact_is_refused_and_nothing_is_sealed(
     journal: PostgresJournal,
 ) -> None:

@@ -1,6 +1,7 @@
 """A submitted run as it is watched, stopped, resumed and settled."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -199,6 +200,25 @@ async def test_settling_that_is_taken_over_records_nothing_more(
     assert (await run.progress()).uncertain == 1
 
 
+async def test_settling_keeps_its_leases_while_a_person_is_asked(
+    sandbox: Sandbox, client: ContactClient, journal_of: Journals
+) -> None:
+    journal = journal_of(lease_s=1.5)
+    run = await client.submit(many(1), journal=journal, partitions=2)
+    sandbox.script(LOST)
+    for part in range(2):
+        await send_part(client, run, part, concurrency=1)
+
+    def think(_: object) -> bool:
+        time.sleep(3)
+        return True
+
+    (found,) = await client.settle(journal, many(1), confirm=think)
+
+    assert found.settled
+    assert (await run.progress()).uncertain == 0
+
+
 async def test_settling_goes_on_after_its_connection_broke(
     sandbox: Sandbox, client: ContactClient, journal: PostgresJournal, tables: Tables
 ) -> None:
@@ -246,5 +266,5 @@ async def test_run_that_was_not_submitted_has_no_remarks(
 ) -> None:
     await client.add_or_update_many(many(1), journal=journal)
 
-    assert journal.remarks() == ()
+    assert journal.remarks() == []
     assert not journal.status().is_submitted

@@ -201,6 +201,26 @@ async def test_batch_of_a_contact_in_flight_is_known_to_the_next_run(store: Memo
     assert (row.batch_id, row.batch_position) == ("b-1", 4)
 
 
+async def test_add_in_flight_that_becomes_uncertain_keeps_what_was_known_of_it(
+    store: MemoryStore,
+) -> None:
+    async with run_on(store, line_of=lambda number: number + 2) as run:
+        await run.record_intent(0, FIRST, id_floor=33884, batch_id="a", batch_position=7)
+    before = store.rows[0]
+
+    following = store.reopened()
+    async with run_on(following) as run:
+        recalled = run.recall(0, FIRST, idempotent=False)
+        assert recalled is not None
+        await run.record_outcome(0, FIRST, None, recalled.error, recalled.attempts)
+
+    after = following.rows[0]
+    assert after.state == State.UNCERTAIN
+    kept = ("line", "id_floor", "batch_id", "batch_position", "content")
+    assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
+    assert after.line == 2
+
+
 async def test_uncertain_row_of_a_batch_names_the_batch(store: MemoryStore) -> None:
     async with run_on(store) as run:
         await run.record_intent(0, FIRST, batch_id="b-1", batch_position=0)

@@ -1,11 +1,12 @@
 """A lease by itself, and the clock that its local deadline goes by."""
 
+import math
 import time
 
 import pytest
 
 from contactsdk.journal import lease
-from contactsdk.journal.lease import Lease, clock_s
+from contactsdk.journal.lease import Lease, LeaseEnds, clock_s
 
 
 def test_lease_is_good_for_its_time_from_when_it_was_asked_for() -> None:
@@ -45,3 +46,10 @@ def test_machine_without_such_a_clock_goes_by_the_monotonic_one(
     monkeypatch.setattr(lease, "_CLOCK", None)
 
     assert clock_s() == 9.0
+
+
+def test_end_that_counts_is_the_first_from_an_epoch_on() -> None:
+    ends = LeaseEnds([(2, 10.0), (5, 30.0)])
+
+    assert [ends.until(epoch) for epoch in range(1, 7)] == [10, 10, 30, 30, 30, -math.inf]
+    assert LeaseEnds().until(1) == -math.inf

@@ -138,8 +138,11 @@ async def test_standby_of_a_run_that_is_deleted_stops_waiting(
     store_of: Stores, database_url: str, schema: str
 ) -> None:
     owner = await store_of().open(ACCOUNT)
-    waiting = asyncio.create_task(store_of().open(ACCOUNT, standby=True))
-    await asyncio.sleep(0.05)
+    standby = store_of()
+    waiting = asyncio.create_task(standby.open(ACCOUNT, standby=True))
+    async with asyncio.timeout(60):
+        while not hasattr(standby, "salt"):  # it has found the run
+            await asyncio.sleep(0.01)
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schema, "run")))
 
