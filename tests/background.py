@@ -16,10 +16,10 @@ def sandbox_in_thread(**options: Any) -> Iterator[Sandbox]:
     thread.start()
     sandbox = Sandbox(**options)
     try:
-        asyncio.run_coroutine_threadsafe(sandbox.start(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(sandbox.start(), loop).result(60)
         yield sandbox
     finally:
-        asyncio.run_coroutine_threadsafe(sandbox.stop(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(sandbox.stop(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -132,7 +132,7 @@ def test_sandbox_is_found_from_another_terminal(
     (folder / "sandbox.env").touch()  # so that it can be read before the shell makes it
     with subprocess.Popen(["sh", "-c", start], start_new_session=True) as terminal:
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 120
             while (folder / "sandbox.env").read_text().count("\n") < 3:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)

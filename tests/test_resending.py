@@ -94,7 +94,7 @@ async def check_fault(fault: FaultKind, kind: str, sandbox: Sandbox, client: Con
         contact_id = await client.add_or_update(contact)
     except ContactError as raised:
         error = raised
-    async with asyncio.timeout(5):  # what is written after the client has gone
+    async with asyncio.timeout(60):  # what is written after the client has gone
         while any(request.answer is Answer.PENDING for request in sandbox.ledger.requests):
             await asyncio.sleep(0)
 

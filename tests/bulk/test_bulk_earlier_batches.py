@@ -60,7 +60,7 @@ async def leave_unanswered(
     sandbox.script(None, *[HANG] * batches, action=RESULTS)
     async with client_of(sandbox) as client:
         stream = client.stream(items, journal=journal, batch_size=10, concurrency=batches)
-        async with asyncio.timeout(20), stream:
+        async with asyncio.timeout(120), stream:
             while sum(r.answer is Answer.HUNG for r in sandbox.ledger.requests) < batches:
                 await asyncio.sleep(0.01)
     assert sum(outcome.uncertain for outcome in stream.undelivered) == 10 * batches
@@ -106,7 +106,7 @@ async def test_batch_without_an_answer_leaves_its_adds_uncertain(
     sandbox.script(None, Fault(FaultKind.HANG_AFTER_WRITE), action=RUN)
     async with client_of(sandbox) as leaving:
         stream = leaving.stream(items, journal=journal, batch_size=10)
-        async with asyncio.timeout(20), stream:
+        async with asyncio.timeout(120), stream:
             while len(sandbox.ledger.writes) < 11:
                 await asyncio.sleep(0.01)
 
@@ -267,7 +267,7 @@ async def test_contact_with_an_earlier_doubt_is_not_settled_by_its_last_batch(
     sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE), action=RUN)
     sandbox.script_jobs(None, None, JobFault.REJECTED)
     sandbox.script(None, HANG, action=RESULTS)
-    async with client_of(sandbox) as client, asyncio.timeout(20):
+    async with client_of(sandbox) as client, asyncio.timeout(120):
         stream = client.stream(items, journal=journal, batch_size=10)
         async with stream:
             while all(r.answer is not Answer.HUNG for r in sandbox.ledger.requests):
@@ -287,7 +287,7 @@ async def test_run_that_ends_while_it_asks_for_earlier_results_loses_nothing(
     await leave_unanswered(sandbox, items, journal)
     sandbox.script(HANG, action=RESULTS)
     outcomes = []
-    async with client_of(sandbox) as client, asyncio.timeout(20):
+    async with client_of(sandbox) as client, asyncio.timeout(120):
         stream = client.stream(items, journal=journal, batch_size=10)
         async with stream:
             while sum(r.answer is Answer.HUNG for r in sandbox.ledger.requests) < 2:
@@ -390,7 +390,7 @@ async def test_update_is_sent_again_while_another_worker_waits_for_the_next_batc
     items = [*contacts(1), *(Contact(id=contact_id, phone=phone) for phone in ("1", "2"))]
     sandbox.script(None, *[Fault(FaultKind.HTML)] * 3, action=RESULTS)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         report = await run_again(sandbox, items, journal, batch_size=10, give_up_s=0.3)
 
     assert [outcome.ok for outcome in report.outcomes] == [True] * 3

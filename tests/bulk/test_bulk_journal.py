@@ -317,7 +317,7 @@ async def test_contact_that_was_declined_is_not_uncertain_while_it_waits(
         return [row.state for row in SqliteJournal(copy / "run.sqlite").rows()]
 
     sandbox.script(Fault(FaultKind.UNAVAILABLE, retry_after_s=60))
-    async with client.stream(contacts(1), journal=journal), asyncio.timeout(10):
+    async with client.stream(contacts(1), journal=journal), asyncio.timeout(60):
         while states_after_a_death_now() != [State.NOT_APPLIED]:
             await asyncio.sleep(0.01)
 

@@ -107,6 +107,6 @@ def batch_of(*contacts: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
