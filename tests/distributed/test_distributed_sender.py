@@ -39,7 +39,7 @@ async def turns(database: Database) -> AsyncIterator[TurnTable]:
 def sender_of(
     client: ContactClient, journal_of: JournalOf, turns: TurnTable, said: list[str]
 ) -> Sender:
-    return Sender(client, journal_of, turns, concurrency=None, say=said.append)
+    return Sender(client, journal_of, turns=turns, concurrency=None, say=said.append)
 
 
 def ends_by(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +252,7 @@ async def test_sender_that_is_stopped_finishes_what_is_in_flight(
     turns: TurnTable,
 ) -> None:
     sandbox.latency_s = 0.05
-    sender = Sender(client, journal_of, turns, concurrency=1, say=said.append)
+    sender = Sender(client, journal_of, turns=turns, concurrency=1, say=said.append)
     sending = asyncio.create_task(sender.send("run", 0))
     while not sandbox.ledger.requests:
         await asyncio.sleep(0.001)
@@ -267,4 +267,4 @@ def test_slice_takes_some_time(
     slice_s: float, journal_of: JournalOf, client: ContactClient, turns: TurnTable
 ) -> None:
     with pytest.raises(ValueError, match="slice_s"):
-        Sender(client, journal_of, turns, concurrency=None, slice_s=slice_s)
+        Sender(client, journal_of, turns=turns, concurrency=None, slice_s=slice_s)
