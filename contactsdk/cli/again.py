@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-_ACCOUNT: Final = ("url", "key", "secret_file")
+_ACCOUNT: Final = ("url", "key", "secret_file", "env_file")
 _COLUMNS: Final = (
     "ignore_columns",
     "ignore_unknown",
@@ -42,7 +42,7 @@ def settle_command(context: typer.Context, journal: str, input: str | None) -> s
 
 def merged_command(context: typer.Context, journal: str, input: str) -> str:
     """Writes the rows of an input with the ids that are in a journal."""
-    options = _words(context, (*_FILE, *_COLUMNS, "run"))
+    options = _words(context, (*_ACCOUNT, *_FILE, *_COLUMNS, "run"))
     return command(["journal", journal, "--input", input, "--merged", "FILE", *options])
 
 

@@ -8,9 +8,10 @@ import typer
 
 from contactsdk.bulk.options import DEFAULT_GIVE_UP_S
 from contactsdk.cli import again
-from contactsdk.cli.account import client_of
+from contactsdk.cli.account import address_shown, client_of
 from contactsdk.cli.account_names import account_names
 from contactsdk.cli.checking import InputFile
+from contactsdk.cli.env_file import EnvFile
 from contactsdk.cli.exits import errors_as_exits, fail
 from contactsdk.cli.importing import ImportOptions, dry_run, send_import
 from contactsdk.cli.journal_place import Run, file_of, journal_at
@@ -42,6 +43,7 @@ def import_(
     url: Url = "",
     key: Key = "",
     secret_file: SecretFile = None,
+    env_file: EnvFile = None,
     format: InputFormat = None,
     ignore_columns: IgnoreColumns = None,
     ignore_unknown: IgnoreUnknown = False,
@@ -169,7 +171,12 @@ def import_(
     with errors_as_exits():
         check_files_differ(
             outputs={**outputs.by_option(), "--report": report},
-            inputs={"the input": file, "--secret-file": secret_file, "--map-file": map_file},
+            inputs={
+                "the input": file,
+                "--secret-file": secret_file,
+                "--env-file": env_file,
+                "--map-file": map_file,
+            },
             journal=file_of(journal),
         )
         names = account_names(url, key, secret_file, can_do_without=dry_run_)
@@ -189,6 +196,7 @@ def import_(
         )
         options = ImportOptions(
             file=InputFile(name=file, options=reading),
+            address=address_shown(url) if url else "",
             outputs=outputs,
             report=report,
             has_journal=journal is not None,

@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 
 from contactsdk.bulk import Progress
 from contactsdk.cli.again import command
-from contactsdk.cli.asking import answer_is_yes, is_terminal
+from contactsdk.cli.asking import terminal
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import Exit, complain
 from contactsdk.cli.html_report import html_report
@@ -51,6 +51,8 @@ class ImportOptions:
 
     file: InputFile
     """What to import."""
+    address: str
+    """Where the contacts go, for a reader; empty where no address is known."""
     outputs: OutputNames
     """Which files to write."""
     report: Path | None
@@ -92,6 +94,7 @@ def dry_run(options: ImportOptions) -> Exit:
         if not options.quiet:
             preview = full_preview(
                 options.file.shown,
+                options.address,
                 found.source,
                 found.survey,
                 has_journal=options.has_journal,
@@ -132,6 +135,7 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
         recording.write_report(
             html_report(
                 Path(options.file.shown).name,
+                options.address,
                 tally,
                 timeline.spans,
                 elapsed_s=elapsed_s,
@@ -206,39 +210,50 @@ def _sent(
 def _is_agreed(options: ImportOptions, found: CheckedInput, recorded: Recorded | None) -> bool:
     """Show what a person should know before it is sent, and ask where that is possible."""
     survey = found.survey
-    if not is_terminal():
-        if not options.quiet:
-            for note in notes(
-                found.source,
-                survey,
-                has_journal=options.has_journal,
-                in_batches=options.in_batches,
-            ):
-                typer.echo(note, err=True)
-        return True
     to_send = survey.valid_rows - (0 if recorded is None else recorded.valid_rows)
-    is_asked = options.ask and to_send > 0
-    if is_asked or not options.quiet:
-        name = options.file.shown
-        typer.echo(
-            short_preview(
-                name,
-                found.source,
-                survey,
-                recorded=recorded,
-                in_batches=options.in_batches,
-            ),
-            err=True,
-        )
-    other = "the other " if recorded is not None and recorded.rows else ""
+    preview = short_preview(
+        options.file.shown,
+        found.source,
+        survey,
+        recorded=recorded,
+        in_batches=options.in_batches,
+    )
+    with terminal() as person:
+        if person is not None and options.ask and to_send > 0:
+            person.show(preview)
+            is_rest = recorded is not None and recorded.rows > 0
+            return person.is_answered_yes(_question(to_send, options.address, is_rest=is_rest))
+    if not options.quiet:
+        if person is None:
+            preview = "\n".join(
+                notes(
+                    found.source,
+                    survey,
+                    has_journal=options.has_journal,
+                    in_batches=options.in_batches,
+                )
+            )
+        if preview:
+            typer.echo(preview, err=True)
+    return True
+
+
+def _question(to_send: int, address: str, *, is_rest: bool) -> str:
+    other = "the other " if is_rest else ""
     contacts = "contact" if to_send == 1 else "contacts"
-    return not is_asked or answer_is_yes(f"Send {other}{to_send:,} {contacts}? [y/N] ")
+    return f"Send {other}{to_send:,} {contacts} to {printable(address)}? [y/N] "
 
 
 def _conclude(options: ImportOptions, ending: Ending, tally: Tally, elapsed_s: float) -> None:
     outputs = options.outputs
     if not options.quiet:
-        text = summary(tally, elapsed_s=elapsed_s, stopped=ending.advice, look_up=options.look_up)
+        text = summary(
+            tally,
+            elapsed_s=elapsed_s,
+            sent_to=options.address,
+            stopped=ending.advice,
+            look_up=options.look_up,
+        )
         typer.echo(text, err=outputs.takes_standard_output)
     elif ending.reason is not None:
         complain(f"stopped: {ending.advice}")

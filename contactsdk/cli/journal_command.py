@@ -11,6 +11,7 @@ from contactsdk.cli import again
 from contactsdk.cli.account import secret_of
 from contactsdk.cli.account_names import account_names
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
+from contactsdk.cli.env_file import EnvFile
 from contactsdk.cli.exits import errors_as_exits, fail
 from contactsdk.cli.journal_place import Run, file_of, journal_at, make_tables
 from contactsdk.cli.options import (
@@ -77,6 +78,7 @@ def journal(
     url: Url = "",
     key: Key = "",
     secret_file: SecretFile = None,
+    env_file: EnvFile = None,
     format: InputFormat = None,
     ignore_columns: IgnoreColumns = None,
     ignore_unknown: IgnoreUnknown = False,
@@ -119,7 +121,12 @@ def journal(
             return
         check_files_differ(
             outputs=outputs.by_option(),
-            inputs={"--input": input, "--secret-file": secret_file, "--map-file": map_file},
+            inputs={
+                "--input": input,
+                "--secret-file": secret_file,
+                "--env-file": env_file,
+                "--map-file": map_file,
+            },
             journal=file_of(file),
         )
         recorded = journal_at(file, run)

@@ -23,9 +23,12 @@ _MANY_ROWS: Final = 10_000
 
 
 def full_preview(
-    name: str, source: Input, survey: Survey, *, has_journal: bool, in_batches: bool
+    name: str, address: str, source: Input, survey: Survey, *, has_journal: bool, in_batches: bool
 ) -> str:
-    """All that a dry run shows of an input, in lines for its owner: values of contacts too."""
+    """All that a dry run shows of an input, in lines for its owner: values of contacts too.
+
+    `address` is where the contacts would go; empty where no address is known.
+    """
     description = source.description
     lines = [f"{name}: {_how_it_was_read(description)}".rstrip(": ")]
     used = [(printable(use.name), use.holds) for use in description.columns if use.column]
@@ -42,6 +45,8 @@ def full_preview(
         lines += ["", "Invalid:"]
         lines += survey.invalid.lines()
     lines += ["", *notes(source, survey, has_journal=has_journal, in_batches=in_batches)]
+    where = f"It would go to {printable(address)}" if address else "No address is set"
+    lines += ["", f"This was a dry run: nothing was sent. {where}."]
     return "\n".join(lines).rstrip()
 
 

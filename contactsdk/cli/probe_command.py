@@ -11,6 +11,7 @@ import typer
 from contactsdk import __version__
 from contactsdk.attempt import Requester
 from contactsdk.cli.account import checked_credentials
+from contactsdk.cli.env_file import EnvFile
 from contactsdk.cli.exits import Exit, complain, errors_as_exits, fail
 from contactsdk.cli.options import Key, SecretFile, Url
 from contactsdk.cli.text import printable
@@ -25,6 +26,7 @@ def probe_(
     url: Url = "",
     key: Key = "",
     secret_file: SecretFile = None,
+    env_file: EnvFile = None,
     report: Annotated[
         Path | None,
         typer.Option(

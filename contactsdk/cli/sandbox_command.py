@@ -1,6 +1,7 @@
 """`contactsdk sandbox`."""
 
 import asyncio
+import errno
 import math
 import os
 import sys
@@ -11,6 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
+from contactsdk.cli.env_file import env_text
 from contactsdk.cli.exits import errors_as_exits, fail
 from contactsdk.cli.interruption import Interruption
 from contactsdk.sandbox import (
@@ -34,6 +36,13 @@ _KINDS: Final[Mapping[str, FaultKind]] = {kind.value.replace(" ", "-"): kind for
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write address, key and secret here; the other commands take it as --env-file.",
+        ),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Print a line for each request, on standard error.")
     ] = False,
@@ -127,28 +136,38 @@ def sandbox(
         raise typer.BadParameter(str(exc), param_hint="--fault") from exc
     with errors_as_exits():
         try:
-            asyncio.run(_run(platform, shows_hint=verbose or sys.stderr.isatty()))
+            asyncio.run(_run(platform, env_file, shows_hint=verbose or sys.stderr.isatty()))
         except BrokenPipeError:
             raise
         except OSError as exc:
             # asyncio's own text repeats the address; a name that is not found has no such number.
             why = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror
-            fail(f"cannot listen on {host} port {port}: {why}")
+            free = "; --port 0 takes a free one" if exc.errno == errno.EADDRINUSE else ""
+            fail(f"cannot listen on {host} port {port}: {why}{free}")
 
 
-async def _run(platform: Sandbox, *, shows_hint: bool) -> None:
+async def _run(platform: Sandbox, env_file: Path | None, *, shows_hint: bool) -> None:
     stop = asyncio.Event()
     with Interruption(stop.set):
         async with platform:
-            lines = (
-                f"CONTACTSDK_URL={platform.url}",
-                f"CONTACTSDK_KEY={platform.key}",
-                f"CONTACTSDK_SECRET={platform.secret}",
-            )
-            print(*lines, sep="\n", flush=True)
+            text = env_text((platform.url, platform.key, platform.secret))
+            print(text, end="", flush=True)
+            if env_file is not None:
+                _write(env_file, text)
             if shows_hint:
                 typer.echo(f"Open {platform.url} in a browser to see what arrives.", err=True)
+                if env_file is not None:
+                    typer.echo(
+                        f"In another window: contactsdk ping --env-file {env_file}", err=True
+                    )
             await stop.wait()
+
+
+def _write(env_file: Path, text: str) -> None:
+    try:
+        env_file.write_text(text, "utf-8")
+    except OSError as exc:
+        fail(f"{env_file}: {exc.strerror}")
 
 
 def _print_line(request: Request) -> None:

@@ -13,6 +13,7 @@ from contactsdk.cli.account import client_of
 from contactsdk.cli.account_names import account_names
 from contactsdk.cli.asking import answer_is_yes, drop_typed_ahead, is_terminal
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
+from contactsdk.cli.env_file import EnvFile
 from contactsdk.cli.exits import Exit, errors_as_exits, fail
 from contactsdk.cli.journal_place import Run, file_of, journal_at
 from contactsdk.cli.options import (
@@ -57,6 +58,7 @@ def settle(
     url: Url = "",
     key: Key = "",
     secret_file: SecretFile = None,
+    env_file: EnvFile = None,
     format: InputFormat = None,
     ignore_columns: IgnoreColumns = None,
     ignore_unknown: IgnoreUnknown = False,
@@ -87,7 +89,12 @@ def settle(
     with errors_as_exits():
         check_files_differ(
             outputs=outputs.by_option(),
-            inputs={"--input": input, "--secret-file": secret_file, "--map-file": map_file},
+            inputs={
+                "--input": input,
+                "--secret-file": secret_file,
+                "--env-file": env_file,
+                "--map-file": map_file,
+            },
             journal=file_of(file),
         )
         recorded = journal_at(file, run)

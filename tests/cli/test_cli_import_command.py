@@ -354,7 +354,7 @@ class TestTerminal:
         assert code == 0
         assert out.startswith("line,row,")
         assert "20 adds" in shown
-        assert "Send 20 contacts? [y/N] " in shown
+        assert f"Send 20 contacts to {sandbox.url} (this machine)? [y/N] " in shown
         assert "20/20" in shown
         assert "20 succeeded" in shown
         assert len(sandbox.ledger.writes) == 20
@@ -368,7 +368,7 @@ class TestTerminal:
         code, _, shown = terminal("--journal", "run.sqlite", answer="y\n")
         assert code == 0
         assert "run.sqlite has 4 of the rows: they are not sent again" in shown
-        assert "Send the other 2 contacts? [y/N] " in shown
+        assert "Send the other 2 contacts to http" in shown
         assert len(sandbox.ledger.writes) == 6
 
     def test_import_that_was_all_sent_is_not_asked_about(
@@ -496,6 +496,7 @@ def test_report_is_written(sandbox: Sandbox, folder: Path) -> None:
     call("import", "in.csv", "--report", "run.html", code=1)
     page = (folder / "run.html").read_text()
     assert "Import of in.csv" in page
+    assert f"To {sandbox.url} (this machine)." in page
     assert "row 5" in page
     assert "example.com" not in page
 

@@ -243,3 +243,17 @@ def test_interruption_before_the_sandbox_runs_is_no_traceback(
 
     monkeypatch.setattr("contactsdk.cli.sandbox_command.asyncio.run", interrupt)
     assert call(code=130).output == ""
+
+
+def test_file_for_the_other_commands_is_written(
+    stopped: type[Stopped], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    result = call("--env-file", str(tmp_path / "sandbox.env"), "--verbose")
+    assert (tmp_path / "sandbox.env").read_text() == result.stdout
+    assert f"contactsdk ping --env-file {tmp_path / 'sandbox.env'}" in result.stderr
+
+
+def test_file_that_cannot_be_written_is_named(stopped: type[Stopped], tmp_path: Path) -> None:
+    result = call("--env-file", str(tmp_path / "none" / "sandbox.env"), code=2)
+    assert "sandbox.env: No such file or directory" in result.stderr
