@@ -10,9 +10,10 @@ from typing import NoReturn
 import typer
 
 from contactsdk import starting
-from contactsdk.cli.text import printable
+from contactsdk.cli.again import command
+from contactsdk.cli.text import printable, printable_lines
 from contactsdk.errors import JournalError
-from contactsdk.files import FileError
+from contactsdk.files import FileError, HeaderError
 
 
 class Exit(IntEnum):
@@ -35,6 +36,12 @@ def errors_as_exits() -> Iterator[None]:
     starting.end()
     try:
         yield
+    except HeaderError as exc:
+        typer.echo(f"contactsdk: {printable_lines(str(exc))}", err=True)
+        if exc.options:
+            guess = command([*sys.argv[1:], *exc.options])
+            typer.echo(f"To take what is guessed: {printable(guess)}", err=True)
+        raise typer.Exit(Exit.WRONG_USE) from None
     except (FileError, JournalError) as exc:
         fail(str(exc))
     except BrokenPipeError:

@@ -18,6 +18,7 @@ from contactsdk.cli.journal_place import Run, file_of, journal_at
 from contactsdk.cli.options import (
     DateOrderOption,
     Encoding,
+    HeaderRow,
     IgnoreColumns,
     IgnoreUnknown,
     InputFormat,
@@ -52,6 +53,7 @@ def import_(
     set_: Set = None,
     update_if_exists: UpdateIfExists = False,
     sheet: Sheet = None,
+    header_row: HeaderRow = None,
     encoding: Encoding = None,
     date_order: DateOrderOption = None,
     results: Annotated[
@@ -183,6 +185,7 @@ def import_(
         reading = input_options(
             format=format,
             sheet=sheet,
+            header_row=header_row,
             encoding=encoding,
             maps=map_ or (),
             map_file=map_file,

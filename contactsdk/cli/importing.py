@@ -97,6 +97,7 @@ def dry_run(options: ImportOptions) -> Exit:
                 options.address,
                 found.source,
                 found.survey,
+                options.file.options.rules.names,
                 has_journal=options.has_journal,
                 in_batches=options.in_batches,
             )

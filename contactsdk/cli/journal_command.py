@@ -17,6 +17,7 @@ from contactsdk.cli.journal_place import Run, file_of, journal_at, make_tables
 from contactsdk.cli.options import (
     DateOrderOption,
     Encoding,
+    HeaderRow,
     IgnoreColumns,
     IgnoreUnknown,
     InputFormat,
@@ -87,6 +88,7 @@ def journal(
     set_: Set = None,
     update_if_exists: UpdateIfExists = False,
     sheet: Sheet = None,
+    header_row: HeaderRow = None,
     encoding: Encoding = None,
     date_order: DateOrderOption = None,
     results: Annotated[
@@ -140,6 +142,7 @@ def journal(
             reading = input_options(
                 format=format,
                 sheet=sheet,
+                header_row=header_row,
                 encoding=encoding,
                 maps=map_ or (),
                 map_file=map_file,

@@ -57,6 +57,14 @@ UpdateIfExists: TypeAlias = Annotated[
 Sheet: TypeAlias = Annotated[
     str | None, typer.Option(help="The sheet of a workbook; else the first that has rows.")
 ]
+HeaderRow: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="The number of the row that names the columns; else the first that is filled.",
+        show_default=False,
+    ),
+]
 Encoding: TypeAlias = Annotated[
     str | None, typer.Option(help="The encoding of the text; else it is recognised.")
 ]

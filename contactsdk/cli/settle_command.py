@@ -19,6 +19,7 @@ from contactsdk.cli.journal_place import Run, file_of, journal_at
 from contactsdk.cli.options import (
     DateOrderOption,
     Encoding,
+    HeaderRow,
     IgnoreColumns,
     IgnoreUnknown,
     InputFormat,
@@ -67,6 +68,7 @@ def settle(
     set_: Set = None,
     update_if_exists: UpdateIfExists = False,
     sheet: Sheet = None,
+    header_row: HeaderRow = None,
     encoding: Encoding = None,
     date_order: DateOrderOption = None,
     uncertain: Annotated[
@@ -104,6 +106,7 @@ def settle(
         reading = input_options(
             format=format,
             sheet=sheet,
+            header_row=header_row,
             encoding=encoding,
             maps=map_ or (),
             map_file=map_file,

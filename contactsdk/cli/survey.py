@@ -1,6 +1,7 @@
 """What is in an input: how many rows would do what, and what a person should look at first."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from contactsdk.cli.duplicates import Duplicates, Shared
@@ -54,12 +55,12 @@ class Survey:
         """How many hold a valid contact."""
         return self.rows - self.invalid_rows
 
-    def add(self, number: int, item: Item) -> None:
-        """Count one row."""
+    def add(self, number: int, item: Item, choices: Iterable[str] = ()) -> None:
+        """Count one row; `choices` are the cells that make it invalid (see `Input.choices_in`)."""
         self.rows += 1
         if isinstance(item, InvalidContactError):
             self.invalid_rows += 1
-            self.invalid.add(message_of(item), number)
+            self.invalid.add(message_of(item), number, choices)
             return
         if len(self.first) < _FIRST:
             self.first.append((number, item))

@@ -111,6 +111,14 @@ def numbers_of(cell: str) -> list[int | str] | None:
     return [number for part in parts_of(cell) if (number := number_of(part)) is not None] or None
 
 
+def companies_of(cell: str) -> list[int | str] | None:
+    """The ids of companies, divided by `;`, `,` or a line break."""
+    ids = numbers_of(cell)
+    if ids is not None and any(isinstance(number, str) for number in ids):
+        raise CellError("must be ids, such as 12;13: the name of a company cannot be given")
+    return ids
+
+
 def groups_of(cell: str) -> list[int] | None:
     """The ids of groups, divided by `;`, `,` or a line break."""
     ids = numbers_of(cell)
@@ -146,7 +154,16 @@ def _status_of(kind: type[IntEnum], cell: str) -> int | str | None:
     if text is None:
         return None
     name = re.sub(r"[\s_-]+", "_", text).upper()
-    return kind[name].value if name in kind.__members__ else number_of(text)
+    if name in kind.__members__:
+        return kind[name].value
+    number = number_of(text)
+    if isinstance(number, str):
+        raise CellError(f"must be one of {_listed(kind)}: the word or its number")
+    return number
+
+
+def _listed(kind: type[IntEnum]) -> str:
+    return ", ".join(f"{it.name.lower().replace('_', ' ')} ({it.value})" for it in kind)
 
 
 READERS: Final[dict[str, Reader]] = {
@@ -156,13 +173,25 @@ READERS: Final[dict[str, Reader]] = {
     "last_name": name_of,
     "phone": phone_of,
     "groups": groups_of,
-    "companies": numbers_of,
+    "companies": companies_of,
     "status": partial(_status_of, EmailStatus),
     "sms_status": partial(_status_of, SmsStatus),
     "update_if_exists": boolean_of,
     "privacy_consent": boolean_of,
 }
 """Field of a contact -> how its cells are read; an email's reader is in `emails.py`."""
+
+
+CHOICES: Final = (
+    "groups",
+    "companies",
+    "status",
+    "sms_status",
+    "update_if_exists",
+    "privacy_consent",
+    "custom_fields",
+)
+"""The fields in which many contacts have one of a few values."""
 
 
 def as_whole_number(text: str) -> str:

@@ -11,7 +11,7 @@ from contactsdk.files.emails import INVALID, reason_of
 from contactsdk.files.json_values import value_of
 from contactsdk.files.readers import Readers
 from contactsdk.models import Contact, Item
-from contactsdk.wire import contact_from, in_the_names_of
+from contactsdk.wire import contact_from, in_platform_names, platform_name
 
 _Values = dict[str, Any]
 _Problems = list[tuple[Path, str]]
@@ -50,7 +50,9 @@ class ContactMaker:
                 self._composed.append((use.place, use.column, read))
             else:
                 self._plain.append((use.place, use.column.field, read))
-        self._names = [use.name.strip().partition(".")[0] for use in plan.uses]
+        names = {use.name.strip().partition(".")[0] for use in plan.uses}
+        # Errors speak of fields by the platform's names, unless the list has those of Python.
+        self._has_python_names = any(platform_name(name) != name for name in names)
         self._width = len(plan.uses)
         self._nameless = [use.place for use in plan.uses if not use.name.strip() and not use.column]
         self._readers = readers
@@ -117,10 +119,12 @@ class ContactMaker:
                 contact = Contact(**values)
         except InvalidContactError as error:
             problems = _all_errors(error, values, problems, cells)
-            return InvalidContactError(in_the_names_of(self._names, problems))
-        if problems:
-            return InvalidContactError(in_the_names_of(self._names, problems))
-        return contact
+            return self._error(problems)
+        return self._error(problems) if problems else contact
+
+    def _error(self, problems: _Problems) -> InvalidContactError:
+        in_words = problems if self._has_python_names else in_platform_names(problems)
+        return InvalidContactError(in_words)
 
 
 def _add(values: _Values, problems: _Problems, column: Column, read: Reader, cell: str) -> None:

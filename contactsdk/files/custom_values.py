@@ -30,6 +30,7 @@ AskCustomFields: TypeAlias = Callable[[], Iterable[CustomFieldDefinition] | None
 
 # Such as 2024/12/31: no order has to be named for it.
 _YEAR_FIRST: Final = re.compile(r"([0-9]{4})([/.])([0-9]{1,2})\2([0-9]{1,2})(?=$|[T ])")
+_SEVERAL_GROUPS: Final = "where a cell lists several, divide them by ; or ,"
 _DAY_NUMBER: Final = re.compile(r"[0-9]{1,6}")
 
 
@@ -79,6 +80,16 @@ class KnownNames:
     def get(self, field_id: int) -> CustomFieldDefinition | None:
         """The custom field of this id."""
         return self._by_id.get(field_id)
+
+    def name_of(self, field_id: int) -> str | None:
+        """The name of the custom field of this id; `None` where it is not known."""
+        definition = self.get(field_id)
+        return None if definition is None else definition.name
+
+    def group_name(self, group_id: int) -> str | None:
+        """The name of the group of this id; `None` where it is not known."""
+        groups = () if self.groups is None else self.groups.groups
+        return next((group.name for group in groups if group.id == group_id), None)
 
     def several_of(self, name: str) -> str | None:
         """Why a name says too little, as the end of a sentence; `None` where it names one field."""
@@ -149,7 +160,7 @@ def groups_reader(names: AccountNames) -> Reader:
         try:
             return names.group_id(part) if known is None else known
         except ValueError as error:
-            raise CellError(str(error)) from None
+            raise CellError(f"{error}; {_SEVERAL_GROUPS}") from None
 
     def read(cell: str) -> list[int] | None:
         text = text_of(cell)

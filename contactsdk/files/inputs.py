@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Final, Protocol
 
 from attrs import evolve
 
+from contactsdk.errors import InvalidContactError
 from contactsdk.files.containers import Container, container_of, markup_of
 from contactsdk.files.delimited import DelimitedRows
 from contactsdk.files.description import Description
@@ -46,6 +47,13 @@ class Input(Protocol):
 
     def item(self, row: Row) -> Item:
         """The contact that a row holds, or all that is wrong with it."""
+        ...
+
+    def choices_in(self, row: Row, error: InvalidContactError) -> tuple[str, ...]:
+        """The cells that an error is about and that hold a choice, such as a status or a group.
+
+        Such a cell is wrong in the same way in many rows, and says little of its contact.
+        """
         ...
 
     def warnings(self) -> tuple[str, ...]:
@@ -156,6 +164,8 @@ def _unpacked(stream: BinaryIO, file: str) -> Iterator[BinaryIO]:
 
 
 def _workbook(stream: BinaryIO, file: str, options: InputOptions) -> Input:
+    if options.encoding is not None:
+        raise FileError(f"{file}: --encoding is of text, and this is a workbook")
     sheet = sheet_of(stream, file, options.sheet)
     readers = evolve(options.readers, day_zero=sheet.details.day_zero)
     notes = []
@@ -186,6 +196,8 @@ def _text(
     format = _format_of(start, file, options.format)
     description = Description(format=format, encoding=encoding.name, is_compressed=is_compressed)
     if format is Format.JSONL:
+        if options.header_row is not None:
+            raise FileError(f"{file}: --header-row is of tables, and this is JSON")
         return JsonInput(json_rows(text, file), file, options, description)
     rows = DelimitedRows(text, file)
     # Other encodings are written back as UTF-8 with a mark, which spreadsheets need to see that.

@@ -63,6 +63,9 @@ class JsonInput:
             return InvalidContactError(_problems_of(tuple(value), plan, self._options.rules))
         return maker.from_values(tuple(value.values()))
 
+    def choices_in(self, row: Row, error: InvalidContactError) -> tuple[str, ...]:
+        return ()
+
     def warnings(self) -> tuple[str, ...]:
         return self.description.notes
 

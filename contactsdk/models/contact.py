@@ -98,7 +98,7 @@ def _ids_problems(value: Any) -> Problems:
 
 
 def _status_problems(kind: type[IntEnum]) -> Callable[[Any], Problems]:
-    known = (f"{status:d} ({status.name.lower().replace('_', ' ')})" for status in kind)
+    known = (f"{status.name.lower().replace('_', ' ')} ({status:d})" for status in kind)
     what = f"must be one of {', '.join(known)}"
 
     def problems(value: Any) -> Problems:

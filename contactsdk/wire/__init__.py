@@ -32,7 +32,9 @@ from contactsdk.wire.contact import (
     contact_to_json,
     contacts_from,
     encode,
+    in_platform_names,
     in_the_names_of,
+    platform_name,
     platform_path,
 )
 from contactsdk.wire.definitions import read_custom_fields, read_groups
@@ -67,11 +69,13 @@ __all__ = [
     "encode_get",
     "encode_list",
     "encode_run",
+    "in_platform_names",
     "in_the_names_of",
     "is_foreign",
     "is_too_large",
     "job_outcome",
     "matches",
+    "platform_name",
     "platform_path",
     "read_ack",
     "read_async_id",

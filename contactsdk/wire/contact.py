@@ -122,11 +122,21 @@ def in_the_names_of(
     spelled = {name for name in names if isinstance(name, str)}
     if spelled.isdisjoint(_RENAMED.values()) or not spelled.isdisjoint(_RENAMED):
         return list(errors)
+    return in_platform_names(errors)
+
+
+def in_platform_names(errors: Iterable[tuple[Path, str]]) -> list[tuple[Path, str]]:
+    """These errors, with fields by the platform's names."""
     return [
         # A group may also be a plain id, so it is its place alone that names it.
         (path if path[:1] == ("groups",) else platform_path(path), what)
         for path, what in errors
     ]
+
+
+def platform_name(field: str) -> str:
+    """What the platform calls the field that has this name in Python."""
+    return _RENAMED.get(field, field)
 
 
 def platform_path(path: Path) -> Path:

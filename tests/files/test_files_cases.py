@@ -122,7 +122,6 @@ def test_list_is_refused_with_what_to_do(name: str, words: str) -> None:
     with pytest.raises(FileError) as caught:
         outcome_of(name)
     assert words in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +175,7 @@ def test_status_is_read_by_name_and_number() -> None:
     sent, failed = outcome_of("10-status.csv")
     assert [contact.status for contact in sent.values()] == STATUSES
     assert list(failed) == [7, 9, 10, 12]
-    assert all("5 (no marketing)" in message for message in failed.values())
+    assert all("no marketing (5)" in message for message in failed.values())
 
 
 def test_line_breaks_within_a_cell_stay() -> None:

@@ -54,7 +54,7 @@ def test_file_is_called_as_it_is_to_be_shown(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("unknown\n1\n")
     with (
-        pytest.raises(FileError, match=r"^standard input, row 1: unknown column"),
+        pytest.raises(FileError, match=r"^standard input, row 1:\s+unknown column"),
         open_input(str(path), shown="standard input"),
     ):
         pass

@@ -76,7 +76,7 @@ def test_map_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ({"maps": ["x=customFields.Diet"]}, "'customFields.Diet': a custom field is named by its"),
         ({"sets": ["status"]}, '--set "status": write it as --set "groups=10;11"'),
         ({"sets": ["nothing=1"]}, "--set \"nothing=1\": 'nothing' is no field of a contact"),
-        ({"sets": ["status=Foo"]}, '--set "status=Foo": status must be one of 1 (subscribed)'),
+        ({"sets": ["status=Foo"]}, '--set "status=Foo": status must be one of subscribed (1)'),
         ({"sets": ["groups=x"]}, '--set "groups=x": groups holds something that is no id'),
         ({"sets": ["phone=#REF!"]}, '--set "phone=#REF!": phone holds an error of a spreadsheet'),
         ({"sets": ["groups=;"]}, '--set "groups=;": there is no value'),

@@ -353,9 +353,9 @@ def test_the_global_settings_of_email_validator_stay_as_they_are() -> None:
 
 EMAIL_STATUS = (
     "must be one of "
-    "1 (subscribed), 2 (unsubscribed), 3 (bounced), 4 (registering), 5 (no marketing)"
+    "subscribed (1), unsubscribed (2), bounced (3), registering (4), no marketing (5)"
 )
-SMS_STATUS = "must be one of 1 (subscribed), 2 (unsubscribed), 3 (failed), 4 (no marketing)"
+SMS_STATUS = "must be one of subscribed (1), unsubscribed (2), failed (3), no marketing (4)"
 
 
 @pytest.mark.parametrize(
