@@ -138,5 +138,14 @@ class JournalError(Exception):
         self.number = number
 
 
+def explanation(error: ContactError) -> str:
+    """The message of an error, and the additional ones of the platform that say more, on one line.
+
+    The platform's own message often says only which field is wrong, and an additional one why.
+    """
+    more = [text for text in error.additional_messages if text and text not in error.message]
+    return " ".join("; ".join([error.message, *more]).split()) if more else error.message
+
+
 def _sentence(path: Path, what: str) -> str:
     return f"{'.'.join(map(str, path))} {what}".lstrip()

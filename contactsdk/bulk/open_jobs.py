@@ -157,7 +157,7 @@ class OpenJobs:
             return UncertainError(text, attempts=delivery.attempts)
         text = "never sent: the run was stopped before"
         if delivery.attempts:
-            text = "not applied: the run was stopped before it could be sent again"
+            text = "not applied: the run was stopped before another attempt"
         return UnavailableError(text, attempts=delivery.attempts)
 
     def _record(self, job: Job, outcome: Outcome) -> Awaitable[None] | None:

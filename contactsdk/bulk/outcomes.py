@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from contactsdk.errors import ContactError, UncertainError
+from contactsdk.errors import ContactError, UncertainError, explanation
 from contactsdk.models import Contact
 
 
@@ -36,8 +36,8 @@ class Outcome:
 
     @property
     def message(self) -> str:
-        """Why it failed; empty where it did not."""
-        return "" if self.error is None else self.error.message
+        """Why it failed, with the platform's additional messages; empty where it did not."""
+        return "" if self.error is None else explanation(self.error)
 
     @property
     def uncertain(self) -> bool:

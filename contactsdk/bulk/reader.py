@@ -92,7 +92,11 @@ class Reader:
 
     def _checked(self, item: Item) -> Item:
         if not isinstance(item, Contact) and not isinstance(item, InvalidContactError):
-            raise TypeError(f"item {self.count} must be a Contact, not {_kind(item)}")
+            advice = ": make contacts of mappings with contacts_from(rows)"
+            raise TypeError(
+                f"item {self.count} must be a Contact, not {_kind(item)}"
+                f"{advice if isinstance(item, Mapping) else ''}"
+            )
         self.count += 1
         return item
 

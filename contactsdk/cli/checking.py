@@ -84,6 +84,7 @@ def checked(
                     items.append((row.line, row.number, item))
                 if outputs.has_rows:
                     rows.append(row)
+        check_output_names(outputs, source.description.format, rows=survey.rows)
         survey.finish()
         yield CheckedInput(source=source, items=items, rows=rows, survey=survey)
 

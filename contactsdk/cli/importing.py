@@ -26,7 +26,7 @@ from contactsdk.cli.run import Ending, Sending, import_rows
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.cli.text import printable
 from contactsdk.cli.timeline import Timeline
-from contactsdk.cli.written import written_lines
+from contactsdk.cli.written import Written, next_lines
 from contactsdk.client import ContactClient
 from contactsdk.errors import InvalidContactError
 from contactsdk.files import (
@@ -79,6 +79,7 @@ def dry_run(options: ImportOptions) -> Exit:
     """
     outputs = options.outputs
     keep = outputs != OutputNames()
+    written = Written.of(outputs)
     with (
         checked(options.file, outputs, keep_items=keep) as found,
         open_outputs(outputs, found.source) as opened,
@@ -101,7 +102,7 @@ def dry_run(options: ImportOptions) -> Exit:
                 has_journal=options.has_journal,
                 in_batches=options.in_batches,
             )
-            typer.echo(preview, err=outputs.takes_standard_output)
+            typer.echo("\n".join([preview, *written.warnings()]), err=outputs.takes_standard_output)
         return Exit.SOME_FAILED if found.survey.invalid_rows else Exit.OK
 
 
@@ -119,12 +120,13 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
             outputs, found, report=options.report, resumable=options.has_journal
         ) as recording,
     ):
+        written = Written.of(outputs, options.report)
         recorded = None
         if journal is not None:
             check = partial(client.check_journal, journal)
             check_recorded(check, journal.name, found.items, options.file.shown)
             recorded = read_recorded(journal, found.items)
-        if not _is_agreed(options, found, recorded):
+        if not _is_agreed(options, found, recorded, written):
             complain("nothing was sent")
             return Exit.STOPPED
         tally = Tally(from_journal=0 if recorded is None else recorded.rows)
@@ -150,14 +152,16 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
     for line in recording.complaints():
         complain(line)
     if not (options.quiet or recording.has_failed):
-        for line in written_lines(
+        next_steps = next_lines(
             outputs if recording.is_open else OutputNames(),
-            options.report,
             tally,
             has_journal=options.has_journal,
             is_excel=is_excel,
+            is_stopped=ending.stopped_by is not None,
             import_rejects=options.import_rejects,
-        ):
+        )
+        files = written.lines(tally, has_journal=options.has_journal) if recording.is_open else ()
+        for line in (*files, *next_steps):
             typer.echo(printable(line), err=True)
     return exit_code(ending, tally)
 
@@ -208,7 +212,9 @@ def _sent(
     return ending
 
 
-def _is_agreed(options: ImportOptions, found: CheckedInput, recorded: Recorded | None) -> bool:
+def _is_agreed(
+    options: ImportOptions, found: CheckedInput, recorded: Recorded | None, written: Written
+) -> bool:
     """Show what a person should know before it is sent, and ask where that is possible."""
     survey = found.survey
     to_send = survey.valid_rows - (0 if recorded is None else recorded.valid_rows)
@@ -221,7 +227,7 @@ def _is_agreed(options: ImportOptions, found: CheckedInput, recorded: Recorded |
     )
     with terminal() as person:
         if person is not None and options.ask and to_send > 0:
-            person.show(preview)
+            person.show("\n".join([preview, *written.warnings()]))
             is_rest = recorded is not None and recorded.rows > 0
             return person.is_answered_yes(_question(to_send, options.address, is_rest=is_rest))
     if not options.quiet:

@@ -33,6 +33,7 @@ from contactsdk.cli.options import (
 from contactsdk.cli.recorded import check_recorded
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.cli.text import printable
+from contactsdk.cli.written import Written
 from contactsdk.files import (
     FileError,
     OutputNames,
@@ -158,6 +159,7 @@ def journal(
             found = stack.enter_context(checked(source, outputs))
             check = partial(recorded.check, secret=secret)
             check_recorded(check, recorded.name, found.items, source.shown)
+        written = Written.of(outputs)
         opened = stack.enter_context(
             open_outputs(outputs, None if found is None else found.source, resumable=True)
         )
@@ -166,11 +168,16 @@ def journal(
             tally.add(result)
             uncertain_rows.add(result)
         look_up = f"This looks them up for you: {again.settle_command(context, file, input)}"
+        if input is None:
+            look_up += " (with the options by which the import read it, such as --map)"
         lines = [
             summary(tally, look_up=look_up),
             *(f"  {printable(line)}" for line in uncertain_rows.lines()),
         ]
         typer.echo("\n".join(lines), err=outputs.takes_standard_output)
+        stack.close()
+        for line in written.lines(tally, has_journal=True):
+            typer.echo(printable(line), err=True)
 
 
 class UncertainRows:

@@ -33,7 +33,9 @@ from contactsdk.cli.options import (
     Url,
 )
 from contactsdk.cli.recorded import check_recorded
+from contactsdk.cli.summary import Tally
 from contactsdk.cli.text import printable
+from contactsdk.cli.written import Written
 from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError
 from contactsdk.files import OutputNames, check_files_differ, input_options, open_outputs, result_of
@@ -140,6 +142,7 @@ def _settle_rows(
     is_asked: bool,
     write_ids: str,
 ) -> Exit:
+    written = Written.of(outputs)
     with checked(source, outputs) as found, open_outputs(outputs, found.source) as opened:
         check = partial(client.check_journal, journal)
         check_recorded(check, journal.name, found.items, source.shown)
@@ -155,14 +158,19 @@ def _settle_rows(
             fail("nothing was recorded", Exit.STOPPED)
         left = {outcome.index: outcome for outcome in outcomes if not outcome.ok}
         written_back = iter(found.rows)
+        tally = Tally()
         for index, (line, number, _) in enumerate(found.items):
             row = next(written_back, None)
             if index in left:
-                opened.write(result_of(line, number, left[index]), row)
+                result = result_of(line, number, left[index])
+                opened.write(result, row)
+                tally.add(result)
         typer.echo(_summary(outcomes), err=outputs.takes_standard_output)
         if len(left) < len(outcomes):
             typer.echo(f"To write the ids that were found: {printable(write_ids)}", err=True)
-        return Exit.SOME_FAILED if left else Exit.OK
+    for text in written.lines(tally, has_journal=True):
+        typer.echo(printable(text), err=True)
+    return Exit.SOME_FAILED if left else Exit.OK
 
 
 async def _settled(

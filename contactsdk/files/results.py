@@ -6,7 +6,13 @@ from typing import Final
 from attrs import frozen
 
 from contactsdk.bulk import Outcome
-from contactsdk.errors import ContactError, InvalidContactError, RejectedError, UnavailableError
+from contactsdk.errors import (
+    ContactError,
+    InvalidContactError,
+    RejectedError,
+    UnavailableError,
+    explanation,
+)
 from contactsdk.files.privacy import without_values
 from contactsdk.journal import JournalRow
 from contactsdk.journal import State as JournalState
@@ -107,9 +113,7 @@ def result_of_record(recorded: JournalRow, line: int | None = None) -> Result:
 
 def message_of(error: ContactError) -> str:
     """The message of an error and the platform's additional ones, on one line."""
-    # The platform's own message often says only which field is wrong, and an additional one why.
-    more = [text for text in error.additional_messages if text and text not in error.message]
-    return " ".join("; ".join([error.message, *more]).split())
+    return " ".join(explanation(error).split())
 
 
 _STATE_OF_RECORD: Final = {
