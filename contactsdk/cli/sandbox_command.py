@@ -19,16 +19,18 @@ from contactsdk.sandbox import (
     Fault,
     FaultKind,
     FieldDefinition,
+    FieldType,
     Guesses,
     RateLimit,
     Request,
     Sandbox,
     outcome_of,
 )
-from contactsdk.sandbox.definitions import definitions_of
+from contactsdk.sandbox.definitions import definition_of, definitions_of
 from contactsdk.sandbox.guesses import ANSWERS, QUESTIONS
 from contactsdk.sandbox.timestamps import timestamp
 
+_FIELD_TYPES: Final = ", ".join(it.value.replace(" ", "-") for it in FieldType)
 _CLOCK_OFF_S: Final = 3600.0
 _KINDS: Final[Mapping[str, FaultKind]] = {kind.value.replace(" ", "-"): kind for kind in FaultKind}
 
@@ -76,11 +78,13 @@ def sandbox(
         ),
     ] = None,
     fields: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Option(
-            metavar="FILE",
-            help="The account's custom fields, in the JSON of getCustomFieldDefinition. Without "
-            "it, any field will do.",
+            metavar="FIELDS|FILE",
+            help="The account's custom fields, separated by commas, with a type behind a colon if "
+            f"it is no small text: 101=Diet,102=Birthday:date. Types: {_FIELD_TYPES}. Or a file "
+            "with the JSON of getCustomFieldDefinition, which can also list the options of selects "
+            "(selectValues). Without it, any field will do.",
         ),
     ] = None,
     batch_rate: Annotated[
@@ -229,7 +233,28 @@ def _groups(given: Iterable[str] | None) -> dict[int, str] | None:
     return groups
 
 
-def _fields(file: Path) -> dict[int, FieldDefinition]:
+def _fields(given: Iterable[str]) -> dict[int, FieldDefinition]:
+    fields: dict[int, FieldDefinition] = {}
+    for item in given:
+        if _is_in_short(item):
+            fields.update(_fields_in_short(item))
+        else:
+            fields.update(_fields_of_file(Path(item)))
+    return fields
+
+
+def _is_in_short(item: str) -> bool:
+    return "=" in item and not Path(item).exists()
+
+
+def _fields_in_short(item: str) -> dict[int, FieldDefinition]:
+    try:
+        return dict(map(definition_of, filter(str.strip, item.split(","))))
+    except ValueError as exc:
+        raise typer.BadParameter(f"{item!r}: {exc}", param_hint="--fields") from exc
+
+
+def _fields_of_file(file: Path) -> dict[int, FieldDefinition]:
     try:
         return definitions_of(file.read_bytes())
     except OSError as exc:

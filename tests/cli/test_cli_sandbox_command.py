@@ -211,7 +211,7 @@ def test_file_of_fields_that_cannot_be_read_is_refused(
     wrong.write_text('[{"fieldId": 1}]')
     assert "No such file" in call("--fields", str(missing), code=2).stderr
     stderr = call("--fields", str(wrong), code=2).stderr
-    assert "field 1: fieldType must be a whole number from 0 to 8" in stderr
+    assert "field 1: fieldType must be one of 0 (small text), 1 (large text)" in stderr
 
 
 def test_name_that_is_not_found_is_an_error() -> None:
@@ -257,3 +257,20 @@ def test_file_for_the_other_commands_is_written(
 def test_file_that_cannot_be_written_is_named(stopped: type[Stopped], tmp_path: Path) -> None:
     result = call("--env-file", str(tmp_path / "none" / "sandbox.env"), code=2)
     assert "sandbox.env: No such file or directory" in result.stderr
+
+
+def test_fields_may_be_given_in_short_and_in_files(stopped: type[Stopped], tmp_path: Path) -> None:
+    file = tmp_path / "a=b.json"
+    file.write_text('[{"fieldId": 5, "fieldType": 8, "displayName": "Seats"}]')
+    call("--fields", "101=Diet, 102=Birthday:date", "--fields", str(file))
+    fields = stopped.made[0]["custom_fields"]
+    assert {number: (it.display_name, it.field_type) for number, it in fields.items()} == {
+        101: ("Diet", FieldType.SMALL_TEXT),
+        102: ("Birthday", FieldType.DATE),
+        5: ("Seats", FieldType.WHOLE_NUMBER),
+    }
+
+
+def test_wrong_field_in_short_is_refused() -> None:
+    stderr = call("--fields", "101=Diet:food", code=2).stderr
+    assert "the types are small-text, large-text" in stderr
