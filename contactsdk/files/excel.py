@@ -24,6 +24,8 @@ class Sheet:
     name: str
     others: tuple[str, ...]
     """The names of the workbook's other sheets that people see."""
+    others_with_rows: tuple[str, ...]
+    """Those of them that have rows, if nobody chose the sheet."""
     rows: Iterator[Row]
     """Its rows, blank ones left out."""
     details: SheetDetails
@@ -52,6 +54,8 @@ def sheet_of(stream: BinaryIO, name: str, wanted: str | None) -> Sheet:
         ]
         chosen = _named(names, wanted, name) if wanted else _first(workbook, visible)
         found = None if chosen is None else workbook.get_sheet_by_name(chosen)
+        others = tuple(it for it in visible if it != chosen)
+        filled = () if wanted else tuple(it for it in others if _has_rows(workbook, it))
     except (calamine.CalamineError, OSError) as exc:
         # Of a stream, the library does not say that there is a password (as of 0.9).
         if has_password(stream):
@@ -69,7 +73,8 @@ def sheet_of(stream: BinaryIO, name: str, wanted: str | None) -> Sheet:
     details = details_of(stream, chosen)
     return Sheet(
         name=chosen,
-        others=tuple(it for it in visible if it != chosen),
+        others=others,
+        others_with_rows=filled,
         rows=_rows(found, details),
         details=details,
     )
@@ -84,11 +89,12 @@ def _named(names: list[str], wanted: str, file: str) -> str:
 
 
 def _first(workbook: Any, names: list[str]) -> str | None:
-    for name in names:
-        rows = workbook.get_sheet_by_name(name).iter_rows()
-        if any(any(map(_is_filled, row)) for row in rows):
-            return name
-    return None
+    return next((name for name in names if _has_rows(workbook, name)), None)
+
+
+def _has_rows(workbook: Any, name: str) -> bool:
+    rows = workbook.get_sheet_by_name(name).iter_rows()
+    return any(any(map(_is_filled, row)) for row in rows)
 
 
 def _rows(sheet: Any, details: SheetDetails) -> Iterator[Row]:

@@ -172,6 +172,10 @@ def _workbook(stream: BinaryIO, file: str, options: InputOptions) -> Input:
     if hidden := sheet.details.hidden_rows:
         what = "1 row is hidden, and is" if hidden == 1 else f"{hidden:,} rows are hidden, and are"
         notes.append(f"{what} imported as well.")
+    if others := sheet.others_with_rows:
+        names = ", ".join(f"'{name}'" for name in others)
+        what = f"the sheet {names} has" if len(others) == 1 else f"the sheets {names} have"
+        notes.append(f"{what} rows too, which are not imported; --sheet chooses another sheet.")
     description = Description(
         format=Format.EXCEL, sheet=sheet.name, other_sheets=sheet.others, notes=tuple(notes)
     )

@@ -15,6 +15,7 @@ from contactsdk.files.contacts import ContactMaker
 from contactsdk.files.description import Description, Remarks
 from contactsdk.files.formats import MESSAGE, FileError, Row, csv_line
 from contactsdk.files.headers import SEARCHED, missed, plan_of_header
+from contactsdk.files.oddities import Oddities
 from contactsdk.files.options import InputOptions
 from contactsdk.models import Contact, Item
 from contactsdk.wire import platform_name
@@ -82,6 +83,7 @@ class TableInput:
             update_if_exists=options.update_if_exists,
         )
         self._remarks = Remarks()
+        self._oddities = Oddities(plan.uses, options.rules.names)
         self._choices = {
             path: use.place
             for use in plan.uses
@@ -103,6 +105,7 @@ class TableInput:
         item = self._maker.from_cells(row.cells)
         if isinstance(item, Contact):
             self._look_at(item, row)
+            self._oddities.look_at(row.cells)
         return item
 
     def choices_in(self, row: Row, error: InvalidContactError) -> tuple[str, ...]:
@@ -116,7 +119,7 @@ class TableInput:
         )
 
     def warnings(self) -> tuple[str, ...]:
-        return (*self.description.notes, *self._remarks.texts())
+        return (*self.description.notes, *self._remarks.texts(), *self._oddities.texts())
 
     def head(self) -> str:
         names = self.header if self._message_place is not None else (*self.header, MESSAGE)
