@@ -96,9 +96,8 @@ async def read_list(
             found |= new
             if not new or len(found) == part.total:
                 return list(found.values())
-            # A platform that gives one contact at a time would give the last one for ever.
-            *_, newest = page
-            last = newest if len(page) > 1 or part.total is None else None
+            # Where pages hold one contact each, one that began with the last would hold no more.
+            last = page[-1] if len(page) > 1 else None
     raise UnavailableError("the list of contacts changed each time that it was read")
 
 

@@ -13,13 +13,13 @@ from attrs import evolve, frozen
 
 from contactsdk.bulk import Progress
 from contactsdk.cli.again import command
-from contactsdk.cli.asking import answer_is_yes, is_terminal
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import Exit, complain
 from contactsdk.cli.html_report import html_report
 from contactsdk.cli.interruption import GRACE_S
 from contactsdk.cli.preview import full_preview, notes, short_preview
 from contactsdk.cli.progress import bar
+from contactsdk.cli.prompt import answer_is_yes, is_terminal
 from contactsdk.cli.recorded import Recorded, check_recorded, read_recorded
 from contactsdk.cli.recording import Recording
 from contactsdk.cli.run import Ending, Sending, import_rows

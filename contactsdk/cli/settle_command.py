@@ -11,7 +11,6 @@ from contactsdk.bulk import Outcome
 from contactsdk.cli import again
 from contactsdk.cli.account import client_of
 from contactsdk.cli.account_names import account_names
-from contactsdk.cli.asking import answer_is_yes, drop_typed_ahead, is_terminal
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import Exit, errors_as_exits, fail
 from contactsdk.cli.journal_place import Run, file_of, journal_at
@@ -30,6 +29,7 @@ from contactsdk.cli.options import (
     UpdateIfExists,
     Url,
 )
+from contactsdk.cli.prompt import answer_is_yes, drop_typed_ahead, is_terminal
 from contactsdk.cli.recorded import check_recorded
 from contactsdk.cli.text import printable
 from contactsdk.client import ContactClient

@@ -130,7 +130,7 @@ class Contact:
     To add, `first_name`, `last_name` and `email` are required.
 
     Contacts are frozen (`attrs.evolve` makes a changed copy), can be pickled, and show no values in
-    their `repr`.
+    their `repr`. To add a field, see the comment above `_CONTACT_CHECKS`.
 
     Raises:
         InvalidContactError: Something is wrong; its `errors` name all of it. Nothing is sent.
@@ -206,8 +206,9 @@ def _folded(text: str) -> str:
 _REQUIRED_TO_ADD: Final = ("first_name", "last_name", "email")
 
 # A new field also needs its key in wire/contact.py, wire/matching.py if lists show it as another
-# kind of value, files/cells.py, files/json_values.py and integrations/schema.py; and in the sandbox
-# sandbox/validation.py, sandbox/views.py, sandbox/page.py and perhaps sandbox/guesses.py.
+# kind of value, files/cells.py, files/json_values.py, files/privacy.py if it holds text of the
+# contact, and integrations/schema.py; in the sandbox sandbox/validation.py, sandbox/views.py,
+# sandbox/page.py and perhaps sandbox/guesses.py; and in the tests `a_full_contact`.
 _CONTACT_CHECKS: Final[Checks] = {
     "id": id_problems,
     "external_id": text_problems,

@@ -4,7 +4,7 @@ import pty
 
 import pytest
 
-from contactsdk.cli.asking import answer_is_yes, drop_typed_ahead
+from contactsdk.cli.prompt import answer_is_yes, drop_typed_ahead
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ class Asker:
         """What the first 429 looked like; `None` if none came."""
 
     async def ask(self, action: str, params: Any = None) -> Reply:
-        """The answer to `namespace?action`, such as `test?ping`, with these parameters."""
+        """The answer to an action, such as `test?action=ping`, with these parameters."""
         content = b"" if params is None else orjson.dumps(params)
         reply = await self._send(action, content)
         for _ in range(_MOST_WAITS):
@@ -109,7 +109,7 @@ class Asker:
         if self.requests >= MOST_REQUESTS:
             raise TooManyRequestsError
         self.requests += 1
-        namespace, _, name = action.partition("?")
+        namespace, _, name = action.partition("?action=")
         return await self.requester.attempt(self.requester.url(namespace, name), content, _reply)
 
 
