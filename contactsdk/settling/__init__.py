@@ -8,8 +8,8 @@ from contactsdk.settling.search import (
     Search,
     Several,
     filter_for,
-    is_refused,
     judge,
+    may_not_look,
 )
 from contactsdk.settling.single import MOST_PAGES, CallSettler
 
@@ -24,6 +24,6 @@ __all__ = [
     "Search",
     "Several",
     "filter_for",
-    "is_refused",
     "judge",
+    "may_not_look",
 ]
