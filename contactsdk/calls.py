@@ -44,7 +44,7 @@ class Caller:
         `deadline_s` is used instead of the policy's unless it is `None`.
 
         Raises:
-            ValueError: `deadline_s` is no positive number of seconds.
+            ValueError: `deadline_s` is not a positive number of seconds.
             RuntimeError: The client belongs to another event loop.
         """
         if deadline_s is None:

@@ -37,7 +37,7 @@ class Lookups:
     async def find(
         self, wanted: ContactFilter, deadline_s: float | None, *, most_pages: int | None = None
     ) -> list[ListedContact]:
-        """All contacts that the filter lets through, in the platform's order."""
+        """All contacts that match the filter, in the platform's order."""
 
         def page_at(start: int) -> Awaitable[ContactPage]:
             content = wire.encode_list(wanted, start=start)
@@ -98,7 +98,9 @@ async def read_list(
                 return list(found.values())
             # Where pages hold one contact each, one that began with the last would hold no more.
             last = page[-1] if len(page) > 1 else None
-    raise UnavailableError("the list of contacts changed each time that it was read")
+    raise UnavailableError(
+        "the list of contacts changed each time that it was read; try again later"
+    )
 
 
 def _pages(page: ContactPage, read_before: int) -> int:

@@ -1,4 +1,4 @@
-"""The platform's JSON: pure functions, and the only place that uses the platform's names.
+"""The platform's JSON: pure functions, and the only place that converts between it and contacts.
 
 `contact` writes and reads contacts, `answers` says what an answer means, `lookups` lists contacts,
 `matching` says whether a listed one is the one looked for, `definitions` reads what an account
