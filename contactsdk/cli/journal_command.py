@@ -122,6 +122,8 @@ def journal(
             inputs={"--input": input, "--secret-file": secret_file, "--map-file": map_file},
             journal=file_of(file),
         )
+        if file == "init":
+            fail("init needs the database: contactsdk journal init postgresql://...")
         recorded = journal_at(file, run)
         found: CheckedInput | None = None
         if input is None:

@@ -11,6 +11,7 @@ from contactsdk.bulk import Outcome
 from contactsdk.cli import again
 from contactsdk.cli.account import client_of
 from contactsdk.cli.account_names import account_names
+from contactsdk.cli.advice import with_advice
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import Exit, errors_as_exits, fail
 from contactsdk.cli.journal_place import Run, file_of, journal_at
@@ -140,7 +141,7 @@ def _settle_rows(
         try:
             outcomes = asyncio.run(_settled(client, journal, rows.items, confirm))
         except ContactError as error:
-            fail(f"contacts cannot be looked up: {error.message}", Exit.STOPPED)
+            fail(f"contacts cannot be looked up: {with_advice(error)}", Exit.STOPPED)
         if not confirm.is_given:
             fail("nothing was recorded", Exit.STOPPED)
         left = {outcome.index: outcome for outcome in outcomes if not outcome.ok}
@@ -210,7 +211,7 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     left = len(outcomes) - found
     if not outcomes:
         return "No row is uncertain."
-    text = f"{found:,} were in doubt and found; {left:,} are still uncertain."
+    text = f"{found:,} were uncertain and then found; {left:,} are still uncertain."
     if left:
         text += " Look those up yourself before importing them again, or there may be two."
     return text

@@ -1,4 +1,4 @@
-"""What the text of a cell is as the value of a field.
+"""How the text of a cell becomes the value of a field.
 
 A reader takes the text of a cell and gives the value, or `None` for a cell with nothing in it. What
 nobody meant, such as `#REF!` or `6.14E+10`, is a `CellError`.
@@ -98,7 +98,7 @@ def external_id_of(cell: str) -> str | None:
 
 
 def number_of(cell: str) -> int | str | None:
-    """A whole number; text that is none stays as it is, and the contact says what is wrong."""
+    """A whole number; other text stays as it is, and the contact says what is wrong."""
     text = text_of(cell)
     if text is None:
         return None
@@ -119,7 +119,8 @@ def groups_of(cell: str) -> list[int] | None:
     found = [number for number in ids if isinstance(number, int) and number > 0]
     if len(found) < len(ids):
         raise CellError(
-            "holds something that is no id: give ids, such as 10;11 (contactsdk fields lists them)"
+            "holds something that is not an id: give ids, such as 10;11 (contactsdk fields lists "
+            "them)"
         )
     return found
 

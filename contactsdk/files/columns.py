@@ -80,7 +80,7 @@ def target_of(text: str, names: KnownNames) -> Column:
     """What `--map` names behind its `=`: a field, a part of one, or two names in one cell.
 
     Raises:
-        FileError: It names none.
+        FileError: It names nothing that a contact has.
     """
     both = [FIELD_NAMES.get(folded(word)) for word in text.replace(",", " ").split()]
     if len(both) == 2 and set(both) == set(_FULL_NAME):
@@ -91,14 +91,14 @@ def target_of(text: str, names: KnownNames) -> Column:
     if column is None:
         fields = ", ".join(dict.fromkeys(FIELD_NAMES.values()))
         raise FileError(
-            f"'{text}' is no field of a contact; fields are {fields} (custom_fields.<field id>, "
+            f"'{text}' is not a field of a contact; fields are {fields} (custom_fields.<field id>, "
             "external_urls.<ref>), or first_name last_name for a full name"
         )
     return column
 
 
 def custom_field_problem(name: str) -> str | None:
-    """What is wrong with a name such as `customFields.Dietary`; `None` where it is no such name."""
+    """What is wrong with a name such as `customFields.Dietary`; `None` for other names."""
     stem, dot, rest = name.strip().partition(".")
     if FIELD_NAMES.get(folded(stem)) != "custom_fields" or not dot:
         return None

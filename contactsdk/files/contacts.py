@@ -18,7 +18,7 @@ _Problems = list[tuple[Path, str]]
 
 _NOT_TOGETHER: Final = "must not be given beside another key of the same field"
 
-# Fields whose value is no single cell's, and what a full name becomes.
+# Fields whose value is not that of a single cell, and what a full name becomes.
 _COMPOSED: Final = ("custom_fields", "external_urls", "full_name")
 
 _TOO_MANY_CELLS: Final = (
@@ -236,7 +236,7 @@ def _all_errors(
         # That it is required says nothing where its cell could not be read.
         if not (what == "is required" and path and path[0] in failed):
             errors.append((path, what))
-    # Where the id could not be read, it is no add; a full name is both names.
+    # Where the id could not be read, it is not an add; a full name is both names.
     if failed & {"id", "full_name"}:
         errors = [(path, what) for path, what in errors if what != "is required"]
     errors += problems

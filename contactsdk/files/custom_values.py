@@ -115,7 +115,7 @@ class KnownNames:
             parts = ", ".join(f"{name}.{part}" for part in ADDRESS_PARTS)
             return f"custom field {field_id} is an address: name its parts in columns: {parts}"
         if definition.type is not FieldType.ADDRESS and part is not None:
-            return f"custom field {field_id} ({name}) is no address and has no parts"
+            return f"custom field {field_id} ({name}) is not an address and has no parts"
         return None
 
 

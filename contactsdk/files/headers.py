@@ -1,4 +1,4 @@
-"""Whether the first row of a list is a header, and what it looks like where it is none."""
+"""Whether the first row of a list is a header, and what it looks like if it is not."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,7 +7,7 @@ from contactsdk.files.column_plan import ColumnRules, Plan, plan_of
 from contactsdk.files.formats import FileError, Row
 
 SEARCHED: Final = 20
-"""How many rows are looked at for the header, where the first is none."""
+"""How many rows are looked at for the header, if the first one is not."""
 
 _EXAMPLE: Final = "First Name,Last Name,Email"
 _ADVICE: Final = (
@@ -19,15 +19,15 @@ def plan_of_header(header: Row, following: Sequence[Row], rules: ColumnRules, na
     """What the columns below this header hold.
 
     Raises:
-        FileError: It is no header, or a column is unknown or there twice; the message says what to
-            do. `following` are the next few rows, in which the header may be.
+        FileError: It is not a header, or a column is unknown or given twice; the message says what
+            to do. `following` are the next few rows, in which the header may be.
     """
     where = f"{name}, row {header.number}"
     if header.problem:
         raise FileError(f"{where}: {header.problem}")
     plan = plan_of(header.cells, rules)
     if plan.problems and (what := _no_header(header, following, plan, rules)):
-        raise FileError(f"{where}: this is no header row: {what}")
+        raise FileError(f"{where}: this is not a header row: {what}")
     if plan.problems:
         problems = "; ".join(what for _, what in plan.problems)
         raise FileError(f"{where}: {problems}{_advice(plan, rules) if plan.unknown else ''}")

@@ -1,4 +1,4 @@
-"""What a value of JSON that is no text is as the value of a field."""
+"""How a JSON value that is not text becomes the value of a field."""
 
 import math
 from collections.abc import Mapping

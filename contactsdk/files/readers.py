@@ -17,7 +17,7 @@ class Readers:
     names: KnownNames = field(factory=KnownNames)
     """The account's groups, and its custom fields, by whose types values are converted."""
     day_zero: datetime.date | None = None
-    """The day that a workbook counts dates from; `None` for text, where a number is no date."""
+    """The day that a workbook counts dates from; `None` for text, where a number is not a date."""
 
     def of(self, column: Column) -> Reader:
         """The reader of this column's cells; a full name becomes a dict of both names."""

@@ -113,7 +113,7 @@ class Probe:
         return reply.body
 
     async def listed(self, **filters: Any) -> Reply:
-        """A list of contacts that this filter lets through."""
+        """A list of the contacts that match this filter."""
         params = {"filter": filters, "perPage": 100, "start": 0}
         return await self.ask("contact?action=getContactList", params)
 

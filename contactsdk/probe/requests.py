@@ -28,7 +28,7 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: Any
-    """The JSON value; `None` where it is none."""
+    """The JSON value; `None` if it is not JSON."""
 
     @property
     def is_refusal(self) -> bool:
@@ -44,7 +44,7 @@ class Reply:
 
     @property
     def codes(self) -> str:
-        """The two codes of an error, such as `400/23016`; `accepted` if it is none.
+        """The two codes of an error, such as `400/23016`; `accepted` if it is not an error.
 
         The status stands for an `errorCode` that is missing.
         """

@@ -19,7 +19,7 @@ class Guesses:
     """One answer for each question; `Guesses(custom_fields="replace")` changes one of them.
 
     Raises:
-        ValueError: an answer is none of those that its question has.
+        ValueError: an answer is not one of those of its question.
     """
 
     # What a write does.
@@ -159,7 +159,7 @@ class Guesses:
         for setting in settings:
             name, _, answer = setting.partition("=")
             if name not in ANSWERS:
-                raise ValueError(f"{name!r} is no guess: it must be {_either(tuple(ANSWERS))}")
+                raise ValueError(f"{name!r} is not a guess: it must be {_either(tuple(ANSWERS))}")
             changes[name] = answer
         return cls(**changes)  # type: ignore[arg-type]  # checked when it is made
 

@@ -425,7 +425,7 @@ def test_without_a_terminal_what_may_be_meant_otherwise_is_said_on_standard_erro
     result = call("import", "in.csv")
     assert "each time this is run, 2 contacts are added again" in result.stderr
     assert "--update-if-exists" in result.stderr
-    assert "2 rows have the same names and email" in result.stderr
+    assert "2 rows have the same name and email" in result.stderr
     assert len(sandbox.ledger.writes) == 2
 
 

@@ -357,7 +357,7 @@ class TestJournal:
 
     def test_file_that_is_no_journal_is_refused(self, folder: Path) -> None:
         Path("in.csv").write_text(sample(1))
-        assert "no journal of contactsdk" in call("journal", "in.csv", code=2).stderr
+        assert "not a journal of contactsdk" in call("journal", "in.csv", code=2).stderr
 
     def test_file_that_is_not_there_is_named(self, folder: Path) -> None:
         refused = call("journal", "none.sqlite", code=2)

@@ -107,9 +107,9 @@ def test_how_a_list_was_read_is_known(name: str, encoding: str, delimiter: str) 
         ("18b-blank.csv", "there is nothing to do"),
         ("18c-header-only.csv", "there is nothing to do"),
         ("18e-empty.jsonl", "there is nothing to do"),
-        ("18d-no-header.csv", "this is no header row: it looks like a contact"),
+        ("18d-no-header.csv", "this is not a header row: it looks like a contact"),
         ("18g-title-row.csv", "it looks like a title, and row 3 like the header"),
-        ("20c-html.csv", "this is no header row: the file looks like a web page"),
+        ("20c-html.csv", "this is not a header row: the file looks like a web page"),
         ("21i-wrapped.jsonl", "the list is within an object, under the key 'contacts'"),
         ("22f-fullname.csv", '--map "Name=firstName lastName"'),
         ("23-own-message.csv", "unknown column 'Message'"),
@@ -226,7 +226,7 @@ def test_json_that_is_none_fails_its_lines() -> None:
 def test_key_that_is_there_twice_fails_its_line_which_comes_back_as_it_was() -> None:
     with open_input(str(CASES / "21f-dupkeys.jsonl")) as source:
         rows = list(source)
-        assert all("is there twice" in str(source.item(row)) for row in rows)
+        assert all("is given twice" in str(source.item(row)) for row in rows)
         back = "".join(source.with_message(row, "why") for row in rows)
     for line, original in zip(back.splitlines(), rows, strict=True):
         assert line == original.cells[0][:-1] + ', "contactsdk_message": "why"}'
