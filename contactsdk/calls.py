@@ -88,7 +88,9 @@ class Caller:
                 return result
             await asyncio.sleep(decision.wait_s)
 
-    async def look(self, url: URL, content: bytes, read: Read[_T], deadline_s: float | None) -> _T:
+    async def call_read_only(
+        self, url: URL, content: bytes, read: Read[_T], deadline_s: float | None
+    ) -> _T:
         """Make a call that changes nothing on the platform, so that nothing becomes uncertain."""
         try:
             delivery = self.delivery(deadline_s, is_idempotent=True)

@@ -26,7 +26,7 @@ from contactsdk.cli.run import Ending, Sending, import_rows
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.cli.text import printable
 from contactsdk.cli.timeline import Timeline
-from contactsdk.cli.written import written_lines
+from contactsdk.cli.written_files import written_lines
 from contactsdk.client import ContactClient
 from contactsdk.errors import InvalidContactError
 from contactsdk.files import (

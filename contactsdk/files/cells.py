@@ -17,7 +17,7 @@ class CellError(ValueError):
     """A cell holds nothing that can be sent; the message says what to do, without its value."""
 
 
-Reader: TypeAlias = Callable[[str], Any]
+CellReader: TypeAlias = Callable[[str], Any]
 
 # Not seen, and not blank either: soft hyphen, zero-width blanks and joiners, marks of direction.
 _UNSEEN: Final = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
@@ -150,7 +150,7 @@ def _status_of(kind: type[IntEnum], cell: str) -> int | str | None:
     return kind[name].value if name in kind.__members__ else number_of(text)
 
 
-READERS: Final[dict[str, Reader]] = {
+READERS: Final[dict[str, CellReader]] = {
     "id": number_of,
     "external_id": external_id_of,
     "first_name": name_of,

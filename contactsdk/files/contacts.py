@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from contactsdk.errors import InvalidContactError, Path
-from contactsdk.files.cells import CellError, Reader
+from contactsdk.files.cells import CellError, CellReader
 from contactsdk.files.column_plan import Plan
 from contactsdk.files.columns import Column, letter_of
 from contactsdk.files.emails import INVALID, reason_of
@@ -40,9 +40,9 @@ class ContactMaker:
         *,
         update_if_exists: bool = False,
     ) -> None:
-        self._plain: list[tuple[int, str, Reader]] = []
-        self._composed: list[tuple[int, Column, Reader]] = []
-        self._columns: list[tuple[int, Column, Reader]] = []
+        self._plain: list[tuple[int, str, CellReader]] = []
+        self._composed: list[tuple[int, Column, CellReader]] = []
+        self._columns: list[tuple[int, Column, CellReader]] = []
         # A key of JSON for a whole field comes before those for its parts, which are added to it.
         for use in sorted(plan.uses, key=lambda use: (_is_of_a_part(use.column), use.rank)):
             if use.column is None:
@@ -126,7 +126,7 @@ class ContactMaker:
         return contact
 
 
-def _add(values: _Values, problems: _Problems, column: Column, read: Reader, cell: str) -> None:
+def _add(values: _Values, problems: _Problems, column: Column, read: CellReader, cell: str) -> None:
     try:
         value = read(cell)
         if value is not None:

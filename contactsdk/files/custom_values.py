@@ -19,7 +19,7 @@ from contactsdk.field_values import (
     converter_of,
     listing,
 )
-from contactsdk.files.cells import CellError, Reader, as_whole_number, parts_of, text_of
+from contactsdk.files.cells import CellError, CellReader, as_whole_number, parts_of, text_of
 from contactsdk.models import CustomFieldDefinition, FieldType, Group
 from contactsdk.naming import AccountNames
 
@@ -119,7 +119,9 @@ class KnownNames:
         return None
 
 
-def reader_of(field_id: int, names: KnownNames, day_zero: datetime.date | None = None) -> Reader:
+def reader_of(
+    field_id: int, names: KnownNames, day_zero: datetime.date | None = None
+) -> CellReader:
     """How the cells of a custom field are read, by its type; as text where that is not known.
 
     `day_zero` is the day that a spreadsheet counts dates from, where a plain number in a cell can
@@ -139,7 +141,7 @@ def reader_of(field_id: int, names: KnownNames, day_zero: datetime.date | None =
     return partial(_converted, convert, _as_it_is)
 
 
-def groups_reader(names: AccountNames) -> Reader:
+def groups_reader(names: AccountNames) -> CellReader:
     """How a list of groups is read, by id or name, where the account's groups are known."""
     ids = {str(group.id): group.id for group in names.groups}
 

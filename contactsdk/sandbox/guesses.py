@@ -114,7 +114,7 @@ class Guesses:
     declared_lists: Literal["array", "wrapped"] = _guess(
         "array", "Are groups and custom fields listed in an array, or in meta and results?"
     )
-    select_values: Literal["texts", "id_name", "value_label"] = _guess(
+    select_values: Literal["texts", "id_name", "value_label", "object"] = _guess(
         "texts", "How does the definition of a custom field list its selectValues?"
     )
 

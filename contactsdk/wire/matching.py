@@ -6,8 +6,8 @@ from typing import Any
 
 from contactsdk.models import Contact
 from contactsdk.wire.contact import contact_to_json
+from contactsdk.wire.contact_lists import ContactFilter, ListedContact
 from contactsdk.wire.equality import folded, same_email, same_phone, same_value
-from contactsdk.wire.lookups import ContactFilter, ListedContact
 from contactsdk.wire.values import whole_number
 
 

@@ -11,7 +11,7 @@ from contactsdk.errors import ContactError, UncertainError
 from contactsdk.lookups import Lookups
 from contactsdk.models import Contact, key_of
 from contactsdk.retry import Delivery, RetryPolicy
-from contactsdk.settling.known import AnsweredIds, KeysInDoubt
+from contactsdk.settling.answered_ids import AnsweredIds, KeysInDoubt
 from contactsdk.settling.search import Search, judge, may_not_look
 
 MOST_PAGES: Final = 20
