@@ -207,7 +207,7 @@ class TestAnswers:
         assert type(raised.value) is error
         assert raised.value.http_status == status
 
-    async def test_unsigned_without_credentials(self, platform: Answers) -> None:
+    async def test_request_without_credentials_is_not_signed(self, platform: Answers) -> None:
         platform.add()
 
         async with ContactClient(URL) as client:
@@ -337,13 +337,10 @@ class TestLifetime:
             with pytest.raises(RuntimeError, match="one client for each loop"):
                 await client.aclose()
 
-        async def close() -> None:
-            await client._requester._session.close()  # type: ignore[union-attr]
-
         with asyncio.Runner() as runner:
             runner.run(use())
             asyncio.run(use_again())
-            runner.run(close())
+            runner.run(client.aclose())
 
     @pytest.fixture
     def sandbox_url(self) -> str:
@@ -461,17 +458,16 @@ class TestClosing:
             await call
 
     async def test_cancellation_by_aiohttp_is_an_error_of_the_call(self) -> None:
-        class Gone:
-            closed = False
+        async def cancel(*_: object) -> None:
+            raise asyncio.CancelledError
 
-            def post(self, *args: object, **kwargs: object) -> None:
-                raise asyncio.CancelledError
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_start.append(cancel)
+        policy = RetryPolicy(attempts=1)
 
-        client = ContactClient(URL)
-        client._requester._session = Gone()  # type: ignore[assignment]
-
-        with pytest.raises(UncertainError):
-            await client.add_or_update(ADD)
+        async with ContactClient(URL, retry=policy, trace_configs=[tracing]) as client:
+            with pytest.raises(UnavailableError, match="never sent"):
+                await client.add_or_update(ADD)
 
 
 class TestLog:

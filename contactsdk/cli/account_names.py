@@ -22,7 +22,8 @@ _T = TypeVar("_T")
 _Groups: TypeAlias = tuple[Group, ...]
 _CustomFields: TypeAlias = tuple[CustomFieldDefinition, ...]
 
-_DEADLINE_S: Final = 20.0
+DEADLINE_S: Final = 20.0
+"""For how many seconds the account is asked for each list of names."""
 
 
 @frozen(kw_only=True)
@@ -37,8 +38,8 @@ async def ask(client: ContactClient) -> Declared:
     """Ask for groups and custom fields, and close the client."""
     async with client:
         return Declared(
-            groups=await _answer_or_error(client.groups(deadline_s=_DEADLINE_S)),
-            custom_fields=await _answer_or_error(client.custom_fields(deadline_s=_DEADLINE_S)),
+            groups=await _answer_or_error(client.groups(deadline_s=DEADLINE_S)),
+            custom_fields=await _answer_or_error(client.custom_fields(deadline_s=DEADLINE_S)),
         )
 
 

@@ -17,8 +17,11 @@ from contactsdk.cli.text import printable
 from contactsdk.probe import MOST_REQUESTS, STEPS, Asker, Probe, Throwaway, as_json, as_table, probe
 from contactsdk.signing import Credentials
 
-_MOST_S: Final = 60.0
-_sleep: Final = asyncio.sleep
+MOST_S: Final = 60.0
+"""For how many seconds a probe may last."""
+
+sleep: Final = asyncio.sleep
+"""What the probe waits with."""
 
 
 def probe_(
@@ -82,7 +85,7 @@ def _requester(url: str, credentials: Credentials) -> Requester:
 
 
 def _probed(requester: Requester, report: Path | None) -> Exit:
-    progress = Probe(Asker(requester, _sleep), Throwaway(mark=secrets.token_hex(4)))
+    progress = Probe(Asker(requester, sleep), Throwaway(mark=secrets.token_hex(4)))
     why = asyncio.run(_within_a_minute(progress))
     findings = progress.findings()
     typer.echo(as_table(findings))
@@ -123,9 +126,9 @@ def _left_behind(progress: Probe) -> str:
 
 async def _within_a_minute(progress: Probe) -> str | None:
     try:
-        async with asyncio.timeout(_MOST_S):
+        async with asyncio.timeout(MOST_S):
             return await probe(progress, STEPS)
     except TimeoutError:
-        return f"it took {_MOST_S:.0f} s, and a probe takes no longer"
+        return f"it took {MOST_S:.0f} s, and a probe takes no longer"
     finally:
         await progress.asker.requester.aclose()

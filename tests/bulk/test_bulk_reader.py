@@ -124,7 +124,9 @@ async def test_error_in_the_input_becomes_its_own_outcome_unsent(kind: str) -> N
     ],
 )
 @in_held_time
-async def test_what_is_no_iterable_of_contacts_is_refused_at_once(contacts: Any, what: str) -> None:
+async def test_what_is_not_an_iterable_of_contacts_is_refused_at_once(
+    contacts: Any, what: str
+) -> None:
     with pytest.raises(TypeError, match=f"must be an iterable of Contact, not {what}"):
         stream_of(contacts, HeldPlatform())
 

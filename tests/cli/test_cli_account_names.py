@@ -136,7 +136,7 @@ def test_nothing_is_sent_where_the_platform_does_not_answer(
 ) -> None:
     Path("in.csv").write_text(BY_IDS)
     sandbox.script(*[Fault(FaultKind.UNAVAILABLE)] * 50, action=ASK_GROUPS)
-    monkeypatch.setattr("contactsdk.cli.account_names._DEADLINE_S", 0.2)
+    monkeypatch.setattr("contactsdk.cli.account_names.DEADLINE_S", 0.2)
 
     result = call("import", "in.csv", code=3)
 
@@ -151,7 +151,7 @@ def test_dry_run_goes_on_with_ids_where_the_platform_does_not_answer(
     Path("in.csv").write_text(BY_IDS)
     sandbox.script(*[Fault(FaultKind.UNAVAILABLE)] * 50, action=ASK_GROUPS)
     sandbox.script(*[Fault(FaultKind.UNAVAILABLE)] * 50, action=ASK_FIELDS)
-    monkeypatch.setattr("contactsdk.cli.account_names._DEADLINE_S", 0.2)
+    monkeypatch.setattr("contactsdk.cli.account_names.DEADLINE_S", 0.2)
 
     result = call("import", "in.csv", "--dry-run")
 

@@ -61,7 +61,7 @@ def test_import_of_a_spreadsheets_file_succeeds(sandbox: Sandbox, folder: Path) 
     assert re.match(r"2 read\n2 succeeded\n0 failed\n0 uncertain\nin ", result.stdout)
 
 
-def test_import_tells_what_became_of_each_row(sandbox: Sandbox, folder: Path) -> None:
+def test_import_says_what_became_of_each_row(sandbox: Sandbox, folder: Path) -> None:
     rows = ["A,A,a@example.com,10", "B,B,b@example", "C,C,c@example.com,12", "D,D,d@example.com"]
     (folder / "in.csv").write_text("\n".join([f"{NAMES},companies", *rows]))
     sandbox.script(None, None, Fault(FaultKind.CLOSE_AFTER_WRITE), action=ADD)
@@ -254,7 +254,9 @@ def test_unreadable_file_is_found_before_anything_is_sent(
         (["ping", "--url", "here"], "base_url"),
     ],
 )
-def test_wrong_use_is_told(arguments: list[str], what: str, sandbox: Sandbox, folder: Path) -> None:
+def test_wrong_use_is_an_error(
+    arguments: list[str], what: str, sandbox: Sandbox, folder: Path
+) -> None:
     (folder / "in.csv").write_text(sample(1))
     (folder / "in.jsonl").write_text('{"id": 7, "phone": "1"}\n')
     (folder / "odd").write_bytes(b"\xff")

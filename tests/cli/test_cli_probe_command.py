@@ -29,7 +29,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     async def sleep(_delay_s: float) -> None:
         pass
 
-    monkeypatch.setattr(probe_command, "_sleep", sleep)
+    monkeypatch.setattr(probe_command, "sleep", sleep)
 
 
 def test_probe_prints_what_was_assumed_and_seen(sandbox: Sandbox, folder: Path) -> None:
@@ -93,7 +93,7 @@ def test_wrong_secret_ends_the_probe_before_anything_is_written(
 def test_probe_that_takes_too_long_ends(
     sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe_command, "_MOST_S", 0.0)
+    monkeypatch.setattr(probe_command, "MOST_S", 0.0)
 
     assert "ended early: it took 0 s" in call("probe", "--yes", code=3).stderr
 

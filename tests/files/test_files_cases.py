@@ -217,7 +217,7 @@ def test_dates_of_a_date_field_are_plain_or_in_a_named_order() -> None:
     assert list(failed) == [4]
 
 
-def test_json_that_is_none_fails_its_lines() -> None:
+def test_lines_that_are_not_json_fail() -> None:
     sent, failed = outcome_of("21e-nan.jsonl")
     assert sent == {}
     assert list(failed) == [1, 2]
@@ -289,7 +289,7 @@ def test_own_message_key_is_unknown_like_any_other() -> None:
     assert list(sent) == [2]
 
 
-def test_blanks_that_nobody_sees_make_no_other_person() -> None:
+def test_invisible_blanks_do_not_make_another_person() -> None:
     sent, failed = outcome_of("24b-doubles-update.csv")
     assert failed == {}
     assert len(sent) == 4

@@ -204,12 +204,12 @@ def test_evolve_checks_what_it_makes() -> None:
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("contact", [a_contact(), a_full_contact()], ids=["add", "full"])
-def test_a_contact_pickles(contact: Contact, protocol: int) -> None:
+def test_a_contact_goes_through_pickle(contact: Contact, protocol: int) -> None:
     assert pickle.loads(pickle.dumps(contact, protocol)) == contact
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
-def test_a_contact_copies(copied: Any) -> None:
+def test_a_contact_can_be_copied(copied: Any) -> None:
     assert copied(a_full_contact()) == a_full_contact()
 
 
@@ -466,7 +466,7 @@ def test_parts_are_not_taken_from_strings_or_what_is_no_iterable(
     ids=["custom_fields", "external_urls"],
 )
 @pytest.mark.parametrize("value", [None, "a", 5, {"field_id": 1}, (1, "a")], ids=repr)
-def test_what_is_no_part_is_reported_with_its_position(
+def test_what_is_not_a_part_is_reported_with_its_position(
     name: str, what: str, good: Any, value: Any
 ) -> None:
     assert wrong_update(**{name: [good, value]}) == (((name, 1), what),)

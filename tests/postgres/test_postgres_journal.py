@@ -311,7 +311,7 @@ async def test_tables_of_a_newer_version_are_refused(
     assert not sandbox.ledger.requests
 
 
-async def test_user_who_may_not_make_tables_is_told_who_may(
+async def test_error_says_which_user_may_make_tables(
     client: ContactClient, database_url: str, schema: str
 ) -> None:
     role = f"{schema}_user"

@@ -89,7 +89,7 @@ def break_connections(database_url: str) -> Callable[[], None]:
     return end
 
 
-async def test_second_process_is_told_who_has_the_run(store_of: Stores) -> None:
+async def test_error_of_a_second_process_names_the_owner_of_the_run(store_of: Stores) -> None:
     owner = await store_of().open(ACCOUNT)
 
     with pytest.raises(JournalError, match=r"process \d+ .* is sending it; .* in (29|30) s"):

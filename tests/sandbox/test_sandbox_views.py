@@ -78,7 +78,7 @@ def test_unset_field_is_shown_as_guessed(guess: str, phone: Any, groups: Any) ->
     assert (shown.get("phone", "left out"), shown.get("groups", "left out")) == (phone, groups)
 
 
-def test_custom_field_that_nobody_declared_has_a_name_too() -> None:
+def test_custom_field_that_was_not_declared_has_a_name_too() -> None:
     shown = contact_in_list(FULL, rules())["customFields"]
     assert [field["displayName"] for field in shown] == ["Field 1", "Field 2"]
 

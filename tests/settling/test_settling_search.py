@@ -133,7 +133,7 @@ def test_deadline_is_not_passed_for_that() -> None:
 
 
 @pytest.mark.parametrize("verdict", [Several(3), Ambiguous()])
-def test_search_ends_once_the_contact_cannot_be_told_apart(verdict: Any) -> None:
+def test_search_ends_once_two_contacts_may_be_meant(verdict: Any) -> None:
     search = a_search()
 
     search.note(verdict, 2.0)
@@ -215,5 +215,5 @@ def test_final_error_says_what_was_found_and_for_how_long_it_was_looked(
         (RejectedError("no", error_code=400), False),
     ],
 )
-def test_key_that_may_not_look_is_told_from_a_look_that_failed(error: Any, refused: bool) -> None:
+def test_refused_look_is_not_taken_for_a_failed_one(error: Any, refused: bool) -> None:
     assert may_not_look(error) is refused

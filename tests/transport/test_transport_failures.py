@@ -333,8 +333,8 @@ class TestSecrets:
         self, script: Script, route: Route
     ) -> None:
         with route.server(script) as server:
-            async with route.client(server.url, retry=ONCE) as client:
-                client._requester._credentials = Credentials("m4rk-key", "m4rk-secret")
+            credentials = Credentials("m4rk-key", "m4rk-secret")
+            async with route.client(server.url, credentials=credentials, retry=ONCE) as client:
                 error = await error_of(client)
 
         assert b"m4rk-key" in server.received[0]

@@ -234,7 +234,7 @@ def test_a_stale_date_is_the_clocks_fault_whatever_the_error_code(code: Any, spe
     assert (type(error), error.specific_code) == (AuthenticationError, 23005)
 
 
-def test_an_error_carries_all_that_the_answer_tells() -> None:
+def test_an_error_carries_all_that_the_answer_says() -> None:
     error = refusal(
         400,
         {
