@@ -84,10 +84,11 @@ async def run(
         AsyncExitStack() as stack,
     ):
         credentials = Credentials(sandbox.key, sandbox.secret)
+        async with ContactClient(sandbox.url, credentials) as patient:
+            await populate(sandbox, patient, 100)
         client = await stack.enter_async_context(
             ContactClient(sandbox.url, credentials, retry=POLICY, timeout_s=0.1)
         )
-        await populate(sandbox, client, 100)
         calls = calls_of(seed, count, sandbox.contacts.values())
         # The last of these makes answers come just as the client's patience ends; to a stream, a
         # platform that is always late is one that is down.

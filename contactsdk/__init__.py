@@ -1,12 +1,23 @@
-"""Add or update contacts on the iVvy platform: it loses none, doubles none, and says so for each.
+"""Adds or updates contacts on the iVvy platform.
+
+Each contact gets exactly one outcome (applied, not applied or uncertain), and nothing is sent twice
+where that could duplicate it, unless you ask for it.
 
 Start with `ContactClient`, `Credentials` and `Contact`; what can go wrong is below `ContactError`.
 """
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-import contactsdk.starting  # noqa: F401  # the first, so that it sees to an interrupt of the others
-from contactsdk.bulk import BulkReport, OnProgress, Outcome, OutcomeStream, Progress
+import contactsdk.starting  # noqa: F401  # first, so that it handles Ctrl-C during the other imports
+from contactsdk.bulk import (
+    BulkOptions,
+    BulkReport,
+    Confirm,
+    OnProgress,
+    Outcome,
+    OutcomeStream,
+    Progress,
+)
 from contactsdk.client import ContactClient
 from contactsdk.errors import (
     AuthenticationError,
@@ -20,7 +31,7 @@ from contactsdk.errors import (
     UncertainError,
 )
 from contactsdk.field_values import DateOrder
-from contactsdk.journal import JournalRow, SqliteJournal, State
+from contactsdk.journal import Journal, JournalRow, SqliteJournal, State
 from contactsdk.models import (
     Contact,
     CustomField,
@@ -46,7 +57,9 @@ __version__ = "0.2.0"
 __all__ = [
     "AccountNames",
     "AuthenticationError",
+    "BulkOptions",
     "BulkReport",
+    "Confirm",
     "Contact",
     "ContactClient",
     "ContactError",
@@ -61,6 +74,7 @@ __all__ = [
     "Group",
     "InvalidContactError",
     "Item",
+    "Journal",
     "JournalError",
     "JournalRow",
     "OnProgress",

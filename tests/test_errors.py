@@ -86,7 +86,7 @@ def test_an_error_that_got_no_answer_carries_nothing_of_one() -> None:
     }
 
 
-def test_an_error_carries_what_the_answer_told() -> None:
+def test_an_error_carries_what_the_answer_said() -> None:
     assert vars(an_error(RejectedError)) == {
         "message": "no contact found",
         "http_status": 200,

@@ -10,7 +10,8 @@ import pytest
 CONFTEST = 'pytest_plugins = ["contactsdk.pytest_plugin"]\n'
 
 # pytest-asyncio warns where it is unset.
-FUNCTION_LOOPS = ("-o", "asyncio_default_fixture_loop_scope=function")
+ASYNCIO = ("-p", "asyncio")
+FUNCTION_LOOPS = (*ASYNCIO, "-o", "asyncio_default_fixture_loop_scope=function")
 
 # Strict mode needs the marks, and auto mode does not mind them.
 TESTS = """
@@ -96,8 +97,9 @@ def run_pytest(
     (folder / "test_it.py").write_text(tests)
     (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     command = [sys.executable, "-m", "pytest", "-q", *options]
-    # The options of the run that this test is in are not for this one.
-    clean = {**os.environ, "PYTEST_ADDOPTS": "", **environment}
+    # Neither the options nor the plug-ins of the run that this test is in are for this one.
+    clean = {**os.environ, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    clean |= environment
     done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 
@@ -127,24 +129,24 @@ def test_client_in_another_loop_than_the_test_says_what_to_set(tmp_path: Path) -
 
 def test_fixtures_work_in_a_modules_loop(tmp_path: Path) -> None:
     scope = ("-o", "asyncio_default_fixture_loop_scope=module")
-    code, output = run_pytest(tmp_path, *scope, tests=IN_A_MODULES_LOOP)
+    code, output = run_pytest(tmp_path, *ASYNCIO, *scope, tests=IN_A_MODULES_LOOP)
 
     assert code == 0, output
     assert "2 passed" in output
 
 
 def test_without_pytest_asyncio_it_says_what_to_install(tmp_path: Path) -> None:
-    # It comes before the installed one, whose plug-in is not loaded.
+    # It comes before the installed one.
     (tmp_path / "pytest_asyncio.py").write_text("raise ModuleNotFoundError('pytest_asyncio')")
 
-    code, output = run_pytest(tmp_path, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    code, output = run_pytest(tmp_path)
 
     assert code != 0
     assert "needs pytest-asyncio: pip install pytest-asyncio" in output
 
 
 def test_with_pytest_asyncio_switched_off_it_says_so(tmp_path: Path) -> None:
-    code, output = run_pytest(tmp_path, "-p", "no:asyncio")
+    code, output = run_pytest(tmp_path, "-p", "no:asyncio", PYTEST_DISABLE_PLUGIN_AUTOLOAD="")
 
     assert code == pytest.ExitCode.USAGE_ERROR
     assert "pip install pytest-asyncio, and do not switch it off" in output

@@ -95,7 +95,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_script_runs(
+def test_every_script_of_a_readme_runs(
     script: str, sandbox: Sandbox, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     exec(compile(script, "README.md", "exec"), {"__name__": "__main__"})
@@ -104,7 +104,7 @@ def test_script_runs(
 
 
 @pytest.mark.parametrize("commands", COMMANDS)
-def test_commands_succeed(commands: str, sandbox: Sandbox, folder: Path) -> None:
+def test_every_command_of_a_readme_succeeds(commands: str, sandbox: Sandbox, folder: Path) -> None:
     done = subprocess.run(["sh", "-ec", commands], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -112,9 +112,9 @@ def test_commands_succeed(commands: str, sandbox: Sandbox, folder: Path) -> None
 
 @pytest.mark.parametrize("mode", ["auto", "strict"])
 def test_tests_for_users_pass(mode: str, folder: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-o", f"asyncio_mode={mode}"]
-    # The options of the run that this test is in are not for this one.
-    clean = {**os.environ, "PYTEST_ADDOPTS": ""}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "asyncio", "-o", f"asyncio_mode={mode}"]
+    # Neither the options nor the plug-ins of the run that this test is in are for this one.
+    clean = {**os.environ, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, env=clean, capture_output=True, text=True)
 
     assert "2 passed" in done.stdout, done.stdout + done.stderr
@@ -156,7 +156,7 @@ def test_list_is_imported_whole(name: str, sandbox: Sandbox, folder: Path) -> No
 
 
 @pytest.mark.parametrize("readme", READMES, ids=str)
-def test_each_block_is_of_a_kind_that_is_tried(readme: Readme) -> None:
+def test_every_block_of_a_readme_is_of_a_kind_that_is_run(readme: Readme) -> None:
     languages = {language for language, _ in readme.blocks}
 
     assert languages <= {"", "csv", "json", "mermaid", "python", "sh"}
@@ -194,7 +194,7 @@ def test_options_of_commands_exist(readme: Readme) -> None:
     assert named <= existing | {"--help"}
 
 
-def test_extras_are_named() -> None:
+def test_every_extra_is_named() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     named = {
         extra
@@ -235,7 +235,7 @@ def test_imports_go_the_way_that_the_map_shows() -> None:
     assert not against
 
 
-def test_benchmarks_are_named() -> None:
+def test_every_benchmark_is_named() -> None:
     named = {
         name
         for readme in READMES
@@ -258,7 +258,7 @@ def test_benchmarks_are_named() -> None:
         ("`stream`, `add_or_update_many`", set(BulkOptions.__annotations__)),
     ],
 )
-def test_options_are_named(table: str, options: set[str]) -> None:
+def test_every_option_is_named(table: str, options: set[str]) -> None:
     named = {name for cell in first_column(table) for name in re.findall(r"`(\w+)`", cell)}
 
     assert options - {"base_url", "credentials"} == named

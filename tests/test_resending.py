@@ -58,13 +58,13 @@ TABLE = {
 }
 
 
-def test_the_table_has_every_fault() -> None:
+def test_table_has_every_fault() -> None:
     assert set(TABLE) == {fault.kind for fault in DEFAULT_MIX}
 
 
 @pytest.mark.parametrize("kind", ["add", "upsert", "update"])
 @pytest.mark.parametrize("fault", TABLE, ids=lambda fault: fault.name.lower())
-async def test_each_fault(
+async def test_each_fault_ends_as_the_table_says(
     fault: FaultKind, kind: str, sandbox: Sandbox, client: ContactClient
 ) -> None:
     contact = {"add": ADD, "upsert": UPSERT}.get(kind)

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
         (["python"], False),
     ],
 )
-def test_own_command_is_told_from_other_programs(arguments: list[str], is_own: bool) -> None:
+def test_own_command_is_recognised_among_other_programs(arguments: list[str], is_own: bool) -> None:
     assert starting.is_own_command(arguments) == is_own
 
 

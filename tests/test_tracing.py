@@ -86,7 +86,7 @@ async def test_spans_hold_nothing_of_a_contact_nor_of_the_key(
 
 
 @pytest.mark.parametrize("handed_in", [False, True])
-async def test_traces_are_told_of_the_answer(sandbox: Sandbox, handed_in: bool) -> None:
+async def test_traces_hear_of_the_answer(sandbox: Sandbox, handed_in: bool) -> None:
     told: list[bytes] = []
 
     async def on_answer(

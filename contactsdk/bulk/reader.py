@@ -26,7 +26,7 @@ class Reader:
     to its task, such as a timeout.
 
     Raises:
-        TypeError: `contacts` is no iterable of contacts.
+        TypeError: `contacts` is not an iterable of contacts.
     """
 
     def __init__(self, contacts: Iterable[Item] | AsyncIterable[Item]) -> None:

@@ -47,7 +47,7 @@ def errors_as_exits() -> Iterator[None]:
     except BrokenPipeError:
         # Else the interpreter complains when it flushes what nobody reads any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        fail("nobody reads the output any more", Exit.STOPPED)
+        fail("the program that read the output has ended", Exit.STOPPED)
     except OSError as exc:
         fail(f"stopped: {exc.strerror or exc}", Exit.STOPPED)
     except KeyboardInterrupt:

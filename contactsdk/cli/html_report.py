@@ -153,8 +153,9 @@ def _failures(tally: Tally) -> str:
     if not tally.states[State.FAILED]:
         return ""
     return (
-        "<h2>Failed</h2>\n<p>These rows were not applied. Correct them and import them again.</p>\n"
-        + _table(tally.failed, _SHOWN_FAILED)
+        "<h2>Failed</h2>\n<p>These rows were not applied. Correct those that were refused or "
+        "invalid, and import them again. The others can be imported as they are; with a journal, "
+        "run the same command again.</p>\n" + _table(tally.failed, _SHOWN_FAILED)
     )
 
 

@@ -13,20 +13,20 @@ from attrs import evolve, frozen
 
 from contactsdk.bulk import Progress
 from contactsdk.cli.again import command
-from contactsdk.cli.asking import terminal
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import Exit, complain
 from contactsdk.cli.html_report import html_report
 from contactsdk.cli.interruption import GRACE_S
 from contactsdk.cli.preview import full_preview, notes, short_preview
 from contactsdk.cli.progress import bar
+from contactsdk.cli.prompt import terminal
 from contactsdk.cli.recorded import Recorded, check_recorded, read_recorded
 from contactsdk.cli.recording import Recording
 from contactsdk.cli.run import Ending, Sending, import_rows
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.cli.text import printable
 from contactsdk.cli.timeline import Timeline
-from contactsdk.cli.written import Written, next_lines
+from contactsdk.cli.written_files import Written, next_lines
 from contactsdk.client import ContactClient
 from contactsdk.errors import InvalidContactError
 from contactsdk.files import (

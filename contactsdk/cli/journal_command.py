@@ -33,7 +33,7 @@ from contactsdk.cli.options import (
 from contactsdk.cli.recorded import check_recorded
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.cli.text import printable
-from contactsdk.cli.written import Written
+from contactsdk.cli.written_files import Written
 from contactsdk.files import (
     FileError,
     OutputNames,
@@ -132,6 +132,8 @@ def journal(
             },
             journal=file_of(file),
         )
+        if file == "init":
+            fail("init needs the database: contactsdk journal init postgresql://...")
         recorded = journal_at(file, run)
         found: CheckedInput | None = None
         if input is None:

@@ -51,7 +51,8 @@ UpdateIfExists: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--update-if-exists",
-        help="Update the contact that has the same names and email, instead of adding another.",
+        help="Update the contact that has the same first and last name and email, instead of "
+        "adding another.",
     ),
 ]
 Sheet: TypeAlias = Annotated[

@@ -14,7 +14,8 @@ from contactsdk.cli.options import Key, SecretFile, Url
 from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError
 
-_DEADLINE_S: Final = 20.0
+DEADLINE_S: Final = 20.0
+"""For how many seconds an answer is waited for."""
 
 
 def ping(
@@ -34,7 +35,7 @@ def ping(
 async def _clock_ahead_s(client: ContactClient) -> float:
     async with client:
         before = time.time()
-        platform_now = await client.ping(deadline_s=_DEADLINE_S)
+        platform_now = await client.ping(deadline_s=DEADLINE_S)
         middle = (before + time.time()) / 2
     # The platform cuts its time to whole seconds, so on average it is half a second later.
     return platform_now.timestamp() + 0.5 - middle

@@ -101,8 +101,8 @@ def counts(survey: Survey) -> list[str]:
         (survey.updates, "update", "updates"),
         (
             survey.updates_if_exist,
-            "add, or update of a contact with the same names and email",
-            "adds, or updates of contacts with the same names and email",
+            "add, or update of a contact with the same name and email",
+            "adds, or updates of contacts with the same name and email",
         ),
         (survey.invalid_rows, "invalid", "invalid"),
     )
@@ -120,7 +120,7 @@ def _warnings(survey: Survey, *, has_journal: bool) -> Iterator[str]:
             "run after it ended early, use --journal FILE."
         )
     yield from _shared(
-        survey.same_person, "the same names and email; each adds a contact of its own"
+        survey.same_person, "the same name and email; each adds a contact of its own"
     )
     yield from _shared(survey.same_external_id, "the same external id")
     if survey.with_groups:

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,12 +13,16 @@ from contactsdk.cli.account import checked_credentials
 from contactsdk.cli.env_file import EnvFile
 from contactsdk.cli.exits import Exit, complain, errors_as_exits, fail
 from contactsdk.cli.options import Key, SecretFile, Url
+from contactsdk.cli.prompt import answer_is_yes, is_terminal
 from contactsdk.cli.text import printable
 from contactsdk.probe import MOST_REQUESTS, STEPS, Asker, Probe, Throwaway, as_json, as_table, probe
 from contactsdk.signing import Credentials
 
-_MOST_S: Final = 60.0
-_sleep: Final = asyncio.sleep
+MOST_S: Final = 60.0
+"""For how many seconds a probe may last."""
+
+sleep: Final = asyncio.sleep
+"""What the probe waits with."""
 
 
 def probe_(
@@ -47,6 +50,8 @@ def probe_(
     with errors_as_exits():
         if report is not None and report.suffix.lower() != ".json":
             fail(f"{report}: --report writes JSON: give it a name that ends in .json")
+        if report is not None and not report.parent.is_dir():
+            fail(f"{report.parent}: there is no such folder; make it first")
         credentials = checked_credentials(url, key, secret_file)
         if not yes:
             _ask(url)
@@ -57,26 +62,14 @@ def probe_(
         raise typer.Exit(_probed(requester, report))
 
 
-def is_terminal() -> bool:
-    """Whether a person can be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def answer() -> str:
-    """The line that a person types."""
-    return sys.stdin.readline()
-
-
 def _ask(url: str) -> None:
     if not is_terminal():
         fail("it adds a contact to the account: say --yes where nobody can be asked")
-    typer.echo(
+    question = (
         f"This adds one contact to the account at {printable(url)}, updates it, and makes at most "
-        f"{MOST_REQUESTS} requests. Begin? [y/N] ",
-        nl=False,
-        err=True,
+        f"{MOST_REQUESTS} requests. Begin? [y/N] "
     )
-    if answer().strip().casefold() not in ("y", "yes"):
+    if not answer_is_yes(question):
         fail("nothing was sent", Exit.STOPPED)
 
 
@@ -94,7 +87,7 @@ def _requester(url: str, credentials: Credentials) -> Requester:
 
 
 def _probed(requester: Requester, report: Path | None) -> Exit:
-    progress = Probe(Asker(requester, _sleep), Throwaway(mark=secrets.token_hex(4)))
+    progress = Probe(Asker(requester, sleep), Throwaway(mark=secrets.token_hex(4)))
     why = asyncio.run(_within_a_minute(progress))
     findings = progress.findings()
     typer.echo(as_table(findings))
@@ -109,24 +102,35 @@ def _probed(requester: Requester, report: Path | None) -> Exit:
     return Exit.OK if all(it.is_as_assumed for it in findings) else Exit.SOME_FAILED
 
 
-def _left_behind(progress: Probe) -> str | None:
-    """What a probe leaves on the account, in a sentence for its owner."""
+def _left_behind(progress: Probe) -> str:
+    """What a probe leaves on the account, in sentences for its owner; empty for nothing."""
     name = progress.throwaway.last_name
-    if progress.contact_id is not None:
-        return (
-            f"The contact of this probe stays on the account: its id is {progress.contact_id}, its "
-            f"last name {name}. Delete it there."
-        )
+    sentences = []
+    match progress.added_ids:
+        case [contact_id]:
+            sentences.append(
+                f"The contact of this probe stays on the account: its id is {contact_id}, its "
+                f"last name {name}. Delete it there."
+            )
+        case [*several, last]:
+            sentences.append(
+                f"The contacts of this probe stay on the account: their ids are "
+                f"{', '.join(map(str, several))} and {last}, their last name {name}. Delete them "
+                "there."
+            )
     if progress.may_have_added:
-        return f"A contact with the last name {name} may be on the account: look, and delete it."
-    return None
+        another = "Another contact" if sentences else "A contact"
+        sentences.append(
+            f"{another} with the last name {name} may be on the account: look, and delete it."
+        )
+    return " ".join(sentences)
 
 
 async def _within_a_minute(progress: Probe) -> str | None:
     try:
-        async with asyncio.timeout(_MOST_S):
+        async with asyncio.timeout(MOST_S):
             return await probe(progress, STEPS)
     except TimeoutError:
-        return f"it took {_MOST_S:.0f} s, and a probe takes no longer"
+        return f"it took {MOST_S:.0f} s, and a probe takes no longer"
     finally:
         await progress.asker.requester.aclose()

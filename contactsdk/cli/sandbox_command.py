@@ -176,7 +176,7 @@ def _write(env_file: Path, text: str) -> None:
 
 def _print_line(request: Request) -> None:
     at = timestamp(request.arrived_at).partition(" ")[2]
-    # Whoever reads the lines may have gone; that is no reason to fail the request.
+    # Whoever reads the lines may have gone; that is not a reason to fail the request.
     with suppress(OSError):
         typer.echo(f"{at} {request.action}: {outcome_of(request)}", err=True)
 
@@ -200,7 +200,8 @@ def _faults(settings: Iterable[str], retry_after_s: float | None) -> dict[Fault,
         name, _, share = setting.partition("=")
         if name not in _KINDS:
             raise typer.BadParameter(
-                f"{name!r} is no kind of fault: {', '.join(_KINDS)}", param_hint="--fault"
+                f"{name!r} is not a kind of fault; the kinds are {', '.join(_KINDS)}",
+                param_hint="--fault",
             )
         try:
             shares[_fault(_KINDS[name], retry_after_s)] = float(share)

@@ -11,7 +11,7 @@ from contactsdk.bulk import Outcome
 from contactsdk.cli import again
 from contactsdk.cli.account import client_of
 from contactsdk.cli.account_names import account_names
-from contactsdk.cli.asking import answer_is_yes, drop_typed_ahead, is_terminal
+from contactsdk.cli.advice import with_advice
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.env_file import EnvFile
 from contactsdk.cli.exits import Exit, errors_as_exits, fail
@@ -32,10 +32,11 @@ from contactsdk.cli.options import (
     UpdateIfExists,
     Url,
 )
+from contactsdk.cli.prompt import answer_is_yes, drop_typed_ahead, is_terminal
 from contactsdk.cli.recorded import check_recorded
 from contactsdk.cli.summary import Tally
 from contactsdk.cli.text import printable
-from contactsdk.cli.written import Written
+from contactsdk.cli.written_files import Written
 from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError
 from contactsdk.files import OutputNames, check_files_differ, input_options, open_outputs, result_of
@@ -153,7 +154,7 @@ def _settle_rows(
         try:
             outcomes = asyncio.run(_settled(client, journal, rows.items, confirm))
         except ContactError as error:
-            fail(f"contacts cannot be looked up: {error.message}", Exit.STOPPED)
+            fail(f"contacts cannot be looked up: {with_advice(error)}", Exit.STOPPED)
         if not confirm.is_given:
             fail("nothing was recorded", Exit.STOPPED)
         left = {outcome.index: outcome for outcome in outcomes if not outcome.ok}
@@ -228,7 +229,7 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     left = len(outcomes) - found
     if not outcomes:
         return "No row is uncertain."
-    text = f"{found:,} were in doubt and found; {left:,} are still uncertain."
+    text = f"{found:,} were uncertain and then found; {left:,} are still uncertain."
     if left:
         text += " Look those up yourself before importing them again, or there may be two."
     return text

@@ -80,7 +80,7 @@ def summary(
             f"{tally.from_journal:,} of them came from the journal and were not sent again"
         )
     if tally.settled:
-        lines.append(f"{tally.settled:,} were in doubt and found")
+        lines.append(f"{tally.settled:,} were uncertain and then found")
     if elapsed_s is not None:
         rate = ""
         if tally.ended > 0:

@@ -1,4 +1,4 @@
-"""What is in an input: how many rows would do what, and what a person should look at first."""
+"""What an input contains: how many rows add, update or are invalid, and what to look at first."""
 
 import re
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ class Survey:
         self.updates = 0
         """How many update the contact of their id."""
         self.updates_if_exist = 0
-        """How many update the contact of the same names and email, or add one."""
+        """How many update the contact of the same first name, last name and email, or add one."""
         self.with_groups = 0
         """How many say which groups the contact is in."""
         self.resubscribing = 0
@@ -44,7 +44,7 @@ class Survey:
         self.first: list[tuple[int, Contact]] = []
         """The first valid contacts, with the numbers of their rows."""
         self.same_person = _NONE
-        """Adds with the same names and email: each would be a contact of its own."""
+        """Adds with the same name and email: each would be a contact of its own."""
         self.same_external_id = _NONE
         """Adds with the same external id."""
         self._people = Duplicates(people)

@@ -81,7 +81,7 @@ def target_of(text: str, names: KnownNames) -> Column:
     """What `--map` names behind its `=`: a field, a part of one, or two names in one cell.
 
     Raises:
-        FileError: It names none.
+        FileError: It names nothing that a contact has.
     """
     both = [FIELD_NAMES.get(folded(word)) for word in text.replace(",", " ").split()]
     if len(both) == 2 and set(both) == set(_FULL_NAME):
@@ -90,7 +90,7 @@ def target_of(text: str, names: KnownNames) -> Column:
     if column is None and (problem := custom_field_problem(text)):
         raise FileError(f"'{text}': {problem}")
     if column is None:
-        raise FileError(f"'{text}' is no field of a contact; fields are {fields_listed()}")
+        raise FileError(f"'{text}' is not a field of a contact; fields are {fields_listed()}")
     return column
 
 
@@ -104,7 +104,7 @@ def fields_listed() -> str:
 
 
 def custom_field_problem(name: str) -> str | None:
-    """What is wrong with a name such as `customFields.Dietary`; `None` where it is no such name."""
+    """What is wrong with a name such as `customFields.Dietary`; `None` for other names."""
     stem, dot, rest = name.strip().partition(".")
     if FIELD_NAMES.get(folded(stem)) != "custom_fields" or not dot:
         return None

@@ -19,7 +19,7 @@ from contactsdk.field_values import (
     converter_of,
     listing,
 )
-from contactsdk.files.cells import CellError, Reader, as_whole_number, parts_of, text_of
+from contactsdk.files.cells import CellError, CellReader, as_whole_number, parts_of, text_of
 from contactsdk.models import CustomFieldDefinition, FieldType, Group
 from contactsdk.naming import AccountNames
 
@@ -126,11 +126,13 @@ class KnownNames:
             parts = ", ".join(f"{name}.{part}" for part in ADDRESS_PARTS)
             return f"custom field {field_id} is an address: name its parts in columns: {parts}"
         if definition.type is not FieldType.ADDRESS and part is not None:
-            return f"custom field {field_id} ({name}) is no address and has no parts"
+            return f"custom field {field_id} ({name}) is not an address and has no parts"
         return None
 
 
-def reader_of(field_id: int, names: KnownNames, day_zero: datetime.date | None = None) -> Reader:
+def reader_of(
+    field_id: int, names: KnownNames, day_zero: datetime.date | None = None
+) -> CellReader:
     """How the cells of a custom field are read, by its type; as text where that is not known.
 
     `day_zero` is the day that a spreadsheet counts dates from, where a plain number in a cell can
@@ -150,7 +152,7 @@ def reader_of(field_id: int, names: KnownNames, day_zero: datetime.date | None =
     return partial(_converted, convert, _as_it_is)
 
 
-def groups_reader(names: AccountNames) -> Reader:
+def groups_reader(names: AccountNames) -> CellReader:
     """How a list of groups is read, by id or name, where the account's groups are known."""
     ids = {str(group.id): group.id for group in names.groups}
 

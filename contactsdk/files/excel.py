@@ -41,7 +41,7 @@ def sheet_of(stream: BinaryIO, name: str, wanted: str | None) -> Sheet:
         import python_calamine as calamine
     except ImportError:
         raise FileError(
-            f"{name}: to read workbooks, install contactsdk[cli]; or save it as CSV UTF-8"
+            f"{name}: to read workbooks, pip install 'contactsdk[cli]'; or save it as CSV UTF-8"
         ) from None
     try:
         workbook = calamine.load_workbook(stream)
@@ -141,7 +141,8 @@ def text_of_value(value: Any) -> str:
 
 def _number_text(value: float) -> str:
     if abs(value) >= _EXACT_BELOW:
-        # Its last digits are lost: shown with an exponent, as in the spreadsheet, it fails its row.
+        # Its last digits are lost: with an exponent, as in the spreadsheet, it makes the row
+        # invalid.
         return f"{value:.14E}"
     if value == int(value):
         return str(int(value))

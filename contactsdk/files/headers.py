@@ -1,4 +1,4 @@
-"""Whether the first row of a list is a header, and what it looks like where it is none."""
+"""Whether the first row of a list is a header, and what it looks like if it is not."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -13,7 +13,7 @@ from contactsdk.files.suggestions import suggested_field
 from contactsdk.wire import platform_name
 
 SEARCHED: Final = 20
-"""How many rows are looked at for the header, where the first is none."""
+"""How many rows are looked at for the header, if the first one is not."""
 
 _EXAMPLE: Final = "First Name,Last Name,Email"
 _REQUIRED: Final = ("first_name", "last_name", "email")
@@ -56,7 +56,7 @@ def plan_of_header(
     row, whatever the columns hold.
 
     Raises:
-        FileError: It is no header, or a column is unknown or there twice, or one is missing; the
+        FileError: It is not a header, or a column is unknown or given twice, or one is missing; the
             message says what to do.
     """
     where = f"{name}, row {header.number}"
@@ -89,9 +89,9 @@ def missed(plan: Plan) -> list[str]:
 
 
 def _check_is_header(header: Row, following: Sequence[Row], rules: ColumnRules, where: str) -> None:
-    """Raise what the first row looks like, and what to do, if it is no header."""
+    """Raise what the first row looks like, and what to do, if it is not a header."""
     known = _known(header, rules)
-    what = f"{where}: this is no header row"
+    what = f"{where}: this is not a header row"
     is_wider = any(len(row.cells) > 1 for row in (header, *following))
     is_title = is_wider and sum(bool(cell.strip()) for cell in header.cells) == 1
     number = _header_among(following, rules, known) if known < 2 else None

@@ -82,12 +82,12 @@ def open_input(
     What the file is, its content tells, then `options.format`, then its name.
 
     Raises:
-        FileError: It cannot be read, has nothing in it, or is no list of contacts; the message says
-            what to do.
+        FileError: It cannot be read, has nothing in it, or is not a list of contacts; the message
+            says what to do.
     """
     file = shown or name
     if not Path(name).is_file():
-        what = "it is no regular file" if Path(name).exists() else "there is no such file"
+        what = "it is not a regular file" if Path(name).exists() else "there is no such file"
         raise FileError(f"{file}: {what}")
     try:
         stream = open(name, "rb")  # noqa: SIM115  # closed below, where OSError is the reader's
@@ -102,7 +102,7 @@ def read_input(stream: BinaryIO, file: str, options: InputOptions | None = None)
     """The list in a stream that can seek; see `open_input`. Messages call it `file`.
 
     Raises:
-        FileError: It has nothing in it, or is no list of contacts.
+        FileError: It has nothing in it, or is not a list of contacts.
     """
     with ExitStack() as stack:
         yield _input(stream, file, options or InputOptions(), stack)
@@ -131,7 +131,7 @@ def _input(stream: BinaryIO, file: str, options: InputOptions, stack: ExitStack)
         stream = stack.enter_context(_unpacked(stream, file))
         container, what = container_of(stream)
         if container is not Container.NONE:
-            raise FileError(f"{file}: what is compressed in it is no text: unpack it first")
+            raise FileError(f"{file}: what is compressed in it is not text: unpack it first")
     if what is not None:
         raise _no_list(file, what)
     if container is Container.WORKBOOK:
@@ -141,8 +141,8 @@ def _input(stream: BinaryIO, file: str, options: InputOptions, stack: ExitStack)
 
 def _no_list(file: str, what: str) -> FileError:
     return FileError(
-        f"{file}, row 1: this is no header row: the file looks like {what}; a list must be Excel, "
-        "CSV or JSON: open it in a spreadsheet, and save it as one of them"
+        f"{file}, row 1: this is not a header row: the file looks like {what}; a list must be "
+        "Excel, CSV or JSON: open it in a spreadsheet, and save it as one of them"
     )
 
 

@@ -77,7 +77,7 @@ class Outputs:
     merged: MergedWriter | None = None
     """Gets every row."""
     resumable: bool = False
-    """Whether the run has a journal, and so sends when it goes on what was not applied."""
+    """Whether the run has a journal, so that the next run with it sends what was not applied."""
 
     def write(self, result: Result, row: Row | None) -> None:
         """Write what became of one row into each of the files that it belongs to.
@@ -102,8 +102,8 @@ class Outputs:
             return None
         if result.state is State.UNCERTAIN:
             return self.uncertain
-        # Of a run that goes on, the rejects hold only what it leaves out: whoever imports them as
-        # well must not add anything twice.
+        # With a journal, rejects hold only what the next run leaves out, so importing them adds
+        # nothing twice.
         return self.rejects if result.refused or not self.resumable else None
 
 
@@ -114,8 +114,8 @@ def check_output_names(names: OutputNames, source_format: Format | None, *, rows
     as far as that is known.
 
     Raises:
-        FileError: A name ends in what is no format, or in one that the rows cannot be written in,
-            or rows are asked for without their input.
+        FileError: A name ends in what is not a format, or in one that the rows cannot be written
+            in, or rows are asked for without their input.
     """
     if source_format is None and names.has_rows:
         raise FileError(

@@ -46,7 +46,7 @@ class Result:
     attempts: int = 0
     """How many requests were made."""
     refused: bool = False
-    """Whether it is no valid contact, or one that the platform refused: correct it first."""
+    """Whether it is not a valid contact, or one that the platform refused: correct it first."""
     settled: bool = False
     """Whether it was uncertain, and then found on the platform."""
 
@@ -83,7 +83,7 @@ def invalid(line: int, row: int, error: InvalidContactError) -> Result:
     )
 
 
-def not_started(line: int, row: int, why: str = "not sent: the run ended before") -> Result:
+def not_started(line: int, row: int, why: str = "not sent: the run ended first") -> Result:
     """The result of a row that was not sent."""
     return Result(line=line, row=row, state=State.NOT_STARTED, message=why, reason=why)
 

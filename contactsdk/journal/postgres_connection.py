@@ -47,7 +47,7 @@ class Database:
         """The database that a URL such as `postgresql://user:password@host/name` names.
 
         Raises:
-            ValueError: It is no such URL. The message does not repeat it.
+            ValueError: It is not such a URL. The message does not repeat it.
         """
         expected = "url must look like postgresql://user:password@host:5432/database"
         if not url.startswith(("postgresql://", "postgres://")):
@@ -68,7 +68,7 @@ class Database:
         """A connection of which each statement is a transaction, unless it says otherwise.
 
         Raises:
-            psycopg.Error: There is none to be had.
+            psycopg.Error: The connection cannot be made.
         """
         connection = psycopg.connect(**self.options, autocommit=True)
         try:

@@ -65,7 +65,7 @@ def release_lease(database: Database) -> Composed:
 
 
 def write_rows(database: Database) -> Composed:
-    """Extend the lease, write rows given as one array a column, and count them by their state.
+    """Extend the lease, write rows given as one array per column, and count them by their state.
 
     All or nothing: where another owner has the lease, it returns no row and writes none. That the
     lease is extended first keeps a new owner waiting until this is done, and then from taking it.
@@ -154,7 +154,9 @@ def add_run(database: Database) -> Composed:
 
 
 def find_run(database: Database) -> Composed:
-    """The run of this name: its number, account, salt, epoch, and what is known of its owner."""
+    """The run of this name: its number, account and salt, the owner of its lease and the seconds
+    left of it, and its counts.
+    """
     return _filled(
         """
         SELECT run.id, run.account, run.salt, lease.owner,
@@ -187,7 +189,7 @@ def read_rows(database: Database) -> Composed:
 
 
 def find_last_sent(database: Database) -> Composed:
-    """The last row of each of these keys that is, or may be, applied."""
+    """The last row of each of these keys whose state is not `not applied`."""
     return _filled(
         "SELECT key, max(number) FROM {row} "
         "WHERE run = %s AND key = ANY(%s) AND state <> %s GROUP BY key",

@@ -83,7 +83,7 @@ class PostgresStore:
 
         Raises:
             JournalError: The database cannot be used; or the lease is another process's, and this
-                is no standby; or its owner sends another account's contacts.
+                is not a standby; or its owner sends another account's contacts.
         """
         try:
             with errors_of(self.name):
@@ -164,7 +164,7 @@ class PostgresStore:
                 connection.execute("SET synchronous_commit = off")
             elif connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
                 raise JournalError(
-                    f"{self.name}: synchronous_commit is off there, so a crash of the database can "
+                    f"{self.name}: synchronous_commit is off in this database, so its crash can "
                     "lose what was recorded: turn it on, or use durability 'process'"
                 )
         except BaseException:
@@ -185,7 +185,7 @@ class PostgresStore:
         find = statements.find_run(self._database)
         found = connection.execute(find, (self._run_name,)).fetchone()
         if found is None:
-            raise JournalError(f"{self.name}: it was deleted meanwhile")
+            raise JournalError(f"{self.name}: the run was deleted meanwhile: start it again")
         self._run, self.account, self.salt, owner, left_s, *_ = found
         return owner, left_s
 

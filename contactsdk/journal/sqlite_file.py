@@ -189,7 +189,7 @@ def open_to_read(path: str) -> Iterator[sqlite3.Connection]:
         JournalError: It is no journal, or is in use.
     """
     with ExitStack() as opened:
-        # Not around what is done with it, whose own errors are no errors of the journal.
+        # Not around what is done with it, whose own errors are not errors of the journal.
         with errors_of(path):
             if not check_surroundings(path):
                 raise JournalError(f"{path}: there is no such file")

@@ -22,6 +22,9 @@ _TYPES = {field_type.number: field_type for field_type in FieldType}
 def definitions_of(text: str | bytes) -> dict[int, FieldDefinition]:
     """The custom fields of an array of definitions, or of one in `results`, by their id.
 
+    Of the options of a selection their values are kept, which contacts are checked against; their
+    labels are not. An object of options has the values as its keys.
+
     Raises:
         ValueError: it is something else; the message says where.
     """

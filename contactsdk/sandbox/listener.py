@@ -1,13 +1,18 @@
 """A port of this machine on which requests are taken in."""
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from aiohttp import web
 
 # What is still in flight when the sandbox stops is a crash to its client; waiting longer than a
 # moment for it would only make tests slow.
 _STOP_S = 0.01
+
+# Turns of the event loop until the HTTP server knows of a connection that was just accepted.
+_TURNS_TO_BEGIN = 3
 
 
 class Listener:
@@ -27,7 +32,8 @@ class Listener:
         self._port = port
         self._ssl_context = ssl_context
         self._keepalive_timeout_s = keepalive_timeout_s
-        self._runner: web.ServerRunner | None = None
+        self._http: web.Server | None = None
+        self._server: asyncio.Server | None = None
 
     @property
     def url(self) -> str:
@@ -44,7 +50,7 @@ class Listener:
     @property
     def listens(self) -> bool:
         """Whether it is started."""
-        return self._runner is not None
+        return self._server is not None
 
     async def start(self) -> None:
         """Listen.
@@ -53,24 +59,34 @@ class Listener:
             OSError: the port is taken, or there is no such host.
         """
         # With handler_cancellation a handler learns at once that its client has gone.
-        server = web.Server(
+        http = web.Server(
             self._handler,
             handler_cancellation=True,
             access_log=None,
             keepalive_timeout=self._keepalive_timeout_s,
         )
-        runner = web.ServerRunner(server, shutdown_timeout=_STOP_S)
-        await runner.setup()
-        site = web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl_context)
-        try:
-            await site.start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner, self._port = runner, site.port
+        self._server = await asyncio.get_running_loop().create_server(
+            http, self._host, self._port, ssl=self._ssl_context
+        )
+        self._http = http
+        self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Drop all connections and stop listening."""
-        runner, self._runner = self._runner, None
-        if runner:
-            await runner.cleanup()
+        server, self._server = self._server, None
+        if server is None or self._http is None:
+            return
+        await self._accept_no_more(server)
+        server.close()
+        self._http.pre_shutdown()
+        await self._http.shutdown(_STOP_S)
+
+    async def _accept_no_more(self, server: asyncio.Server) -> None:
+        # Whoever connects as the server is closed would get a connection that nothing ever closes
+        # (https://github.com/python/cpython/issues/109564).
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError):  # on Windows
+            for listening in server.sockets:
+                loop.remove_reader(listening)
+        for _ in range(_TURNS_TO_BEGIN):
+            await asyncio.sleep(0)

@@ -27,13 +27,14 @@ def make_session(
         connector=aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=keepalive_s),
         cookie_jar=_NoCookies(),
         trace_configs=list(trace_configs),
-        request_class=Request if _IS_KNOWN else aiohttp.ClientRequest,
+        request_class=Request if _is_known_aiohttp() else aiohttp.ClientRequest,
     )
 
 
 # `Request` does a part of aiohttp's work in its place; by an aiohttp that it was not made for, its
 # own does all of it.
-_IS_KNOWN: Final = aiohttp.__version__.startswith("3.14.")
+def _is_known_aiohttp() -> bool:
+    return aiohttp.__version__.startswith("3.14.")
 
 
 class _NoCookies(aiohttp.DummyCookieJar):
@@ -53,7 +54,7 @@ def connection_limit(connector: aiohttp.BaseConnector | None) -> int | None:
 
 
 class Request(aiohttp.ClientRequest):
-    """A request that writes a small `Body` itself; all others are as aiohttp has them.
+    """A request that writes a small `Body` itself; all others are handled by aiohttp.
 
     aiohttp makes a task for each body, since to write a large one may have to wait. That costs more
     than to sign it.
@@ -114,7 +115,7 @@ def check_loop(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop) 
 
 def needs_connection_hook(*, own_session: bool) -> bool:
     """Whether requests of the session need `connection_hook`; those of `Request` do without it."""
-    return not (own_session and _IS_KNOWN)
+    return not (own_session and _is_known_aiohttp())
 
 
 def connection_hook(body: Body) -> aiohttp.ClientMiddlewareType:

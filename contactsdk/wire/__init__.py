@@ -1,8 +1,8 @@
-"""The platform's JSON: pure functions, and the only place that uses the platform's names.
+"""The platform's JSON: pure functions, and the only place that converts between it and contacts.
 
-`contact` writes and reads contacts, `answers` says what an answer means, `lookups` lists contacts,
-`matching` says whether a listed one is the one looked for, `definitions` reads what an account
-declares, `batch` sends many contacts in one request.
+`contact` writes and reads contacts, `answers` says what an answer means, `contact_lists` reads
+lists of contacts, `matching` says whether a listed one is the one looked for, `definitions` reads
+what an account declares, `batch` sends many contacts in one request.
 """
 
 from contactsdk.wire.answers import (
@@ -37,8 +37,7 @@ from contactsdk.wire.contact import (
     platform_name,
     platform_path,
 )
-from contactsdk.wire.definitions import read_custom_fields, read_groups
-from contactsdk.wire.lookups import (
+from contactsdk.wire.contact_lists import (
     ContactFilter,
     ContactPage,
     ListedContact,
@@ -47,6 +46,7 @@ from contactsdk.wire.lookups import (
     read_contact,
     read_page,
 )
+from contactsdk.wire.definitions import read_custom_fields, read_groups
 from contactsdk.wire.matching import ListedByEmail, matches, satisfies, shows_all
 
 __all__ = [

@@ -94,7 +94,9 @@ async def hanging(sandbox: Sandbox, count: int) -> None:
     await until(lambda: sum(r.answer is Answer.HUNG for r in sandbox.ledger.requests) == count)
 
 
-async def test_plain_run(sandbox: Sandbox, client: ContactClient) -> None:
+async def test_every_contact_of_a_run_is_written_once(
+    sandbox: Sandbox, client: ContactClient
+) -> None:
     report = await client.add_or_update_many(many(200), concurrency=16)
 
     check_against_ledger(sandbox, report.outcomes, read=200)
@@ -102,7 +104,7 @@ async def test_plain_run(sandbox: Sandbox, client: ContactClient) -> None:
     assert report.stopped_by is None
 
 
-async def test_bad_contacts_stop_nothing(sandbox: Sandbox, client: ContactClient) -> None:
+async def test_refused_contacts_do_not_stop_a_run(sandbox: Sandbox, client: ContactClient) -> None:
     items: list[Any] = list(many(60))
     items[7] = items[8] = items[59] = MISSING
     items[20] = a_contact(email="elsewhere@example.test", groups=[99])
@@ -118,7 +120,7 @@ async def test_bad_contacts_stop_nothing(sandbox: Sandbox, client: ContactClient
     ]
 
 
-async def test_uncertain_adds_are_told_apart_and_not_sent_again(
+async def test_uncertain_adds_are_reported_as_such_and_not_sent_again(
     sandbox: Sandbox, client: ContactClient
 ) -> None:
     lost = [
@@ -252,7 +254,7 @@ async def failing_async() -> AsyncIterator[Contact]:
 
 
 @pytest.mark.parametrize("source", [failing, failing_async])
-async def test_input_that_raises_half_way(
+async def test_input_that_raises_half_way_loses_nothing(
     source: Any, sandbox: Sandbox, client: ContactClient
 ) -> None:
     outcomes, raised = await read_all(client.stream(source(), concurrency=8))
@@ -262,7 +264,7 @@ async def test_input_that_raises_half_way(
     assert len(sandbox.ledger.writes) == 30
 
 
-async def test_consumer_that_raises(sandbox: Sandbox, client: ContactClient) -> None:
+async def test_consumer_that_raises_loses_nothing(sandbox: Sandbox, client: ContactClient) -> None:
     source = Counted(many(500))
     delivered = []
 
@@ -295,7 +297,7 @@ def check_whole(
     assert not written
 
 
-async def test_leaving_early_tells_sent_from_unsent(
+async def test_leaving_early_separates_sent_from_unsent_contacts(
     sandbox: Sandbox, client: ContactClient
 ) -> None:
     source = Counted(many(500))
@@ -324,7 +326,7 @@ async def test_leaving_early_under_a_cap_leaves_the_others_unsent(
     assert errors(stream.undelivered) == [UncertainError, UnavailableError]
 
 
-async def test_cancelled_consumer(sandbox: Sandbox, client: ContactClient) -> None:
+async def test_cancelled_consumer_loses_nothing(sandbox: Sandbox, client: ContactClient) -> None:
     source = Counted(many(500))
     sandbox.script(*[None] * 5, *[HANG] * 8)
     delivered = []
@@ -345,7 +347,7 @@ async def test_cancelled_consumer(sandbox: Sandbox, client: ContactClient) -> No
     assert len(delivered) == 5
 
 
-async def test_timeout_of_the_caller(sandbox: Sandbox, client: ContactClient) -> None:
+async def test_timeout_of_the_caller_loses_nothing(sandbox: Sandbox, client: ContactClient) -> None:
     await client.ping()  # then the first contact does not go alone
     source = Counted(many(500))
     sandbox.script(*[HANG] * 8)
@@ -362,7 +364,7 @@ async def test_timeout_of_the_caller(sandbox: Sandbox, client: ContactClient) ->
 
 
 @pytest.mark.parametrize("update_if_exists", [None, True])
-async def test_client_closed_in_mid_run(
+async def test_client_that_is_closed_during_a_run_loses_nothing(
     update_if_exists: bool | None, sandbox: Sandbox, client: ContactClient
 ) -> None:
     source = Counted(many(500, update_if_exists=update_if_exists))
@@ -410,7 +412,7 @@ async def test_last_of_many_updates_wins_for_each_contact(
     added = await client.add_or_update_many(many(50), concurrency=8)
     updates = (
         Contact(id=added.ids[n * n * 31 % 50 if n % 3 else n % 50], phone=str(n))
-        for n in range(10_000)
+        for n in range(3000)
     )
     expected: dict[int, str] = {}
 
@@ -421,7 +423,7 @@ async def test_last_of_many_updates_wins_for_each_contact(
 
     report = await client.add_or_update_many(remembered(), concurrency=64)
 
-    assert len(report.ids) == 10_000
+    assert len(report.ids) == 3000
     assert {i: sandbox.contacts[i]["phone"] for i in expected} == expected
 
 

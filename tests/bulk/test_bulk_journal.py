@@ -254,7 +254,7 @@ async def test_worker_that_fails_ends_the_run_and_loses_nothing(
     assert len(sandbox.ledger.writes) == 1
 
 
-async def test_what_an_earlier_run_left_in_doubt_stays_so_where_this_one_does_not_come_to_it(
+async def test_contact_that_an_earlier_run_left_uncertain_stays_so_where_this_run_does_not_reach_it(
     sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
 ) -> None:
     add = a_contact(email="same@example.com")
@@ -281,7 +281,7 @@ async def test_what_an_earlier_run_left_in_doubt_stays_so_where_this_one_does_no
     ]
 
 
-async def test_what_is_on_record_is_told_of_an_item_that_was_only_read(
+async def test_item_that_was_only_read_has_its_recorded_outcome(
     sandbox: Sandbox, client: ContactClient, journal: SqliteJournal
 ) -> None:
     report = await client.add_or_update_many(contacts(1), journal=journal)
@@ -305,7 +305,7 @@ async def test_what_is_on_record_is_told_of_an_item_that_was_only_read(
     assert told == set(report.ids)
 
 
-async def test_what_was_declined_is_in_doubt_no_more_while_it_waits(
+async def test_contact_that_was_declined_is_not_uncertain_while_it_waits(
     sandbox: Sandbox, client: ContactClient, journal: SqliteJournal, tmp_path: Path
 ) -> None:
     def states_after_a_death_now() -> list[State]:

@@ -163,7 +163,7 @@ async def test_ids_and_names_are_kept_apart() -> None:
 
 
 @in_held_time
-async def test_line_of_equal_keys_does_not_stop_others_within_the_read_ahead() -> None:
+async def test_many_equal_keys_do_not_stop_others_within_the_read_ahead() -> None:
     platform = HeldPlatform(latency_s=1.0)
     contacts = [*updates([7] * 12), *many(9)]
 
@@ -175,7 +175,7 @@ async def test_line_of_equal_keys_does_not_stop_others_within_the_read_ahead() -
 
 
 @in_held_time
-async def test_long_line_of_equal_keys_is_read_ahead_within_bounds() -> None:
+async def test_many_equal_keys_are_read_ahead_within_bounds() -> None:
     source = Counted(updates([7] * 5000))
 
     async with stream_of(source, HeldPlatform(latency_s=100), concurrency=4) as stream:
@@ -187,7 +187,7 @@ async def test_long_line_of_equal_keys_is_read_ahead_within_bounds() -> None:
 
 
 @in_held_time
-async def test_one_place_and_equal_keys_in_backoff_do_not_deadlock() -> None:
+async def test_concurrency_of_one_and_equal_keys_in_backoff_do_not_deadlock() -> None:
     failed: set[str | None] = set()
 
     def judge(contact: Contact) -> int | Exception:

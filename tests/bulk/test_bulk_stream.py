@@ -193,7 +193,7 @@ async def test_contacts_in_backoff_bound_what_is_read() -> None:
 
 
 @in_held_time
-async def test_leaving_early_tells_what_was_sent_from_what_was_not() -> None:
+async def test_leaving_early_separates_what_was_sent_from_what_was_not() -> None:
     source = Counted(many(100))
     busy = UnavailableError("busy")
     platform = HeldPlatform(lambda c: busy if number(c) % 2 else 1, latency_s=1.0)
@@ -306,7 +306,7 @@ async def test_cancelled_report_leaves_no_task_behind() -> None:
 
 
 @in_held_time
-async def test_run_that_is_cancelled_by_others_tells_so() -> None:
+async def test_run_that_is_cancelled_by_something_else_says_so() -> None:
     seen = []
     stream = stream_of(endless(), HeldPlatform(latency_s=1.0))
     ours = {asyncio.current_task()}
@@ -488,7 +488,7 @@ async def test_progress_adds_up_and_comes_ten_times_a_second_and_once_at_the_end
 
 
 @in_held_time
-async def test_progress_tells_the_rate_of_late() -> None:
+async def test_progress_has_the_recent_rate() -> None:
     seen: list[Progress] = []
     platform = HeldPlatform(lambda c: speed_up() if number(c) == 200 else 1, latency_s=0.1)
 
@@ -504,7 +504,7 @@ async def test_progress_tells_the_rate_of_late() -> None:
 
 
 @in_held_time
-async def test_progress_tells_the_time_that_the_platform_had_all_wait() -> None:
+async def test_progress_has_the_time_for_which_the_whole_run_was_paused() -> None:
     seen: list[Progress] = []
     verdicts = iter([RateLimitedError("slow down", retry_after_s=7.0)])
     platform = HeldPlatform(lambda _: next(verdicts, 1), latency_s=0.5)
@@ -520,7 +520,7 @@ async def test_progress_tells_the_time_that_the_platform_had_all_wait() -> None:
 
 
 @in_held_time
-async def test_progress_tells_of_nothing_in_flight_after_a_stream_is_left_early() -> None:
+async def test_progress_has_nothing_in_flight_after_a_stream_is_left_early() -> None:
     seen: list[Progress] = []
     platform = HeldPlatform(lambda c: UnavailableError("away") if number(c) < 3 else 1)
 
@@ -534,7 +534,7 @@ async def test_progress_tells_of_nothing_in_flight_after_a_stream_is_left_early(
 
 
 @in_held_time
-async def test_progress_is_told_once_of_an_empty_run_at_its_end() -> None:
+async def test_empty_run_reports_its_progress_at_its_start_and_at_its_end() -> None:
     seen: list[Progress] = []
 
     await collect(stream_of([], HeldPlatform(), on_progress=seen.append))

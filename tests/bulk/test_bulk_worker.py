@@ -38,7 +38,7 @@ RACE = RateLimitedError("race", retry_after_s=0.0)
 
 
 @in_held_time
-async def test_contact_in_its_backoff_gives_its_place_to_another() -> None:
+async def test_contact_in_its_backoff_lets_another_be_sent() -> None:
     def judge(contact: Contact) -> int | Exception:
         return UnavailableError("away") if platform.sent.count(contact) == 1 and first else 1
 
@@ -56,7 +56,7 @@ async def test_contact_in_its_backoff_gives_its_place_to_another() -> None:
 
 
 @in_held_time
-async def test_never_more_in_flight_than_asked_for_whatever_stands_aside() -> None:
+async def test_never_more_contacts_are_in_flight_than_asked_for_whatever_waits() -> None:
     answers: Iterator[int | ContactError] = itertools.cycle(
         [UnavailableError("away"), 1, RACE, 1, 1]
     )
@@ -70,7 +70,7 @@ async def test_never_more_in_flight_than_asked_for_whatever_stands_aside() -> No
 
 
 @in_held_time
-async def test_all_places_are_busy_again_once_nobody_stands_aside() -> None:
+async def test_concurrency_is_used_in_full_again_once_no_contact_waits() -> None:
     def judge(contact: Contact) -> int | Exception:
         number = int(contact.external_id or 0)
         is_first = platform.sent.count(contact) == 1
@@ -207,7 +207,7 @@ async def test_outage_longer_than_give_up_s_stops_the_run(concurrency: int) -> N
 
 
 @in_held_time
-async def test_giving_up_is_told_where_the_last_error_ended_its_contact() -> None:
+async def test_giving_up_is_reported_where_the_last_error_ended_its_contact() -> None:
     lost = UncertainError("no answer: timed out")
     platform = HeldPlatform(lambda _: lost)
     source = Counted(endless())
@@ -248,7 +248,7 @@ async def test_pauses_do_not_count_against_deadline_or_attempts() -> None:
 
 
 @in_held_time
-async def test_wait_for_a_place_does_not_count_against_the_deadline() -> None:
+async def test_wait_for_a_turn_does_not_count_against_the_deadline() -> None:
     def judge(contact: Contact) -> int | Exception:
         again = platform.sent.count(contact) > 1
         return 1 if again else verdicts[number(contact)]
@@ -267,7 +267,7 @@ async def test_wait_for_a_place_does_not_count_against_the_deadline() -> None:
 
 
 @in_held_time
-async def test_wait_for_the_first_place_does_not_count_against_the_deadline() -> None:
+async def test_wait_for_the_first_turn_does_not_count_against_the_deadline() -> None:
     async def contacts() -> AsyncIterator[Contact]:
         first, second = many(2)
         yield first
@@ -406,7 +406,7 @@ async def test_no_more_is_read_once_the_platform_is_given_up(more: list[Any]) ->
 
 
 @in_held_time
-async def test_wait_for_the_first_place_counts_neither_as_patience_nor_as_time() -> None:
+async def test_wait_for_the_first_turn_counts_neither_as_patience_nor_as_time() -> None:
     class Slow(HeldPlatform):
         """Declines each of four once, and then keeps them; throttles the last one once."""
 

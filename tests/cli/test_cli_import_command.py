@@ -61,7 +61,7 @@ def test_import_of_a_spreadsheets_file_succeeds(sandbox: Sandbox, folder: Path) 
     assert re.match(r"2 read\n2 succeeded\n0 failed\n0 uncertain\nin ", result.stdout)
 
 
-def test_import_tells_what_became_of_each_row(sandbox: Sandbox, folder: Path) -> None:
+def test_import_says_what_became_of_each_row(sandbox: Sandbox, folder: Path) -> None:
     rows = ["A,A,a@example.com,10", "B,B,b@example", "C,C,c@example.com,12", "D,D,d@example.com"]
     (folder / "in.csv").write_text("\n".join([f"{NAMES},companies", *rows]))
     sandbox.script(None, None, Fault(FaultKind.CLOSE_AFTER_WRITE), action=ADD)
@@ -241,7 +241,7 @@ def test_unreadable_file_is_found_before_anything_is_sent(
         (["import", "in.csv", "--concurrency", "0"], "--concurrency"),
         (["import", "in.csv", "--rejects", "in.csv"], "different files"),
         (["import", "in.csv", "--report", "run.pdf"], "ends in .html"),
-        (["import", "in.csv", "--rejects", "bad.xlsx"], "ends in .csv or .jsonl"),
+        (["import", "in.csv", "--rejects", "bad.xls"], "ends in .xlsx, .csv or .jsonl"),
         (["import", "in.jsonl", "--rejects", "bad.csv"], "ends in .jsonl"),
         (
             ["import", "in.csv", "--results", "none/out.csv"],
@@ -254,7 +254,9 @@ def test_unreadable_file_is_found_before_anything_is_sent(
         (["ping", "--url", "here"], "base_url"),
     ],
 )
-def test_wrong_use_is_told(arguments: list[str], what: str, sandbox: Sandbox, folder: Path) -> None:
+def test_wrong_use_is_an_error(
+    arguments: list[str], what: str, sandbox: Sandbox, folder: Path
+) -> None:
     (folder / "in.csv").write_text(sample(1))
     (folder / "in.jsonl").write_text('{"id": 7, "phone": "1"}\n')
     (folder / "odd").write_bytes(b"\xff")
@@ -425,7 +427,7 @@ def test_without_a_terminal_what_may_be_meant_otherwise_is_said_on_standard_erro
     result = call("import", "in.csv")
     assert "each time this is run, 2 contacts are added again" in result.stderr
     assert "--update-if-exists" in result.stderr
-    assert "2 rows have the same names and email" in result.stderr
+    assert "2 rows have the same name and email" in result.stderr
     assert len(sandbox.ledger.writes) == 2
 
 

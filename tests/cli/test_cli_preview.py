@@ -132,7 +132,7 @@ def test_what_is_odd_about_the_file_is_a_note() -> None:
 @pytest.mark.parametrize(
     ("items", "note"),
     [
-        ([a_contact(), a_contact()], "2 rows have the same names and email; each adds a contact"),
+        ([a_contact(), a_contact()], "2 rows have the same name and email; each adds a contact"),
         ([a_contact(external_id="1")] * 2, "2 rows have the same external id: rows 2, 3."),
         ([a_contact(phone="412345678")], "1 phone is a number without a leading 0 or +; a"),
         ([a_contact(phone="412345678")] * 2, "2 phones are numbers without a leading 0 or +"),
@@ -165,7 +165,7 @@ def test_what_is_safe_to_run_again_is_no_note() -> None:
 
 def test_adds_that_may_be_updates_say_whose() -> None:
     text = preview_of(*[a_contact(update_if_exists=True)] * 2, full=False)
-    assert "2 adds, or updates of contacts with the same names and email" in text
+    assert "2 adds, or updates of contacts with the same name and email" in text
     assert "0 " not in text
 
 

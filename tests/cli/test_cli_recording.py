@@ -71,7 +71,7 @@ def test_failed_file_is_why_the_run_ended(found: CheckedInput, folder: Path) -> 
     assert recording.seen_in(earlier) is earlier
 
 
-def test_file_that_cannot_get_its_name_is_told(found: CheckedInput, folder: Path) -> None:
+def test_file_that_cannot_get_its_name_is_reported(found: CheckedInput, folder: Path) -> None:
     recording = Recording(NAMES, found, resumable=False)
     with recording:
         recording.open()

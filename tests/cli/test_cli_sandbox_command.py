@@ -191,7 +191,10 @@ def test_guesses_are_listed_with_their_answers() -> None:
         (["--rate-limit", "0"], "--rate-limit: must be more than 0"),
         (["--batch-rate", "inf"], "--batch-rate: must be more than 0"),
         (["--retry-after", "-1"], "--retry-after: must be at least 0"),
-        (["--fault", "nothing=1"], "--fault: 'nothing' is no kind of fault: throttled, "),
+        (
+            ["--fault", "nothing=1"],
+            "--fault: 'nothing' is not a kind of fault; the kinds are throttled, ",
+        ),
         (["--fault", "html"], "--fault: 'html' must end in a share, such as html=0.1"),
         (["--fault", "html=1", "--fault", "raced=1"], "--fault: shares must be at least 0"),
         (["--groups", "news"], "--groups: 'news' must begin with an id"),

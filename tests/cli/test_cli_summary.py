@@ -24,7 +24,7 @@ def test_many_messages_are_cut_short() -> None:
     assert text.endswith("  and 976 with 976 other messages")
 
 
-def test_long_run_is_told_in_minutes() -> None:
+def test_long_run_is_counted_in_minutes() -> None:
     tally = a_tally(State.SUCCEEDED, [""] * 250)
     assert "in 2 min 5 s, 2 contacts per second" in summary(tally, elapsed_s=125)
 

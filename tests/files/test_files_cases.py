@@ -107,9 +107,9 @@ def test_how_a_list_was_read_is_known(name: str, encoding: str, delimiter: str) 
         ("18b-blank.csv", "there is nothing to do"),
         ("18c-header-only.csv", "there is nothing to do"),
         ("18e-empty.jsonl", "there is nothing to do"),
-        ("18d-no-header.csv", "this is no header row: it looks like a contact"),
+        ("18d-no-header.csv", "this is not a header row: it looks like a contact"),
         ("18g-title-row.csv", "it looks like a title, and row 3 like the header"),
-        ("20c-html.csv", "this is no header row: the file looks like a web page"),
+        ("20c-html.csv", "this is not a header row: the file looks like a web page"),
         ("21i-wrapped.jsonl", "the list is within an object, under the key 'contacts'"),
         ("22f-fullname.csv", '--map "Name=firstName lastName"'),
         ("23-own-message.csv", "unknown column 'Message'"),
@@ -216,7 +216,7 @@ def test_dates_of_a_date_field_are_plain_or_in_a_named_order() -> None:
     assert list(failed) == [4]
 
 
-def test_json_that_is_none_fails_its_lines() -> None:
+def test_lines_that_are_not_json_fail() -> None:
     sent, failed = outcome_of("21e-nan.jsonl")
     assert sent == {}
     assert list(failed) == [1, 2]
@@ -225,7 +225,7 @@ def test_json_that_is_none_fails_its_lines() -> None:
 def test_key_that_is_there_twice_fails_its_line_which_comes_back_as_it_was() -> None:
     with open_input(str(CASES / "21f-dupkeys.jsonl")) as source:
         rows = list(source)
-        assert all("is there twice" in str(source.item(row)) for row in rows)
+        assert all("is given twice" in str(source.item(row)) for row in rows)
         back = "".join(source.with_message(row, "why") for row in rows)
     for line, original in zip(back.splitlines(), rows, strict=True):
         assert line == original.cells[0][:-1] + ', "contactsdk_message": "why"}'
@@ -288,7 +288,7 @@ def test_own_message_key_is_unknown_like_any_other() -> None:
     assert list(sent) == [2]
 
 
-def test_blanks_that_nobody_sees_make_no_other_person() -> None:
+def test_invisible_blanks_do_not_make_another_person() -> None:
     sent, failed = outcome_of("24b-doubles-update.csv")
     assert failed == {}
     assert len(sent) == 4

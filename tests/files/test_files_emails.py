@@ -59,7 +59,7 @@ def test_quoted_at_sign_is_no_second_address() -> None:
         ("ida\n@example.com", "u+000a, character 4"),
     ],
 )
-def test_character_that_nobody_sees_fails_and_is_named(cell: str, name: str) -> None:
+def test_invisible_character_fails_and_is_named(cell: str, name: str) -> None:
     with pytest.raises(CellError, match="a character that nobody sees") as caught:
         email_of(cell)
     assert name in str(caught.value).replace("U+", "u+")

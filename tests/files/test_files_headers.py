@@ -28,7 +28,7 @@ from tests.files.made import (
 def test_first_row_that_is_no_header_is_refused_as_what_it_looks_like(text: str, what: str) -> None:
     with pytest.raises(FileError) as caught:
         csv_input(text)
-    assert f"row 1: this is no header row: {what}" in str(caught.value)
+    assert f"row 1: this is not a header row: {what}" in str(caught.value)
 
 
 def test_row_that_names_one_known_column_is_a_header() -> None:

@@ -71,7 +71,7 @@ def test_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 def test_folder_is_no_file(tmp_path: Path) -> None:
     with (
-        pytest.raises(FileError, match="it is no regular file"),
+        pytest.raises(FileError, match="it is not a regular file"),
         open_input(str(tmp_path)),
     ):
         pass

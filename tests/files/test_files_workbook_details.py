@@ -58,7 +58,7 @@ def test_error_in_a_last_cell_fails_its_row() -> None:
     assert "email holds an error of a spreadsheet" in message_of(item)
 
 
-def test_error_in_a_column_that_is_left_out_hurts_nobody() -> None:
+def test_error_in_a_column_that_is_left_out_fails_no_row() -> None:
     book = book_of(["id", "x"], [7, "1"])
     cell = book.worksheets[0]["B2"]
     cell.value, cell.data_type = "#REF!", "e"

@@ -165,7 +165,7 @@ async def test_client_is_closed_when_the_app_ends(sandbox: Sandbox) -> None:
         await client.ping()
 
 
-async def test_app_without_the_lifespan_is_told_what_it_lacks(
+async def test_error_names_what_an_app_without_the_lifespan_lacks(
     http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     @asynccontextmanager
@@ -360,22 +360,22 @@ ANSWERS: list[tuple[Callable[[Sandbox], None], int, str, str | None]] = [
 
 
 @pytest.mark.parametrize(("spoil", "status", "kind", "retry_after"), ANSWERS)
-async def test_error_becomes_a_problem_that_tells_which_and_leaks_nothing(
+async def test_error_becomes_a_problem_that_names_its_kind_and_leaks_nothing(
     spoil: Callable[[Sandbox], None],
     status: int,
     kind: str,
     retry_after: str | None,
-    served: Served,
     sandbox: Sandbox,
     http: aiohttp.ClientSession,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(sandbox, "secret", sandbox.secret)  # restores it
-    spoil(sandbox)
-
-    async with http.post(f"{served.url}/contacts", json=ADA) as response:
-        problem = await response.json(content_type="application/problem+json")
+    # An app of its own: a client that was throttled or refused sends less for a while.
+    async with serve(an_app(connected_to(sandbox))) as served:
+        spoil(sandbox)
+        async with http.post(f"{served.url}/contacts", json=ADA) as response:
+            problem = await response.json(content_type="application/problem+json")
 
     assert response.status == problem.pop("status") == status
     assert problem.pop("type") == f"urn:contactsdk:{kind}"

@@ -19,7 +19,7 @@ SCHEMA = jsonschema.Draft202012Validator(
 )
 
 
-def test_schema_is_one() -> None:
+def test_schema_is_a_valid_json_schema() -> None:
     SCHEMA.check_schema(CONTACT_SCHEMA)
 
 

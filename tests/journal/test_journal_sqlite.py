@@ -92,7 +92,7 @@ async def test_row_of_an_earlier_run_is_replaced(path: str) -> None:
     assert states == [State.SENT, State.NOT_APPLIED, State.SENT]
 
 
-async def test_older_update_is_told_from_the_last_one_that_was_sent(path: str) -> None:
+async def test_older_update_is_known_by_the_last_one_that_was_sent(path: str) -> None:
     late = UnavailableError("later")
     one, two = an_update(id=1), an_update(id=2)
     async with running(path) as run:

@@ -143,7 +143,7 @@ class Paced:
             self.rate.record(self.now - 0.005, self.now, is_throttled=is_throttled)
 
 
-def test_no_limit_before_the_first_throttle() -> None:
+def test_there_is_no_limit_before_the_first_throttle() -> None:
     paced = Paced()
     paced.answers(".", 10)
 
@@ -151,14 +151,14 @@ def test_no_limit_before_the_first_throttle() -> None:
     assert paced.rate.is_calm
 
 
-def test_few_throttles_are_chance() -> None:
+def test_few_throttles_are_taken_for_chance() -> None:
     paced = Paced()
     paced.answers("x" + 399 * ".", 60)
 
     assert paced.rate.rate_per_s is None
 
 
-def test_calm_again_when_nothing_more_is_throttled() -> None:
+def test_limit_ends_when_nothing_more_is_throttled() -> None:
     paced = Paced()
     paced.answers("x.", 0.02)
     assert not paced.rate.is_calm

@@ -318,7 +318,7 @@ async def test_platform_that_throttles_everything_is_probed_one_at_a_time() -> N
 
 
 @in_held_time
-async def test_probe_that_tells_nothing_of_the_throttling_makes_way() -> None:
+async def test_probe_that_shows_nothing_about_the_throttling_makes_way() -> None:
     pacer = a_pacer()
     await throttle_all(pacer)
     probe = await pacer.acquire()

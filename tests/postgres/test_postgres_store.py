@@ -89,7 +89,7 @@ def break_connections(database_url: str) -> Callable[[], None]:
     return end
 
 
-async def test_second_process_is_told_who_has_the_run(store_of: Stores) -> None:
+async def test_error_of_a_second_process_names_the_owner_of_the_run(store_of: Stores) -> None:
     owner = await store_of().open(ACCOUNT)
 
     with pytest.raises(JournalError, match=r"process \d+ .* is sending it; .* in (29|30) s"):
@@ -143,7 +143,7 @@ async def test_standby_of_a_run_that_is_deleted_stops_waiting(
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schema, "run")))
 
-    with pytest.raises(JournalError, match="it was deleted meanwhile"):
+    with pytest.raises(JournalError, match="the run was deleted meanwhile"):
         await waiting
     await owner.close(())
 

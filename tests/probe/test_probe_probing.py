@@ -92,7 +92,7 @@ async def test_batch_without_results_is_seen() -> None:
     assert seen(made)["batch"] == "yes, without results (400/24114)"
 
 
-async def test_page_that_is_no_json_is_told_from_an_error_of_the_platform() -> None:
+async def test_page_that_is_not_json_is_not_taken_for_an_error_of_the_platform() -> None:
     held = HeldTime()
     async with a_sandbox(held) as sandbox:
         sandbox.script(Fault(FaultKind.HTML), action=GET)

@@ -178,7 +178,7 @@ def test_date_of_joining_a_group_survives_an_update_that_keeps_the_group() -> No
     assert contacts.get(1001).joined_at == {11: NOON + 10, 10: NOON}
 
 
-def test_each_change_is_told() -> None:
+def test_each_change_is_reported() -> None:
     told: list[Stored] = []
     contacts = Contacts(rules(), Clock(), told.append)
     contacts.add_or_update(BOBBY)

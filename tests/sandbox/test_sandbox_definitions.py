@@ -23,7 +23,7 @@ FIELDS = {
 }
 
 
-@pytest.mark.parametrize("select_values", ["texts", "id_name", "value_label"])
+@pytest.mark.parametrize("select_values", ["texts", "id_name", "value_label", "object"])
 @pytest.mark.parametrize("declared_lists", ["array", "wrapped"])
 def test_definitions_are_read_as_they_are_answered(select_values: str, declared_lists: str) -> None:
     guessed = rules(
@@ -36,6 +36,11 @@ def test_id_and_type_are_enough() -> None:
     assert definitions_of('[{"fieldId": 7, "fieldType": 8}]') == {
         7: FieldDefinition(field_type=FieldType.WHOLE_NUMBER)
     }
+
+
+def test_values_of_an_object_of_options_are_its_keys() -> None:
+    text = '[{"fieldId": 7, "fieldType": 2, "selectValues": {"1": "Red", "2": "Blue"}}]'
+    assert definitions_of(text)[7].select_values == ("1", "2")
 
 
 def test_value_of_a_selection_may_have_an_id_alone() -> None:

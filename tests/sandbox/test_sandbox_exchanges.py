@@ -230,7 +230,9 @@ async def test_reset_is_a_reset(sandbox: Sandbox, ask: Asking) -> None:
 
 
 @pytest.mark.parametrize("kind", [FaultKind.HANG_BEFORE_WRITE, FaultKind.HANG_AFTER_WRITE])
-async def test_fault_that_hangs(sandbox: Sandbox, ask: Asking, kind: FaultKind) -> None:
+async def test_fault_that_hangs_keeps_the_connection_silent(
+    sandbox: Sandbox, ask: Asking, kind: FaultKind
+) -> None:
     sandbox.script(Fault(kind))
     asked = asyncio.create_task(ask(ADD, BOBBY))
     await until(lambda: sandbox.ledger.requests and sandbox.ledger.requests[0].answer == "hung")
@@ -414,7 +416,7 @@ async def test_hundred_adds_at_once_are_all_written_once(sandbox: Sandbox, ask: 
     assert ids == [write.contact_id for write in sandbox.ledger.writes] == list(range(1001, 1101))
 
 
-async def test_each_request_is_told_once_it_was_answered_or_is_not_any_more(ask: Asking) -> None:
+async def test_each_request_is_reported_once_it_is_answered_or_never_will_be(ask: Asking) -> None:
     told: list[Request] = []
     async with Sandbox(on_answer=told.append) as sandbox:
         await ask(ADD, BOBBY, to=sandbox)

@@ -46,7 +46,7 @@ def test_mix_out_of_range_is_refused(share: float, faults: list[Fault]) -> None:
         FaultPlan[Fault]().mix(1, share, faults)
 
 
-def test_default_mix_leaves_out_what_no_client_can_tell_and_what_is_of_batches() -> None:
+def test_default_mix_leaves_out_faults_that_no_client_can_notice_and_those_of_batches() -> None:
     left_out = {FaultKind.WRITE_LATE, FaultKind.BATCH_NOT_SAVED}
     assert [fault.kind for fault in DEFAULT_MIX] == [it for it in FaultKind if it not in left_out]
 

@@ -147,7 +147,7 @@ def test_group_that_cannot_be_joined(params: dict[str, Any], specific_code: int)
 @pytest.mark.parametrize(
     ("guess", "text"), [("plain", "2026-11-23 12:00:00"), ("with_utc", "2026-11-23 12:00:00 UTC")]
 )
-def test_ping_tells_the_time(guess: str, text: str) -> None:
+def test_ping_is_answered_with_the_time(guess: str, text: str) -> None:
     assert Called(timestamps=guess)(PING) == {"ack": text}
 
 
@@ -192,7 +192,7 @@ def test_error_codes_of_jobs_may_be_texts() -> None:
     assert call.results(*batch_of({"id": 5})["jobs"])[0]["errorCode"] == "404"
 
 
-def test_completed_batch_is_told_once_and_again_when_it_is_reposted(call: Called) -> None:
+def test_completed_batch_is_posted_once_and_again_when_that_is_asked_for(call: Called) -> None:
     async_id = call(RUN, batch_of(BOBBY))["asyncId"]
     call.platform.advance()
     call.platform.advance()

@@ -1,3 +1,5 @@
+import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 
@@ -62,6 +64,23 @@ async def test_stopping_twice_is_harmless_and_starting_twice_is_not(sandbox: San
         await sandbox.start()
     await sandbox.stop()
     await sandbox.stop()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_client_that_connects_while_the_sandbox_stops_is_dropped(turns: int) -> None:
+    async with Sandbox() as sandbox:
+        port = int(sandbox.url.rpartition(":")[2])
+        client = socket.create_connection(("127.0.0.1", port))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    with client:
+        client.settimeout(5.0)
+        try:
+            received = client.recv(1)
+        except ConnectionResetError:
+            received = b""
+    assert received == b""
 
 
 async def test_taken_port_is_an_os_error_and_leaves_the_sandbox_startable(
@@ -135,7 +154,7 @@ async def test_lists_hide_fields_and_cap_their_pages(ask: Asking) -> None:
     assert "externalId" not in answer["results"][0]
 
 
-async def test_batch_is_executed_at_its_speed_also_while_nobody_asks(ask: Asking) -> None:
+async def test_batch_is_executed_at_its_speed_while_no_results_are_asked_for(ask: Asking) -> None:
     async with Sandbox(batch_rate_per_s=1000) as sandbox:
         await ask(RUN, batch_of(*[BOBBY] * 5), to=sandbox)
         await until(lambda: len(sandbox.ledger.writes) == 5)

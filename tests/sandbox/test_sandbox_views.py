@@ -78,7 +78,7 @@ def test_unset_field_is_shown_as_guessed(guess: str, phone: Any, groups: Any) ->
     assert (shown.get("phone", "left out"), shown.get("groups", "left out")) == (phone, groups)
 
 
-def test_custom_field_that_nobody_declared_has_a_name_too() -> None:
+def test_custom_field_that_was_not_declared_has_a_name_too() -> None:
     shown = contact_in_list(FULL, rules())["customFields"]
     assert [field["displayName"] for field in shown] == ["Field 1", "Field 2"]
 
@@ -142,6 +142,7 @@ def test_no_custom_field_is_listed_where_none_is_declared() -> None:
         ("texts", ["Red", "Blue"]),
         ("id_name", [{"id": 1, "name": "Red"}, {"id": 2, "name": "Blue"}]),
         ("value_label", [{"value": "Red", "label": "Red"}, {"value": "Blue", "label": "Blue"}]),
+        ("object", {"Red": "Red", "Blue": "Blue"}),
     ],
 )
 def test_values_of_a_selection_are_listed_as_guessed(guess: str, values: list[Any]) -> None:

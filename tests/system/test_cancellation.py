@@ -38,7 +38,7 @@ async def leaving_nothing() -> AsyncIterator[tuple[Sandbox, ContactClient]]:
 
 
 @unhurried
-async def test_single_calls() -> None:
+async def test_single_call_that_is_cancelled_at_any_moment_is_reported_right() -> None:
     async with leaving_nothing() as (sandbox, client):
         calls = calls_of(SEED, 500, sandbox.contacts.values())
         sandbox.mix(SEED, 0.3, DEFAULT_MIX)
@@ -51,7 +51,7 @@ async def test_single_calls() -> None:
 
 
 @unhurried
-async def test_streams() -> None:
+async def test_stream_that_is_cancelled_at_any_moment_reports_each_contact_right() -> None:
     concurrency = 8
     told: Counter[str] = Counter()
     for seed in range(SEED, SEED + 14):

@@ -55,7 +55,9 @@ async def connected(**options: Any) -> AsyncIterator[tuple[Sandbox, ContactClien
 
 @pytest.mark.parametrize("errors_at_200", [False, True])
 @unhurried
-async def test_single_calls_through_every_fault(errors_at_200: bool) -> None:
+async def test_single_calls_through_every_fault_lose_nothing_and_double_nothing(
+    errors_at_200: bool,
+) -> None:
     async with connected(errors_at_200=errors_at_200) as (sandbox, client):
         calls = calls_of(SEED, 800, sandbox.contacts.values())
         sandbox.mix(SEED, SHARE, DEFAULT_MIX)
@@ -78,7 +80,9 @@ async def test_single_calls_through_every_fault(errors_at_200: bool) -> None:
 
 @pytest.mark.parametrize("errors_at_200", [False, True])
 @unhurried
-async def test_stream_through_every_fault_that_does_not_end_it(errors_at_200: bool) -> None:
+async def test_stream_through_every_fault_that_does_not_end_it_loses_nothing(
+    errors_at_200: bool,
+) -> None:
     async with connected(errors_at_200=errors_at_200) as (sandbox, client):
         calls = calls_of(SEED, 700, sandbox.contacts.values())
         sandbox.mix(SEED, 0.3, MIX_FOR_STREAMS)
@@ -93,7 +97,7 @@ async def test_stream_through_every_fault_that_does_not_end_it(errors_at_200: bo
 @pytest.mark.parametrize("drive", [singly, streamed])
 @pytest.mark.parametrize("away_s", [0.01, 3.0])
 @unhurried
-async def test_server_that_is_restarted_in_the_middle(
+async def test_server_that_is_restarted_in_the_middle_loses_nothing(
     drive: Callable[..., Any], away_s: float
 ) -> None:
     async with connected() as (sandbox, _):
@@ -118,7 +122,7 @@ async def test_server_that_is_restarted_in_the_middle(
 
 
 @unhurried
-async def test_connections_that_the_server_closes_while_idle() -> None:
+async def test_connections_that_the_server_closes_while_idle_double_nothing() -> None:
     async with sandbox_for_calls(keepalive_timeout_s=2.0) as sandbox:
         credentials = Credentials(sandbox.key, sandbox.secret)
         async with ContactClient(sandbox.url, credentials, keepalive_s=600) as client:
@@ -153,7 +157,9 @@ class Wavering(Sandbox):
 
 @pytest.mark.parametrize("drive", [singly, streamed])
 @unhurried
-async def test_answers_that_come_as_the_attempt_times_out(drive: Callable[..., Any]) -> None:
+async def test_answers_that_come_as_the_attempt_times_out_are_reported_right(
+    drive: Callable[..., Any],
+) -> None:
     async with Wavering(groups=[10, 11]) as sandbox:
         credentials = Credentials(sandbox.key, sandbox.secret)
         async with ContactClient(sandbox.url, credentials, timeout_s=0.5) as client:
@@ -167,8 +173,8 @@ async def test_answers_that_come_as_the_attempt_times_out(drive: Callable[..., A
         assert counts(ends)["UncertainError"] > 20
 
 
-class TestReconciliationBites:
-    """Told anything but the truth, it fails and says so."""
+class TestReconciliationFails:
+    """Where the client reports anything but the truth, it fails and says so."""
 
     @staticmethod
     async def fails(

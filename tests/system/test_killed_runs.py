@@ -2,18 +2,15 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.background import environment_of, sandbox_in_thread
 from tests.killing import import_and_kill
 
 ROWS = 1200
 CONCURRENCY = 8
-KILLS = 8
+KILLS = 10  # the tenth strikes at any time, and not while something is sent
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_import_goes_on_without_losing_or_doubling_a_row(seed: int, tmp_path: Path) -> None:
+def test_killed_import_goes_on_without_losing_or_doubling_a_row(tmp_path: Path) -> None:
     with sandbox_in_thread(latency_s=0.002) as sandbox:
         found = import_and_kill(
             sandbox,
@@ -22,7 +19,7 @@ def test_killed_import_goes_on_without_losing_or_doubling_a_row(seed: int, tmp_p
             rows=ROWS,
             kills=KILLS,
             concurrency=CONCURRENCY,
-            seed=seed,
+            seed=1,
         )
 
     assert found.kills > 0

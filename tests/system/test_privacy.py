@@ -164,7 +164,7 @@ def sandbox_that_knows(**options: Any) -> Sandbox:
 
 @pytest.mark.parametrize("kind", FaultKind, ids=lambda kind: kind.name.lower())
 @unhurried
-async def test_every_fault(kind: FaultKind, output: Output) -> None:
+async def test_no_fault_makes_a_value_show(kind: FaultKind, output: Output) -> None:
     # In debug mode asyncio logs what it runs, arguments and results included, if it takes long.
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
@@ -191,7 +191,7 @@ async def test_every_fault(kind: FaultKind, output: Output) -> None:
 
 
 @unhurried
-async def test_answers_of_the_platform_that_repeat_a_value(output: Output) -> None:
+async def test_answers_that_repeat_a_value_do_not_make_it_show(output: Output) -> None:
     credentials = Credentials(KEY, SECRET)
     async with (
         sandbox_that_knows(groups=[1]) as sandbox,
@@ -208,7 +208,7 @@ async def test_answers_of_the_platform_that_repeat_a_value(output: Output) -> No
 
 
 @unhurried
-async def test_set_up_that_is_wrong(output: Output) -> None:
+async def test_wrong_set_up_shows_no_value(output: Output) -> None:
     async with sandbox_that_knows() as sandbox:
         for credentials in (Credentials(KEY, f"{SECRET}-wrong"), Credentials(f"{KEY}-wrong", "s")):
             async with ContactClient(sandbox.url, credentials) as client:
@@ -243,7 +243,7 @@ CONNECTS: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("script", CONNECTS.values(), ids=CONNECTS)
-async def test_user_and_password_of_a_proxy_that(script: Script, output: Output) -> None:
+async def test_user_and_password_of_a_proxy_do_not_show(script: Script, output: Output) -> None:
     with RawServer(script) as server:
         proxy = f"http://user-{MARK}:word-{MARK}@127.0.0.1:{server.port}"
         async with aiohttp.ClientSession(proxy=proxy) as session:
@@ -258,7 +258,9 @@ async def test_user_and_password_of_a_proxy_that(script: Script, output: Output)
 
 
 @pytest.mark.parametrize("rest", ["/@127.0.0.1:1", "@[::1", "@127.0.0.1:1"])
-async def test_user_and_password_of_a_proxy_that_is_not_there(rest: str, output: Output) -> None:
+async def test_user_and_password_of_a_proxy_that_is_not_there_do_not_show(
+    rest: str, output: Output
+) -> None:
     async with aiohttp.ClientSession(proxy=f"http://user-{MARK}:word-{MARK}{rest}") as session:
         client = ContactClient("https://api.example.com", session=session, retry=ONCE)
         await call_and_show(client, contacts()[0], output)
@@ -280,7 +282,9 @@ ECHOES: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("script", ECHOES.values(), ids=ECHOES)
-async def test_request_that_the_server_repeats(script: Script, output: Output) -> None:
+async def test_request_that_the_server_repeats_does_not_show(
+    script: Script, output: Output
+) -> None:
     headers = {"Authorization": f"Bearer {MARK}"}
     with RawServer(script) as server:
         async with aiohttp.ClientSession(headers=headers) as session:
@@ -299,7 +303,9 @@ async def test_request_that_the_server_repeats(script: Script, output: Output) -
     [(name, value) for name, values in INVALID.items() for value in values],
     ids=itertools.count(),
 )
-def test_contacts_that_are_refused_here(name: str, value: Any, output: Output) -> None:
+def test_contacts_that_are_refused_here_show_no_value(
+    name: str, value: Any, output: Output
+) -> None:
     with pytest.raises(InvalidContactError) as raised:
         Contact(**{**TEXTS, name: value})
     error = raised.value
@@ -322,7 +328,7 @@ def test_contacts_that_are_refused_here(name: str, value: Any, output: Output) -
         lambda: ExternalUrl(ref=MARK, url=f"https://[{MARK}", label=[MARK]),  # type: ignore[arg-type]
     ],
 )
-def test_parts_that_are_refused_here(make: Any, output: Output) -> None:
+def test_parts_that_are_refused_here_show_no_value(make: Any, output: Output) -> None:
     with pytest.raises(InvalidContactError) as raised:
         make()
     output.show_error(raised.value)
@@ -337,7 +343,7 @@ def test_parts_show_no_values(output: Output) -> None:
     assert output.find() == []
 
 
-class TestTheSearchBites:
+class TestSearchFindsWhatShows:
     @pytest.mark.parametrize("name", ["contactsdk", "aiohttp.client", "asyncio", "anyone.else"])
     def test_in_the_log_of(self, name: str, output: Output) -> None:
         logging.getLogger(name).debug("contact %s", {"email": TEXTS["email"]})

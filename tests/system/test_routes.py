@@ -84,14 +84,18 @@ async def drive_and_reconcile(route: Route, drive: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("drive", [singly, streamed])
 @unhurried
-async def test_over_tls(authority: trustme.CA, drive: Callable[..., Any]) -> None:
+async def test_calls_over_tls_lose_nothing(
+    authority: trustme.CA, drive: Callable[..., Any]
+) -> None:
     async with route(authority, tls=True) as made:
         await drive_and_reconcile(made, drive)
 
 
 @pytest.mark.parametrize("drive", [singly, streamed])
 @unhurried
-async def test_over_tls_through_a_proxy(authority: trustme.CA, drive: Callable[..., Any]) -> None:
+async def test_calls_over_tls_through_a_proxy_lose_nothing(
+    authority: trustme.CA, drive: Callable[..., Any]
+) -> None:
     proxy = Proxy()
     async with route(authority, tls=True, proxy=proxy) as made:
         await drive_and_reconcile(made, drive)
@@ -100,7 +104,9 @@ async def test_over_tls_through_a_proxy(authority: trustme.CA, drive: Callable[.
 
 @pytest.mark.parametrize("drive", [singly, streamed])
 @unhurried
-async def test_through_a_proxy(authority: trustme.CA, drive: Callable[..., Any]) -> None:
+async def test_calls_through_a_proxy_lose_nothing(
+    authority: trustme.CA, drive: Callable[..., Any]
+) -> None:
     proxy = Proxy()
     async with route(authority, tls=False, proxy=proxy) as made:
         await drive_and_reconcile(made, drive)
@@ -137,7 +143,7 @@ AWKWARD["all"] = {name: value for each in AWKWARD.values() for name, value in ea
 
 @pytest.mark.parametrize("defaults", AWKWARD.values(), ids=AWKWARD)
 @unhurried
-async def test_session_with_awkward_defaults(
+async def test_session_with_awkward_defaults_loses_nothing(
     authority: trustme.CA, defaults: dict[str, Any]
 ) -> None:
     async with route(authority, tls=False, proxy=Proxy(gzips=True), **defaults) as made:

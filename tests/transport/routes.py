@@ -31,19 +31,21 @@ class Route:
         return RawServer(*scripts, tls=server_context(AUTHORITY) if self.tls else None)
 
     @contextlib.asynccontextmanager
-    async def client(self, url: str, **options: Any) -> AsyncIterator[ContactClient]:
+    async def client(
+        self, url: str, *, credentials: Credentials = CREDENTIALS, **options: Any
+    ) -> AsyncIterator[ContactClient]:
         options = {"retry": QUICK, **options}
         if not self.handed_in:
             # What aiohttp uses where nobody gives it another context.
             with mock.patch("aiohttp.connector._SSL_CONTEXT_VERIFIED", client_context(AUTHORITY)):
-                async with ContactClient(url, CREDENTIALS, **options) as client:
+                async with ContactClient(url, credentials, **options) as client:
                     yield client
             return
         trace_configs = options.pop("trace_configs", None)
         connector = aiohttp.TCPConnector(ssl=client_context(AUTHORITY) if self.tls else True)
         async with (
             aiohttp.ClientSession(connector=connector, trace_configs=trace_configs) as session,
-            ContactClient(url, CREDENTIALS, session=session, **options) as client,
+            ContactClient(url, credentials, session=session, **options) as client,
         ):
             yield client
 

@@ -47,7 +47,7 @@ async def test_large_answer_is_read_whole(route: Route) -> None:
             assert await client.add_or_update(ADD) == 7
 
 
-async def test_traces_are_told_of_an_answer_only_if_it_was_read_whole() -> None:
+async def test_traces_hear_of_an_answer_only_if_it_was_read_whole() -> None:
     sizes: list[int] = []
 
     async def on_answer(*_: Any) -> None:

@@ -116,7 +116,7 @@ async def test_error_that_a_connection_was_lost_with_is_known() -> None:
     assert body.connection_error is lost_with
 
 
-async def test_body_is_not_sent_once_its_fate_was_told() -> None:
+async def test_body_is_not_sent_once_it_was_reported_as_unsent() -> None:
     body = Body(b"{}", start_timeout=nothing)
     writer = _Writer(_Transport())
     assert not body.seal()

@@ -154,12 +154,9 @@ async def test_server_that_speaks_first_on_each_connection_is_soon_left_alone(
     route: Route,
 ) -> None:
     has_spoken = threading.Event()
-    options = {
-        "retry": attrs.evolve(QUICK, attempts=1),
-        "trace_configs": [blocking_until(has_spoken)],
-    }
+    once, tracing = attrs.evolve(QUICK, attempts=1), [blocking_until(has_spoken)]
     with route.server([answer(b'{"id": 999}'), Tell(has_spoken), REQUEST]) as server:
-        async with route.client(server.url, **options) as client:
+        async with route.client(server.url, retry=once, trace_configs=tracing) as client:
             with pytest.raises(UnavailableError, match="never sent"):
                 await client.add_or_update(ADD)
 

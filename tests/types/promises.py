@@ -1,4 +1,7 @@
-"""What the types of the public names promise. Type checkers read this file; nothing runs it."""
+"""What the types of the public names promise.
+
+mypy and basedpyright read this file when the checks run; nothing executes it.
+"""
 
 # pyright: reportUnnecessaryTypeIgnoreComment=error
 

@@ -175,7 +175,7 @@ async def test_two_uncertain_calls_for_the_same_contact_are_not_told_apart() -> 
 
 
 @in_held_time
-async def test_contact_that_was_found_is_in_doubt_no_longer() -> None:
+async def test_contact_that_was_found_is_no_longer_uncertain() -> None:
     client = Client(Platform(lists=[(listed(7),), (listed(7),), (listed(7), listed(8))]))
     assert await client.add() == 7
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from contactsdk.cli.summary import Tally
-from contactsdk.cli.written import Written, next_lines
+from contactsdk.cli.written_files import Written, next_lines
 from contactsdk.files import OutputNames, Result, State
 
 COMMAND = "contactsdk import bad.csv"

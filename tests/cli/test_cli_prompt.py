@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from contactsdk.cli.asking import answer_is_yes, drop_typed_ahead, is_terminal
+from contactsdk.cli.prompt import answer_is_yes, drop_typed_ahead, is_terminal
 
 Ask: TypeAlias = Callable[..., tuple[str, str]]
 
@@ -18,7 +18,7 @@ import os, sys
 os.open(sys.argv[1], os.O_RDWR)  # the first terminal that a new session opens is its own
 if sys.argv[2] == "background":
     os.setpgid(0, 0) if os.fork() == 0 else os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
-from contactsdk.cli.asking import answer_is_yes, is_terminal
+from contactsdk.cli.prompt import answer_is_yes, is_terminal
 print(is_terminal() and answer_is_yes("Send? "))
 """
 

@@ -103,7 +103,7 @@ else:
             os.close(number)
 
     def drop_typed_ahead() -> None:
-        """Forget what was typed up to now: it was no answer to a question that comes only now."""
+        """Forget what was typed up to now: it was not meant for a question that comes only now."""
         with (
             suppress(termios.error, OSError, ValueError),  # no terminal, or no input at all
             terminal() as found,
