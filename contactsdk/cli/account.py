@@ -31,7 +31,8 @@ def client_of(
         most = max(100, concurrency)
         return ContactClient(url, credentials, retry=policy, max_connections=most)
     except ValueError as exc:
-        fail(str(exc))
+        # By the name that a user of the command gave it.
+        fail(str(exc).replace("base_url", "CONTACTSDK_URL (or --url)"))
 
 
 def checked_credentials(url: str, key: str, secret_file: Path | None) -> Credentials:

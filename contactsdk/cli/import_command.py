@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -16,6 +16,7 @@ from contactsdk.cli.exits import errors_as_exits, fail
 from contactsdk.cli.importing import ImportOptions, dry_run, send_import
 from contactsdk.cli.journal_place import Run, file_of, journal_at
 from contactsdk.cli.options import (
+    WRITING,
     DateOrderOption,
     Encoding,
     HeaderRow,
@@ -33,6 +34,9 @@ from contactsdk.cli.options import (
 )
 from contactsdk.cli.run import Sending
 from contactsdk.files import STANDARD, OutputNames, check_files_differ, input_options
+
+_SENDING: Final = "How it is sent"
+_JOURNAL: Final = "Journal"
 
 
 def import_(
@@ -58,26 +62,39 @@ def import_(
     date_order: DateOrderOption = None,
     results: Annotated[
         str | None,
-        typer.Option(help="Write what became of each row here: .csv or .jsonl; - for output."),
+        typer.Option(
+            help="Write what became of each row here: .xlsx, .csv or .jsonl; - for output.",
+            rich_help_panel=WRITING,
+        ),
     ] = None,
     merged: Annotated[
         str | None,
-        typer.Option(help="Write each row here with its contact's id, its state and a message."),
+        typer.Option(
+            help="Write each row here with its contact's id, its state and a message.",
+            rich_help_panel=WRITING,
+        ),
     ] = None,
     rejects: Annotated[
         str | None,
         typer.Option(
-            help="Write the rows here that are known not to be applied, as .csv or .jsonl; with "
-            "--journal, only those that were refused or invalid, since the others are sent when "
-            "the run goes on."
+            help="Write the rows here that are known not to be applied, as .xlsx, .csv or .jsonl; "
+            "with --journal, only those that were refused or invalid, since the others are sent when "
+            "the run goes on.",
+            rich_help_panel=WRITING,
         ),
     ] = None,
     uncertain: Annotated[
-        str | None, typer.Option(help="Write the rows here that may have been applied.")
+        str | None,
+        typer.Option(
+            help="Write the rows here that may have been applied.", rich_help_panel=WRITING
+        ),
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option(help="Write a page about the run here, .html; it holds no contact."),
+        typer.Option(
+            help="Write a page about the run here, .html; it holds no contact.",
+            rich_help_panel=WRITING,
+        ),
     ] = None,
     batch_size: Annotated[
         int | None,
@@ -86,6 +103,7 @@ def import_(
             max=200,
             help="Contacts in one request; without it, each is sent by itself.",
             show_default=False,
+            rich_help_panel=_SENDING,
         ),
     ] = None,
     concurrency: Annotated[
@@ -94,12 +112,16 @@ def import_(
             min=1,
             help="Requests in flight at a time; 32 contacts by default, or 4 batches.",
             show_default=False,
+            rich_help_panel=_SENDING,
         ),
     ] = None,
     rate: Annotated[
         float | None,
         typer.Option(
-            metavar="PER_SECOND", help="Requests per second, at most.", show_default=False
+            metavar="PER_SECOND",
+            help="Requests per second, at most.",
+            show_default=False,
+            rich_help_panel=_SENDING,
         ),
     ] = None,
     give_up: Annotated[
@@ -107,6 +129,7 @@ def import_(
         typer.Option(
             metavar="SECONDS",
             help="For how long a platform that lets nothing through is tried.",
+            rich_help_panel=_SENDING,
         ),
     ] = DEFAULT_GIVE_UP_S,
     journal: Annotated[
@@ -117,6 +140,7 @@ def import_(
             "copy a journal only while no run is using it, and all of its files together: FILE and "
             "those that have its name with an ending such as -wal or -journal. Or a database, "
             "postgresql://user:password@host/name, that processes on many machines may share.",
+            rich_help_panel=_JOURNAL,
         ),
     ] = None,
     settle: Annotated[
@@ -125,6 +149,7 @@ def import_(
             metavar="SECONDS",
             help="For how long a contact whose answer was lost is looked for on the platform.",
             show_default=False,
+            rich_help_panel=_JOURNAL,
         ),
     ] = None,
     run: Run = None,
@@ -133,11 +158,16 @@ def import_(
         typer.Option(
             "--standby",
             help="Wait while another process sends this run, and go on when it has died.",
+            rich_help_panel=_JOURNAL,
         ),
     ] = False,
     resend_uncertain: Annotated[
         bool,
-        typer.Option("--resend-uncertain", help="Send what the journal calls uncertain again."),
+        typer.Option(
+            "--resend-uncertain",
+            help="Send what the journal calls uncertain again.",
+            rich_help_panel=_JOURNAL,
+        ),
     ] = False,
     dry_run_: Annotated[
         bool,

@@ -251,7 +251,7 @@ def test_unreadable_file_is_found_before_anything_is_sent(
         (["import", "in.csv", "--key", "a b"], "key"),
         (["import", "in.csv", "--secret-file", "none"], "none: No such file"),
         (["import", "in.csv", "--secret-file", "odd"], "odd: the secret is not UTF-8 text"),
-        (["ping", "--url", "here"], "base_url"),
+        (["ping", "--url", "here"], "CONTACTSDK_URL (or --url) must "),
     ],
 )
 def test_wrong_use_is_an_error(
