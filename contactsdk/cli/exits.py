@@ -40,7 +40,7 @@ def errors_as_exits() -> Iterator[None]:
         typer.echo(f"contactsdk: {printable_lines(str(exc))}", err=True)
         if exc.options:
             guess = command([*sys.argv[1:], *exc.options])
-            typer.echo(f"To take what is guessed: {printable(guess)}", err=True)
+            typer.echo(f"To go on with what is guessed: {printable(guess)}", err=True)
         raise typer.Exit(Exit.WRONG_USE) from None
     except (FileError, JournalError) as exc:
         fail(str(exc))

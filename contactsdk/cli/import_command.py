@@ -78,8 +78,8 @@ def import_(
         str | None,
         typer.Option(
             help="Write the rows here that are known not to be applied, as .xlsx, .csv or .jsonl; "
-            "with --journal, only those that were refused or invalid, since the others are sent when "
-            "the run goes on.",
+            "with --journal, only those that were refused or invalid, since the others are sent "
+            "when the run goes on.",
             rich_help_panel=WRITING,
         ),
     ] = None,

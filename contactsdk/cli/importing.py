@@ -102,7 +102,9 @@ def dry_run(options: ImportOptions) -> Exit:
                 has_journal=options.has_journal,
                 in_batches=options.in_batches,
             )
-            typer.echo("\n".join([preview, *written.warnings()]), err=outputs.takes_standard_output)
+            real = command(word for word in sys.argv[1:] if word != "--dry-run")
+            lines = [preview, *written.warnings(), f"To import it: {printable(real)}"]
+            typer.echo("\n".join(lines), err=outputs.takes_standard_output)
         return Exit.SOME_FAILED if found.survey.invalid_rows else Exit.OK
 
 

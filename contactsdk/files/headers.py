@@ -69,13 +69,18 @@ def plan_of_header(
     plan = plan_of(header.cells, rules)
     guesses = _guesses_of(plan)
     are_unknown = all(place in plan.unknown for place, _ in plan.problems)
-    missing = _missing(plan, {*set_fields, *guesses.fields.values()}) if are_unknown else []
+    given = set(set_fields)
+    missing_then = _missing(plan, given | set(guesses.fields.values()))
+    # What is left out as unknown is no error, and holds nothing then.
+    missing = missing_then if plan.unknown else _missing(plan, given)
+    if not are_unknown:
+        missing = []
     problems = [*(what for _, what in plan.problems), *missing]
     if not problems:
         return plan
     text = f" {problems[0]}" if len(problems) == 1 else "".join(f"\n  {it}" for it in problems)
     lines = [f"{where}:{text}", *_advice(plan, rules)]
-    is_enough = are_unknown and not missing
+    is_enough = are_unknown and not missing_then
     raise HeaderError("\n".join(lines), guesses.options if is_enough else ())
 
 

@@ -175,7 +175,7 @@ def _doubled(others: Sequence[int]) -> str:
         return ""
     shown = ", ".join(map(str, others[:_NAMESAKES_SHOWN]))
     more = " and more" if len(others) > _NAMESAKES_SHOWN else ""
-    return f'<br><span class="fault">same names and email as {shown}{more}</span>'
+    return f'<br><span class="fault" title="the same names and email">same as {shown}{more}</span>'
 
 
 def _statuses(contact: Mapping[str, Any]) -> str:
@@ -274,7 +274,8 @@ td { min-width: 3.5rem; }
 td[data-name="At (UTC)"], td[data-name="Modified (UTC)"], td[data-name="Id"] {
   font-variant-numeric: tabular-nums; white-space: nowrap; }
 code, td[data-name="More"], td[data-name="Outcome"] { overflow-wrap: anywhere; }
-td[data-name="More"] { min-width: 16rem; }
+td[data-name="Name"] { min-width: 9rem; }
+td[data-name="More"] { min-width: 14rem; }
 .pages a { margin-right: 1rem; }
 code { font: .8rem/1.4 ui-monospace, monospace; }
 nav a { margin: 0 .8rem 0 0; }
@@ -287,7 +288,7 @@ nav a { margin: 0 .8rem 0 0; }
   table, tbody, tr, td { display: block; width: 100%; }
   tr { background: var(--soft); border: 1px solid var(--line); border-radius: .4rem;
     margin-bottom: .6rem; padding: .3rem; }
-  td, td[data-name="More"] { border: 0; min-width: 0; padding: .1rem .3rem; }
+  td, td[data-name="Name"], td[data-name="More"] { border: 0; min-width: 0; padding: .1rem .3rem; }
   td.empty { display: none; }
   td::before { content: attr(data-name) ": "; font-size: .8rem; opacity: .7; }
 }

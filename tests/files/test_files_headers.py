@@ -192,3 +192,9 @@ def test_column_that_is_left_out_as_unknown_and_may_hold_a_field_is_a_note() -> 
 def test_column_to_leave_out_that_is_not_there_is_a_note() -> None:
     source = csv_input(f"{NAMES},x\n{ADA},1\n", ignored=["x,Notes"])
     assert source.warnings() == ("--ignore-columns names a column 'Notes' that is not there.",)
+
+
+def test_column_that_is_left_out_as_unknown_is_missing_and_guessed() -> None:
+    error = refusal(f"{GERMAN}\n{FELIX}\n", ignore_unknown=True)
+    assert "no column holds firstName, lastName, email" in str(error)
+    assert "Vorname=firstName" in error.options

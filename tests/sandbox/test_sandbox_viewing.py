@@ -108,4 +108,4 @@ async def test_contacts_of_the_same_names_and_email_are_marked(ask: Asking) -> N
         await ask(ADD, BOBBY)
     await ask(ADD, {**BOBBY, "email": "another@example.com"})
     _, text = await seen(ask)
-    assert text.count("same names and email as") == 2
+    assert text.count(">same as ") == 2
