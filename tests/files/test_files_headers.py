@@ -137,6 +137,17 @@ def test_account_is_not_asked_because_of_a_title() -> None:
         pass
 
 
+def test_account_is_not_asked_about_columns_that_are_left_out() -> None:
+    def ask() -> None:
+        raise AssertionError
+
+    options = input_options(ask_custom_fields=ask, ignored=["Note"], maps=["Cell=phone"])
+    text = f"{NAMES},Note,Cell\n{ADA},x,1\n"
+    with read_input(io.BytesIO(text.encode()), "x.csv", options) as source:
+        assert len(items(source)) == 1
+        assert source.warnings() == ()
+
+
 def test_header_row_that_is_named_is_taken() -> None:
     text = f"Guests,,\n,,\n{NAMES}\n{ADA}\n"
     source = csv_input(text, header_row=3)
