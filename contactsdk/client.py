@@ -430,8 +430,8 @@ class ContactClient:
         Args:
             contacts: As for `stream`. An `InvalidContactError` in it gets its own row, unsent.
             journal: The database and the name of the run.
-            partitions: Into how many parts the run is divided, by the keys of its contacts: that many
-                workers can send it at a time.
+            partitions: Into how many parts the run is divided, by the keys of its contacts; that
+                many workers can send it at a time.
             rate_per_s: How many requests of all workers together may leave in any second, at most.
             batch_size: As for `stream`.
             give_up_s: As for `stream`.

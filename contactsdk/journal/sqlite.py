@@ -156,7 +156,7 @@ class SqliteJournal:
         """As `open_run`, to look for what is uncertain and not to send anything.
 
         Raises:
-            JournalError: As of `open_run`.
+            JournalError: As for `open_run`.
         """
         return await self.open_run(account, attempt_timeout_s=attempt_timeout_s)
 
