@@ -96,7 +96,8 @@ class Requester:
             raise ValueError("trace_configs belong to the session: give them to the one you made")
         self._base = checked_base_url(base_url)
         self._credentials = credentials
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
+        """How long an attempt may take, in seconds, from having its connection."""
         # aiohttp does not time the wait for its pool: the limiter lets no more in than it takes.
         self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout_s)
         self._session = session
@@ -166,7 +167,7 @@ class Requester:
         self.running_loop()  # raises in a loop that is not this client's
         session = self._open()
         at = math.inf if deadline is None else deadline
-        end = Deadline(self._deadlines, at, self._timeout_s)
+        end = Deadline(self._deadlines, at, self.timeout_s)
         bodies: list[Body] = []  # one for each connection that is tried
         try:
             with end:

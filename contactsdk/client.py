@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import aiohttp
 
@@ -28,14 +28,19 @@ from contactsdk.bulk import (
 )
 from contactsdk.bulk.actions import RequestedBatchActions
 from contactsdk.bulk.options import DEFAULT_BATCHES, DEFAULT_CONCURRENCY, DEFAULT_GIVE_UP_S
+from contactsdk.bulk.turns import SharedRate
 from contactsdk.calls import Caller
-from contactsdk.journal import Account, Journal
+from contactsdk.journal import Account, Journal, RunJournal
 from contactsdk.lookups import Lookups
 from contactsdk.models import Contact, CustomFieldDefinition, Group, Item
 from contactsdk.retry import RetryPolicy, cancelled_error, is_idempotent
 from contactsdk.settling import MOST_PAGES, AnsweredIds, CallSettler, KeysInDoubt
 from contactsdk.signing import Credentials
 from contactsdk.wire import ContactFilter
+
+if TYPE_CHECKING:
+    from contactsdk.distributed import SubmittedRun
+    from contactsdk.journal.postgres import PostgresJournal
 
 
 class ContactClient:
@@ -121,6 +126,11 @@ class ContactClient:
             raise ValueError(f"not set in the environment: {', '.join(missing)}")
         url, key, secret = (os.environ[name] for name in names)
         return cls(url, Credentials(key, secret))
+
+    @property
+    def account(self) -> Account:
+        """Whose contacts it sends, as journals and workers tell accounts apart."""
+        return self._account
 
     async def add_or_update(self, contact: Contact, *, deadline_s: float | None = None) -> int:
         """Add the contact, or update the one with its `id`, and return the platform's id for it.
@@ -313,10 +323,12 @@ class ContactClient:
                 - `batch_size`: How many contacts go in one request, from 1 to 200; `None`, the
                   default, sends each by itself.
                 - `rate_per_s`: How many requests a second may leave, at most: on average exactly,
-                  within any one second rounded up (0.5 to 1). `None`, the default, is no cap.
+                  within any one second rounded up (0.5 to 1). A `PostgresRate` is a ceiling that
+                  many processes share. `None`, the default, is no cap.
                 - `give_up_s`: For how many seconds a platform that lets nothing through is tried,
                   and the longest wait that it may ask for, before the run stops; 300 by default.
                   `None` is refused.
+                - `retry`: The policy of this run; by default (`None`) the client's.
                 - `journal`: Where the run is recorded, so that it can go on after the process has
                   died; by default (`None`) nowhere. Entering the stream raises a `JournalError`
                   where it cannot be used.
@@ -340,15 +352,16 @@ class ContactClient:
         journal, batch_size = options.get("journal"), options.get("batch_size")
         if journal is not None:
             _check_is_journal(journal)
+        rate, policy = options.get("rate_per_s"), options.get("retry") or self._retry
         run_options = RunOptions(
-            policy=self._retry,
+            policy=policy,
             concurrency=self._concurrency(options.get("concurrency"), batch_size),
             batch_size=batch_size,
-            rate_per_s=options.get("rate_per_s"),
+            rate_per_s=None if isinstance(rate, SharedRate) else rate,
             give_up_s=options.get("give_up_s", DEFAULT_GIVE_UP_S),
             on_progress=options.get("on_progress"),
         )
-        self._requester.running_loop()  # an error here, and not in the middle of the run
+        loop = self._requester.running_loop()  # an error here, and not in the middle of the run
         run = Run(
             contacts,
             functools.partial(self._requester.attempt, self._contact_url, read=wire.read_id),
@@ -357,10 +370,15 @@ class ContactClient:
             run_options,
             open_journal=None
             if journal is None
-            else functools.partial(journal.open_run, self._account),
+            else functools.partial(
+                journal.open_run, self._account, attempt_timeout_s=self._requester.timeout_s
+            ),
             is_proven=self._requester.has_succeeded,
-            ids=self._answered_ids,
+            ids=self._ids_for(policy),
             settling=self._settling_means(),
+            turns=rate.turns(self._account, self._caller.pacer, loop.time)
+            if isinstance(rate, SharedRate)
+            else None,
         )
         return outcome_stream(run)
 
@@ -392,6 +410,60 @@ class ContactClient:
         """
         return await collect(self.stream(contacts, **options), into)
 
+    async def submit(
+        self,
+        contacts: Iterable[Item] | AsyncIterable[Item],
+        *,
+        journal: "PostgresJournal",
+        partitions: int = 64,
+        rate_per_s: float | None = None,
+        batch_size: int | None = None,
+        give_up_s: float = DEFAULT_GIVE_UP_S,
+        retry: RetryPolicy | None = None,
+    ) -> "SubmittedRun":
+        """Put many contacts into a database, for workers on any machines to send; see the run.
+
+        It returns once the whole input is there. `contactsdk worker` sends it, as many of them as
+        there are. A process that dies before that is started again with the same input and goes on
+        where it was. Until the whole input is there, nothing is sent.
+
+        Args:
+            contacts: As for `stream`. An `InvalidContactError` in it gets its own row, unsent.
+            journal: The database and the name of the run.
+            partitions: Into how many parts the run is divided, by the keys of its contacts; that
+                many workers can send it at a time.
+            rate_per_s: How many requests of all workers together may leave in any second, at most.
+            batch_size: As for `stream`.
+            give_up_s: As for `stream`.
+            retry: The policy of this run; the client's by default.
+
+        Raises:
+            JournalError: There is a run of this name with another input, account or number of
+                partitions; or another process is submitting it; or the database cannot be used.
+            ValueError: A number is out of its range.
+            TypeError: `contacts` is not an iterable of contacts.
+        """
+        # Here, since what it needs is an extra.
+        from contactsdk.distributed.engine import first_jobs_of
+        from contactsdk.distributed.feeder import feed
+        from contactsdk.distributed.settings import RunSettings
+
+        settings = RunSettings(
+            retry=retry or self._retry,
+            batch_size=batch_size,
+            rate_per_s=rate_per_s,
+            give_up_s=give_up_s,
+            attempt_timeout_s=self._requester.timeout_s,
+        )
+        return await feed(
+            contacts,
+            journal,
+            self._account,
+            settings,
+            partitions=partitions,
+            enqueue=first_jobs_of(journal.database, self._account),
+        )
+
     def check_journal(self, journal: Journal, contacts: Iterable[Item]) -> None:
         """See, before anything is sent, that this whole input is the one that was recorded.
 
@@ -420,7 +492,7 @@ class ContactClient:
 
         Nothing is sent again. Use it some time after the run, so that lists show what was written.
         A contact is found if exactly one on the platform has all that was sent and that lists show,
-        an id above those that were answered before it was sent, and is no other row's.
+        an id above those that were answered before it was sent, and does not belong to another row.
 
         Args:
             journal: The journal of the runs; made without `resend_uncertain`.
@@ -445,7 +517,9 @@ class ContactClient:
         _check_is_journal(journal)
         if journal.resend_uncertain:
             raise ValueError("settle needs a journal without resend_uncertain")
-        run = await journal.open_run(self._account)
+        run = await journal.open_to_settle(
+            self._account, attempt_timeout_s=self._requester.timeout_s
+        )
         try:
             find = functools.partial(self._lookups.find, deadline_s=None, most_pages=MOST_PAGES)
             return await settle_recorded(run, contacts, find, confirm)
@@ -471,6 +545,14 @@ class ContactClient:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def _ids_for(self, policy: RetryPolicy) -> AnsweredIds:
+        """The ids that were answered, as a run with this policy needs them."""
+        if policy.settle_s is None or self._retry.settle_s is not None:
+            return self._answered_ids
+        ids = AnsweredIds(keeps=True)  # the client keeps none
+        ids.note_highest(self._answered_ids.highest)
+        return ids
 
     def _settling_means(self) -> SettlingMeans:
         list_url = self._lookups.list_url
@@ -505,7 +587,7 @@ class ContactClient:
         return asked
 
 
-def _check_is_journal(journal: Journal) -> None:
+def _check_is_journal(journal: RunJournal) -> None:
     """Refuse what is not a journal, such as the name of its file.
 
     Raises:

@@ -74,6 +74,9 @@ class EarlierBatches:
     def _after_no_results(self, job: Job, results: NoResults) -> bool:
         if not results.may_come_later or job.outcome is None:
             return False
+        assert self._run.journal is not None  # noqa: S101  # it knew of the batch
+        if self._run.journal.is_slice and not self._run.is_stopping:
+            return False  # else every slice would ask again, and the run come to no end
         # It stays on record as sent with this batch, so that another run can ask again.
         self._run.jobs.finish(job, job.outcome)
         return True

@@ -153,8 +153,9 @@ class Intake:
                 await self._outcomes.room()
             elif job.outcome is not None or self._schedule.claim(job):
                 self._schedule.make_ready(job)
-                self._idle.wake()
-                return
+                if job.not_before is None:
+                    self._idle.wake()
+                    return
 
     def _new_job(self, item: Item) -> Job:
         index = self._reader.count - 1
@@ -173,11 +174,16 @@ class Intake:
             await journal.load(job.index)
         recorded = journal.recall(job.index, job.item, idempotent=job.delivery.is_idempotent)
         if recorded is None:
+            if isinstance(job.item, Contact):
+                job.not_before = journal.not_before(job.item)
             job.delivery.maybe_applied = job.is_intended = journal.is_in_doubt(job.index)
             if job.is_intended:
                 job.earlier_batch = journal.batch_of(job.index)
             return False
         outcome = recalled(job, recorded)
+        if recorded.state is State.WAITING:  # a later one was sent, which is to be recorded
+            job.outcome = outcome
+            return False
         if recorded.state is State.SENT:  # it is uncertain now, which is to be recorded
             job.outcome, job.is_intended = outcome, True
             job.delivery.maybe_applied = True

@@ -141,6 +141,7 @@ class OpenJobs:
 
     def interrupted(self, job: Job, cause: BaseException | None = None) -> ContactError:
         """The error of a contact that the run does not come to, or does not come back to."""
+        job.is_interrupted = True
         error = self._interrupted(job)
         error.__cause__ = cause or error.__cause__
         return error
@@ -177,6 +178,7 @@ class OpenJobs:
                 outcome.error,
                 outcome.attempts,
                 settled=outcome.settled,
+                is_interrupted=job.is_interrupted,
             )
 
     async def _put_on_record(self, journal: JournalRun, job: Job, outcome: Outcome) -> None:
@@ -188,6 +190,7 @@ class OpenJobs:
                 outcome.error,
                 outcome.attempts,
                 settled=outcome.settled,
+                is_interrupted=job.is_interrupted,
             )
         except JournalError as error:
             self._on_journal_error(error)

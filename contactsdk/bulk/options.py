@@ -6,7 +6,8 @@ from attrs import frozen
 
 from contactsdk.arguments import check_count, check_positive, check_seconds
 from contactsdk.bulk.progress import OnProgress
-from contactsdk.journal import Journal
+from contactsdk.bulk.turns import SharedRate
+from contactsdk.journal import RunJournal
 from contactsdk.retry import RetryPolicy
 from contactsdk.wire import MAX_JOBS
 
@@ -24,13 +25,16 @@ class BulkOptions(TypedDict, total=False):
     batch_size: int | None
     """How many contacts go in one request, at most, from 1 to 200; `None` to send each by itself.
     """
-    rate_per_s: float | None
+    rate_per_s: float | SharedRate | None
     """How many requests a second may leave, at most: on average exactly, within any one second
-    rounded up (0.5 to 1); `None` for no cap."""
+    rounded up (0.5 to 1). A number is for this run, a `PostgresRate` for all processes that share
+    it; `None` for no cap."""
     give_up_s: float
     """For how many seconds a platform that lets nothing through is tried, and the longest wait
     that it may ask for, before the run stops; 300 by default, and never `None`."""
-    journal: Journal | None
+    retry: RetryPolicy | None
+    """How often and how patiently each contact is tried; `None` for the client's policy."""
+    journal: RunJournal | None
     """Where the run is recorded, so that it can go on after the process has died; `None` for no
     record."""
     on_progress: OnProgress | None

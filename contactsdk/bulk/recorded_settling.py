@@ -71,6 +71,8 @@ async def _settle(
     recorded = _Recorded()
     for number, item in enumerate(items):
         await recorded.add(run, number, item)
+    # What is still in flight would be looked for too early.
+    await asyncio.sleep(recorded.in_flight_until - asyncio.get_running_loop().time())
     outcomes = await _look_for_all(recorded, find)
     if confirm is None or await _is_confirmed(confirm, outcomes):
         found = [outcome for outcome in outcomes if outcome.contact is not None and outcome.ok]
@@ -109,6 +111,8 @@ class _Recorded:
         """Adds that are uncertain, in input order."""
         self.ids: set[int] = set()
         """The ids of all other contacts."""
+        self.in_flight_until = 0.0
+        """Until when one of these may still be in flight, by the clock of the event loop."""
         self.keys = KeysInDoubt()
         """The keys of all that is uncertain."""
 
@@ -125,6 +129,7 @@ class _Recorded:
             self.keys.enter(key_of(item))
             if item.id is None and not item.update_if_exists:
                 run.reopen(number)
+                self.in_flight_until = max(self.in_flight_until, run.not_before(item) or 0.0)
                 self.uncertain.append(_Uncertain(number, item, row))
 
 

@@ -32,6 +32,10 @@ class Job:
     """The encoded contact, once there was an attempt."""
     began_at: float | None = None
     """When its first attempt began, by the event loop's clock."""
+    is_interrupted: bool = False
+    """Whether it ends as it does only since the run was stopped."""
+    not_before: float | None = None
+    """When it may be sent for the first time, by the event loop's clock; `None` for at once."""
     is_intended: bool = False
     """Whether it is on record as sent, or the journal was asked to record that."""
     holds_key: bool = False
@@ -102,12 +106,15 @@ class Schedule:
         self.waiting -= 1
         following = queue.popleft()
         following.holds_key = True
-        self._ready.append(following)
+        self.make_ready(following)
         return True
 
     def make_ready(self, job: Job) -> None:
         """Have a job taken that holds its key, or needs none."""
-        self._ready.append(job)
+        if job.not_before is None:
+            self._ready.append(job)
+        else:
+            self.retry_at(job, job.not_before)
 
     def retry_at(self, job: Job, time: float) -> None:
         """Have a job taken again at this time; it keeps its key."""

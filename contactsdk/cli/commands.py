@@ -17,6 +17,7 @@ from contactsdk.cli.ping_command import ping
 from contactsdk.cli.probe_command import probe_
 from contactsdk.cli.sandbox_command import sandbox
 from contactsdk.cli.settle_command import settle
+from contactsdk.cli.worker_command import worker
 
 
 class _Commands(TyperGroup):
@@ -48,6 +49,7 @@ app = typer.Typer(
 app.command("import")(import_)
 app.command()(journal)
 app.command()(settle)
+app.command()(worker)
 app.command()(fields)
 app.command()(ping)
 app.command("probe")(probe_)

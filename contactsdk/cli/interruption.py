@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 GRACE_S: Final = 10.0
-"""How long what is in flight may still take after a first signal."""
+"""How long what is in flight may still take after a first signal, unless it is said."""
 
 # Windows has no SIGHUP.
 _SIGNALS: Final = tuple(
@@ -20,11 +20,15 @@ _SIGNALS: Final = tuple(
 class Interruption:
     """Within it, SIGINT, SIGTERM and SIGHUP raise nothing: `happened` says that one came.
 
-    `on_first` is called when the first one comes.
+    `on_first` is called when the first one comes; `grace_s` is how long what is guarded may take
+    from then on.
     """
 
-    def __init__(self, on_first: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, on_first: Callable[[], None] = lambda: None, *, grace_s: float = GRACE_S
+    ) -> None:
         self.happened = False
+        self._grace_s = grace_s
         self._on_first = on_first
         self._leave_at: float | None = None
         self._guarded: asyncio.Timeout | None = None
@@ -51,7 +55,7 @@ class Interruption:
             signal.signal(number, handler)
 
     async def guard(self, work: Awaitable[object]) -> None:
-        """Await `work`; leave it ten seconds after the first signal, at once after the second."""
+        """Await `work`; leave it some time after the first signal, and at once after the second."""
         try:
             async with asyncio.timeout_at(self._leave_at) as self._guarded:
                 await work
@@ -63,7 +67,7 @@ class Interruption:
 
     def _on_signal(self) -> None:
         now = asyncio.get_running_loop().time()
-        self._leave_at = now if self.happened else now + GRACE_S
+        self._leave_at = now if self.happened else now + self._grace_s
         if self._guarded is not None:
             self._guarded.reschedule(self._leave_at)
         if not self.happened:

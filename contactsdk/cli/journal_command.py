@@ -175,6 +175,7 @@ def journal(
         lines = [
             summary(tally, look_up=look_up),
             *(f"  {printable(line)}" for line in uncertain_rows.lines()),
+            *(printable(remark) for remark in recorded.remarks()),
         ]
         typer.echo("\n".join(lines), err=outputs.takes_standard_output)
         stack.close()

@@ -151,7 +151,7 @@ async def import_rows(
             in_order.put(outcome.index, result_of(line, number, outcome))
 
         async with client:
-            stopped_by: Exception | None = await _find_wrong_setup(client)
+            stopped_by: Exception | None = await find_wrong_setup(client)
             if stopped_by is None:
                 stopped_by = await send(client, items(), take, interruption, sending, must_stop)
         for index, (line, number, _) in rows:
@@ -159,7 +159,7 @@ async def import_rows(
     return Ending(stopped_by, interruption.happened)
 
 
-async def _find_wrong_setup(client: ContactClient) -> SetupError | None:
+async def find_wrong_setup(client: ContactClient) -> SetupError | None:
     """What is wrong with the address or the way to it, so that no contact has to find it.
 
     What the platform itself refuses is passed over: a key may have no right to ping and yet to add

@@ -96,6 +96,8 @@ def result_of_record(recorded: JournalRow, line: int | None = None) -> Result:
     message = "" if recorded.error is None else message_of(recorded.error)
     if recorded.state is JournalState.SENT:
         message = "in flight when the run ended"
+    if recorded.state is JournalState.WAITING:
+        message = "it waits to be sent"
     # What the command line notes in a journal is the number of the row.
     row = recorded.number + 1 if recorded.line is None else recorded.line
     return Result(
@@ -123,6 +125,7 @@ _STATE_OF_RECORD: Final = {
     JournalState.INVALID: State.FAILED,
     JournalState.UNCERTAIN: State.UNCERTAIN,
     JournalState.NOT_APPLIED: State.FAILED,
+    JournalState.WAITING: State.NOT_STARTED,
 }
 
 

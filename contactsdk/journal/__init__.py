@@ -6,7 +6,7 @@ kind of store also needs an entry in `cli/journal_place.py` and in `contactsdk/_
 """
 
 from contactsdk.journal.identity import Account
-from contactsdk.journal.protocol import Journal
+from contactsdk.journal.protocol import DEFAULT_ATTEMPT_TIMEOUT_S, Journal, RunJournal
 from contactsdk.journal.rows import JournalRow, State
 from contactsdk.journal.run import JournalRun
 from contactsdk.journal.sqlite import SqliteJournal
@@ -14,12 +14,14 @@ from contactsdk.journal.sqlite_file import Durability
 from contactsdk.journal.store import LeaseLapsedError
 
 __all__ = [
+    "DEFAULT_ATTEMPT_TIMEOUT_S",
     "Account",
     "Durability",
     "Journal",
     "JournalRow",
     "JournalRun",
     "LeaseLapsedError",
+    "RunJournal",
     "SqliteJournal",
     "State",
 ]

@@ -3,7 +3,8 @@
 It needs the extra `postgres`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ from contactsdk.journal.identity import Account, Digests, check_input, other_acc
 from contactsdk.journal.postgres_connection import Connection, Database, errors_of
 from contactsdk.journal.postgres_schema import found_version, prepare
 from contactsdk.journal.postgres_store import PostgresStore
+from contactsdk.journal.postgres_submitted import progress_of
+from contactsdk.journal.postgres_whole_run import WholeRunStore
+from contactsdk.journal.protocol import DEFAULT_ATTEMPT_TIMEOUT_S
 from contactsdk.journal.rows import JournalRow
 from contactsdk.journal.run import JournalRun
 from contactsdk.journal.sqlite_file import Durability
@@ -48,7 +52,7 @@ class RunStatus:
     """How far a run has come, and which process sends it."""
 
     recorded: int
-    """How many items were begun."""
+    """How many items were begun; of a run that was submitted, how many were added so far."""
     succeeded: int
     """How many contacts were added or updated."""
     refused: int
@@ -56,9 +60,17 @@ class RunStatus:
     uncertain: int
     """How many may or may not have been applied."""
     owner: str | None
-    """Which process sends it now, by host and number; `None` where none does."""
+    """Which process sends it now, by host and number; `None` where none does, or several do."""
     lease_left_s: float
     """For how many seconds nobody else may take it over; 0 where no process sends it."""
+    workers: int = 0
+    """How many processes send it now."""
+    is_submitted: bool = False
+    """Whether it was submitted for workers."""
+    is_sealed: bool = False
+    """Whether all of a submitted run's input was added; only then it is sent."""
+    stopped_for: str | None = None
+    """Why a submitted run was stopped; `None` where it was not."""
 
     @property
     def open(self) -> int:
@@ -119,7 +131,8 @@ class PostgresJournal:
             raise ValueError(f"durability must be 'process' or 'power', not {durability!r}")
         check_positive("lease_s", lease_s)
         check_seconds("reconnect_s", reconnect_s)
-        self._database = Database.at(url, schema)
+        self.database = Database.at(url, schema)
+        """The database and its schema."""
         self.run = _checked_name(run)
         """The name of the run."""
         self.standby = standby
@@ -138,10 +151,10 @@ class PostgresJournal:
     @property
     def name(self) -> str:
         """What messages call it: the database, without user and password, and the run."""
-        return f"{self._database.name}, run {self.run}"
+        return f"{self.database.name}, run {self.run}"
 
     def __repr__(self) -> str:
-        return f"PostgresJournal({self._database.name!r}, run={self.run!r})"
+        return f"PostgresJournal({self.database.name!r}, run={self.run!r})"
 
     def exists(self) -> bool:
         """Whether there is a run of this name; looking blocks.
@@ -161,15 +174,44 @@ class PostgresJournal:
             JournalError: There is no run of this name, or the database cannot be read.
         """
         with self._reading() as connection:
-            found = self._found(connection)
-            return RunStatus(
-                recorded=found.recorded,
-                succeeded=found.succeeded,
-                refused=found.failed,
-                uncertain=found.uncertain,
-                owner=found.owner if found.left_s else None,
-                lease_left_s=found.left_s,
+            self._found(connection)
+            with errors_of(self.name):
+                found = progress_of(connection, self.database, self.run)
+        if found is None:
+            raise self._no_run()
+        return RunStatus(
+            recorded=found.recorded,
+            succeeded=found.succeeded,
+            refused=found.failed,
+            uncertain=found.uncertain,
+            owner=found.owners[0] if len(found.owners) == 1 else None,
+            lease_left_s=found.left_s,
+            workers=len(found.owners),
+            is_submitted=found.is_submitted,
+            is_sealed=found.is_sealed,
+            stopped_for=found.stopped_for,
+        )
+
+    def remarks(self) -> Sequence[str]:
+        """That a submitted run is not whole, or was stopped, or is being sent.
+
+        Raises:
+            JournalError: There is no run of this name, or the database cannot be read.
+        """
+        status = self.status()
+        if not status.is_submitted:
+            return ()
+        remarks = []
+        if not status.is_sealed:
+            remarks.append(
+                f"Only {status.recorded:,} rows of its input were added so far, and none is sent "
+                "before all are: submit the same input again"
             )
+        if status.stopped_for is not None:
+            remarks.append(f"Stopped: {status.stopped_for}")
+        if status.workers:
+            remarks.append(f"Workers that send it now: {status.workers}")
+        return remarks
 
     def rows(self) -> Iterator[JournalRow]:
         """All that is recorded at this moment, in input order, also while a process sends it.
@@ -181,8 +223,8 @@ class PostgresJournal:
         """
         with self._reading() as connection:
             found = self._found(connection)
-            query = statements.read_rows(self._database)
-            for row in self._read(connection, query, (found.run, *_ALL_NUMBERS)):
+            query = statements.read_rows(self.database)
+            for *row, _ in self._read(connection, query, (found.run, *_ALL_NUMBERS)):
                 yield StoredRow(*row).public()
 
     def check(self, contacts: Iterable[Item], *, secret: str) -> None:
@@ -219,14 +261,16 @@ class PostgresJournal:
             if digests.of_account(account) == found.account:
                 self._check(connection, found, contacts, digests)
                 return
-            query = statements.find_maybe_applied(self._database)
+            query = statements.find_maybe_applied(self.database)
             with errors_of(self.name):
                 values = found.run, statements.MAYBE_APPLIED_VALUES
                 may_be_applied = connection.execute(query, values).fetchone() == (True,)
-            if may_be_applied:
+            if may_be_applied or found.is_submitted:
                 raise other_account(self.name)
 
-    async def open_run(self, account: Account) -> JournalRun:
+    async def open_run(
+        self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
+    ) -> JournalRun:
         """Take the run's lease for this account; a standby waits for it.
 
         Called by `ContactClient`.
@@ -235,22 +279,51 @@ class PostgresJournal:
             JournalError: Another process is sending it, or it is another account's; or the database
                 cannot be used.
         """
-        store = PostgresStore(
-            self._database,
+        store = self._store(PostgresStore, attempt_timeout_s)
+        return await self._started(store, account, standby=self.standby)
+
+    async def open_to_settle(
+        self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
+    ) -> JournalRun:
+        """As `open_run`, to look for what is uncertain and not to send anything.
+
+        Of a run that was submitted, it takes the leases of all partitions.
+
+        Raises:
+            JournalError: Another process is sending any of it, or it is another account's; or the
+                database cannot be used.
+        """
+        is_submitted = await asyncio.to_thread(self._is_submitted)
+        kind = WholeRunStore if is_submitted else PostgresStore
+        return await self._started(self._store(kind, attempt_timeout_s), account)
+
+    def _store(self, kind: type[PostgresStore], attempt_timeout_s: float) -> PostgresStore:
+        return kind(
+            self.database,
             self.run,
+            attempt_timeout_s=attempt_timeout_s,
             durability=self.durability,
             lease_s=self.lease_s,
             reconnect_s=self.reconnect_s,
         )
-        await store.open(account, standby=self.standby)
+
+    async def _started(
+        self, store: PostgresStore, account: Account, *, standby: bool = False
+    ) -> JournalRun:
+        await store.open(account, standby=standby)
         return await JournalRun.start(
             store, account, line_of=self.line_of, resend_uncertain=self.resend_uncertain
         )
 
+    def _is_submitted(self) -> bool:
+        with self._reading() as connection:
+            found = self._find(connection)
+            return found is not None and found.is_submitted
+
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with errors_of(self.name):
-            connection = self._database.connect()
+            connection = self.database.connect()
             connection.autocommit = False  # rows are read a page at a time in one transaction
         # Not around what is done with it, whose own errors are not errors of the journal.
         with closing(connection):
@@ -258,24 +331,27 @@ class PostgresJournal:
 
     def _find(self, connection: Connection) -> "_Found | None":
         with errors_of(self.name):
-            if found_version(connection, self._database) is None:
+            if found_version(connection, self.database) is None:
                 return None
-            query = statements.find_run(self._database)
-            found = connection.execute(query, (self.run,)).fetchone()
-        return None if found is None else _Found(*found)
+            query = statements.find_run(self.database)
+            found = connection.execute(query, {"name": self.run, "part": 0}).fetchone()
+        return None if found is None else _Found(*found[:4])
 
     def _found(self, connection: Connection) -> "_Found":
         found = self._find(connection)
         if found is None:
-            raise JournalError(
-                f"{self.name}: there is no run of this name: check `run`, or start it first"
-            )
+            raise self._no_run()
         return found
+
+    def _no_run(self) -> JournalError:
+        return JournalError(
+            f"{self.name}: there is no run of this name: check `run`, or start it first"
+        )
 
     def _check(
         self, connection: Connection, found: "_Found", contacts: Iterable[Item], digests: Digests
     ) -> None:
-        query = statements.read_digests(self._database)
+        query = statements.read_digests(self.database)
         recorded = self._read(connection, query, (found.run,))
         check_input(((number, digest) for number, digest in recorded), contacts, digests)
 
@@ -301,12 +377,7 @@ class _Found:
     run: int
     account: bytes
     salt: bytes
-    owner: str
-    left_s: float
-    recorded: int
-    succeeded: int
-    failed: int
-    uncertain: int
+    is_submitted: bool
 
 
 def _checked_name(run: str) -> str:

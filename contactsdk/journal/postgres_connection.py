@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from contactsdk.errors import JournalError
+from contactsdk.journal.sqlite_file import Durability
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -24,7 +25,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "tcp_user_timeout": 25_000,
 }
 # The statements are short: to compile one takes longer than it ever runs.
-_SETTINGS: Final = "SET jit = off"
+SETTINGS: Final = "SET jit = off"
 
 _ENDINGS: Final = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown)
 
@@ -72,7 +73,7 @@ class Database:
         """
         connection = psycopg.connect(**self.options, autocommit=True)
         try:
-            connection.execute(_SETTINGS)
+            connection.execute(SETTINGS)
         except BaseException:
             connection.close()
             raise
@@ -81,6 +82,28 @@ class Database:
     def table(self, name: str) -> sql.Identifier:
         """A table of the schema, as it is put into a statement."""
         return sql.Identifier(self.schema, name)
+
+
+def connect_durably(database: Database, durability: Durability, name: str) -> Connection:
+    """A connection whose commits survive what this durability says, for the journal of this name.
+
+    Raises:
+        JournalError: The database does not wait for its disk, and `"power"` was asked for.
+        psycopg.Error: There is none to be had.
+    """
+    connection = database.connect()
+    try:
+        if durability == "process":
+            connection.execute("SET synchronous_commit = off")
+        elif connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
+            raise JournalError(
+                f"{name}: synchronous_commit is off in this database, so its crash can lose "
+                "what was recorded: turn it on, or use durability 'process'"
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def is_broken(connection: Connection | None, exc: psycopg.Error) -> bool:

@@ -51,6 +51,48 @@ MIGRATIONS: Final = (
     ) WITH (fillfactor = 70);
     CREATE INDEX row_key ON {schema}.row (run, key);
     """,
+    # 2. Runs that are submitted for workers, in partitions with a lease each. `options` is NULL for
+    # a run that its sender reads itself. `first_open` is the lowest number that may be open.
+    # `lease_end` holds when an older owner's lease ended that left contacts in flight. The index
+    # has no condition on the state of a row, since an update of it could not stay on its page then.
+    """
+    ALTER TABLE {schema}.run
+        ADD partitions integer NOT NULL DEFAULT 1,
+        ADD items bigint NOT NULL DEFAULT 0,
+        ADD sealed boolean NOT NULL DEFAULT false,
+        ADD finished boolean NOT NULL DEFAULT false,
+        ADD options jsonb,
+        ADD attempt_timeout_s double precision NOT NULL DEFAULT 30,
+        ADD stopped_for text,
+        ADD setup_errors jsonb NOT NULL DEFAULT '{{}}';
+    ALTER TABLE {schema}.lease
+        ADD not_applied bigint NOT NULL DEFAULT 0,
+        ADD highest_id bigint NOT NULL DEFAULT 0,
+        ADD first_open bigint NOT NULL DEFAULT 0;
+    ALTER TABLE {schema}.row ADD part integer NOT NULL DEFAULT 0;
+    CREATE INDEX row_part ON {schema}.row (run, part, number);
+    UPDATE {schema}.lease AS lease SET
+        not_applied = (
+            SELECT count(*) FROM {schema}.row AS row
+            WHERE row.run = lease.run AND row.state = 'not applied'
+        ),
+        highest_id = (
+            SELECT coalesce(max(row.id), 0) FROM {schema}.row AS row WHERE row.run = lease.run
+        );
+    CREATE TABLE {schema}.lease_end (
+        run bigint NOT NULL REFERENCES {schema}.run ON DELETE CASCADE,
+        part integer NOT NULL,
+        epoch bigint NOT NULL,
+        ended timestamptz NOT NULL,
+        PRIMARY KEY (run, part, epoch)
+    );
+    CREATE TABLE {schema}.turn (
+        account bytea PRIMARY KEY,
+        next_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        rate double precision NOT NULL,
+        paused_until timestamptz NOT NULL DEFAULT timestamptz 'epoch'
+    ) WITH (fillfactor = 10);
+    """,
 )
 """What makes version 1 of the tables, what makes version 2 of version 1, and so on."""
 

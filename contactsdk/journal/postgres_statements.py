@@ -32,34 +32,138 @@ MAYBE_APPLIED_VALUES = [state.value for state in MAYBE_APPLIED]
 """The states of `MAYBE_APPLIED`, as the database takes them."""
 
 
-def _filled(text: LiteralString, database: Database, **parts: sql.Composable) -> Composed:
-    tables = {name: database.table(name) for name in ("run", "lease", "row")}
-    return sql.SQL(text).format(names=_NAMES, stored=_STORED, **tables, **parts)
+_GIVEN = sql.SQL(", ").join(sql.SQL(f"%({name})s::{kind}[]") for name, kind in COLUMNS)
+
+# What `given` rows add to the counts of their lease, in place of `old` ones of the same numbers.
+_CHANGES = sql.SQL(
+    """
+    count(*) - count(old.number) AS recorded,
+    count(*) FILTER (WHERE given.state = 'succeeded')
+        - count(*) FILTER (WHERE old.state = 'succeeded') AS succeeded,
+    count(*) FILTER (WHERE given.state IN ('rejected', 'invalid'))
+        - count(*) FILTER (WHERE old.state IN ('rejected', 'invalid')) AS failed,
+    count(*) FILTER (WHERE given.state = 'uncertain')
+        - count(*) FILTER (WHERE old.state = 'uncertain') AS uncertain,
+    count(*) FILTER (WHERE given.state = 'not applied')
+        - count(*) FILTER (WHERE old.state = 'not applied') AS not_applied,
+    max(given.id) AS highest_id
+    """
+)
+_COUNTS = sql.SQL(
+    """
+    recorded = lease.recorded + change.recorded,
+    succeeded = lease.succeeded + change.succeeded,
+    failed = lease.failed + change.failed,
+    uncertain = lease.uncertain + change.uncertain,
+    not_applied = lease.not_applied + change.not_applied,
+    highest_id = greatest(lease.highest_id, change.highest_id)
+    """
+)
+
+
+def filled(text: LiteralString, database: Database, **parts: sql.Composable) -> Composed:
+    """A statement with the tables and the columns put in."""
+    tables = {name: database.table(name) for name in ("run", "lease", "lease_end", "row", "turn")}
+    columns = {"names": _NAMES, "stored": _STORED, "given": _GIVEN}
+    counts = {"changes": _CHANGES, "counts": _COUNTS}
+    return sql.SQL(text).format(**tables, **columns, **counts, **parts)
 
 
 def take_lease(database: Database) -> Composed:
-    """Take the lease of a run whose last owner released it, or let its time run out.
+    """Take a lease whose last owner released it, or let its time run out; its epoch, or no row.
 
     One that the same owner has already, since an answer was lost, is taken anew. The database's
-    clock decides.
+    clock decides. When the time of the last owner ran out is kept: what it sent may still be under
+    way.
     """
-    return _filled(
+    return filled(
         """
-        UPDATE {lease}
-        SET epoch = epoch + 1, owner = %(owner)s,
+        WITH before AS (
+            SELECT epoch, owner, until FROM {lease}
+            WHERE run = %(run)s AND part = %(part)s FOR UPDATE
+        ), taken AS (
+            UPDATE {lease} AS lease
+            SET epoch = before.epoch + 1, owner = %(owner)s,
+                until = clock_timestamp() + %(lease_s)s * interval '1 second'
+            FROM before WHERE lease.run = %(run)s AND lease.part = %(part)s
+                AND (before.until < clock_timestamp() OR before.owner = %(owner)s)
+            RETURNING lease.epoch
+        ), ended AS (
+            INSERT INTO {lease_end} (run, part, epoch, ended)
+            SELECT %(run)s, %(part)s, before.epoch, before.until FROM before, taken
+            WHERE before.until > timestamptz 'epoch' AND before.owner <> %(owner)s
+            ON CONFLICT DO NOTHING
+        )
+        SELECT epoch FROM taken
+        """,
+        database,
+    )
+
+
+def renew_epoch(database: Database) -> Composed:
+    """Give the lease that this owner has a new epoch, and extend it; that epoch, or no row.
+
+    What it sent with the older epoch and is still under way to the database will change nothing.
+    """
+    return filled(
+        """
+        UPDATE {lease} SET epoch = epoch + 1,
             until = clock_timestamp() + %(lease_s)s * interval '1 second'
-        WHERE run = %(run)s AND part = 0
-            AND (until < clock_timestamp() OR owner = %(owner)s)
+        WHERE run = %(run)s AND part = %(part)s AND owner = %(owner)s
         RETURNING epoch
         """,
         database,
     )
 
 
+def note_attempt_timeout(database: Database) -> Composed:
+    """Record how long an attempt may take, if no client with longer ones has sent the run."""
+    return filled(
+        """
+        UPDATE {run} SET attempt_timeout_s = %(attempt_timeout_s)s
+        WHERE id = %(run)s AND attempt_timeout_s < %(attempt_timeout_s)s
+        """,
+        database,
+    )
+
+
+def find_lease_ends(database: Database) -> Composed:
+    """Of each older epoch that left contacts in flight, for how many seconds they may be so yet."""
+    return filled(
+        """
+        SELECT ends.epoch,
+            extract(epoch FROM ends.ended - clock_timestamp())::float + run.attempt_timeout_s
+        FROM {lease_end} AS ends JOIN {run} AS run ON run.id = ends.run
+        WHERE ends.run = %(run)s AND ends.part = %(part)s ORDER BY ends.epoch
+        """,
+        database,
+    )
+
+
 def release_lease(database: Database) -> Composed:
-    """Let the next owner take the lease at once."""
-    return _filled(
-        "UPDATE {lease} SET until = timestamptz 'epoch' WHERE run = %s AND part = 0 AND epoch = %s",
+    """Let the next owner take the lease at once.
+
+    What is in flight counts as being so from now on. So does for as long as before what an older
+    owner left: its uncertain contacts have this owner's epoch now.
+    """
+    return filled(
+        """
+        WITH released AS (
+            UPDATE {lease} SET until = timestamptz 'epoch'
+            WHERE run = %(run)s AND part = %(part)s AND epoch = %(epoch)s
+            RETURNING run, part, epoch
+        ), older AS (
+            SELECT max(ends.ended) AS ended
+            FROM {lease_end} AS ends JOIN {run} AS run ON run.id = ends.run
+            WHERE ends.run = %(run)s AND ends.part = %(part)s
+                AND ends.ended + run.attempt_timeout_s * interval '1 second' > clock_timestamp()
+        )
+        INSERT INTO {lease_end} (run, part, epoch, ended)
+        SELECT released.run, released.part, released.epoch,
+            CASE WHEN %(is_in_flight)s THEN clock_timestamp() ELSE older.ended END
+        FROM released, older WHERE %(is_in_flight)s OR older.ended IS NOT NULL
+        ON CONFLICT DO NOTHING
+        """,
         database,
     )
 
@@ -69,63 +173,61 @@ def write_rows(database: Database) -> Composed:
 
     All or nothing: where another owner has the lease, it returns no row and writes none. That the
     lease is extended first keeps a new owner waiting until this is done, and then from taking it.
+    Returned is the epoch, and why the run was stopped, if it was.
     """
-    given = sql.SQL(", ").join(sql.SQL(f"%s::{kind}[]") for _, kind in COLUMNS)
     changed = sql.SQL(", ").join(
         sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name, _ in COLUMNS[1:]
     )
-    return _filled(
+    return filled(
         """
         WITH given AS (
             SELECT * FROM unnest({given}) AS given ({names})
         ), change AS (
-            SELECT
-                count(*) - count(old.number) AS recorded,
-                count(*) FILTER (WHERE given.state = 'succeeded')
-                    - count(*) FILTER (WHERE old.state = 'succeeded') AS succeeded,
-                count(*) FILTER (WHERE given.state IN ('rejected', 'invalid'))
-                    - count(*) FILTER (WHERE old.state IN ('rejected', 'invalid')) AS failed,
-                count(*) FILTER (WHERE given.state = 'uncertain')
-                    - count(*) FILTER (WHERE old.state = 'uncertain') AS uncertain
-            FROM given LEFT JOIN {row} AS old ON old.run = %s AND old.number = given.number
+            SELECT {changes}
+            FROM given LEFT JOIN {row} AS old
+                ON old.run = %(run)s AND old.number = given.number
         ), extended AS (
             UPDATE {lease} AS lease SET
-                until = clock_timestamp() + %s * interval '1 second',
-                recorded = lease.recorded + change.recorded,
-                succeeded = lease.succeeded + change.succeeded,
-                failed = lease.failed + change.failed,
-                uncertain = lease.uncertain + change.uncertain
-            FROM change WHERE lease.run = %s AND lease.part = 0 AND lease.epoch = %s
-            RETURNING lease.run, lease.epoch
+                until = clock_timestamp() + %(lease_s)s * interval '1 second',
+                {counts}
+            FROM change
+            WHERE lease.run = %(run)s AND lease.part = %(part)s AND lease.epoch = %(epoch)s
+            RETURNING lease.run, lease.part, lease.epoch
         ), written AS (
-            INSERT INTO {row} AS row (run, epoch, {names})
-            SELECT extended.run, extended.epoch, given.* FROM extended, given
+            INSERT INTO {row} AS row (run, part, epoch, {names})
+            SELECT extended.run, extended.part, extended.epoch, given.* FROM extended, given
             ON CONFLICT (run, number) DO UPDATE SET epoch = excluded.epoch, {changed}
         )
-        SELECT epoch FROM extended
+        SELECT extended.epoch, run.stopped_for
+        FROM extended JOIN {run} AS run ON run.id = extended.run
         """,
         database,
-        given=given,
         changed=changed,
     )
 
 
 def extend_lease(database: Database) -> Composed:
-    """Extend the lease, without anything to write; where another owner has it, return no row."""
-    return _filled(
-        "UPDATE {lease} SET until = clock_timestamp() + %s * interval '1 second' "
-        "WHERE run = %s AND part = 0 AND epoch = %s RETURNING epoch",
+    """As `write_rows`, without anything to write."""
+    return filled(
+        """
+        UPDATE {lease} AS lease SET until = clock_timestamp() + %(lease_s)s * interval '1 second'
+        FROM {run} AS run
+        WHERE lease.run = %(run)s AND lease.part = %(part)s AND lease.epoch = %(epoch)s
+            AND run.id = lease.run
+        RETURNING lease.epoch, run.stopped_for
+        """,
         database,
     )
 
 
 def begin_anew(database: Database) -> Composed:
     """Remove all rows of a run, and make it another account's, as the owner of its lease."""
-    return _filled(
+    return filled(
         """
         WITH extended AS (
-            UPDATE {lease} SET recorded = 0, succeeded = 0, failed = 0, uncertain = 0
-            WHERE run = %(run)s AND part = 0 AND epoch = %(epoch)s
+            UPDATE {lease} SET recorded = 0, succeeded = 0, failed = 0, uncertain = 0,
+                not_applied = 0, highest_id = 0
+            WHERE run = %(run)s AND part = %(part)s AND epoch = %(epoch)s
             RETURNING run, epoch
         ), removed AS (
             DELETE FROM {row} AS row USING extended WHERE row.run = extended.run
@@ -140,11 +242,12 @@ def begin_anew(database: Database) -> Composed:
 
 
 def add_run(database: Database) -> Composed:
-    """Record a run of this name, unless there is one."""
-    return _filled(
+    """Record a run of this name with one lease, unless there is a run of this name."""
+    return filled(
         """
         WITH added AS (
-            INSERT INTO {run} (name, account, salt) VALUES (%s, %s, %s)
+            INSERT INTO {run} (name, account, salt, attempt_timeout_s)
+            VALUES (%(name)s, %(account)s, %(salt)s, %(attempt_timeout_s)s)
             ON CONFLICT (name) DO NOTHING RETURNING id
         )
         INSERT INTO {lease} (run) SELECT id FROM added
@@ -154,16 +257,15 @@ def add_run(database: Database) -> Composed:
 
 
 def find_run(database: Database) -> Composed:
-    """The run of this name: its number, account and salt, the owner of its lease and the seconds
-    left of it, and its counts.
+    """The run of this name: its number, account and salt, whether it was submitted, and the owner
+    of one of its leases with the seconds left of that.
     """
-    return _filled(
+    return filled(
         """
-        SELECT run.id, run.account, run.salt, lease.owner,
-            greatest(0, extract(epoch FROM lease.until - clock_timestamp())::float),
-            lease.recorded, lease.succeeded, lease.failed, lease.uncertain
-        FROM {run} AS run JOIN {lease} AS lease ON lease.run = run.id AND lease.part = 0
-        WHERE run.name = %s
+        SELECT run.id, run.account, run.salt, run.options IS NOT NULL, lease.owner,
+            greatest(0, extract(epoch FROM lease.until - clock_timestamp())::float)
+        FROM {run} AS run JOIN {lease} AS lease ON lease.run = run.id AND lease.part = %(part)s
+        WHERE run.name = %(name)s
         """,
         database,
     )
@@ -171,32 +273,32 @@ def find_run(database: Database) -> Composed:
 
 def find_end(database: Database) -> Composed:
     """One more than the last number that was recorded."""
-    return _filled("SELECT coalesce(max(number) + 1, 0) FROM {row} WHERE run = %s", database)
+    return filled("SELECT coalesce(max(number) + 1, 0) FROM {row} WHERE run = %s", database)
 
 
 def find_maybe_applied(database: Database) -> Composed:
     """Whether any contact of a run is, or may be, applied."""
-    return _filled("SELECT EXISTS (SELECT FROM {row} WHERE run = %s AND state = ANY(%s))", database)
+    return filled("SELECT EXISTS (SELECT FROM {row} WHERE run = %s AND state = ANY(%s))", database)
 
 
 def read_rows(database: Database) -> Composed:
-    """The rows of a run whose numbers lie between two, in input order."""
-    return _filled(
-        "SELECT {stored} FROM {row} WHERE run = %s AND number >= %s AND number < %s "
+    """The rows of a run whose numbers lie between two, each with its epoch, in input order."""
+    return filled(
+        "SELECT {stored}, epoch FROM {row} WHERE run = %s AND number >= %s AND number < %s "
         "ORDER BY number",
         database,
     )
 
 
 def find_last_sent(database: Database) -> Composed:
-    """The last row of each of these keys whose state is not `not applied`."""
-    return _filled(
+    """The last row of each of these keys that is in none of these states."""
+    return filled(
         "SELECT key, max(number) FROM {row} "
-        "WHERE run = %s AND key = ANY(%s) AND state <> %s GROUP BY key",
+        "WHERE run = %s AND key = ANY(%s) AND state <> ALL(%s) GROUP BY key",
         database,
     )
 
 
 def read_digests(database: Database) -> Composed:
     """The number and digest of each row of a run, in input order."""
-    return _filled("SELECT number, digest FROM {row} WHERE run = %s ORDER BY number", database)
+    return filled("SELECT number, digest FROM {row} WHERE run = %s ORDER BY number", database)

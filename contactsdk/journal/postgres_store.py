@@ -1,11 +1,12 @@
 """The store behind `PostgresJournal`: rows in a database that many processes share, one at a time.
 
 Its statements are made in one thread, one after another, so that the event loop never waits for the
-database. A connection that breaks is made anew, and its statement repeated: each can be repeated by
-the same owner of the lease, and fails for any other.
+database. A connection that breaks is made anew, and its statement repeated under a new epoch: what
+was sent over the old connection, and may be executed late, changes nothing any more.
 """
 
 import asyncio
+import bisect
 import concurrent.futures
 import logging
 import os
@@ -13,7 +14,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import psycopg
 
@@ -24,12 +25,13 @@ from contactsdk.journal.lease import Lease, clock_s
 from contactsdk.journal.postgres_connection import (
     Connection,
     Database,
+    connect_durably,
     errors_of,
     is_broken,
     journal_error,
 )
 from contactsdk.journal.postgres_schema import prepare
-from contactsdk.journal.rows import State
+from contactsdk.journal.rows import UNSENT, State
 from contactsdk.journal.sqlite_file import Durability
 from contactsdk.journal.store import PAGE_NUMBERS, LeaseLapsedError, StoredRow
 
@@ -37,24 +39,33 @@ _T = TypeVar("_T")
 
 _logger: Final = logging.getLogger("contactsdk")
 
-_OPEN: Final = (State.SENT, State.NOT_APPLIED, State.UNCERTAIN)
+_NEEDED: Final = (*UNSENT, State.SENT, State.UNCERTAIN)
+_IN_DOUBT: Final = (State.SENT, State.UNCERTAIN)
+_SENT: Final = State.SENT.value
+_UNSENT_VALUES: Final = [state.value for state in UNSENT]
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
 _RECONNECT_TO_CLOSE_S: Final = 2.0
 
 
 class PostgresStore:
-    """The rows of a run in a PostgreSQL database; see `Store` for what each method does."""
+    """The rows of a run in a PostgreSQL database; see `Store` for what each method does.
+
+    It has one lease: of a whole run, or of one part of a run that was submitted.
+    """
 
     account: bytes
     salt: bytes
     end: int
+    highest_id = 0
 
     def __init__(
         self,
         database: Database,
         run: str,
         *,
+        part: int = 0,
+        attempt_timeout_s: float = 30.0,
         durability: Durability = "power",
         lease_s: float = 30.0,
         reconnect_s: float = 60.0,
@@ -63,9 +74,13 @@ class PostgresStore:
     ) -> None:
         self.name = f"{database.name}, run {run}"
         self.renew_every_s = lease_s / 3
+        self.stopped_for: str | None = None
+        """Why the run was stopped for all, as the last write found it; `None` if it was not."""
         self._database = database
         self._run_name = run
-        self._durability = durability
+        self._part = part
+        self._attempt_timeout_s = attempt_timeout_s
+        self._durability: Durability = durability
         self._lease_s = lease_s
         self._reconnect_s = reconnect_s
         self._now = now
@@ -76,6 +91,9 @@ class PostgresStore:
         self._connection: Connection | None = None
         self._lease = Lease(epoch=0, lease_s=lease_s, good_until=0.0)
         self._run = 0
+        self._lease_ends: list[tuple[int, float]] = []
+        self._in_flight_until: dict[int, float] = {}
+        self._in_flight: set[int] = set()
         self._write_rows = statements.write_rows(database)
 
     async def open(self, account: Account, *, standby: bool = False) -> Self:
@@ -88,6 +106,7 @@ class PostgresStore:
         try:
             with errors_of(self.name):
                 await self._in_thread(self._begin, account)
+            await self._execute(self._note_attempt_timeout)
             while not await self._execute(self._take):
                 found = await self._execute(self._find_owner)
                 if Digests.of(self.salt, account.secret).of_account(account) != self.account:
@@ -118,20 +137,27 @@ class PostgresStore:
 
     async def begin_anew(self, account: bytes) -> None:
         query = statements.begin_anew(self._database)
-        values = {"run": self._run, "epoch": self._lease.epoch, "account": account}
-        await self._execute(lambda c: self._as_owner(c.execute(query, values).fetchone()))
+
+        def begin(connection: Connection) -> None:
+            values = {**self._mine(), "account": account}
+            self._as_owner(connection.execute(query, values).fetchone())
+
+        await self._execute(begin)
         self.account, self.end = account, 0
 
     async def read_page(self, page: int) -> Sequence[StoredRow]:
         query, first = statements.read_rows(self._database), page * PAGE_NUMBERS
         values = self._run, first, first + PAGE_NUMBERS
-        return await self._execute(
-            lambda c: [StoredRow(*row) for row in c.execute(query, values, binary=True)]
-        )
+        found = await self._execute(lambda c: c.execute(query, values, binary=True).fetchall())
+        return self._noted(found)
+
+    def in_flight_s(self, number: int) -> float:
+        until = self._in_flight_until.get(number)
+        return 0.0 if until is None else max(0.0, until - self._now())
 
     async def last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
         query = statements.find_last_sent(self._database)
-        values = self._run, list(keys), State.NOT_APPLIED.value
+        values = self._run, list(keys), _UNSENT_VALUES
         return await self._execute(lambda c: dict(c.execute(query, values, binary=True).fetchall()))
 
     async def write(self, rows: Sequence[StoredRow]) -> None:
@@ -146,47 +172,66 @@ class PostgresStore:
         finally:
             self._thread.shutdown(wait=False)
 
+    def _noted(self, found: Sequence[tuple[Any, ...]]) -> list[StoredRow]:
+        """Rows with their epochs, of which is noted until when older owners' may be in flight."""
+        self._in_flight_until = {}
+        rows = []
+        for *values, epoch in found:
+            row = StoredRow(*values)
+            rows.append(row)
+            if self._lease_ends and row.state in _IN_DOUBT:
+                # An owner has a new epoch after each broken connection, and ends with its last.
+                ends = bisect.bisect_left(self._lease_ends, epoch, key=lambda each: each[0])
+                if ends < len(self._lease_ends):
+                    self._in_flight_until[row.number] = self._lease_ends[ends][1]
+        return rows
+
     # In the thread.
 
     def _begin(self, account: Account) -> None:
-        connection = self._connection = self._connect()
+        connection = self._connection = connect_durably(self._database, self._durability, self.name)
         prepare(connection, self._database)
         salt = os.urandom(16)
         digest = Digests.of(salt, account.secret).of_account(account)
-        add = statements.add_run(self._database)
-        connection.execute(add, (self._run_name, digest, salt))
+        values = {
+            "name": self._run_name,
+            "account": digest,
+            "salt": salt,
+            "attempt_timeout_s": self._attempt_timeout_s,
+        }
+        connection.execute(statements.add_run(self._database), values)
         self._find_owner(connection)
 
-    def _connect(self) -> Connection:
-        connection = self._database.connect()
-        try:
-            if self._durability == "process":
-                connection.execute("SET synchronous_commit = off")
-            elif connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
-                raise JournalError(
-                    f"{self.name}: synchronous_commit is off in this database, so its crash can "
-                    "lose what was recorded: turn it on, or use durability 'process'"
-                )
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    def _note_attempt_timeout(self, connection: Connection) -> None:
+        # Before anything is sent by this client, whose attempts may take longer than all before.
+        query = statements.note_attempt_timeout(self._database)
+        values = {"run": self._run, "attempt_timeout_s": self._attempt_timeout_s}
+        connection.execute(query, values)
 
     def _take(self, connection: Connection) -> bool:
         asked_at = self._now()
-        values = {"run": self._run, "owner": self._owner, "lease_s": self._lease_s}
+        values = {**self._mine(), "owner": self._owner, "lease_s": self._lease_s}
         taken = connection.execute(statements.take_lease(self._database), values).fetchone()
         if taken is None:
             return False
         self._lease = Lease.taken(taken[0], self._lease_s, asked_at=asked_at)
+        ends = connection.execute(statements.find_lease_ends(self._database), self._mine())
+        left = ends.fetchall()
+        now = self._now()
+        self._lease_ends = [(epoch, now + left_s) for epoch, left_s in left]
         return True
+
+    def _mine(self) -> dict[str, Any]:
+        return {"run": self._run, "part": self._part, "epoch": self._lease.epoch}
 
     def _find_owner(self, connection: Connection) -> tuple[str, float]:
         find = statements.find_run(self._database)
-        found = connection.execute(find, (self._run_name,)).fetchone()
+        found = connection.execute(find, {"name": self._run_name, "part": self._part}).fetchone()
         if found is None:
             raise JournalError(f"{self.name}: the run was deleted meanwhile: start it again")
-        self._run, self.account, self.salt, owner, left_s, *_ = found
+        self._run, self.account, self.salt, is_submitted, owner, left_s = found
+        if is_submitted:
+            raise JournalError(f"{self.name}: it was submitted for workers, which alone send it")
         return owner, left_s
 
     def _find_end(self, connection: Connection) -> int:
@@ -196,22 +241,23 @@ class PostgresStore:
         return end
 
     def _write(self, connection: Connection, rows: Sequence[StoredRow]) -> None:
-        run, epoch = self._run, self._lease.epoch
+        values = {**self._mine(), "lease_s": self._lease_s}
         asked_at = self._now()
         if rows:
-            # The last one of a number; in the order of their numbers, as they are on disk.
-            last = {row.number: row for row in rows}
-            in_order = [_kept(last[number]) for number in sorted(last)]
-            columns = [list(column) for column in zip(*in_order, strict=True)]
-            values = *columns, run, self._lease_s, run, epoch
+            values.update(columns_of(rows))
             found = connection.execute(self._write_rows, values, prepare=True, binary=True)
         else:
             extend = statements.extend_lease(self._database)
-            found = connection.execute(extend, (self._lease_s, run, epoch))
-        self._as_owner(found.fetchone())
+            found = connection.execute(extend, values)
+        _, self.stopped_for = self._as_owner(found.fetchone())
         self._lease.extend(asked_at=asked_at)
+        for row in rows:
+            if row.state == _SENT:
+                self._in_flight.add(row.number)
+            else:
+                self._in_flight.discard(row.number)
 
-    def _as_owner(self, found: tuple[int] | None) -> None:
+    def _as_owner(self, found: tuple[Any, ...] | None) -> tuple[Any, ...]:
         """Go on if a statement found the lease to be ours, whose epoch it returns then."""
         if found is None:
             self._lease.lose()
@@ -219,6 +265,7 @@ class PostgresStore:
                 f"{self.name}: another process has taken the run over, or it was deleted; nothing "
                 "more was sent"
             )
+        return found
 
     def _end(self, rows: Sequence[StoredRow]) -> None:
         try:
@@ -231,17 +278,33 @@ class PostgresStore:
     def _release(self, connection: Connection, rows: Sequence[StoredRow]) -> None:
         if rows:
             self._write(connection, rows)
-        release = statements.release_lease(self._database)
-        connection.execute(release, (self._run, self._lease.epoch))
+        self._release_lease(connection)
+
+    def _release_lease(self, connection: Connection) -> None:
+        values = {**self._mine(), "is_in_flight": bool(self._in_flight)}
+        connection.execute(statements.release_lease(self._database), values)
+
+    def _reconnect(self) -> Connection:
+        connection = self._connection = connect_durably(self._database, self._durability, self.name)
+        if self._lease.epoch:
+            # What was sent over the old connection may be executed yet, after what follows here.
+            asked_at = self._now()
+            epoch = self._renew(connection)
+            self._lease = Lease.taken(epoch, self._lease_s, asked_at=asked_at)
+        return connection
+
+    def _renew(self, connection: Connection) -> int:
+        values = {**self._mine(), "owner": self._owner, "lease_s": self._lease_s}
+        query = statements.renew_epoch(self._database)
+        epoch, *_ = self._as_owner(connection.execute(query, values).fetchone())
+        return int(epoch)
 
     def _repeated(self, step: Callable[[Connection], _T]) -> _T:
         """Do a step, and again with a new connection where that broke."""
         started, pause_s = self._now(), _FIRST_PAUSE_S
         while True:
             try:
-                if self._connection is None:
-                    self._connection = self._connect()
-                return step(self._connection)
+                return step(self._connection or self._reconnect())
             except psycopg.Error as exc:
                 is_over = self._now() - started >= self._reconnect_s
                 if is_over or not is_broken(self._connection, exc):
@@ -269,7 +332,19 @@ class PostgresStore:
         return await asyncio.shield(loop.run_in_executor(self._thread, step, *values))
 
 
+def columns_of(rows: Sequence[StoredRow]) -> dict[str, list[Any]]:
+    """Rows as one list a column: the last one of a number, in the order in which they are on disk.
+
+    There is one at least.
+    """
+    last = {row.number: row for row in rows}
+    in_order = (_kept(last[number]) for number in sorted(last))
+    names = (name for name, _ in statements.COLUMNS)
+    columns = zip(*in_order, strict=True)
+    return {name: list(column) for name, column in zip(names, columns, strict=True)}
+
+
 def _kept(row: StoredRow) -> StoredRow:
     """The row as it is kept: with what is sent as long as that may be needed again."""
-    is_needed = row.key is not None and row.state in _OPEN
+    is_needed = row.key is not None and row.state in _NEEDED
     return row if is_needed else row._replace(content=None)

@@ -1,20 +1,55 @@
 """What every kind of journal offers to a client, to a run, and to whoever reads it."""
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Protocol
 
 from contactsdk.journal.identity import Account
 from contactsdk.journal.rows import JournalRow
 from contactsdk.journal.run import JournalRun
 from contactsdk.models import Item
 
+DEFAULT_ATTEMPT_TIMEOUT_S: Final = 30.0
+"""The `timeout_s` of a client that has no other."""
 
-class Journal(Protocol):
+
+class RunJournal(Protocol):
+    """What a run needs of its journal."""
+
+    async def open_run(
+        self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
+    ) -> JournalRun:
+        """Open it for one run of this account, with a client whose attempts take so long at most.
+
+        Raises:
+            JournalError: It cannot be used.
+        """
+        ...
+
+
+class Journal(RunJournal, Protocol):
     """A durable record of one run, such as a `SqliteJournal` or a `PostgresJournal`."""
 
     @property
     def name(self) -> str:
         """What messages call it; it holds no password."""
+        ...
+
+    async def open_to_settle(
+        self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
+    ) -> JournalRun:
+        """As `open_run`, to look for what is uncertain and not to send anything.
+
+        Raises:
+            JournalError: It cannot be used.
+        """
+        ...
+
+    def remarks(self) -> Sequence[str]:
+        """What else whoever reads it should know, such as that its input is not whole.
+
+        Raises:
+            JournalError: It cannot be read.
+        """
         ...
 
     @property
@@ -52,13 +87,5 @@ class Journal(Protocol):
 
         Raises:
             JournalError: It would not; `number` is the index of the first item that differs.
-        """
-        ...
-
-    async def open_run(self, account: Account) -> JournalRun:
-        """Open it for one run of this account.
-
-        Raises:
-            JournalError: It cannot be used.
         """
         ...

@@ -32,6 +32,8 @@ class State(StrEnum):
     """It may or may not have been applied."""
     NOT_APPLIED = "not applied"
     """It was not applied, and may be sent again."""
+    WAITING = "waiting"
+    """It waits to be sent, for the first time or again; only in a run that was submitted."""
 
 
 MAYBE_APPLIED: Final = (State.SENT, State.SUCCEEDED, State.UNCERTAIN)
@@ -73,6 +75,10 @@ class JournalRow:
     """The highest id that the platform had answered before it was first sent; 0 for none.
 
     What it added has an id above that."""
+
+
+UNSENT: Final = (State.NOT_APPLIED, State.WAITING)
+"""The states of contacts that are not applied, and may be sent."""
 
 
 def state_of(error: ContactError | None) -> State:

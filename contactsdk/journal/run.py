@@ -7,14 +7,27 @@ applied. Where rows are kept is a store's business, see `Store`.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Self
 
 from attrs import evolve
 
-from contactsdk.errors import ContactError, JournalError, UnavailableError, UncertainError
+from contactsdk.errors import (
+    ContactError,
+    JournalError,
+    SetupError,
+    UnavailableError,
+    UncertainError,
+)
 from contactsdk.journal.identity import Account, Digests, changed_item, content_of, other_account
-from contactsdk.journal.rows import SENT_EARLIER, JournalRow, State, pack_error, state_of
+from contactsdk.journal.rows import (
+    SENT_EARLIER,
+    UNSENT,
+    JournalRow,
+    State,
+    pack_error,
+    state_of,
+)
 from contactsdk.journal.store import PAGE_NUMBERS, Store, StoredRow
 from contactsdk.models import Contact, Item
 
@@ -39,11 +52,15 @@ class JournalRun:
         *,
         line_of: Callable[[int], int | None] | None = None,
         resend_uncertain: bool = False,
+        is_slice: bool = False,
     ) -> None:
         self._store = store
         self._digests = digests
         self._line_of = line_of
         self._resend_uncertain = resend_uncertain
+        self.is_slice = is_slice
+        """Whether another run goes on with what this one leaves open."""
+        self._unsent_state = State.WAITING if is_slice else State.NOT_APPLIED
         self._end = store.end
         self._loading = asyncio.Lock()
         self._page_number = _NO_PAGE
@@ -51,6 +68,7 @@ class JournalRun:
         self._last_sent: Mapping[bytes, int] = {}
         self._open_rows: dict[int, StoredRow] = {}
         self._in_doubt: set[int] = set()
+        self._keys_in_flight: dict[bytes, float] = {}
         self._group = _Group()
         self._wanted = asyncio.Event()
 
@@ -62,6 +80,7 @@ class JournalRun:
         *,
         line_of: Callable[[int], int | None] | None = None,
         resend_uncertain: bool = False,
+        is_slice: bool = False,
     ) -> Self:
         """Begin a run of this account on an opened store, which is closed where that fails.
 
@@ -71,6 +90,8 @@ class JournalRun:
         Args:
             line_of: The line of an item in its file, by its number.
             resend_uncertain: Send uncertain contacts again, but one that was sent again later.
+            is_slice: Another run goes on with what this one leaves open, such as what it stopped
+                before: that is not on record as an outcome.
 
         Raises:
             JournalError: It belongs to another account, or cannot be used.
@@ -85,7 +106,18 @@ class JournalRun:
         except BaseException:
             await store.close(())
             raise
-        return cls(store, digests, line_of=line_of, resend_uncertain=resend_uncertain)
+        return cls(
+            store,
+            digests,
+            line_of=line_of,
+            resend_uncertain=resend_uncertain,
+            is_slice=is_slice,
+        )
+
+    @property
+    def highest_id(self) -> int:
+        """The highest id that is recorded in rows which this run does not read; 0 for none."""
+        return self._store.highest_id
 
     def needs_load(self, number: int) -> bool:
         """Whether `load` has to be awaited before this item can be recalled."""
@@ -106,6 +138,30 @@ class JournalRun:
             self._last_sent = await self._store.last_sent(keys) if keys else {}
             self._page = {row.number: row for row in rows}
             self._page_number = page
+            self._note_in_flight(rows)
+
+    def _note_in_flight(self, rows: Iterable[StoredRow]) -> None:
+        now = asyncio.get_running_loop().time()
+        for row in rows:
+            left_s = self._store.in_flight_s(row.number)
+            if left_s and row.key is not None:
+                until = max(now + left_s, self._keys_in_flight.get(row.key, now))
+                self._keys_in_flight[row.key] = until
+
+    def not_before(self, contact: Contact) -> float | None:
+        """When a contact may be sent, by the clock of the event loop; `None` for at once.
+
+        Until then a request of an older owner of the journal, for a contact with the same key, may
+        still be applied, and the platform would apply it after this one.
+        """
+        if not self._keys_in_flight:
+            return None
+        key, now = self._digests.of_key(contact), asyncio.get_running_loop().time()
+        until = self._keys_in_flight.get(key, now)
+        if until > now:
+            return until
+        self._keys_in_flight.pop(key, None)
+        return None
 
     def recall(self, number: int, item: Item, *, idempotent: bool) -> JournalRow | None:
         """What became of this item in an earlier run; `None` if it is to be sent.
@@ -194,7 +250,7 @@ class JournalRun:
 
         That is written with the next group; until then it counts as one that may be applied.
         """
-        self._add(_changed(self._known(number, item), State.NOT_APPLIED))
+        self._add(_changed(self._known(number, item), self._unsent_state))
 
     async def record_outcome(
         self,
@@ -205,15 +261,20 @@ class JournalRun:
         attempts: int,
         *,
         settled: bool = False,
+        is_interrupted: bool = False,
     ) -> None:
         """Record what became of an item, before that is handed out.
 
-        `settled` says that it was found by a look-up.
+        `settled` says that it was found by a look-up, `is_interrupted` that it ended so only since
+        the run was stopped.
 
         Raises:
             JournalError: It cannot be written; it may count as in flight from here on.
         """
-        await self._durable(self._outcome_row(number, item, id_, error, attempts, settled))
+        if self.is_slice and (is_interrupted or isinstance(error, SetupError)):
+            await self._durable(self._open_row(number, item, error))
+        else:
+            await self._durable(self._outcome_row(number, item, id_, error, attempts, settled))
 
     def note_outcome(
         self,
@@ -224,12 +285,16 @@ class JournalRun:
         attempts: int,
         *,
         settled: bool = False,
+        is_interrupted: bool = False,
     ) -> None:
         """Have an outcome written with the next group, at the latest when this is closed.
 
         For a run that ends while an outcome is being recorded: to record it again does no harm.
         """
-        self._add(self._outcome_row(number, item, id_, error, attempts, settled))
+        if self.is_slice and (is_interrupted or isinstance(error, SetupError)):
+            self._add(self._open_row(number, item, error))
+        else:
+            self._add(self._outcome_row(number, item, id_, error, attempts, settled))
 
     async def write_loop(self) -> None:
         """Write what is to be written, much at a time, until it is cancelled.
@@ -275,7 +340,7 @@ class JournalRun:
 
     def _may_be_resent(self, row: StoredRow) -> bool:
         """Whether it matters for this row if a later one of the same contact was sent."""
-        return row.state in (State.NOT_APPLIED, State.SENT) or (
+        return row.state in (*UNSENT, State.SENT) or (
             self._resend_uncertain and row.state == State.UNCERTAIN
         )
 
@@ -285,7 +350,7 @@ class JournalRun:
         match row.state:
             case State.SUCCEEDED | State.REJECTED | State.INVALID:
                 return row.public()
-            case State.NOT_APPLIED:
+            case State.NOT_APPLIED | State.WAITING:
                 # An older update must not win over a newer one. A plain add, which has no
                 # `update_if_exists`, changes no other contact.
                 if not (idempotent and was_sent_later):
@@ -312,6 +377,14 @@ class JournalRun:
         self._open_rows.pop(number, None)
         self._in_doubt.discard(number)
         return _changed(known, state_of(error), id_, pack_error(error), attempts, settled)
+
+    def _open_row(self, number: int, item: Item, error: ContactError | None) -> StoredRow:
+        """The row of an item with which the next run goes on."""
+        known = self._known(number, item)
+        self._open_rows.pop(number, None)
+        self._in_doubt.discard(number)
+        is_sent = isinstance(error, UncertainError)
+        return _changed(known, State.SENT if is_sent else self._unsent_state)
 
     def _known(self, number: int, item: Item, id_floor: int = 0) -> StoredRow:
         """The open row of this item; its digest is computed once."""

@@ -2,11 +2,12 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from os import PathLike, fspath
 
 from contactsdk.journal.identity import Account, Digests, check_input, other_account
+from contactsdk.journal.protocol import DEFAULT_ATTEMPT_TIMEOUT_S
 from contactsdk.journal.rows import JournalRow
 from contactsdk.journal.run import JournalRun
 from contactsdk.journal.sqlite_checks import (
@@ -145,10 +146,27 @@ class SqliteJournal:
                 if may_be_applied(connection):
                     raise other_account(path)
 
-    async def open_run(self, account: Account) -> JournalRun:
+    def remarks(self) -> Sequence[str]:
+        """Nothing: what the rows say is all."""
+        return ()
+
+    async def open_to_settle(
+        self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
+    ) -> JournalRun:
+        """As `open_run`, to look for what is uncertain and not to send anything.
+
+        Raises:
+            JournalError: As for `open_run`.
+        """
+        return await self.open_run(account, attempt_timeout_s=attempt_timeout_s)
+
+    async def open_run(
+        self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
+    ) -> JournalRun:
         """Open it for one run of this account; it is made where there is none.
 
-        Called by `ContactClient`.
+        Called by `ContactClient`. How long an attempt may take does not matter, since nobody takes
+        the run over.
 
         Raises:
             JournalError: The file is not a journal, is damaged, in use, or another account's, or

@@ -44,6 +44,7 @@ _MOST_HASHES: Final = 10_000
 class SqliteStore:
     """The rows of a journal in a SQLite file; see `Store` for what each method does."""
 
+    highest_id = 0
     renew_every_s = None
 
     def __init__(
@@ -104,6 +105,9 @@ class SqliteStore:
 
     async def read_page(self, page: int) -> Sequence[StoredRow]:
         return await self._run(lambda: self._read_page(page))
+
+    def in_flight_s(self, number: int) -> float:
+        return 0.0  # there is no lease, and no record of when an older run ended
 
     async def last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
         return await self._run(lambda: self._last_sent(keys))

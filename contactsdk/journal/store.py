@@ -100,6 +100,11 @@ class Store(Protocol):
         ...
 
     @property
+    def highest_id(self) -> int:
+        """The highest id that is recorded in rows which this run does not read; 0 for none."""
+        ...
+
+    @property
     def renew_every_s(self) -> float | None:
         """How often `write` is to be called at least, if only without rows; `None` for never."""
         ...
@@ -126,8 +131,15 @@ class Store(Protocol):
         """The rows of a page, in input order; numbers that were never recorded are left out."""
         ...
 
+    def in_flight_s(self, number: int) -> float:
+        """For how many more seconds a request of an older owner may be applied for this row.
+
+        0 where none can be. It is known of the rows that the last `read_page` returned.
+        """
+        ...
+
     async def last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
-        """The last number of each key whose row is not `NOT_APPLIED`, as earlier runs left it.
+        """The last number of each key whose row is not one of `UNSENT`, as earlier runs left it.
 
         Keys without such a row are left out.
         """

@@ -39,6 +39,10 @@ class AnsweredIds:
             if len(self._kept) > self._keeps_at_most:
                 self._drop_old_ones()
 
+    def note_highest(self, contact_id: int) -> None:
+        """The ids up to this one were answered by the platform, to whomever."""
+        self.highest = max(self.highest, contact_id)
+
     @property
     def kept(self) -> int:
         """How many single ids are kept."""

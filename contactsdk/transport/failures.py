@@ -50,7 +50,7 @@ def transport_error(
     if _is_certificate_alert(chain) and (not sent or _is_unanswered(body)):
         return SetupError(
             "the platform, or a proxy before it, does not accept the client's TLS certificate, or "
-            f"misses one: hand in a session whose connector has it ({why})"
+            f"asks for one: hand in a session whose connector has it ({why})"
         )
     match exc:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():

@@ -233,7 +233,9 @@ def test_settings_that_nobody_reads_end_the_sandbox() -> None:
     )
     os.close(write)
     with process:
-        assert process.communicate()[1] == "contactsdk: nobody reads the output any more\n"
+        assert (
+            process.communicate()[1] == "contactsdk: the program that read the output has ended\n"
+        )
         assert process.returncode == 3
 
 

@@ -53,6 +53,8 @@ class MemoryStore:
     is_closed: bool = False
 
     renew_every_s: float | None = None
+    highest_id: int = 0
+    in_flight_left_s: dict[int, float] = field(factory=dict)
 
     def check_may_send(self) -> None:
         pass  # nothing else uses it
@@ -67,6 +69,9 @@ class MemoryStore:
     async def read_page(self, page: int) -> Sequence[StoredRow]:
         self.pages_read.append(page)
         return [row for _, row in sorted(self.rows.items()) if row.number // PAGE_NUMBERS == page]
+
+    def in_flight_s(self, number: int) -> float:
+        return self.in_flight_left_s.get(number, 0.0)
 
     async def last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
         sent = [row for _, row in sorted(self.rows.items()) if row.state != State.NOT_APPLIED]

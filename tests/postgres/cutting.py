@@ -1,4 +1,4 @@
-"""A proxy before a database, which can lose the answer to a statement that was executed."""
+"""A proxy before a database, which can lose an answer, or hand a statement on late."""
 
 import socket
 import threading
@@ -19,16 +19,35 @@ class Proxy:
     """Is called before an answer of the database is handed on."""
     is_losing: bool = False
     """Whether the next answer is lost, and its connection broken."""
+    is_holding: bool = False
+    """Whether the next statement is kept back, and its connection broken for whoever sent it."""
+    held: list[Callable[[], None]] = field(factory=list)
+    """Hand on what was kept back, and wait until it was answered, which nobody hears."""
+
+    ends: list[socket.socket] = field(factory=list)
+    """Both ends of each connection."""
 
     def lose_next_answer(self) -> None:
         self.is_losing = True
 
+    def hold_next_statement(self) -> None:
+        self.is_holding = True
+
+    def hand_on_what_was_held(self) -> None:
+        """Let the database execute it, and wait until it has."""
+        for hand_on in self.held:
+            hand_on()
+        self.held.clear()
+
     def serve(self, client: socket.socket, upstream: socket.socket) -> None:
         """Hand on one connection until either side ends it."""
-        asking = threading.Thread(target=_copy, args=(client, upstream))
+        self.ends += client, upstream
+        answered = threading.Event()
+        asking = threading.Thread(target=self._ask, args=(client, upstream, answered))
         asking.start()
         with suppress(OSError):
             while answer := upstream.recv(65536):
+                answered.set()
                 self.on_answer()
                 if self.is_losing:
                     self.is_losing = False
@@ -40,6 +59,25 @@ class Proxy:
         asking.join()
         client.close()
         upstream.close()
+
+    def _ask(
+        self, client: socket.socket, upstream: socket.socket, answered: threading.Event
+    ) -> None:
+        with suppress(OSError):
+            while data := client.recv(65536):
+                if self.is_holding:
+                    self.is_holding = False
+                    answered.clear()
+
+                    def hand_on(statement: bytes = data) -> None:
+                        upstream.sendall(statement)
+                        assert answered.wait(60)
+
+                    self.held.append(hand_on)
+                    client.shutdown(socket.SHUT_RDWR)
+                    return
+                upstream.sendall(data)
+            upstream.shutdown(socket.SHUT_WR)
 
 
 @contextmanager
@@ -67,12 +105,8 @@ def proxy_to(url: str) -> Iterator[Proxy]:
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             accepting.join()
+            for end in proxy.ends:  # also those that a test which failed has left open
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
             for thread in threads:
                 thread.join()
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)

@@ -319,6 +319,126 @@ async def test_write_whose_answer_was_lost_is_repeated_by_the_same_owner(
         await store.close(())
 
 
+async def test_write_that_reaches_the_database_late_changes_nothing_any_more(
+    database_url: str, schema: str
+) -> None:
+    with proxy_to(database_url) as proxy:
+        store = await PostgresStore(Database.at(proxy.url, schema), "run").open(ACCOUNT)
+        await store.write([row(1)])  # from now on a write is one message
+        proxy.hold_next_statement()
+        await store.write([row(0)])
+        await store.write([row(0, State.SUCCEEDED, id=7)])
+
+        proxy.hand_on_what_was_held()
+
+        first, _ = await store.read_page(0)
+        assert (first.state, first.id) == (State.SUCCEEDED, 7)
+        await store.close(())
+
+
+async def test_owner_whose_connection_broke_gets_no_lease_that_another_took_meanwhile(
+    store_of: Stores, let_the_lease_end: Callable[[], None], break_connections: Callable[[], None]
+) -> None:
+    first = await store_of().open(ACCOUNT)
+    let_the_lease_end()
+    second = await store_of().open(ACCOUNT)
+    break_connections()
+
+    with pytest.raises(JournalError, match="taken the run over"):
+        await first.write([row(0)])
+    await second.write([row(0)])
+    await first.close(())
+    second.check_may_send()
+    await second.close(())
+
+
+async def test_what_a_dead_owner_sent_counts_as_in_flight_for_as_long_as_an_attempt_may_take(
+    store_of: Stores, let_the_lease_end: Callable[[], None]
+) -> None:
+    clock = HeldClock()
+    dead = await store_of(attempt_timeout_s=60.0).open(ACCOUNT)
+    await dead.write([row(0), row(1, State.SUCCEEDED), row(2, State.UNCERTAIN)])
+    let_the_lease_end()
+    next_one = await store_of(attempt_timeout_s=10.0, now=clock).open(ACCOUNT)
+    await next_one.write([row(3)])
+    await next_one.read_page(0)
+
+    left = [next_one.in_flight_s(number) for number in range(4)]
+    clock.now += 60
+
+    assert left == [pytest.approx(59, abs=5), 0, left[0], 0]
+    assert next_one.in_flight_s(0) == 0
+    for store in (dead, next_one):
+        await store.close(())
+
+
+async def test_owner_that_lets_go_in_order_leaves_nothing_to_wait_for(store_of: Stores) -> None:
+    owner = await store_of().open(ACCOUNT)
+    await owner.write([row(0), row(1)])
+    await owner.write([row(0, State.UNCERTAIN)])
+    await owner.close([row(1, State.NOT_APPLIED)])
+
+    next_one = await store_of().open(ACCOUNT)
+    await next_one.read_page(0)
+
+    assert [next_one.in_flight_s(number) for number in range(2)] == [0, 0]
+    await next_one.close(())
+
+
+async def test_owner_that_lets_go_of_what_it_sent_leaves_it_in_flight_from_then_on(
+    store_of: Stores,
+) -> None:
+    owner = await store_of(attempt_timeout_s=60.0).open(ACCOUNT)
+    await owner.write([row(0)])
+    await owner.close(())
+
+    next_one = await store_of().open(ACCOUNT)
+    await next_one.read_page(0)
+
+    assert next_one.in_flight_s(0) == pytest.approx(60, abs=5)
+    await next_one.close(())
+
+
+async def test_row_waits_for_the_owner_that_sent_it_and_for_none_that_came_later(
+    store_of: Stores, break_connections: Callable[[], None], database_url: str, schema: str
+) -> None:
+    first = await store_of(attempt_timeout_s=60.0).open(ACCOUNT)
+    await first.write([row(0)])
+    break_connections()
+    await first.write([row(1)])  # under a new epoch of the same owner
+    await first.close(())
+    ages = sql.SQL("UPDATE {} SET ended = ended - interval '40 seconds'")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(ages.format(sql.Identifier(schema, "lease_end")))
+    second = await store_of().open(ACCOUNT)
+    await second.write([row(2)])
+    await second.close(())
+
+    third = await store_of().open(ACCOUNT)
+    await third.read_page(0)
+    left = [third.in_flight_s(number) for number in range(3)]
+    await third.close(())
+
+    assert left == pytest.approx([20, 20, 60], abs=5)
+
+
+async def test_row_that_became_uncertain_meanwhile_is_still_in_flight_for_the_next_owner(
+    store_of: Stores, let_the_lease_end: Callable[[], None]
+) -> None:
+    dead = await store_of(attempt_timeout_s=60.0).open(ACCOUNT)
+    await dead.write([row(0)])
+    let_the_lease_end()
+    second = await store_of().open(ACCOUNT)
+    await second.close([row(0, State.UNCERTAIN)])
+
+    third = await store_of().open(ACCOUNT)
+    await third.read_page(0)
+
+    assert third.in_flight_s(0) == pytest.approx(59, abs=5)
+    for store in (dead, third):
+        await store.close(())
+
+
 async def test_lease_is_taken_again_by_the_owner_whose_answer_was_lost(
     database_url: str, schema: str
 ) -> None:

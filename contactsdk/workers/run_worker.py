@@ -1,0 +1,96 @@
+"""A worker for one run, in the process of whoever submitted it or of anybody else."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from contactsdk.client import ContactClient
+from contactsdk.distributed.postgres_rate import TurnTable
+from contactsdk.distributed.submitted_run import RunProgress, SubmittedRun
+from contactsdk.distributed.work import open_partitions
+from contactsdk.journal.postgres_connection import errors_of
+from contactsdk.workers.sender import Sender
+from contactsdk.workers.slices import SLICE_S
+
+_logger: Final = logging.getLogger("contactsdk")
+
+_LOOK_EVERY_S: Final = 0.5
+
+
+class RunWorker:
+    """Sends one submitted run in this process, beside whatever other workers there are.
+
+    Unlike `Worker` it ends by itself, and needs no extra but `postgres`.
+
+    Args:
+        client: A client of the account that the run was submitted for.
+        run: The run; the `lease_s` of its journal counts.
+        concurrency: As of `Worker`.
+        slice_s: As of `Worker`.
+        say: As of `Worker`.
+        sleep: What waits while other workers send what is left.
+
+    Raises:
+        ValueError: An argument is wrong.
+    """
+
+    def __init__(
+        self,
+        client: ContactClient,
+        run: SubmittedRun,
+        *,
+        concurrency: int | None = None,
+        slice_s: float = SLICE_S,
+        say: Callable[[str], object] = _logger.info,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._run = run
+        self._sleep = sleep
+        self._turns = TurnTable(run.journal.database)
+        self._sender = Sender(
+            client,
+            lambda name: run.journal,
+            self._turns,
+            concurrency=concurrency,
+            slice_s=slice_s,
+            say=say,
+        )
+
+    async def work(self) -> RunProgress:
+        """Send what nobody else sends until the run is done, or stopped, or `stop` is called.
+
+        Where this is cancelled, what is in flight is cut off, and may be uncertain.
+
+        Raises:
+            SetupError: Nothing can be sent from here, since every call will fail.
+            JournalError: There is no such run, or the database cannot be used.
+        """
+        async with self._turns:
+            return await self._work()
+
+    async def _work(self) -> RunProgress:
+        while True:
+            progress = await self._run.progress()
+            if progress.is_done or progress.stopped_for or self._sender.is_stopping:
+                return progress
+            parts = await asyncio.to_thread(self._open_parts)
+            # At random: another process that looks at the same time begins elsewhere.
+            random.shuffle(parts)
+            for part in parts:
+                await self._sender.send(self._run.journal.run, part)
+            if self._sender.stopped_by is not None:
+                raise self._sender.stopped_by
+            if not parts:
+                await self._sleep(_LOOK_EVERY_S)
+
+    def stop(self) -> None:
+        """Send nothing more, finish what is in flight, and have `work` return."""
+        self._sender.stop()
+
+    def _open_parts(self) -> list[int]:
+        journal = self._run.journal
+        with errors_of(journal.name), journal.database.connect() as connection:
+            found = open_partitions(connection, journal.database)
+        return [part for run, part in found if run == journal.run]

@@ -1,0 +1,119 @@
+"""Sends partitions, one at a time, and sees to what follows from how each of them ended."""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from contactsdk.arguments import check_positive
+from contactsdk.client import ContactClient
+from contactsdk.distributed.postgres_rate import TurnTable
+from contactsdk.distributed.submitted_run import SubmittedRun
+from contactsdk.distributed.work import record_setup_error
+from contactsdk.errors import ContactError, JournalError, SetupError
+from contactsdk.journal.postgres import PostgresJournal
+from contactsdk.journal.postgres_partition import PartitionTakenError
+from contactsdk.workers.slices import SLICE_S, Continue, Slice, SliceEnd
+
+_logger: Final = logging.getLogger("contactsdk")
+
+
+class Sender:
+    """What a worker sends with: its client, and how it goes about each partition.
+
+    `journal_of` makes the journal of a run by its name; `turns` has the turns of the account. `say`
+    is given a line of text for each thing that is done.
+    """
+
+    stopped_by: SetupError | None = None
+    """Why nothing more can be sent from here; `None` as long as it can."""
+
+    def __init__(
+        self,
+        client: ContactClient,
+        journal_of: Callable[[str], PostgresJournal],
+        turns: TurnTable,
+        *,
+        concurrency: int | None,
+        slice_s: float = SLICE_S,
+        say: Callable[[str], object] = _logger.info,
+    ) -> None:
+        check_positive("slice_s", slice_s)
+        self.name = f"{socket.gethostname()}, process {os.getpid()} ({secrets.token_hex(4)})"
+        """What tells this worker from others."""
+        self.is_stopping = False
+        self._client = client
+        self._journal_of = journal_of
+        self._turns = turns
+        self._concurrency = concurrency
+        self._slice_s = slice_s
+        self._say = say
+        self._slice: Slice | None = None
+
+    def stop(self) -> None:
+        """Send nothing more, and finish what is in flight."""
+        self.is_stopping = True
+        if self._slice is not None:
+            self._slice.stop()
+
+    async def send(self, run: str, part: int, continue_: Continue | None = None) -> None:
+        """Send a slice of a partition, if it has open contacts and nobody else sends them.
+
+        `continue_` is called where contacts are left over, in the transaction that lets go of the
+        partition.
+        """
+        if self.is_stopping:
+            return
+        journal = self._journal_of(run)
+        try:
+            settings = await SubmittedRun(journal).settings()
+            self._slice = Slice(
+                self._client,
+                journal,
+                part,
+                settings,
+                rate=self._turns.rate(settings.rate_per_s),
+                concurrency=self._concurrency,
+                slice_s=self._slice_s,
+                continue_=continue_,
+            )
+            if self.is_stopping:
+                return
+            end = await self._slice.send()
+            if end.counts or end.stopped_by is not None:
+                self._say(f"run {run}, part {part}: {_described(end)}")
+            if end.stopped_by is not None:
+                await self._see_to(end.stopped_by, journal)
+        except PartitionTakenError:
+            pass  # others do it, or the run was stopped
+        except JournalError as error:
+            self._say(f"run {run}, part {part}: {error}")
+        finally:
+            self._slice = None
+
+    async def _see_to(self, reason: Exception, journal: PostgresJournal) -> None:
+        """Stop what has to be stopped for this reason: this worker, the run, or nothing."""
+        match reason:
+            case SetupError():
+                self.stopped_by = reason
+                self.is_stopping = True
+                # What the platform has answered may be no fault of this machine.
+                if reason.http_status is not None:
+                    record = asyncio.to_thread(record_setup_error, journal, self.name, str(reason))
+                    if await record is not None:
+                        self._say(f"run {journal.run}: stopped for all workers: {reason}")
+            case JournalError():
+                pass  # it was said; the partition is somebody else's now, or the database is away
+            case ContactError():
+                await SubmittedRun(journal).stop(str(reason))
+                self._say(f"run {journal.run}: stopped for all workers: {reason}")
+
+
+def _described(end: SliceEnd) -> str:
+    ended = ", ".join(f"{count:,} {state}" for state, count in sorted(end.counts.items()))
+    left = "" if not end.open else f"; {end.open:,} left"
+    why = "" if end.stopped_by is None else f"; {end.stopped_by}"
+    return f"{ended or 'nothing sent'}{left}{why}"

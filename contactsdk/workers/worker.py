@@ -1,0 +1,134 @@
+"""A worker: it sends submitted runs, together with any number of others on any machines.
+
+A job of the engine is a hint that a partition may have something to send. Whether it has, and who
+may send it, is for the database to say, so a job that is lost or done twice changes nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from typing import Final
+
+from yarl import URL
+
+from contactsdk.arguments import check_positive
+from contactsdk.client import ContactClient
+from contactsdk.distributed.engine import enqueue, make_engine_tables, queue_of
+from contactsdk.distributed.postgres_rate import TurnTable
+from contactsdk.journal.postgres import PostgresJournal
+from contactsdk.journal.postgres_connection import Connection, Database, errors_of
+from contactsdk.journal.postgres_schema import prepare
+from contactsdk.workers.engine_loop import EngineLoop
+from contactsdk.workers.sender import Sender
+from contactsdk.workers.slices import SLICE_S
+from contactsdk.workers.sweep import sweep
+
+_logger: Final = logging.getLogger("contactsdk")
+
+_SWEEP_EVERY_S: Final = 5.0
+
+
+class Worker:
+    """Sends all runs that were submitted for the account of a client, one partition at a time.
+
+    Any number of workers share the work, on any machines. Make one in each process.
+
+    Args:
+        client: What it sends with, and so what it shares with other calls: the connections, the
+            rate that the platform allows, an outage.
+        url: The database, such as `postgresql://user:password@host:5432/name`.
+        concurrency: How many requests are in flight at a time; 32 contacts by default, or 4
+            batches.
+        lease_s: For how many seconds nobody else sends what it has begun, after it was last heard
+            of.
+        slice_s: For how many seconds it reads one partition, before another has its turn.
+        say: Is given a line of text for each thing that it does.
+        schema: The schema that holds the tables.
+
+    Raises:
+        ValueError: An argument is wrong; the message never repeats the URL.
+    """
+
+    def __init__(
+        self,
+        client: ContactClient,
+        url: str,
+        *,
+        concurrency: int | None = None,
+        lease_s: float = 30.0,
+        slice_s: float = SLICE_S,
+        say: Callable[[str], object] = _logger.info,
+        schema: str = "contactsdk",
+    ) -> None:
+        check_positive("lease_s", lease_s)
+        self._database = Database.at(url, schema)
+        self._account = client.account
+        self._queue = queue_of(client.account)
+        self._say = say
+        self._other_accounts: set[str] = set()
+        self._turns = TurnTable(self._database)
+        self._sender = Sender(
+            client,
+            lambda run: PostgresJournal(url, run=run, lease_s=lease_s, schema=schema),
+            self._turns,
+            concurrency=concurrency,
+            slice_s=slice_s,
+            say=say,
+        )
+        self._loop = EngineLoop(
+            self._database,
+            self._queue,
+            self._drain,
+            self._sweep,
+            sweep_every_s=min(_SWEEP_EVERY_S, lease_s / 3),
+            on_restart=lambda reason: say(f"beginning anew: {reason}"),
+        )
+
+    async def work(self) -> None:
+        """Send what there is to send and wait for more, until `stop` is called.
+
+        Where this is cancelled, what is in flight is cut off, and may be uncertain.
+
+        Raises:
+            SetupError: Nothing can be sent from here, since every call will fail.
+            JournalError: The database cannot be used, when this begins.
+        """
+        await asyncio.to_thread(self._make_tables)
+        self._say(
+            f"ready: sends what {self._database.name} has for {URL(self._account.url).origin()}"
+        )
+        async with self._turns:
+            await self._loop.run()
+        if self._sender.stopped_by is not None:
+            raise self._sender.stopped_by
+        self._say("stopped")
+
+    def stop(self) -> None:
+        """Send nothing more, finish what is in flight, and have `work` return."""
+        self._loop.stop()
+        self._sender.stop()
+
+    def _make_tables(self) -> None:
+        with errors_of(self._database.name), self._database.connect() as connection:
+            prepare(connection, self._database)
+            make_engine_tables(connection, self._database)
+
+    async def _drain(self, run: str, part: int) -> None:
+        def continue_(connection: Connection) -> None:
+            enqueue(connection, self._database, self._queue, run, [part])
+
+        await self._sender.send(run, part, continue_)
+        if self._sender.stopped_by is not None:
+            self._loop.stop()
+
+    async def _sweep(self) -> None:
+        others = await asyncio.to_thread(self._sweep_in_thread)
+        for run in sorted(set(others) - self._other_accounts):
+            self._say(
+                f"run {run}: made for another account (address, key or secret): not sent here"
+            )
+        self._other_accounts.update(others)
+
+    def _sweep_in_thread(self) -> Collection[str]:
+        with errors_of(self._database.name), self._database.connect() as connection:
+            return sweep(connection, self._database, self._account)
