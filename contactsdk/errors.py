@@ -155,12 +155,12 @@ class JournalError(Exception):
 
 
 def explanation(error: ContactError) -> str:
-    """The message of an error, and the additional ones of the platform that say more, on one line.
+    """The message of an error, and the additional ones of the platform that say more.
 
     The platform's own message often says only which field is wrong, and an additional one why.
     """
     more = [text for text in error.additional_messages if text and text not in error.message]
-    return " ".join("; ".join([error.message, *more]).split()) if more else error.message
+    return "; ".join([error.message, *more])
 
 
 def _sentence(path: Path, what: str) -> str:
