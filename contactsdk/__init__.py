@@ -1,4 +1,7 @@
-"""Add or update contacts on the iVvy platform: it loses none, doubles none, and says so for each.
+"""Adds or updates contacts on the iVvy platform.
+
+Each contact gets exactly one outcome (applied, not applied or uncertain), and nothing is sent twice
+where that could duplicate it, unless you ask for it.
 
 Start with `ContactClient`, `Credentials` and `Contact`; what can go wrong is below `ContactError`.
 """
@@ -6,7 +9,7 @@ Start with `ContactClient`, `Credentials` and `Contact`; what can go wrong is be
 import importlib as _importlib
 import typing as _typing
 
-import contactsdk.starting  # noqa: F401  # the first, so that it sees to an interrupt of the others
+import contactsdk.starting  # noqa: F401  # first, so that it handles Ctrl-C during the other imports
 from contactsdk.client import ContactClient
 from contactsdk.errors import (
     AuthenticationError,
@@ -19,7 +22,7 @@ from contactsdk.errors import (
     UnavailableError,
     UncertainError,
 )
-from contactsdk.journal import JournalRow, State
+from contactsdk.journal import Journal, JournalRow, State
 from contactsdk.models import (
     Contact,
     CustomField,
@@ -37,7 +40,15 @@ from contactsdk.signing import Credentials
 from contactsdk.wire import contact_from, contact_to_json, contacts_from
 
 if _typing.TYPE_CHECKING:
-    from contactsdk.bulk import BulkReport, OnProgress, Outcome, OutcomeStream, Progress
+    from contactsdk.bulk import (
+        BulkOptions,
+        BulkReport,
+        Confirm,
+        OnProgress,
+        Outcome,
+        OutcomeStream,
+        Progress,
+    )
     from contactsdk.field_values import DateOrder
     from contactsdk.journal.postgres import PostgresJournal as PostgresJournal
     from contactsdk.journal.sqlite import SqliteJournal
@@ -47,7 +58,9 @@ else:
     # not in __all__, since it needs the extra `postgres`.
     _MODULES = {
         "AccountNames": "naming",
+        "BulkOptions": "bulk",
         "BulkReport": "bulk",
+        "Confirm": "bulk",
         "DateOrder": "field_values",
         "OnProgress": "bulk",
         "Outcome": "bulk",
@@ -72,7 +85,9 @@ __version__ = "0.2.0"
 __all__ = [
     "AccountNames",
     "AuthenticationError",
+    "BulkOptions",
     "BulkReport",
+    "Confirm",
     "Contact",
     "ContactClient",
     "ContactError",
@@ -87,6 +102,7 @@ __all__ = [
     "Group",
     "InvalidContactError",
     "Item",
+    "Journal",
     "JournalError",
     "JournalRow",
     "OnProgress",

@@ -11,7 +11,7 @@ def main() -> None:
     except ModuleNotFoundError as exc:
         if exc.name not in ("typer", "rich"):
             raise
-        print(f"{exc.name} is missing: install the extra: pip install -e '.[cli]'", file=sys.stderr)
+        print(f"{exc.name} is missing: pip install 'contactsdk[cli]'", file=sys.stderr)
         sys.exit(2)
     app()
 

@@ -45,7 +45,7 @@ def checked_base_url(base_url: str) -> URL:
     """The address of the platform, such as `https://api.ap-southeast-2.ivvy.com`.
 
     Raises:
-        ValueError: It is none, or it is plain http to another machine.
+        ValueError: It is not an address, or it is plain http to another machine.
     """
     expected = "base_url must look like https://api.ap-southeast-2.ivvy.com"
     try:

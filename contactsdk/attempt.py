@@ -57,7 +57,7 @@ class Requester:
 
     Raises:
         ValueError: An argument is wrong; the message says what is expected.
-        TypeError: `credentials` are no `Credentials`, or `session` is no aiohttp session.
+        TypeError: `credentials` is not a `Credentials`, or `session` is not an aiohttp session.
     """
 
     max_connections: int | None
@@ -294,7 +294,7 @@ class Requester:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._is_closed:
-            raise RuntimeError("this client is closed")
+            raise RuntimeError("this client is closed: make a new one")
         if self._session is None:
             self._session = make_session(
                 max_connections=self.max_connections or 0,
@@ -302,7 +302,9 @@ class Requester:
                 trace_configs=self._trace_configs,
             )
         if self._session.closed:
-            raise RuntimeError("the session that this client was given is closed")
+            raise RuntimeError(
+                "the session that this client was given is closed: make a client with an open one"
+            )
         return self._session
 
 

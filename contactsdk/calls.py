@@ -44,7 +44,7 @@ class Caller:
         `deadline_s` is used instead of the policy's unless it is `None`.
 
         Raises:
-            ValueError: `deadline_s` is no positive number of seconds.
+            ValueError: `deadline_s` is not a positive number of seconds.
             RuntimeError: The client belongs to another event loop.
         """
         if deadline_s is None:
@@ -88,7 +88,9 @@ class Caller:
                 return result
             await asyncio.sleep(decision.wait_s)
 
-    async def look(self, url: URL, content: bytes, read: Read[_T], deadline_s: float | None) -> _T:
+    async def call_read_only(
+        self, url: URL, content: bytes, read: Read[_T], deadline_s: float | None
+    ) -> _T:
         """Make a call that changes nothing on the platform, so that nothing becomes uncertain."""
         try:
             delivery = self.delivery(deadline_s, is_idempotent=True)

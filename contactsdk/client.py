@@ -25,7 +25,7 @@ from contactsdk.bulk.options import (
     RunOptions,
 )
 from contactsdk.calls import Caller
-from contactsdk.journal import Account, Journal
+from contactsdk.journal import Account, Journal, RunJournal
 from contactsdk.lookups import Lookups
 from contactsdk.models import Contact, CustomFieldDefinition, Group, Item
 from contactsdk.retry import RetryPolicy, cancelled_error, is_idempotent
@@ -51,7 +51,7 @@ class ContactClient:
         credentials: The account's key and secret; `None` sends unsigned, for a gateway that signs.
         session: A session of your own, with its proxy, TLS and tracing; it is used as it is and
             never closed. `max_connections` and `keepalive_s` are then its connector's business.
-        retry: How often and how patiently each call tries.
+        retry: How often and how patiently each call tries; by default 5 attempts within 120 s.
         timeout_s: One attempt, in seconds, from having its connection to the whole answer.
         connect_timeout_s: Making a connection (DNS, TCP, TLS, proxy), in seconds.
         max_connections: How many connections there may be at a time; further attempts wait.
@@ -61,8 +61,8 @@ class ContactClient:
 
     Raises:
         ValueError: An argument is wrong; the message says what is expected.
-        TypeError: `credentials` are no `Credentials`, `session` is no session of aiohttp, or
-            `retry` is no `RetryPolicy`.
+        TypeError: `credentials` is not a `Credentials`, `session` is not an
+            `aiohttp.ClientSession`, or `retry` is not a `RetryPolicy`.
     """
 
     def __init__(
@@ -111,6 +111,8 @@ class ContactClient:
     def from_env(cls) -> Self:
         """A client for `CONTACTSDK_URL`, `CONTACTSDK_KEY` and `CONTACTSDK_SECRET`.
 
+        All other arguments have their defaults; for a `RetryPolicy`, call the class.
+
         Raises:
             ValueError: One of them is missing or wrong.
         """
@@ -128,9 +130,11 @@ class ContactClient:
     async def add_or_update(self, contact: Contact, *, deadline_s: float | None = None) -> int:
         """Add the contact, or update the one with its `id`, and return the platform's id for it.
 
-        `deadline_s` bounds this call, all attempts and waits included, instead of the policy's. It
-        is better than `asyncio.timeout` around the call, which cannot say whether the contact was
-        applied.
+        Args:
+            contact: The contact.
+            deadline_s: Seconds for this call, all attempts and waits included; `None` uses the
+                policy's. It is better than `asyncio.timeout` around the call, which cannot say
+                whether the contact was applied.
 
         Raises:
             RejectedError: The platform refused this contact.
@@ -140,7 +144,8 @@ class ContactClient:
             UnavailableError: Not applied; never sent, or declined.
             UncertainError: It may have been applied; look before sending it again. With the
                 policy's `settle_s`, it was looked for, and the message says with which result.
-            TypeError: `contact` is no `Contact`.
+            ValueError: `deadline_s` is not a positive number of seconds.
+            TypeError: `contact` is not a `Contact`.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
         if not isinstance(contact, Contact):
@@ -163,10 +168,13 @@ class ContactClient:
     async def ping(self, *, deadline_s: float | None = None) -> datetime.datetime:
         """The platform's time, in UTC: proves that address, key and secret work.
 
+        `deadline_s`: seconds for the whole call; `None` uses the policy's.
+
         Raises:
             SetupError: They do not; an `AuthenticationError` where key, secret or clock is wrong.
             RateLimitedError: Too many requests.
             UnavailableError: The platform cannot be reached, or its answer cannot be read.
+            ValueError: `deadline_s` is not a positive number of seconds.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
         return await self._lookups.ping(deadline_s)
@@ -183,13 +191,22 @@ class ContactClient:
     ) -> tuple[int, ...]:
         """The ids of all contacts for which all criteria are true, in the platform's order.
 
-        Empty for none. Texts are compared whole, but for blanks at their ends and the case of the
-        email; `modified_since` must know its time zone. The platform filters, and each criterion
-        is then held against what it lists, since no page says that its filters are exact.
-        `deadline_s` bounds each page of the list.
+        Empty for none. A criterion that is `None` allows any value. Texts are compared whole, but
+        for blanks at their ends and the case of the email. The platform filters, and each criterion
+        is then checked against what it lists, since no page says that its filters are exact.
+
+        Args:
+            external_id: The contact's id in another system.
+            first_name: The whole first name.
+            last_name: The whole last name.
+            email: The email address, in any case.
+            modified_since: Modified then or later; must be timezone-aware.
+            deadline_s: Seconds for each page of the list; `None` uses the policy's.
 
         Raises:
-            ValueError: There is no criterion, or `modified_since` knows no time zone.
+            ValueError: There is no criterion, `modified_since` is not timezone-aware, or
+                `deadline_s` is not a positive number of seconds.
+            TypeError: `modified_since` is not a datetime.
             RejectedError: The platform refused the search.
             SetupError: Every call will fail, or the key may not look contacts up; an
                 `AuthenticationError` where key, secret or clock is wrong.
@@ -207,15 +224,24 @@ class ContactClient:
         )
         if wanted == ContactFilter():
             raise ValueError("find needs at least one criterion, such as external_id")
-        if modified_since is not None and modified_since.tzinfo is None:
-            raise ValueError("modified_since must know its time zone")
+        if modified_since is not None:
+            if not isinstance(modified_since, datetime.datetime):
+                kind = type(modified_since).__name__
+                raise TypeError(f"modified_since must be a datetime, not {kind}")
+            if modified_since.utcoffset() is None:
+                raise ValueError("modified_since must be timezone-aware")
         return tuple(contact.id for contact in await self._lookups.find(wanted, deadline_s))
 
     async def get(self, contact_id: int, *, deadline_s: float | None = None) -> Mapping[str, Any]:
         """All that the platform shows of a contact, in the platform's names.
 
+        Args:
+            contact_id: The platform's id of the contact.
+            deadline_s: Seconds for the whole call; `None` uses the policy's.
+
         Raises:
-            RejectedError: There is no contact with this id.
+            ValueError: `deadline_s` is not a positive number of seconds.
+            RejectedError: There is no contact with this id, or the id was refused.
             SetupError: Every call will fail, or the key may not look contacts up; an
                 `AuthenticationError` where key, secret or clock is wrong.
             RateLimitedError: Too many requests.
@@ -227,7 +253,11 @@ class ContactClient:
     async def groups(self, *, deadline_s: float | None = None) -> tuple[Group, ...]:
         """The subscription groups of the account, in the platform's order.
 
+        `deadline_s`: seconds for the whole call; `None` uses the policy's.
+
         Raises:
+            ValueError: `deadline_s` is not a positive number of seconds.
+            RejectedError: The platform refused the request.
             SetupError: Every call will fail, or the key may not ask for them; an
                 `AuthenticationError` where key, secret or clock is wrong.
             RateLimitedError: Too many requests.
@@ -241,7 +271,11 @@ class ContactClient:
     ) -> tuple[CustomFieldDefinition, ...]:
         """The custom fields of the account's contacts, in the platform's order.
 
+        `deadline_s`: seconds for the whole call; `None` uses the policy's.
+
         Raises:
+            ValueError: `deadline_s` is not a positive number of seconds.
+            RejectedError: The platform refused the request.
             SetupError: Every call will fail, or the key may not ask for them; an
                 `AuthenticationError` where key, secret or clock is wrong.
             RateLimitedError: Too many requests.
@@ -258,8 +292,9 @@ class ContactClient:
         Use it as `async with client.stream(contacts) as outcomes: async for outcome in outcomes`.
         Exactly one outcome comes for each item read, in no order; its `index` is its place in the
         input. An `InvalidContactError` in the input becomes its own outcome, unsent. Contacts with
-        the same id, or without one the same names and email, are sent one after another in input
-        order; but an uncertain earlier one may still be applied after a later one.
+        the same id or, if they have none, the same first name, last name and email are sent one
+        after another in input order; but an uncertain earlier one may still be applied after a
+        later one.
 
         With `batch_size`, that many contacts go in one request, and others fetch their results. An
         answer that is lost then leaves a whole batch uncertain, but for contacts that may be sent
@@ -267,37 +302,50 @@ class ContactClient:
         a batch that was accepted are waited for until it has made no progress for `give_up_s`.
 
         The run finds the rate that the platform allows, and pauses as a whole when it throttles or
-        does not answer; that costs no contact an attempt. Unless this client has had a good answer
+        is unavailable; that costs no contact an attempt. In an outage, adds in flight, and each add
+        that probes whether it is over, may become uncertain: use `update_if_exists` or the policy's
+        `settle_s`. Unless this client has had a good answer
         before, the first contact goes alone; in a run with batches it always does.
 
         Args:
             contacts: An iterable or async iterable of contacts, and of errors where there was no
                 valid one (`contacts_from` makes both). A blocking iterator blocks the event loop.
-            **options: See `BulkOptions`; all may be left out.
+            **options: Those of `contactsdk.BulkOptions`; all may be left out.
 
-                - `concurrency`: How many requests are in flight at a time, at most: 32 contacts by
-                  default, or 4 batches.
+                - `concurrency`: How many requests are in flight at a time, at most. By default
+                  (`None`) 32 contacts, or 4 batches; fewer if the client has fewer connections.
                 - `batch_size`: How many contacts go in one request, from 1 to 200; `None`, the
                   default, sends each by itself.
-                - `rate_per_s`: How many requests may leave in any second, at most; rounded up. A
-                  `PostgresRate` is a ceiling that many processes share.
+                - `rate_per_s`: How many requests a second may leave, at most: on average exactly,
+                  within any one second rounded up (0.5 to 1). A `PostgresRate` is a ceiling that
+                  many processes share. `None`, the default, is no cap.
                 - `give_up_s`: For how many seconds a platform that lets nothing through is tried,
                   and the longest wait that it may ask for, before the run stops; 300 by default.
-                - `retry`: The policy of this run; the client's by default.
+                  `None` is refused.
+                - `retry`: The policy of this run; by default (`None`) the client's.
                 - `journal`: Where the run is recorded, so that it can go on after the process has
-                  died. Entering the stream raises a `JournalError` where it cannot be used.
-                - `on_progress`: Is called with a `Progress`, ten times a second at most.
+                  died; by default (`None`) nowhere. Entering the stream raises a `JournalError`
+                  where it cannot be used.
+                - `on_progress`: Is called with a `Progress`, ten times a second at most; `None` by
+                  default.
 
         Raises:
             ValueError: A number is out of its range, or `concurrency` is more than the connections
                 of this client.
-            TypeError: `contacts` is no iterable of contacts, or an option is unknown.
+            TypeError: `contacts` is not an iterable of contacts, `journal` is not a journal, or an
+                option is unknown. A wrong item later in the input ends the run: `stopped_by` is
+                then a `TypeError`.
             RuntimeError: The client belongs to another event loop.
         """
         unknown = options.keys() - BulkOptions.__annotations__.keys()
         if unknown:
-            raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
+            raise TypeError(
+                f"unknown option: {', '.join(sorted(unknown))}; options are "
+                f"{', '.join(BulkOptions.__annotations__)}"
+            )
         journal, batch_size = options.get("journal"), options.get("batch_size")
+        if journal is not None:
+            _check_is_journal(journal)
         rate, policy = options.get("rate_per_s"), options.get("retry") or self._retry
         run_options = RunOptions(
             policy=policy,
@@ -341,16 +389,18 @@ class ContactClient:
         a run that ended early. All outcomes are kept in memory.
 
         Args:
-            contacts: As of `stream`.
+            contacts: As for `stream`.
             into: A list that gets each outcome as it comes. It keeps what is known if this call is
                 cancelled, such as by `asyncio.timeout`, and so returns no report.
-            **options: As of `stream`; see `BulkOptions`.
+            **options: As for `stream`.
 
         Raises:
-            ValueError: As of `stream`.
-            TypeError: As of `stream`.
-            RuntimeError: As of `stream`.
+            ValueError: As for `stream`.
+            TypeError: As for `stream`.
+            RuntimeError: As for `stream`.
             JournalError: The journal cannot be used.
+            BaseException: What the input raised that is not an `Exception`, such as a
+                `KeyboardInterrupt`; `into` keeps what is known.
         """
         return await bulk.collect(self.stream(contacts, **options), into)
 
@@ -372,20 +422,20 @@ class ContactClient:
         where it was. Until the whole input is there, nothing is sent.
 
         Args:
-            contacts: As of `stream`. An `InvalidContactError` in it gets its own row, unsent.
+            contacts: As for `stream`. An `InvalidContactError` in it gets its own row, unsent.
             journal: The database and the name of the run.
-            partitions: Into how many parts the run is divided, by the keys of its contacts: so many
-                workers can send it at a time.
+            partitions: Into how many parts the run is divided, by the keys of its contacts; that
+                many workers can send it at a time.
             rate_per_s: How many requests of all workers together may leave in any second, at most.
-            batch_size: As of `stream`.
-            give_up_s: As of `stream`.
+            batch_size: As for `stream`.
+            give_up_s: As for `stream`.
             retry: The policy of this run; the client's by default.
 
         Raises:
             JournalError: There is a run of this name with another input, account or number of
                 partitions; or another process is submitting it; or the database cannot be used.
             ValueError: A number is out of its range.
-            TypeError: `contacts` is no iterable of contacts.
+            TypeError: `contacts` is not an iterable of contacts.
         """
         # Here, since what it needs is an extra.
         from contactsdk.distributed.feeder import Enqueue, feed
@@ -419,10 +469,15 @@ class ContactClient:
         Rows may have been appended since. A run with the journal looks at each item as it comes,
         and sends nothing from the first one that differs on. The journal is only read.
 
+        This is synchronous and blocks the event loop: use `asyncio.to_thread`. It consumes an
+        iterator: pass a list, or make the input anew for the run.
+
         Raises:
-            JournalError: It is not, and `number` names the first item that differs; or the journal
-                cannot be used.
+            JournalError: It is not, and `number` is the index of the first item that differs; or
+                the journal cannot be used.
+            TypeError: `journal` is not a journal.
         """
+        _check_is_journal(journal)
         journal.check_account(contacts, self._account)
 
     async def settle(
@@ -436,11 +491,11 @@ class ContactClient:
 
         Nothing is sent again. Use it some time after the run, so that lists show what was written.
         A contact is found if exactly one on the platform has all that was sent and that lists show,
-        an id above those that were answered before it was sent, and is no other row's.
+        an id above those that were answered before it was sent, and does not belong to another row.
 
         Args:
             journal: The journal of the runs; made without `resend_uncertain`.
-            contacts: The whole input that it recorded.
+            contacts: The whole input that it recorded; an iterator is consumed.
             confirm: Is given the outcomes before any is recorded; if it returns false, none is. It
                 is called in a thread of its own, so it may wait for a person.
 
@@ -455,8 +510,10 @@ class ContactClient:
                 clock is wrong. Nothing was recorded.
             JournalError: The contacts are not those of the journal, or it cannot be used.
             ValueError: The journal has `resend_uncertain`.
+            TypeError: `journal` is not a journal.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
+        _check_is_journal(journal)
         if journal.resend_uncertain:
             raise ValueError("settle needs a journal without resend_uncertain")
         run = await journal.open_to_settle(
@@ -522,7 +579,19 @@ class ContactClient:
             return usual if most is None else min(usual, most)
         if isinstance(asked, int) and most is not None and asked > most:
             raise ValueError(
-                f"concurrency {asked} is more than the {most} connections of this client: raise "
-                "max_connections or lower it"
+                f"concurrency {asked} is more than the {most} connections of this client: lower "
+                "concurrency, or raise max_connections (with a session of your own: the limit of "
+                "its connector)"
             )
         return asked
+
+
+def _check_is_journal(journal: RunJournal) -> None:
+    """Refuse what is not a journal, such as the name of its file.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if not hasattr(journal, "open_run"):
+        kind = type(journal).__name__
+        raise TypeError(f"journal must be a SqliteJournal or a PostgresJournal, not {kind}")

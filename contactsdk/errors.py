@@ -36,15 +36,25 @@ DETAILS: Final = (
 
 
 class ContactError(Exception):
-    """A contact was not, or may not have been, added or updated.
+    """A contact was not, or may not have been, added or updated."""
 
-    `message` is the platform's own where it sent one, which may repeat what it was sent: show it to
-    the contact's owner, do not log it. `http_status`, `error_code` and `specific_code` are `None`
-    where there was no answer or it had none. `additional_messages` is empty where there were none.
-    `retry_after_s` is how many seconds the platform asked to wait, `None` where it did not say.
-    `attempts` counts the attempts of this call, 0 where there was none; one that the client itself
-    held back, since the platform does not answer or is throttling, counts too.
-    """
+    message: str
+    """What is wrong: the platform's own message where it sent one. That may repeat what it was
+    sent: show it to the contact's owner, do not log it."""
+    http_status: int | None
+    """The HTTP status; `None` if there was no answer."""
+    error_code: int | str | None
+    """The platform's `errorCode`; `None` if it sent none."""
+    specific_code: int | None
+    """The platform's `specificCode`; `None` if it sent none."""
+    additional_messages: tuple[str, ...]
+    """Further messages of the platform; empty if there are none."""
+    retry_after_s: float | None
+    """How many seconds the platform asked to wait, or the client's own rate limit asks; `None` if
+    neither says."""
+    attempts: int
+    """How many attempts the call made, those included that the client itself held back since the
+    platform is unavailable or throttling; 0 if none."""
 
     def __init__(
         self,
@@ -70,16 +80,18 @@ class ContactError(Exception):
         return self.message
 
     def details(self) -> dict[str, Any]:
-        """The value of each of `DETAILS`, by its name."""
+        """The values of `http_status`, `error_code`, `specific_code`, `additional_messages`,
+        `retry_after_s` and `attempts`, by these names.
+        """
         return {name: getattr(self, name) for name in DETAILS}
 
 
 class InvalidContactError(ContactError, ValueError):
-    """A contact that the platform could only refuse; nothing was sent.
+    """A contact that the platform could only refuse; nothing was sent."""
 
-    `errors` holds all that is wrong, as (path, message) in the order of the fields; neither repeats
-    a value of the contact.
-    """
+    errors: tuple[tuple[Path, str], ...]
+    """All that is wrong, as (path, message) in the order of the fields; neither repeats a value of
+    the contact."""
 
     def __init__(self, errors: Iterable[tuple[Path, str]]) -> None:
         self.errors = tuple(errors)
@@ -127,15 +139,28 @@ def converted(error: ContactError, kind: type[_Error], message: str) -> _Error:
 
 
 class JournalError(Exception):
-    """A journal cannot be used, or is not one of this input; it is the run's error, no contact's.
+    """A journal cannot be used, or was made for another input.
 
-    `number` says which item of the input, counted from 0, is the first that differs from the
-    recorded one; `None` where it is about no item.
+    It is about the run, not about a contact, and so not a `ContactError`: `except ContactError`
+    does not catch it.
     """
+
+    number: int | None
+    """The index of the first item of the input, from 0, that differs from the recorded one; `None`
+    if the error is not about an item."""
 
     def __init__(self, message: str, *, number: int | None = None) -> None:
         super().__init__(message)
         self.number = number
+
+
+def explanation(error: ContactError) -> str:
+    """The message of an error, and the additional ones of the platform that say more.
+
+    The platform's own message often says only which field is wrong, and an additional one why.
+    """
+    more = [text for text in error.additional_messages if text and text not in error.message]
+    return "; ".join([error.message, *more])
 
 
 def _sentence(path: Path, what: str) -> str:

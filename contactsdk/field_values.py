@@ -41,8 +41,11 @@ class DateOrder(StrEnum):
     """The order in which a written date names day, month and year."""
 
     DMY = "dmy"
+    """Day, month, year, such as 31/12/2026."""
     MDY = "mdy"
+    """Month, day, year, such as 12/31/2026."""
     YMD = "ymd"
+    """Year, month, day, such as 2026/12/31."""
 
 
 class DateOrderError(ValueError):
@@ -102,7 +105,7 @@ def listing(names: Iterable[str]) -> str:
 
 
 def address_part(name: str) -> str | None:
-    """The part of an address that has this name in any case; `None` if there is none."""
+    """The part of an address that has this name in any case; `None` if no part has it."""
     return _ADDRESS_PARTS.get(folded(name))
 
 
@@ -117,7 +120,14 @@ def _refuse(why: str, value: Any) -> Any:
     raise ValueError(why)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, expected: str = "must be text") -> str:
+    text = _text_of(value)
+    if text is None:
+        raise ValueError(expected)
+    return text
+
+
+def _text_of(value: Any) -> str | None:
     match value:
         case str():
             return value
@@ -127,16 +137,17 @@ def _text(value: Any) -> str:
             return str(value)
         case datetime.date() if not isinstance(value, datetime.datetime):
             return value.isoformat()
-    raise ValueError("must be a text")
+    return None
 
 
 def _whole_number(value: Any) -> int | str:
-    text = _text(value).strip()
+    expected = "must be a whole number in digits, without blanks or commas in it"
+    text = _text(value, expected).strip()
     if not text:
         return text
     number = _WHOLE_NUMBER.fullmatch(text)
     if number is None:
-        raise ValueError("must be a whole number in digits, without blanks or commas in it")
+        raise ValueError(expected)
     return int(number[1])
 
 
@@ -169,19 +180,21 @@ def _day(year: str, month: str, day: str) -> datetime.date:
 
 
 def _one_option(options: Mapping[str, str | int], value: Any) -> str | int:
-    text = _text(value).strip()
-    if not text or not options:
-        return text
-    if folded(text) not in options:
-        known = listing(dict.fromkeys(map(str, options.values())))
-        raise ValueError(f"must be one of the field's options: {known}")
-    return options[folded(text)]
+    text = _text_of(value)
+    if text is not None and (not text.strip() or not options):
+        return text.strip()
+    if text is not None and folded(text) in options:
+        return options[folded(text)]
+    if not options:
+        raise ValueError("must be text")
+    known = listing(dict.fromkeys(map(str, options.values())))
+    raise ValueError(f"must be one of the field's options: {known}")
 
 
 def _several_options(options: Mapping[str, str | int], value: Any) -> list[str | int] | str:
     if isinstance(value, list | tuple):
         return [_one_option(options, item) for item in value]
-    text = _text(value).strip()
+    text = _text(value, "must be a list of options, or text").strip()
     if not text:
         return text
     # An option may have a comma in it.
@@ -199,5 +212,5 @@ def _address(value: Any) -> dict[str, str] | str:
         part = address_part(name) if isinstance(name, str) else None
         if part is None or part in parts:
             raise ValueError(f"must have each of the parts {', '.join(ADDRESS_PARTS)} once at most")
-        parts[part] = _text(text)
+        parts[part] = _text(text, f"must have text as {part}")
     return parts

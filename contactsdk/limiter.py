@@ -5,7 +5,7 @@ from collections import deque
 
 
 class Limiter:
-    """So many tokens, lent in the order in which they were asked for.
+    """A fixed number of tokens, lent in the order in which they were asked for.
 
     As trio's `CapacityLimiter`, but that a token belongs to no task, and that `acquire_nowait`
     answers instead of raising. It costs less than asyncio's semaphore while there are tokens.
@@ -34,20 +34,20 @@ class Limiter:
         """Borrow a token; wait for one where none is free."""
         if self.acquire_nowait():
             return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
         try:
-            await turn
+            await waiter
         except asyncio.CancelledError:
-            if not turn.cancelled():
+            if not waiter.cancelled():
                 self.release()  # it was given to this one already
             raise
 
     def release(self) -> None:
         """Give a token back, to the first that waits."""
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
                 return
         self._free += 1

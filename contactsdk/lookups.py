@@ -27,7 +27,7 @@ class Lookups:
     async def ping(self, deadline_s: float | None) -> datetime.datetime:
         """The platform's time."""
         try:
-            return await self._caller.look(self._ping_url, b"", wire.read_ack, deadline_s)
+            return await self._caller.call_read_only(self._ping_url, b"", wire.read_ack, deadline_s)
         except RejectedError as error:
             # A ping names nothing that could be wrong, so the address is: a path too many, say.
             what = f"{self._ping_url.host} does not know the call: {error.message}"
@@ -36,11 +36,11 @@ class Lookups:
     async def find(
         self, wanted: ContactFilter, deadline_s: float | None, *, most_pages: int | None = None
     ) -> list[ListedContact]:
-        """All contacts that the filter lets through, in the platform's order."""
+        """All contacts that match the filter, in the platform's order."""
 
         def page_at(start: int) -> Awaitable[ContactPage]:
             content = wire.encode_list(wanted, start=start)
-            return self._caller.look(self.list_url, content, wire.read_page, deadline_s)
+            return self._caller.call_read_only(self.list_url, content, wire.read_page, deadline_s)
 
         listed = await read_list(page_at, most_pages=most_pages)
         return [contact for contact in listed if wire.satisfies(wanted, contact)]
@@ -48,15 +48,21 @@ class Lookups:
     async def get(self, contact_id: int, deadline_s: float | None) -> Mapping[str, Any]:
         """All that the platform shows of a contact."""
         content = wire.encode_get(contact_id)
-        return await self._caller.look(self._get_url, content, wire.read_contact, deadline_s)
+        return await self._caller.call_read_only(
+            self._get_url, content, wire.read_contact, deadline_s
+        )
 
     async def groups(self, deadline_s: float | None) -> tuple[Group, ...]:
         """The subscription groups of the account."""
-        return await self._caller.look(self._groups_url, b"", wire.read_groups, deadline_s)
+        return await self._caller.call_read_only(
+            self._groups_url, b"", wire.read_groups, deadline_s
+        )
 
     async def custom_fields(self, deadline_s: float | None) -> tuple[CustomFieldDefinition, ...]:
         """The custom fields of the account's contacts."""
-        return await self._caller.look(self._fields_url, b"", wire.read_custom_fields, deadline_s)
+        return await self._caller.call_read_only(
+            self._fields_url, b"", wire.read_custom_fields, deadline_s
+        )
 
 
 class ListTooLongError(UnavailableError):
@@ -96,11 +102,12 @@ async def read_list(
             found |= new
             if not new or len(found) == part.total:
                 return list(found.values())
-            # A platform that gives one contact at a time would give the last one for ever.
-            *_, newest = page
-            last = newest if len(page) > 1 or part.total is None else None
+            # Where pages hold one contact each, one that began with the last would hold no more.
+            last = page[-1] if len(page) > 1 else None
             pages_read += 1
-    raise UnavailableError("the list of contacts changed each time that it was read")
+    raise UnavailableError(
+        "the list of contacts changed each time that it was read; try again later"
+    )
 
 
 def _pages(page: ContactPage, read_before: int) -> int:

@@ -22,7 +22,9 @@ from contactsdk.models.parts import InvalidPart
 from contactsdk.wire import FIELD_NAMES, contact_from
 
 _CUSTOM_FIELDS: Final = "custom_fields"
-_UNKNOWN: Final = "is no field of a contact, nor a custom field of the account, which has"
+_UNKNOWN: Final = (
+    "is neither a field of a contact nor a custom field of the account; its custom fields are"
+)
 
 
 def _groups(groups: Iterable[Group]) -> tuple[Group, ...]:
@@ -64,8 +66,8 @@ def _make_converters(names: "AccountNames") -> Mapping[int, Converter]:
 class AccountNames:
     """The names that an account gives to its groups and custom fields.
 
-    Make it once, of what `ContactClient.groups` and `ContactClient.custom_fields` give, and use it
-    for any number of contacts.
+    Make it once from what `ContactClient.groups()` and `ContactClient.custom_fields()` return, and
+    use it for any number of contacts.
     """
 
     groups: tuple[Group, ...] = field(default=(), converter=_groups)
@@ -73,7 +75,7 @@ class AccountNames:
     custom_fields: tuple[CustomFieldDefinition, ...] = field(default=(), converter=_definitions)
     """The account's custom fields."""
     date_order: DateOrder | None = field(default=None, converter=optional(DateOrder))
-    """How dates are written that are not `yyyy-mm-dd`; `None` takes no others."""
+    """How dates are written that are not `yyyy-mm-dd`; `None` accepts no others."""
     _group_ids: Mapping[str, set[int]] = field(
         init=False, eq=False, repr=False, default=Factory(_index_groups, takes_self=True)
     )
@@ -89,23 +91,28 @@ class AccountNames:
 
         Raises:
             ValueError: There is none, or several; the message says which there are.
+            TypeError: `group` is neither a name nor an id.
         """
+        if isinstance(group, bool) or not isinstance(group, int | str):
+            raise TypeError(f"group must be a name or an id, not {type(group).__name__}")
         if isinstance(group, int):
             found = {known.id for known in self.groups if known.id == group}
         else:
             found = self._group_ids.get(folded(group), set())
         if len(found) == 1:
             return next(iter(found))
-        known = listing(f"{known.name} ({known.id})" for known in self.groups)
+        known = listing(
+            f"{known.name} ({known.id})" for known in self.groups if not found or known.id in found
+        )
         if found:
-            raise ValueError(f"may be several groups, give the id as a number: {known}")
-        raise ValueError(f"must be a group of the account, which has: {known}")
+            raise ValueError(f"may be any of several groups; give the id as a number: {known}")
+        raise ValueError(f"must be a group of the account; its groups are: {known}")
 
     def group_ids(self, groups: str) -> list[int]:
         """The ids of groups that are named in one text, divided by `;`, `,` or a line break.
 
         Raises:
-            ValueError: As of `group_id`.
+            ValueError: As for `group_id`.
         """
         # The name of a group may have a comma in it.
         names = [groups] if self.has_group(groups) else parts_of(groups)
@@ -144,13 +151,26 @@ class AccountNames:
             if str(definition.field_id) == field_id:
                 return definition
         known = listing(f"{known.field_id} ({known.name})" for known in self.custom_fields)
-        raise ValueError(f"must be a custom field of the account, which has: {known}")
+        raise ValueError(f"must be a custom field of the account; its custom fields are: {known}")
 
     def value(self, definition: CustomFieldDefinition, value: Any) -> Any:
-        """What is sent for this value of a custom field of the account (see `converter_of`).
+        """What is sent for this value of a custom field of the account.
+
+        An empty text is sent as it is, whatever the field's type. Else:
+
+        - A text field takes text, and numbers and dates as their text.
+        - A select takes one of its options by its label or its value, in any case; a multiple
+          select a list of them, or one text that `;`, `,` or a line break divides. Where the
+          platform shows no options, any text is taken.
+        - A date field takes a date, `yyyy-mm-dd`, or a date written in `date_order` with a year of
+          four digits.
+        - An address is a mapping of the parts `line1` to `line4`, `city`, `postalCode`,
+          `countryCode`, `stateCode` and `stateName`, in any case.
+        - Files and static texts cannot be set. A field of an unknown type takes any value.
 
         Raises:
-            ValueError: The value is none of the field's type; the message says what it must be.
+            ValueError: The value does not fit the field's type; the message says what it must be.
+            KeyError: The definition is not one of these.
         """
         return self._converters[definition.field_id](value)
 
@@ -160,12 +180,13 @@ def contact_from_names(row: Mapping[str, Any], names: AccountNames) -> Contact:
 
     Keys are those that `contact_from` takes, and the names of custom fields, such as `Birthday`; a
     part of an address is `Home address.city`. `customFields.5` is the field with the id 5, for one
-    that shares its name with another field. Values of custom fields are converted by their type
-    (see `converter_of`); `None` is not sent. `groups` may be names or ids, in a list or one text.
+    that shares its name with another field. Values of custom fields are converted by their type, as
+    `AccountNames.value` does; `None` is not sent. `groups` may be names or ids, in a list or one
+    text.
 
     Raises:
-        InvalidContactError: With all that is wrong, each under its key. Where a name is not known,
-            the message lists those that are.
+        InvalidContactError: With all that is wrong, each under its key. Where a name is unknown,
+            the message lists those that are known.
     """
     if not isinstance(row, Mapping):
         return contact_from(row)  # which says what is wrong with it
@@ -184,7 +205,7 @@ def contact_from_names(row: Mapping[str, Any], names: AccountNames) -> Contact:
             own[key] = value
     values, problems = _converted(by_name, names)
     if by_name and any(value is not None for value in by_id.values()):
-        problems += [((key,), "must not stand beside custom fields by name") for key in by_id]
+        problems += [((key,), "must not be combined with custom fields by name") for key in by_id]
     # In the platform's spelling: it does not change in which one errors speak of the other fields.
     own |= {"customFields": values} if values else by_id
     try:
@@ -239,7 +260,7 @@ def _converted(
 
 def _set(values: Any, key: int | str, value: Any) -> None:
     if not isinstance(values, dict) or key in values:
-        raise ValueError("is there twice")
+        raise ValueError("is given twice")
     values[key] = value
 
 

@@ -1,7 +1,9 @@
 """Whether a failed attempt is followed by another, and when.
 
-`decide` is the only place that answers this, for single calls and for bulk runs. It is pure: the
-time, the counts and the state of the retry budget are arguments, and the caller sleeps.
+`decide` answers this for attempts to add or update, of single calls and of bulk runs. It is pure:
+the time, the counts and the state of the retry budget are arguments, and the caller sleeps.
+Requests for the results of a batch (`bulk/batch_results.py`) and for lists (`bulk/settling.py`)
+have loops of their own.
 
 Whether an attempt was applied is known from its error: a `RateLimitedError` or `UnavailableError`
 was not applied, an `UncertainError` may have been, and any other error stays the same if the
@@ -36,33 +38,39 @@ class RetryPolicy:
     instead; in a single call, one that is longer than `max_wait_s` ends the call.
 
     Raises:
-        ValueError: A number is out of its range.
+        ValueError: A number is out of its range, or there is `resend_unfound` without `settle_s`.
     """
 
     attempts: int = 5
     """How many attempts a call makes at most, the first one included."""
     base_s: float = 0.5
-    """The longest wait after the first attempt, in seconds."""
+    """The longest wait after the first attempt, in seconds; also the longest first wait before an
+    outage is probed."""
     max_wait_s: float = 30.0
-    """The longest wait between two attempts, in seconds."""
+    """The longest wait between two attempts, in seconds.
+
+    Also the longest time between two probes in an outage, unless the platform asks for more; and
+    the slowest pace under throttling, one request in `max_wait_s` seconds."""
     deadline_s: float | None = 120.0
     """The time for a whole call in seconds, all attempts and waits included; `None` for no end.
 
     In a bulk run the time during which the whole run is paused does not count."""
     replay_adds: bool = False
-    """Send an uncertain add again as if that were safe.
+    """Send an uncertain add again at once, as if that were safe.
 
-    For those who prefer a possible duplicate to an uncertain contact."""
+    For those who prefer a possible duplicate to an uncertain contact. To look for it first, see
+    `settle_s` and `resend_unfound`."""
     settle_s: float | None = None
     """For how many seconds an uncertain add is looked for on the platform; `None` for not at all.
 
     It counts from when the add has become uncertain, and ends with the deadline of the call at the
     latest. One that is found is a success."""
     resend_unfound: bool = False
-    """Send an uncertain add again that was not found by then, as long as attempts are left.
+    """Send an uncertain add again that was not found after `settle_s`, as long as attempts are
+    left.
 
     For those who prefer a possible duplicate: a write that is late, or that lists show late, is
-    doubled."""
+    doubled. `replay_adds` does not look first."""
 
     def __attrs_post_init__(self) -> None:
         check_count("attempts", self.attempts)
@@ -75,14 +83,16 @@ class RetryPolicy:
         if self.resend_unfound and self.settle_s is None:
             raise ValueError("resend_unfound needs settle_s, for how long an add is looked for")
 
-    def backoff_s(self, failures: int) -> float:
-        """A random wait after so many failed attempts (the first is 1), in seconds."""
-        wait = wait_random_exponential(multiplier=self.base_s, max=self.max_wait_s)
-        return wait(_tenacity_state(failures))
 
-    def is_exhausted(self, failures: int) -> bool:
-        """Whether a call has made all its attempts after so many failures."""
-        return stop_after_attempt(self.attempts)(_tenacity_state(failures))
+def backoff_s(policy: RetryPolicy, failures: int) -> float:
+    """A random wait after `failures` failed attempts, from 1, in seconds."""
+    wait = wait_random_exponential(multiplier=policy.base_s, max=policy.max_wait_s)
+    return wait(_tenacity_state(failures))
+
+
+def _is_exhausted(policy: RetryPolicy, failures: int) -> bool:
+    """Whether a call has made all its attempts after `failures` failed ones."""
+    return stop_after_attempt(policy.attempts)(_tenacity_state(failures))
 
 
 def _tenacity_state(failures: int) -> RetryCallState:
@@ -121,7 +131,8 @@ class RetryBudget:
             self._left += 1
 
 
-@define(eq=False)  # by position too: one is made for each contact, and by keyword that takes longer
+# Positional arguments are allowed: with keywords, making one per contact takes longer.
+@define(eq=False)
 class Delivery:
     """What is known so far of one call: of one contact on its way to the platform."""
 
@@ -135,7 +146,7 @@ class Delivery:
     """Whether an attempt may have been applied without an answer; later answers do not change it.
     """
     attempts: int = 0
-    """How many requests were made."""
+    """How many attempts were made, those included that sent nothing."""
     free_attempts: int = 0
     """How many of them do not count against the policy: they failed for what concerns all calls."""
     held_back_in_a_row: int = 0
@@ -168,7 +179,7 @@ class Delivery:
     def may_be_resent(self, policy: RetryPolicy, now: float) -> bool:
         """Whether attempts and time are left to send an add again that was not found."""
         is_late = self.deadline is not None and now >= self.deadline
-        return not is_late and not policy.is_exhausted(self.attempts - self.free_attempts)
+        return not is_late and not _is_exhausted(policy, self.attempts - self.free_attempts)
 
     @property
     def is_in_doubt(self) -> bool:
@@ -191,7 +202,7 @@ def is_idempotent(contact: Contact, policy: RetryPolicy) -> bool:
 
 @frozen
 class Retry:
-    """Another attempt follows after so many seconds."""
+    """Another attempt follows after `wait_s` seconds."""
 
     wait_s: float
     costs_budget: bool = False
@@ -229,7 +240,7 @@ def decide(
         return Fail(final_error(error, delivery))
     asked_s = error.retry_after_s or 0.0
     # Not before the time that the platform asked for, and never without a backoff of our own.
-    wait_s = max(asked_s, policy.backoff_s(_failures(delivery, is_free=is_free)))
+    wait_s = max(asked_s, backoff_s(policy, _failures(delivery, is_free=is_free)))
     is_throttled = isinstance(error, RateLimitedError)
     if is_free:
         is_over = now + asked_s - delivery.started_at >= patience_s
@@ -238,8 +249,8 @@ def decide(
         is_late = delivery.deadline is not None and now + wait_s >= delivery.deadline
         is_too_long = asked_s > policy.max_wait_s
         failures = delivery.attempts - delivery.free_attempts
-        is_over = policy.is_exhausted(failures) or is_too_long or is_late
-    # To wait as long as the platform asks is no retry storm.
+        is_over = _is_exhausted(policy, failures) or is_too_long or is_late
+    # To wait as long as the platform asks is not a retry storm.
     costs_budget = not is_free and not is_throttled
     if is_over or (costs_budget and is_budget_empty):
         return Fail(final_error(error, delivery))

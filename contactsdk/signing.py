@@ -43,7 +43,7 @@ class Credentials:
             raise ValueError("credentials: key and secret must not be empty")
         if not (self.key.isascii() and self.key.isprintable()) or set(self.key) & set(" :"):
             raise ValueError("credentials: a key is printable ASCII without spaces or colons")
-        # Bytes of the environment that are no UTF-8 come as lone surrogates.
+        # Bytes of the environment that are not UTF-8 come as lone surrogates.
         if any("\ud800" <= char <= "\udfff" for char in self.secret):
             raise ValueError("credentials: the secret is not UTF-8 text")
         object.__setattr__(self, "_keyed", hmac.new(self.secret.encode(), digestmod="sha1"))
@@ -98,7 +98,7 @@ def _ivvy_date(second: int) -> str:
 def string_to_sign(content_md5: str, ivvy_date: str, target: str) -> str:
     """The parts of a request that its signature covers, lower-cased as a whole.
 
-    The place of the Date header stays empty, since IVVY-Date is sent in its stead.
+    The place of the Date header stays empty, since IVVY-Date is sent instead.
     """
     ivvy_headers = f"ivvydate={ivvy_date}"
     return f"POST{content_md5}{CONTENT_TYPE}{target}{API_VERSION}{ivvy_headers}".lower()

@@ -4,7 +4,7 @@ Most of its start is the import of this package, which comes before any code of 
 interrupt there would end in a traceback. So the package itself looks first whether it is imported
 by its own command. In any other program, nothing is changed.
 
-It imports little, and no typing: as long as that takes, an interrupt is not yet seen to.
+It imports little, not even typing: until that is done, an interrupt is not handled yet.
 """
 
 import os
@@ -12,7 +12,7 @@ import signal
 import sys
 
 INTERRUPTED = 130
-"""The exit code of a command that was interrupted, as shells have it."""
+"""The exit code of a command that was interrupted, as in shells."""
 
 
 def is_own_command(arguments: list[str]) -> bool:
@@ -31,9 +31,9 @@ def is_own_command(arguments: list[str]) -> bool:
 
 def begin(arguments: list[str]) -> None:
     """From here on, Ctrl-C ends the process at once, if it is the command that starts."""
-    # Not where it is ignored, as in the background of a shell.
     if is_own_command(arguments):
         fill_closed_streams()
+    # Not where it is ignored, as in the background of a shell.
     if is_own_command(arguments) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
 

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,6 +26,14 @@ settings.load_profile("any machine")
 # tests interrupt would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The commands that tests run would ask whoever started the tests, and wait.
+if sys.platform != "win32":
+    import fcntl
+    import termios
+
+    with suppress(OSError), open("/dev/tty") as tty:
+        fcntl.ioctl(tty, termios.TIOCNOTTY)
 
 pytest_plugins = ["tests.postgres.fixtures"]
 

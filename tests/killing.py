@@ -60,7 +60,7 @@ def import_and_kill(
     lines = [f"Ada,No {number},ada@example.com,row-{number}" for number in range(rows)]
     (folder / "in.csv").write_text("\n".join(["firstName,lastName,email,externalId", *lines, ""]))
     command = [
-        *(sys.executable, "-m", "contactsdk", "import", "in.csv", "--quiet"),
+        *(sys.executable, "-m", "contactsdk", "import", "in.csv", "--quiet", "--yes"),
         *("--journal", "run.sqlite", "--results", "out.csv", "--concurrency", str(concurrency)),
     ]
     env = {**os.environ, **environment}

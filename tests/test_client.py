@@ -6,7 +6,8 @@ import logging
 import pickle
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -117,9 +118,42 @@ class TestArguments:
             with pytest.raises(ValueError, match="trace_configs"):
                 ContactClient(URL, session=session, trace_configs=[aiohttp.TraceConfig()])
 
+    @pytest.mark.parametrize("journal", ["run.sqlite", Path("run.sqlite")])
+    async def test_name_of_a_journal_is_not_a_journal(self, journal: Any) -> None:
+        expected = "^journal must be a SqliteJournal or a PostgresJournal, not "
+        async with ContactClient(URL) as client:
+            with pytest.raises(TypeError, match=expected):
+                client.stream([], journal=journal)
+            with pytest.raises(TypeError, match=expected):
+                await client.add_or_update_many([], journal=journal)
+            with pytest.raises(TypeError, match=expected):
+                client.check_journal(journal, [])
+            with pytest.raises(TypeError, match=expected):
+                await client.settle(journal, [])
+
+    async def test_unknown_option_is_refused_with_those_there_are(self) -> None:
+        options: Any = {"batchsize": 200}
+        async with ContactClient(URL) as client:
+            with pytest.raises(
+                TypeError, match=r"unknown option: batchsize; options are .*batch_s"
+            ):
+                client.stream([], **options)
+
+    @pytest.mark.parametrize(
+        ("since", "expected"),
+        [
+            ("2026-11-26", "modified_since must be a datetime, not str"),
+            (date(2026, 11, 26), "modified_since must be a datetime, not date"),
+        ],
+    )
+    async def test_find_refuses_what_is_not_a_datetime(self, since: Any, expected: str) -> None:
+        async with ContactClient(URL) as client:
+            with pytest.raises(TypeError, match=expected):
+                await client.find(modified_since=since)
+
     async def test_concurrency_above_the_connections_names_both(self) -> None:
         async with ContactClient(URL, max_connections=8) as client:
-            with pytest.raises(ValueError, match="9 is more than the 8 connections"):
+            with pytest.raises(ValueError, match=r"9 is more than the 8 connections.*: lower conc"):
                 client.stream([], concurrency=9)
 
     def test_secret_and_key_show_nowhere(self) -> None:
@@ -545,8 +579,8 @@ class TestFind:
 
     async def test_contact_without_an_external_id_is_passed_over(self) -> None:
         with answers(f"{URL}/api/1.0/contact?action=getContactList") as platform:
-            for _ in range(2):  # the second page begins where the first one ended
-                platform.add(body=b'{"results": [{"id": 1, "externalId": null}]}')
+            for results in (b'[{"id": 1, "externalId": null}]', b"[]"):
+                platform.add(body=b'{"results": %s}' % results)
             async with ContactClient(URL, CREDENTIALS) as client:
                 assert await client.find(external_id="None") == ()
 

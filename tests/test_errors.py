@@ -14,6 +14,7 @@ from contactsdk.errors import (
     SetupError,
     UnavailableError,
     UncertainError,
+    explanation,
 )
 
 WRONG = ((("email",), "is required"), (("custom_fields", 1, "field_id"), "must be positive"))
@@ -132,3 +133,17 @@ def test_a_copied_error_is_the_same_with_all_that_was_set_on_it_also_late(
 
 def state(error: ContactError) -> tuple[Any, ...]:
     return type(error), error.args, str(error), vars(error)
+
+
+@pytest.mark.parametrize(
+    ("message", "additional", "text"),
+    [
+        ("refused", [], "refused"),
+        ("refused", ["", "refused"], "refused"),
+        ("refused", ["Group 99 is unknown", "look"], "refused; Group 99 is unknown; look"),
+    ],
+)
+def test_explanation_has_what_additional_messages_add(
+    message: str, additional: list[str], text: str
+) -> None:
+    assert explanation(RejectedError(message, additional_messages=additional)) == text

@@ -40,7 +40,7 @@ def test_a_text_takes_numbers_and_dates_as_their_text(
 
 @pytest.mark.parametrize("value", [True, ["a"], {"a": 1}, datetime.datetime(2026, 11, 2), b"a"])
 def test_a_text_takes_nothing_else(value: Any) -> None:
-    with pytest.raises(ValueError, match="must be a text"):
+    with pytest.raises(ValueError, match="must be text"):
         converted(FieldType.SMALL_TEXT, value)
 
 
@@ -183,7 +183,7 @@ def test_an_address_is_an_object_of_its_parts(value: Any, sent: Any) -> None:
         ({"town": "Perth"}, "must have each of the parts line1, .*stateName once at most"),
         ({"city": "Perth", "City": "Perth"}, "once at most"),
         ({5: "Perth"}, "once at most"),
-        ({"city": ["Perth"]}, "must be a text"),
+        ({"city": ["Perth"]}, "must have text as city"),
     ],
 )
 def test_what_is_no_address_is_refused_with_its_parts(value: Any, message: str) -> None:

@@ -24,7 +24,7 @@ def command(folder: Path) -> list[str]:
     sizes = ["--batch-size", str(BATCH_SIZE), "--concurrency", str(CONCURRENCY)]
     return [
         *(sys.executable, "-m", "contactsdk", "import", str(folder / "in.csv")),
-        *(*sizes, *files, "--quiet"),
+        *(*sizes, *files, "--quiet", "--yes"),
     ]
 
 

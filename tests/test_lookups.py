@@ -58,6 +58,14 @@ def test_list_whose_length_is_not_said_is_read_whole(count: int) -> None:
     assert read(MovingList(ids, says_total=False)) == ids
 
 
+@pytest.mark.parametrize("says_total", [True, False])
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_list_of_one_contact_a_page_is_read_whole(count: int, says_total: bool) -> None:
+    ids = list(range(1, count + 1))
+
+    assert read(MovingList(ids, per_page=1, says_total=says_total)) == ids
+
+
 @given(st.data())
 def test_nothing_that_stood_in_the_list_all_the_time_is_skipped_or_doubled(
     data: st.DataObject,

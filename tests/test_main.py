@@ -29,7 +29,7 @@ def test_without_the_extra_it_says_what_to_install(
     assert caught.value.code == 2
     assert capsys.readouterr() == (
         "",
-        f"{missing} is missing: install the extra: pip install -e '.[cli]'\n",
+        f"{missing} is missing: pip install 'contactsdk[cli]'\n",
     )
 
 

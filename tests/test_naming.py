@@ -38,6 +38,9 @@ FIELDS = [
 NAMES = AccountNames(groups=GROUPS, custom_fields=FIELDS, date_order=DateOrder.DMY)
 
 ADA = {"firstName": "Ada", "lastName": "Archer", "email": "ada@example.com"}
+UNKNOWN = (
+    "is neither a field of a contact nor a custom field of the account; its custom fields are: "
+)
 IN_USE = "Guests, Colours, Birthday, Home address, Note, No. of seats"
 
 
@@ -103,8 +106,8 @@ def test_groups_are_named_by_name_or_id(groups: Any, ids: list[int] | None) -> N
 
 
 KNOWN_GROUPS = "News (10), Friends, family (11), Twice (12), twice  (13), 10 (14)"
-NO_GROUP = f"must be a group of the account, which has: {KNOWN_GROUPS}"
-SEVERAL = f"may be several groups, give the id as a number: {KNOWN_GROUPS}"
+NO_GROUP = f"must be a group of the account; its groups are: {KNOWN_GROUPS}"
+SEVERAL = "may be any of several groups; give the id as a number: "
 
 
 @pytest.mark.parametrize(
@@ -113,8 +116,8 @@ SEVERAL = f"may be several groups, give the id as a number: {KNOWN_GROUPS}"
         ("Sports", [(("groups", 0), NO_GROUP)]),
         ("News; Friends, family", [(("groups", 0), NO_GROUP)]),
         (["News", "Sports", 99], [(("groups", 1), NO_GROUP), (("groups", 2), NO_GROUP)]),
-        (["twice"], [(("groups", 0), SEVERAL)]),
-        (["10"], [(("groups", 0), SEVERAL)]),
+        (["twice"], [(("groups", 0), f"{SEVERAL}Twice (12), twice  (13)")]),
+        (["10"], [(("groups", 0), f"{SEVERAL}News (10), 10 (14)")]),
         ([True], [(("groups", 0), "must be a positive integer")]),
         (5, [(("groups",), "must be an iterable of ids")]),
     ],
@@ -129,9 +132,9 @@ def test_a_group_that_is_not_there_is_reported_with_those_that_are(
 @pytest.mark.parametrize(
     ("key", "problem"),
     [
-        ("Shoe size", "is no field of a contact, nor a custom field of the account, which has: "),
-        ("Old", "is no field of a contact, nor a custom field of the account, which has: "),
-        ("a.b", "is no field of a contact, nor a custom field of the account, which has: "),
+        ("Shoe size", UNKNOWN),
+        ("Old", UNKNOWN),
+        ("a.b", UNKNOWN),
     ],
 )
 def test_a_name_of_nothing_is_reported_with_the_names_that_there_are(
@@ -161,7 +164,9 @@ def test_a_name_that_two_fields_have_is_reported_with_their_ids() -> None:
 def test_an_id_of_no_custom_field_is_reported_with_those_that_are(key: str) -> None:
     ((path, message),) = wrong({**ADA, key: "x"})
     assert path == (key,)
-    assert message.startswith("must be a custom field of the account, which has: 1 (Guests), 2 (")
+    assert message.startswith(
+        "must be a custom field of the account; its custom fields are: 1 (Guests), 2 ("
+    )
 
 
 @pytest.mark.parametrize("key", ["Guests.city", "Home address.town"])
@@ -182,7 +187,7 @@ def test_a_part_of_no_address_is_reported_with_the_parts(key: str) -> None:
     ],
 )
 def test_the_same_custom_field_twice_is_refused(row: dict[str, Any], key: str) -> None:
-    assert wrong({**ADA, **row}) == (((key,), "is there twice"),)
+    assert wrong({**ADA, **row}) == (((key,), "is given twice"),)
 
 
 def test_all_that_is_wrong_is_reported_at_once() -> None:
@@ -206,7 +211,7 @@ def test_all_that_is_wrong_is_reported_at_once() -> None:
 
 def test_custom_fields_by_id_do_not_stand_beside_those_by_name() -> None:
     assert wrong({**ADA, "customFields": {1: 2}, "Guests": 1}) == (
-        (("customFields",), "must not stand beside custom fields by name"),
+        (("customFields",), "must not be combined with custom fields by name"),
     )
 
 
@@ -228,8 +233,14 @@ def test_names_survive_pickling() -> None:
     assert pickle.loads(pickle.dumps(NAMES)) == NAMES
 
 
+@pytest.mark.parametrize("group", [True, None, 1.5, ["News"]])
+def test_what_is_neither_a_name_nor_an_id_is_not_a_group(group: Any) -> None:
+    with pytest.raises(TypeError, match=r"^group must be a name or an id, not "):
+        AccountNames(groups=[Group(id=1, name="News")]).group_id(group)
+
+
 def test_an_account_without_groups_and_fields_says_that_it_has_none() -> None:
-    with pytest.raises(InvalidContactError, match="which has: none"):
+    with pytest.raises(InvalidContactError, match="its groups are: none"):
         contact_from_names({**ADA, "groups": "News"}, AccountNames())
 
 

@@ -9,7 +9,7 @@ import contactsdk
 from contactsdk import bulk
 
 # Names for other types; a string below each documents it, which Python keeps nowhere.
-ALIASES = {"Item", "OnProgress"}
+ALIASES = {"Confirm", "Item", "OnProgress"}
 
 
 def test_public_names_are_there_sorted_and_documented() -> None:

@@ -1,5 +1,6 @@
 """What the READMEs show runs as it stands, and what they name exists."""
 
+import csv
 import inspect
 import itertools
 import os
@@ -38,6 +39,7 @@ from contactsdk.errors import StaleDateError
 from contactsdk.sandbox import Sandbox
 from contactsdk.wire import read_id
 from tests.background import environment_of, sandbox_in_thread
+from tests.files.made import workbook
 from tests.readmes import BENCHMARKS, BULK, LISTS, MAIN, READMES, ROOT, Readme
 
 SANDBOX = "contactsdk sandbox "
@@ -71,6 +73,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shown = {name: text for readme in READMES for name, text in readme.files.items()}
     for name, text in {**shown, **LISTS_TO_IMPORT}.items():
         (tmp_path / name).write_text(text)
+    rows = csv.reader(LISTS_TO_IMPORT["contacts.csv"].splitlines())
+    (tmp_path / "contacts.xlsx").write_bytes(workbook([list(row) for row in rows]))
     commands = tmp_path / "bin"
     commands.mkdir()
     python = shlex.quote(sys.executable)
@@ -129,11 +133,11 @@ def test_sandbox_is_found_from_another_terminal(
     start, in_yours = commands.split("\n", 1)
     assert start.startswith(SANDBOX)
 
-    (folder / "sandbox.env").touch()  # so that it can be read before the shell makes it
     with subprocess.Popen(["sh", "-c", start], start_new_session=True) as terminal:
         try:
             deadline = time.monotonic() + 120
-            while (folder / "sandbox.env").read_text().count("\n") < 3:
+            env_file = folder / "sandbox.env"
+            while not env_file.exists() or env_file.read_text().count("\n") < 3:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
             done = subprocess.run(["sh", "-ec", in_yours], capture_output=True, text=True)
@@ -141,6 +145,9 @@ def test_sandbox_is_found_from_another_terminal(
             os.killpg(terminal.pid, signal.SIGINT)
 
     assert "Address, key and secret work." in done.stdout, done.stderr
+    assert "This was a dry run: nothing was sent." in done.stdout
+    assert "2 succeeded" in done.stdout
+    assert "Wrote merged.xlsx: 2 rows." in done.stderr
 
 
 @pytest.mark.parametrize("name", LISTS_TO_IMPORT)
@@ -199,7 +206,7 @@ def test_every_extra_is_named() -> None:
     named = {
         extra
         for readme in READMES
-        for extra in re.findall(r"pip install -e '\.\[(\w+)\]'", readme.text)
+        for extra in re.findall(r"pip install -e ['\"]\.\[(\w+)\]['\"]", readme.text)
     }
 
     assert set(project["optional-dependencies"]) == named

@@ -47,14 +47,14 @@ class RequestedBatchActions:
         )
 
     async def run(self, contents: Sequence[bytes], *, before_send: Callable[[], object]) -> str:
-        """Have a batch of encoded contacts executed, by the action `batch/run`."""
+        """Have a batch of encoded contacts executed, by `batch?action=run`."""
         body = wire.encode_run(contents)
         return await self._attempt(self._run, body, wire.read_async_id, before_send=before_send)
 
     async def results(self, async_id: str) -> Sequence[wire.JobResult] | None:
-        """Fetch the results of a batch, by the action `batch/results`."""
+        """Fetch the results of a batch, by `batch?action=results`."""
         return await self._attempt(self._results, wire.encode_async(async_id), wire.read_results)
 
     async def progress(self, async_id: str) -> int:
-        """Ask for the progress of a batch, by the action `batch/progress`."""
+        """Ask for the progress of a batch, by `batch?action=progress`."""
         return await self._attempt(self._progress, wire.encode_async(async_id), wire.read_progress)

@@ -47,12 +47,12 @@ class AttemptResults:
         return run.jobs.conclude(job, contact_id, None)
 
     def record_failure(self, turn: Turn, error: ContactError, held_back_before: int) -> bool:
-        """Let the pacer know that a request failed; whether that is the platform's own state.
+        """Let the pacer know that a request failed.
 
-        Such a failure, a throttle or an outage, costs no contact an attempt. The run is stopped
-        where the platform has let nothing through for too long, or asks for too long a wait.
-        `held_back_before` says how many requests for the same were throttled or asked to wait,
-        in a row, before this one.
+        Returns whether the platform, not the contact, is the cause. Such a failure, a throttle or
+        an outage, counts against no contact's attempts. The run is stopped where the platform has
+        let nothing through for too long, or asks for too long a wait. `held_back_before` says how
+        many requests for the same were throttled or asked to wait, in a row, before this one.
         """
         run = self._run
         run.throttled += isinstance(error, RateLimitedError)
@@ -77,11 +77,11 @@ class AttemptResults:
         return decision
 
     def retry(self, job: Job, wait_s: float, *, is_free: bool) -> None:
-        """Have a contact sent again after so many seconds."""
+        """Have a contact sent again after `wait_s` seconds."""
         run = self._run
         run.jobs.withdraw(job)
         if is_free:
-            # What concerns all contacts is no part of the time that this one has.
+            # What concerns all contacts is not part of the time that this one has.
             self._start_deadline(job, run.now() + wait_s)
         run.retry_later(job, wait_s)
 

@@ -110,7 +110,7 @@ class BatchWorker:
     async def _request(self, jobs: Sequence[Job]) -> str:
         """Put the batch on record, and have the platform accept it; its id."""
         run = self._run
-        # Last, so that of a run that dies while it waits for a turn nothing is in doubt.
+        # Last, so that a run that dies while it waits for a turn leaves nothing uncertain.
         await all_of(self._intents(jobs))
         for job in jobs:
             job.delivery.attempts += 1
@@ -233,7 +233,8 @@ class BatchWorker:
         recordings: list[Awaitable[None] | None] = []
         for job in jobs:
             error = _own(error_of(job))
-            # A throttle of one contact, such as a race, costs it no attempt, as of a single call.
+            # A throttle of one contact, such as a race, costs it no attempt, as when it is sent
+            # alone in a run.
             is_free_here = is_free or isinstance(error, RateLimitedError)
             decision = self._attempts.decide(job, error, is_free=is_free_here)
             if isinstance(decision, Retry):
@@ -252,7 +253,10 @@ class BatchWorker:
         await all_of(recordings)
 
     async def _stop(self, jobs: Sequence[Job], why: Exception, cause: BaseException) -> None:
-        """What is no answer and no failure of sending ends the run, and loses no contact."""
+        """Stop the run for an error that is neither an answer nor a failure to send.
+
+        No contact is lost.
+        """
         run = self._run
         run.stop(why)
         for job in jobs:

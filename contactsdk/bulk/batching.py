@@ -22,7 +22,7 @@ class BatchSize:
         self.most = most
 
     def shrink(self, refused: int) -> None:
-        """A batch with so many contacts was too large."""
+        """A batch of `refused` contacts was too large."""
         self.most = min(self.most, max(1, refused // 2))
 
 

@@ -17,7 +17,8 @@ from contactsdk.errors import ContactError, RateLimitedError, UncertainError
 from contactsdk.models import Contact
 
 _KEPT: Final = 8
-"""The results of so many batches are kept, since those of several lie side by side in an input."""
+"""The results of this many batches are kept, since those of several lie side by side in an input.
+"""
 
 _SHORT_PATIENCE_S: Final = 10.0
 """How long results are waited for without progress, once those of another batch did not come."""

@@ -10,13 +10,13 @@ _MOST_IN_A_ROW: Final = 3
 
 
 class ForeignAnswers:
-    """Tells a contact that something on the way refuses from a set-up that is wrong.
+    """Tells a gateway's refusal of one contact from a wrong set-up.
 
     A 403, 404 or 405 without the platform's JSON may be about one contact, whose text a firewall
     does not let pass, or about all of them, such as after a wrong address. Which of the two is
-    known once another contact succeeds, or once three contacts in a row were answered so. After
-    the last attempt of a contact it counts if any call succeeded before; `is_proven` says that one
-    did before the run.
+    known once another contact succeeds, or once three contacts in a row got such an answer.
+    After the last attempt of a contact it counts if any call succeeded before; `is_proven` says
+    that one did before the run.
     """
 
     def __init__(self, *, is_proven: bool = False) -> None:

@@ -54,7 +54,7 @@ class Gathering:
         return self._run.batch_size.most if self._run.proven.is_set() else 1
 
     async def _take(self, first: Job) -> list[Job]:
-        """So many as fit, are at hand, or come in time; with some there is nothing to send."""
+        """As many as fit, are at hand, or come in time; with some there is nothing to send."""
         run = self._run
         end, size = run.clock() + GATHER_S, self._size()
         jobs = [first]

@@ -18,7 +18,8 @@ from contactsdk.models import Contact, Item, key_of
 from contactsdk.retry import Delivery, RetryPolicy, is_idempotent
 
 MOST_WAITING_FOR_EACH_IN_FLIGHT: Final = 4
-"""So many contacts may wait for each one in flight: behind their key, or for their next attempt."""
+"""This many contacts may wait for each one in flight: behind their key, or for their next attempt.
+"""
 
 
 class Intake:
@@ -50,7 +51,7 @@ class Intake:
         self.stopped_by: Exception | None = None
         """What the input raised; `None` where it did not."""
         self.interrupted_by: BaseException | None = None
-        """What the input raised that is no `Exception`, such as a `KeyboardInterrupt`."""
+        """What the input raised that is not an `Exception`, such as a `KeyboardInterrupt`."""
         self._reader = reader
         self._jobs = jobs
         self._schedule = schedule
@@ -110,7 +111,7 @@ class Intake:
         return None
 
     def want(self, count: int) -> None:
-        """Have so many items read, and one for each other worker that waits for one."""
+        """Have `count` items read, and one for each other worker that waits for one."""
         if self.reads_directly or self._is_full():
             return
         for _ in range(count + len(self._idle) - self._wanted_count):
@@ -221,7 +222,7 @@ class Intake:
         return True
 
     def _is_full(self) -> bool:
-        """Whether so many contacts wait that no more are read."""
+        """Whether the bound of waiting contacts is reached, so that no more are read."""
         waiting = self._schedule.waiting
         if self._settler is not None:
             waiting += self._settler.waiting

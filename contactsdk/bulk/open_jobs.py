@@ -14,6 +14,7 @@ from contactsdk.errors import (
     UncertainError,
 )
 from contactsdk.journal import JournalRow, JournalRun
+from contactsdk.journal.rows import SENT_EARLIER
 from contactsdk.models import Contact
 from contactsdk.settling import AnsweredIds
 
@@ -151,15 +152,15 @@ class OpenJobs:
     def _interrupted(self, job: Job) -> ContactError:
         delivery = job.delivery
         if not delivery.attempts and delivery.maybe_applied:
-            return UncertainError("sent by an earlier run that ended before an answer came")
+            return UncertainError(SENT_EARLIER)
         if job.search is not None and job.is_looked_for:
             return job.search.final_error(self._times.now())
         if delivery.is_in_doubt:
             text = "sent, but the run was stopped before an answer came"
             return UncertainError(text, attempts=delivery.attempts)
-        text = "never sent: the run was stopped before"
+        text = "never sent: the run was stopped first"
         if delivery.attempts:
-            text = "not applied: the run was stopped before it could be sent again"
+            text = "not applied: the run was stopped before another attempt"
         return UnavailableError(text, attempts=delivery.attempts)
 
     def _record(self, job: Job, outcome: Outcome) -> Awaitable[None] | None:

@@ -21,16 +21,17 @@ class BulkOptions(TypedDict, total=False):
 
     concurrency: int | None
     """How many requests are in flight at a time, at most: contacts, or with `batch_size` batches;
-    `None` for 32 contacts, or 4 batches."""
+    `None` for 32 contacts, or 4 batches, and fewer if the client has fewer connections."""
     batch_size: int | None
     """How many contacts go in one request, at most, from 1 to 200; `None` to send each by itself.
     """
     rate_per_s: float | SharedRate | None
-    """How many requests may leave in any second, at most: of this run, or with a `PostgresRate` of
-    all processes that share it; `None` for no cap."""
+    """How many requests a second may leave, at most: on average exactly, within any one second
+    rounded up (0.5 to 1). A number is for this run, a `PostgresRate` for all processes that share
+    it; `None` for no cap."""
     give_up_s: float
     """For how many seconds a platform that lets nothing through is tried, and the longest wait
-    that it may ask for, before the run stops; 300 by default."""
+    that it may ask for, before the run stops; 300 by default, and never `None`."""
     retry: RetryPolicy | None
     """How often and how patiently each contact is tried; `None` for the client's policy."""
     journal: RunJournal | None

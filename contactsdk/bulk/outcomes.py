@@ -5,11 +5,12 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from contactsdk.errors import ContactError, UncertainError
+from contactsdk.errors import ContactError, UncertainError, explanation
 from contactsdk.models import Contact
 
 
-@frozen  # by position too: one is made for each contact, and by keyword that takes longer
+# Positional arguments are allowed: with keywords, making one per contact takes longer.
+@frozen
 class Outcome:
     """What became of one item of the input."""
 
@@ -20,10 +21,12 @@ class Outcome:
     id: int | None
     """The platform's id of the contact; `None` where it did not succeed."""
     error: ContactError | None
-    """Why it did not succeed; `None` where it did. Without a traceback, which would keep what was
-    sent."""
+    """Why it did not succeed; `None` where it did.
+
+    Its traceback is dropped, since frames would keep the contact in memory. An
+    `InvalidContactError` that was read from a journal has a message but no paths."""
     attempts: int
-    """How many requests were made for it."""
+    """How many attempts were made for it, those included that sent nothing."""
     elapsed_s: float
     """Seconds from its first attempt to its outcome; 0 where there was none."""
     settled: bool = False
@@ -36,8 +39,8 @@ class Outcome:
 
     @property
     def message(self) -> str:
-        """Why it failed; empty where it did not."""
-        return "" if self.error is None else self.error.message
+        """Why it failed, with the platform's additional messages; empty where it did not."""
+        return "" if self.error is None else explanation(self.error)
 
     @property
     def uncertain(self) -> bool:
@@ -54,7 +57,7 @@ class BulkReport:
     stopped_by: Exception | None
     """Why the run ended before its input did; `None` where it did not.
 
-    A `SetupError`, the error of a platform that did not answer for too long, a `JournalError`, or
+    A `SetupError`, the error of a platform that was unavailable for too long, a `JournalError`, or
     what the input raised."""
     elapsed_s: float
     """Seconds from the start of the run to its end."""
@@ -91,7 +94,7 @@ class BulkReport:
             f"{len(self.uncertain)} uncertain in {self.elapsed_s:.1f} s"
         ]
         if self.settled:
-            lines.append(f"{len(self.settled)} were in doubt and found")
+            lines.append(f"{len(self.settled)} were uncertain and then found")
         if self.stopped_by is not None:
             lines.append(f"stopped: {self.stopped_by}")
         lines += [f"{count:>7} x {message}" for message, count in self.messages.items()]

@@ -32,19 +32,21 @@ class Progress:
     """How many requests the platform refused as too many."""
     rate_limit_per_s: float | None
     """How many requests a second the platform was found to allow; `None` where no limit is known.
-    """
+
+    Not to be confused with `rate_per_s`, which counts outcomes."""
     paused_s: float
     """For how many seconds, up to now, the whole run has waited for the platform.
 
     While it grows, the run is paused."""
     is_platform_away: bool
-    """Whether the platform does not answer, so that one request at a time is tried."""
+    """Whether the platform answers nothing, or only with errors, so that one request at a time is
+    tried."""
     resumes_in_s: float | None
     """In how many seconds the next request may leave, where the whole run waits for that.
 
     `None` where it does not wait, or where only the answer to the present request can say."""
     rate_per_s: float
-    """How many items a second got their outcome in the last five seconds."""
+    """How many items a second got their outcome, over the last five seconds."""
     elapsed_s: float
     """Seconds since the start of the run."""
 

@@ -26,7 +26,7 @@ class Reader:
     to its task, such as a timeout.
 
     Raises:
-        TypeError: `contacts` is no iterable of contacts.
+        TypeError: `contacts` is not an iterable of contacts.
     """
 
     def __init__(self, contacts: Iterable[Item] | AsyncIterable[Item]) -> None:
@@ -92,7 +92,11 @@ class Reader:
 
     def _checked(self, item: Item) -> Item:
         if not isinstance(item, Contact) and not isinstance(item, InvalidContactError):
-            raise TypeError(f"item {self.count} must be a Contact, not {_kind(item)}")
+            advice = ": make contacts of mappings with contacts_from(rows)"
+            raise TypeError(
+                f"item {self.count} must be a Contact, not {_kind(item)}"
+                f"{advice if isinstance(item, Mapping) else ''}"
+            )
         self.count += 1
         return item
 

@@ -23,7 +23,7 @@ from contactsdk.settling import (
 from contactsdk.wire import ContactFilter, ListedContact
 
 Find: TypeAlias = Callable[[ContactFilter], Awaitable[Sequence[ListedContact]]]
-"""Lists the contacts that a filter lets through, or raises a ContactError."""
+"""Lists the contacts that match a filter, or raises a `ContactError`."""
 
 Confirm: TypeAlias = Callable[[Sequence[Outcome]], bool]
 """Is shown the outcomes before any is recorded, in a thread; `False` records none."""
@@ -167,7 +167,7 @@ async def _look_for(one: _Uncertain, recorded: _Recorded, find: Find) -> Outcome
         case Several(count):
             return _still_uncertain(one, f"looked up: {count} contacts may be it")
         case Ambiguous():
-            what = "a contact of the same names that may be it, or another uncertain row"
+            what = "a contact of the same name that may be it, or another uncertain row"
             return _still_uncertain(one, f"looked up: there is {what}")
     return _still_uncertain(one, "looked up, and not found")
 

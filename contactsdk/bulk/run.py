@@ -210,7 +210,7 @@ class Run:
         return None
 
     def retry_later(self, job: Job, wait_s: float) -> None:
-        """Have a job sent again after so many seconds."""
+        """Have a job sent again after `wait_s` seconds."""
         self.schedule.retry_at(job, self.clock() + wait_s)
 
     def put_back(self, job: Job) -> None:

@@ -13,7 +13,8 @@ from contactsdk.retry import Delivery
 from contactsdk.settling import Search
 
 
-@define(eq=False)  # by position too, as an outcome is
+# Positional arguments are allowed: with keywords, making one per contact takes longer.
+@define(eq=False)
 class Job:
     """One item of the input on its way to its outcome."""
 

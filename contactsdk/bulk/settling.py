@@ -20,16 +20,18 @@ from contactsdk.settling import (
     AnsweredIds,
     KeysInDoubt,
     Search,
-    is_refused,
     judge,
+    may_not_look,
 )
 from contactsdk.wire import ContactFilter, ContactPage, ListedByEmail, ListedContact
 
-_LOOK_S: Final = 5.0
-_TRIES: Final = 2
-_MOST_BY_THEMSELVES: Final = 2
-_TICK_S: Final = 1.0
-_WITHOUT_LISTS_S: Final = 60.0
+_LIST_TIMEOUT_S: Final = 5.0  # for one attempt to get a page
+_ATTEMPTS_PER_PAGE: Final = 2
+# From this many other contacts that are due, one list of all that was modified serves all of them,
+# instead of a list for each.
+_MIN_OTHERS_FOR_ONE_LIST: Final = 2
+_LOOK_INTERVAL_STEP_S: Final = 1.0
+_PAUSE_AFTER_FAILED_LIST_S: Final = 60.0
 _LONG_AGO: Final = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -105,7 +107,7 @@ class RunSettler:
         self._means = means
         self._policy = policy
         self._settle_s = policy.settle_s
-        self._tick_s = min(_TICK_S, policy.settle_s / 4)
+        self._tick_s = min(_LOOK_INTERVAL_STEP_S, policy.settle_s / 4)
         self._ids = ids
         self._schedule = schedule
         self._pacer = pacer
@@ -146,7 +148,7 @@ class RunSettler:
             self._pacer.abandon(turn)
             return self._after_failure([job, *others], self._refusal)
         # A list has a page at least.
-        if len(others) < _MOST_BY_THEMSELVES or now < self._lists_again_at:
+        if len(others) < _MIN_OTHERS_FOR_ONE_LIST or now < self._lists_again_at:
             self._put_back(others)
             return await self._look_for_one(job, turn)
         self.waiting += len(others)
@@ -171,7 +173,7 @@ class RunSettler:
             self._note_refusal(error)
             if self._refusal is not None:
                 return self._after_failure(jobs, self._refusal)
-            self._lists_again_at = self._times.clock() + _WITHOUT_LISTS_S
+            self._lists_again_at = self._times.clock() + _PAUSE_AFTER_FAILED_LIST_S
             self._put_back(jobs)
             return []
         clear: list[Job] = []
@@ -183,7 +185,7 @@ class RunSettler:
 
     def _note_refusal(self, error: ContactError | RuntimeError) -> None:
         # A RuntimeError is that of a client that was closed.
-        if isinstance(error, RuntimeError) or is_refused(error):
+        if isinstance(error, RuntimeError) or may_not_look(error):
             self._refusal = error
 
     async def _read(self, jobs: list[Job], turn: Turn) -> list[ListedContact]:
@@ -208,20 +210,22 @@ class RunSettler:
 
     async def _page(self, content: bytes, turns: list[Turn]) -> ContactPage:
         """A page of a list, for which a request that fails is made again; `turns` are at hand."""
-        tries_left = _TRIES
+        tries_left = _ATTEMPTS_PER_PAGE
         while (turn := turns.pop() if turns else await self._wait_for_turn()) is not None:
             tries_left -= 1
             try:
                 return await self._request(content, turn)
             except ContactError as error:
-                if is_refused(error) or not tries_left:
+                if may_not_look(error) or not tries_left:
                     raise
         raise UnavailableError("the run was stopped")
 
     async def _request(self, content: bytes, turn: Turn) -> ContactPage:
         self.in_flight += 1
         try:
-            page = await self._means.list_page(content, deadline=self._times.clock() + _LOOK_S)
+            page = await self._means.list_page(
+                content, deadline=self._times.clock() + _LIST_TIMEOUT_S
+            )
         except ContactError as error:
             self.throttled += isinstance(error, RateLimitedError)
             self._pacer.record_result(turn, error)

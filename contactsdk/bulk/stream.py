@@ -18,9 +18,12 @@ from contactsdk.bulk.worker import Worker
 class OutcomeStream:
     """The outcomes of a run, each as it comes: `async with`, then `async for`.
 
+    Entering it raises a `JournalError` where the journal cannot be used, and a `RuntimeError` if it
+    was entered before. Iterating outside of its `async with` raises a `RuntimeError`.
+
     `ContactClient.stream` makes one. After the last outcome, the iteration raises what stopped the
-    run before its input ended: a `SetupError`, the error of a platform that did not answer for too
-    long, a `JournalError`, or what the input raised. Outcomes that wait for the consumer are
+    run before its input ended: a `SetupError`, the error of a platform that was unavailable for
+    too long, a `JournalError`, or what the input raised. Outcomes that wait for the consumer are
     bounded, so a slow consumer slows the run. Leaving the `async with` early cancels what is in
     flight and waits for it; then `undelivered` holds the outcomes of all that was read and not
     handed out.
@@ -37,16 +40,22 @@ class OutcomeStream:
 
     @property
     def interrupted_by(self) -> BaseException | None:
-        """What the input raised that is no `Exception`, such as a `KeyboardInterrupt`."""
+        """What the input raised that is not an `Exception`, such as a `KeyboardInterrupt`; `None`
+        if nothing.
+        """
         return self._run.intake.interrupted_by
 
     @property
     def undelivered(self) -> tuple[Outcome, ...]:
-        """Outcomes of what was read and not handed out, in input order; whole after leaving."""
+        """Outcomes of what was read and not handed out, in input order; complete once the `async
+        with` is left.
+        """
         return self._run.outcomes.undelivered
 
     def stop(self) -> None:
         """End the run gently: no new contact is sent, and what is in flight is finished.
+
+        Call it in the thread of the event loop.
 
         The iteration then ends after the outcomes of all that was read: contacts that were not
         sent, or that waited for another attempt, fail as not applied, or are uncertain where an

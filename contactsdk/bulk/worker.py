@@ -58,11 +58,11 @@ class Worker:
             self._results.begin(job, run.now())
         deadline = delivery.deadline
         if deadline is not None:
-            deadline += run.pacer.paused_s  # by the event loop's clock, as attempts have it
+            deadline += run.pacer.paused_s  # by the event loop's clock, which attempts use
         run.in_flight += 1
         try:
             if run.journal is not None:
-                # Last, so that of a run that dies while it waits for a turn nothing is in doubt.
+                # Last, so that a run that dies while it waits for a turn leaves nothing uncertain.
                 job.is_intended = True
                 assert isinstance(job.item, Contact)  # noqa: S101  # others are not sent
                 await run.journal.record_intent(job.index, job.item, id_floor=delivery.id_floor)
@@ -73,7 +73,7 @@ class Worker:
         except ContactError as error:
             recording = self._after_failure(job, turn, error)
         except LeaseLapsedError:
-            run.pacer.abandon(turn)  # it is no failure of the platform
+            run.pacer.abandon(turn)  # it is not a failure of the platform
             self._results.not_sent(job)
             recording = None
         except asyncio.CancelledError as exc:

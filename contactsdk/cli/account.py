@@ -2,14 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Final
+from urllib.parse import urlsplit
 
+from contactsdk.cli.advice import LOOPBACK
+from contactsdk.cli.env_file import VARIABLES
 from contactsdk.cli.exits import fail
 from contactsdk.client import ContactClient
 from contactsdk.retry import RetryPolicy
 from contactsdk.signing import Credentials
-
-_VARIABLES: Final = ("CONTACTSDK_URL", "CONTACTSDK_KEY", "CONTACTSDK_SECRET")
 
 
 def client_of(
@@ -31,7 +31,8 @@ def client_of(
         most = max(100, concurrency)
         return ContactClient(url, credentials, retry=policy, max_connections=most)
     except ValueError as exc:
-        fail(str(exc))
+        # By the name that a user of the command gave it.
+        fail(str(exc).replace("base_url", "CONTACTSDK_URL (or --url)"))
 
 
 def checked_credentials(url: str, key: str, secret_file: Path | None) -> Credentials:
@@ -70,13 +71,20 @@ def secret_of(file: Path | None) -> str:
         fail(f"{file}: the secret is not UTF-8 text")  # the error's own text shows a byte of it
 
 
+def address_shown(url: str) -> str:
+    """The platform's address for a reader, who must not take a live one for a sandbox's."""
+    parts = urlsplit(url)
+    place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+    return f"{place} (this machine)" if parts.hostname in LOOPBACK else place
+
+
 def _hint() -> str:
-    empty = [name for name in _VARIABLES if os.environ.get(name) == ""]
+    empty = [name for name in VARIABLES if os.environ.get(name) == ""]
     what = f". Set, but empty: {', '.join(empty)}" if empty else ""
-    # What `contactsdk sandbox > sandbox.env` writes is often sourced too early, while it is empty.
-    if empty or not any(name in os.environ for name in _VARIABLES):
+    # What `contactsdk sandbox > sandbox.env` writes is often read too early, while it is empty.
+    if empty or not any(name in os.environ for name in VARIABLES):
         what += (
-            ". No account? `contactsdk sandbox --port 0 > sandbox.env` plays the platform; then: "
-            "set -a; . ./sandbox.env; set +a (again, if the file was still empty)"
+            ". No account? `contactsdk sandbox --env-file sandbox.env`, in a window of its own, "
+            "plays the platform; then add --env-file sandbox.env to this command"
         )
     return what

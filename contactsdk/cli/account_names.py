@@ -9,6 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 from attrs import frozen
 
 from contactsdk.cli.account import client_of, secret_of
+from contactsdk.cli.advice import with_advice
 from contactsdk.cli.exits import Exit, complain, fail
 from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError, RejectedError, SetupError
@@ -81,18 +82,25 @@ class AskedAccount:
             case None:
                 complain(
                     f"the account's {what} are not known without its address, key and secret: "
-                    "they can only be given by their ids, which are not checked"
+                    "give ids instead of names; they are not checked"
                 )
             case SetupError() | RejectedError():
-                complain(f"{cannot_ask(what, answer)}: only ids will do, and are not checked")
+                complain(
+                    f"{cannot_ask(what, answer)}: use ids instead of names; they are not checked"
+                )
             case ContactError() if self.can_do_without:
-                complain(f"{cannot_ask(what, answer)}: only ids will do, and are not checked")
+                complain(
+                    f"{cannot_ask(what, answer)}: use ids instead of names; they are not checked"
+                )
             case ContactError():
                 fail(f"{cannot_ask(what, answer)}; nothing was sent", Exit.STOPPED)
             case _:
                 # Where the platform lists none at all, it is for the platform to judge ids.
                 return answer or None
         return None
+
+    def _goes_on_without(self, error: ContactError) -> bool:
+        return self.can_do_without or isinstance(error, SetupError | RejectedError)
 
 
 def account_names(
@@ -113,7 +121,7 @@ def account_names(
 
 def cannot_ask(what: str, error: ContactError) -> str:
     """Says that something of the account cannot be asked for, and why."""
-    return f"the account's {what} cannot be asked for ({error.message})"
+    return f"the account's {what} cannot be asked for ({with_advice(error)})"
 
 
 async def _answer_or_error(answer: Awaitable[_T]) -> _T | ContactError:

@@ -11,9 +11,11 @@ _CREDENTIALS: Final = (
     "check CONTACTSDK_KEY and CONTACTSDK_SECRET (or --key, --secret-file), and this machine's clock"
 )
 _NO_SANDBOX: Final = (
-    "nothing listens there; is contactsdk sandbox running? Source its file again after a restart"
+    "nothing listens there; is contactsdk sandbox running? After a restart, use its new file: "
+    "--env-file sandbox.env"
 )
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+"""The hosts that are this machine."""
 
 
 def with_advice(error: ContactError) -> str:
@@ -29,5 +31,5 @@ def _is_refused_here(error: ContactError) -> bool:
     """Whether nothing on this machine listens at the address."""
     match error.__cause__:
         case aiohttp.ClientConnectorError(host=host, os_error=OSError(errno=errno.ECONNREFUSED)):
-            return host in _LOOPBACK
+            return host in LOOPBACK
     return False

@@ -2,12 +2,14 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterable
 from typing import Final
 
 import typer
 
-_ACCOUNT: Final = ("url", "key", "secret_file")
+_ACCOUNT: Final = ("url", "key", "secret_file", "env_file")
 _COLUMNS: Final = (
     "ignore_columns",
     "ignore_unknown",
@@ -17,13 +19,15 @@ _COLUMNS: Final = (
     "update_if_exists",
     "date_order",
 )
-_FILE: Final = ("format", "sheet", "encoding")
+_FILE: Final = ("format", "sheet", "header_row", "encoding")
 _PASSWORD: Final = re.compile(r"(?<=:)[^:/@]*(?=@)|(?<=[?&]password=)[^&]*")
 
 
 def command(words: Iterable[str]) -> str:
     """This command with these words; the word PASSWORD stands for that of a database."""
-    return shlex.join(["contactsdk", *map(_without_password, words)])
+    shown = ["contactsdk", *map(_without_password, words)]
+    # What Windows calls quotes is another thing than a shell's.
+    return subprocess.list2cmdline(shown) if sys.platform == "win32" else shlex.join(shown)
 
 
 def import_command(context: typer.Context, name: str) -> str:
@@ -47,7 +51,7 @@ def journal_command(context: typer.Context, journal: str) -> str:
 
 def merged_command(context: typer.Context, journal: str, input: str) -> str:
     """Writes the rows of an input with the ids that are in a journal."""
-    options = _words(context, (*_FILE, *_COLUMNS, "run"))
+    options = _words(context, (*_ACCOUNT, *_FILE, *_COLUMNS, "run"))
     return command(["journal", journal, "--input", input, "--merged", "FILE", *options])
 
 

@@ -12,7 +12,7 @@ _HEIGHT: Final = 100
 
 
 def chart(spans: Sequence[Span], end_s: float) -> str:
-    """Contacts a second over the time of a run of so many seconds; a band wherever it was paused.
+    """Contacts a second over the `end_s` seconds of a run; a band wherever it was paused.
 
     The texts are not part of the drawing, which is stretched to the width of a page.
     """

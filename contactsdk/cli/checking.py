@@ -8,6 +8,7 @@ from attrs import frozen
 
 from contactsdk.cli.spool import Spool
 from contactsdk.cli.survey import Survey
+from contactsdk.errors import InvalidContactError
 from contactsdk.files import (
     STANDARD,
     Input,
@@ -75,11 +76,15 @@ def checked(
             check_output_names(outputs, source.description.format)
             for row in source:
                 item = source.item(row)
-                survey.add(row.number, item)
+                if isinstance(item, InvalidContactError):
+                    survey.add(row.number, item, source.choices_in(row, item))
+                else:
+                    survey.add(row.number, item)
                 if keep_items:
                     items.append((row.line, row.number, item))
                 if outputs.has_rows:
                     rows.append(row)
+        check_output_names(outputs, source.description.format, rows=survey.rows)
         survey.finish()
         yield CheckedInput(source=source, items=items, rows=rows, survey=survey)
 

@@ -1,11 +1,15 @@
 """The commands by name."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from contactsdk import __version__
+from contactsdk.cli.again import command
 from contactsdk.cli.demo_command import demo
+from contactsdk.cli.exits import fail
 from contactsdk.cli.fields_command import fields
 from contactsdk.cli.import_command import import_
 from contactsdk.cli.journal_command import journal
@@ -15,11 +19,28 @@ from contactsdk.cli.sandbox_command import sandbox
 from contactsdk.cli.settle_command import settle
 from contactsdk.cli.worker_command import worker
 
+
+class _Commands(TyperGroup):
+    """Commands; a file in the place of one is meant to be imported."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first argument names.
+
+        Raises:
+            UsageError: It names none; the message says which may be meant.
+        """
+        if args[0] not in self.commands and Path(args[0]).is_file():
+            fail(f"{args[0]} is no command; to import it: {command(['import', *args])}")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="contactsdk",
     help="Add or update contacts on the iVvy platform.",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
     # Else the line breaks of the docstrings stay where they are, whatever the terminal's width.
     rich_markup_mode="markdown",
     # Their local variables would show contacts and the secret.

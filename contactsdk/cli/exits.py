@@ -10,9 +10,10 @@ from typing import NoReturn
 import typer
 
 from contactsdk import starting
-from contactsdk.cli.text import printable
+from contactsdk.cli.again import command
+from contactsdk.cli.text import printable, printable_lines
 from contactsdk.errors import JournalError
-from contactsdk.files import FileError
+from contactsdk.files import FileError, HeaderError
 
 
 class Exit(IntEnum):
@@ -35,12 +36,18 @@ def errors_as_exits() -> Iterator[None]:
     starting.end()
     try:
         yield
+    except HeaderError as exc:
+        typer.echo(f"contactsdk: {printable_lines(str(exc))}", err=True)
+        if exc.options:
+            guess = command([*sys.argv[1:], *exc.options])
+            typer.echo(f"To go on with what is guessed: {printable(guess)}", err=True)
+        raise typer.Exit(Exit.WRONG_USE) from None
     except (FileError, JournalError) as exc:
         fail(str(exc))
     except BrokenPipeError:
         # Else the interpreter complains when it flushes what nobody reads any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        fail("nobody reads the output any more", Exit.STOPPED)
+        fail("the program that read the output has ended", Exit.STOPPED)
     except OSError as exc:
         fail(f"stopped: {exc.strerror or exc}", Exit.STOPPED)
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ import typer
 
 from contactsdk.cli.account import client_of
 from contactsdk.cli.account_names import CUSTOM_FIELDS, GROUPS, Declared, ask, cannot_ask
+from contactsdk.cli.env_file import EnvFile
 from contactsdk.cli.exits import Exit, complain, errors_as_exits
 from contactsdk.cli.options import Key, SecretFile, Url
 from contactsdk.cli.text import printable
@@ -21,6 +22,7 @@ def fields(
     url: Url = "",
     key: Key = "",
     secret_file: SecretFile = None,
+    env_file: EnvFile = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of tables.")
     ] = False,

@@ -67,6 +67,7 @@ _SHOWN_UNCERTAIN: Final = 100  # each of them is to be looked up
 
 def html_report(
     name: str,
+    address: str,
     tally: Tally,
     spans: Sequence[Span],
     *,
@@ -74,13 +75,17 @@ def html_report(
     ended_at: str,
     stopped: str | None,
 ) -> str:
-    """The page. `ended_at` is the time of the run's end, `stopped` why it ended early."""
+    """The page. `ended_at` is the time of the run's end, `stopped` why it ended early.
+
+    `address` is where the contacts went.
+    """
     title = f"Import of {printable(name)}"
     rate = ""
     if tally.ended > 0:
         rate = f": {tally.ended / max(elapsed_s, 1e-9):,.0f} contacts a second"
     parts = [
         f"<h1>{escape(title)}</h1>",
+        f'<p class="quiet">To {escape(printable(address))}.</p>',
         f'<p class="quiet">Ended {escape(ended_at)}, after {duration(elapsed_s)}{rate}.</p>',
         _counts(tally),
         _stopped(stopped, tally),
@@ -148,8 +153,9 @@ def _failures(tally: Tally) -> str:
     if not tally.states[State.FAILED]:
         return ""
     return (
-        "<h2>Failed</h2>\n<p>These rows were not applied. Correct them and import them again.</p>\n"
-        + _table(tally.failed, _SHOWN_FAILED)
+        "<h2>Failed</h2>\n<p>These rows were not applied. Correct those that were refused or "
+        "invalid, and import them again. The others can be imported as they are; with a journal, "
+        "run the same command again.</p>\n" + _table(tally.failed, _SHOWN_FAILED)
     )
 
 

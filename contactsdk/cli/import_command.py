@@ -2,21 +2,24 @@
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from contactsdk.bulk.options import DEFAULT_GIVE_UP_S
 from contactsdk.cli import again
-from contactsdk.cli.account import client_of
+from contactsdk.cli.account import address_shown, client_of
 from contactsdk.cli.account_names import account_names
 from contactsdk.cli.checking import InputFile
+from contactsdk.cli.env_file import EnvFile
 from contactsdk.cli.exits import errors_as_exits, fail
 from contactsdk.cli.importing import ImportOptions, dry_run, send_import
 from contactsdk.cli.journal_place import Run, file_of, is_database, journal_at
 from contactsdk.cli.options import (
+    WRITING,
     DateOrderOption,
     Encoding,
+    HeaderRow,
     IgnoreColumns,
     IgnoreUnknown,
     InputFormat,
@@ -32,6 +35,9 @@ from contactsdk.cli.options import (
 from contactsdk.cli.run import Sending
 from contactsdk.files import STANDARD, OutputNames, check_files_differ, input_options
 
+_SENDING: Final = "How it is sent"
+_JOURNAL: Final = "Journal"
+
 
 def import_(
     context: typer.Context,
@@ -42,6 +48,7 @@ def import_(
     url: Url = "",
     key: Key = "",
     secret_file: SecretFile = None,
+    env_file: EnvFile = None,
     format: InputFormat = None,
     ignore_columns: IgnoreColumns = None,
     ignore_unknown: IgnoreUnknown = False,
@@ -50,30 +57,44 @@ def import_(
     set_: Set = None,
     update_if_exists: UpdateIfExists = False,
     sheet: Sheet = None,
+    header_row: HeaderRow = None,
     encoding: Encoding = None,
     date_order: DateOrderOption = None,
     results: Annotated[
         str | None,
-        typer.Option(help="Write what became of each row here: .csv or .jsonl; - for output."),
+        typer.Option(
+            help="Write what became of each row here: .xlsx, .csv or .jsonl; - for output.",
+            rich_help_panel=WRITING,
+        ),
     ] = None,
     merged: Annotated[
         str | None,
-        typer.Option(help="Write each row here with its contact's id, its state and a message."),
+        typer.Option(
+            help="Write each row here with its contact's id, its state and a message.",
+            rich_help_panel=WRITING,
+        ),
     ] = None,
     rejects: Annotated[
         str | None,
         typer.Option(
-            help="Write the rows here that are known not to be applied, as .csv or .jsonl; with "
-            "--journal, only those that were refused or invalid, since the others are sent when "
-            "the run goes on."
+            help="Write the rows here that are known not to be applied, as .xlsx, .csv or .jsonl; "
+            "with --journal, only those that were refused or invalid, since the others are sent "
+            "when the run goes on.",
+            rich_help_panel=WRITING,
         ),
     ] = None,
     uncertain: Annotated[
-        str | None, typer.Option(help="Write the rows here that may have been applied.")
+        str | None,
+        typer.Option(
+            help="Write the rows here that may have been applied.", rich_help_panel=WRITING
+        ),
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option(help="Write a page about the run here, .html; it holds no contact."),
+        typer.Option(
+            help="Write a page about the run here, .html; it holds no contact.",
+            rich_help_panel=WRITING,
+        ),
     ] = None,
     batch_size: Annotated[
         int | None,
@@ -82,6 +103,7 @@ def import_(
             max=200,
             help="Contacts in one request; without it, each is sent by itself.",
             show_default=False,
+            rich_help_panel=_SENDING,
         ),
     ] = None,
     concurrency: Annotated[
@@ -90,12 +112,16 @@ def import_(
             min=1,
             help="Requests in flight at a time; 32 contacts by default, or 4 batches.",
             show_default=False,
+            rich_help_panel=_SENDING,
         ),
     ] = None,
     rate: Annotated[
         float | None,
         typer.Option(
-            metavar="PER_SECOND", help="Requests per second, at most.", show_default=False
+            metavar="PER_SECOND",
+            help="Requests per second, at most.",
+            show_default=False,
+            rich_help_panel=_SENDING,
         ),
     ] = None,
     give_up: Annotated[
@@ -103,6 +129,7 @@ def import_(
         typer.Option(
             metavar="SECONDS",
             help="For how long a platform that lets nothing through is tried.",
+            rich_help_panel=_SENDING,
         ),
     ] = DEFAULT_GIVE_UP_S,
     journal: Annotated[
@@ -113,6 +140,7 @@ def import_(
             "copy a journal only while no run is using it, and all of its files together: FILE and "
             "those that have its name with an ending such as -wal or -journal. Or a database, "
             "postgresql://user:password@host/name, from where workers on any machines send it.",
+            rich_help_panel=_JOURNAL,
         ),
     ] = None,
     settle: Annotated[
@@ -121,6 +149,7 @@ def import_(
             metavar="SECONDS",
             help="For how long a contact whose answer was lost is looked for on the platform.",
             show_default=False,
+            rich_help_panel=_JOURNAL,
         ),
     ] = None,
     run: Run = None,
@@ -130,6 +159,7 @@ def import_(
             "--here",
             help="With a journal in a database: send in this process, too, and not only where no "
             "worker (contactsdk worker) sends for ten seconds.",
+            rich_help_panel=_JOURNAL,
         ),
     ] = False,
     resend_uncertain: Annotated[
@@ -137,6 +167,7 @@ def import_(
         typer.Option(
             "--resend-uncertain",
             help="Send what the journal calls uncertain again; not with one in a database.",
+            rich_help_panel=_JOURNAL,
         ),
     ] = False,
     dry_run_: Annotated[
@@ -174,13 +205,19 @@ def import_(
     with errors_as_exits():
         check_files_differ(
             outputs={**outputs.by_option(), "--report": report},
-            inputs={"the input": file, "--secret-file": secret_file, "--map-file": map_file},
+            inputs={
+                "the input": file,
+                "--secret-file": secret_file,
+                "--env-file": env_file,
+                "--map-file": map_file,
+            },
             journal=file_of(journal),
         )
         names = account_names(url, key, secret_file, can_do_without=dry_run_)
         reading = input_options(
             format=format,
             sheet=sheet,
+            header_row=header_row,
             encoding=encoding,
             maps=map_ or (),
             map_file=map_file,
@@ -194,6 +231,7 @@ def import_(
         )
         options = ImportOptions(
             file=InputFile(name=file, options=reading),
+            address=address_shown(url) if url else "",
             outputs=outputs,
             report=report,
             has_journal=journal is not None,

@@ -12,13 +12,13 @@ from attrs import evolve, frozen
 
 from contactsdk.bulk import Progress
 from contactsdk.cli.again import command
-from contactsdk.cli.asking import answer_is_yes, is_terminal
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import Exit, complain
 from contactsdk.cli.html_report import html_report
 from contactsdk.cli.interruption import STOPPING
 from contactsdk.cli.preview import full_preview, notes, short_preview
 from contactsdk.cli.progress import bar
+from contactsdk.cli.prompt import terminal
 from contactsdk.cli.recorded import Recorded, check_recorded, read_recorded
 from contactsdk.cli.recording import Recording
 from contactsdk.cli.run import Ending, Sending, import_rows
@@ -26,7 +26,7 @@ from contactsdk.cli.submitting import LeftRunningError, Watching, import_by_work
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.cli.text import printable
 from contactsdk.cli.timeline import Timeline
-from contactsdk.cli.written import written_lines
+from contactsdk.cli.written_files import Written, next_lines
 from contactsdk.client import ContactClient
 from contactsdk.errors import InvalidContactError
 from contactsdk.files import (
@@ -48,6 +48,8 @@ class ImportOptions:
 
     file: InputFile
     """What to import."""
+    address: str
+    """Where the contacts go, for a reader; empty where no address is known."""
     outputs: OutputNames
     """Which files to write."""
     report: Path | None
@@ -76,6 +78,7 @@ def dry_run(options: ImportOptions) -> Exit:
     """
     outputs = options.outputs
     keep = outputs != OutputNames()
+    written = Written.of(outputs)
     with (
         checked(options.file, outputs, keep_items=keep) as found,
         open_outputs(outputs, found.source) as opened,
@@ -91,12 +94,16 @@ def dry_run(options: ImportOptions) -> Exit:
         if not options.quiet:
             preview = full_preview(
                 options.file.shown,
+                options.address,
                 found.source,
                 found.survey,
+                options.file.options.rules.names,
                 has_journal=options.has_journal,
                 in_batches=options.in_batches,
             )
-            typer.echo(preview, err=outputs.takes_standard_output)
+            real = command(word for word in sys.argv[1:] if word != "--dry-run")
+            lines = [preview, *written.warnings(), f"To import it: {printable(real)}"]
+            typer.echo("\n".join(lines), err=outputs.takes_standard_output)
         return Exit.SOME_FAILED if found.survey.invalid_rows else Exit.OK
 
 
@@ -124,12 +131,13 @@ def _checked_and_sent(options: ImportOptions, client: ContactClient, sending: Se
             outputs, found, report=options.report, resumable=options.has_journal
         ) as recording,
     ):
+        written = Written.of(outputs, options.report)
         recorded = None
         if journal is not None:
             check = partial(client.check_journal, journal)
             check_recorded(check, journal.name, found.items, options.file.shown)
             recorded = read_recorded(journal, found.items)
-        if not _is_agreed(options, found, recorded):
+        if not _is_agreed(options, found, recorded, written):
             complain("nothing was sent")
             return Exit.STOPPED
         tally = Tally(from_journal=0 if recorded is None else recorded.rows)
@@ -141,6 +149,7 @@ def _checked_and_sent(options: ImportOptions, client: ContactClient, sending: Se
         recording.write_report(
             html_report(
                 Path(options.file.shown).name,
+                options.address,
                 tally,
                 timeline.spans,
                 elapsed_s=elapsed_s,
@@ -154,14 +163,16 @@ def _checked_and_sent(options: ImportOptions, client: ContactClient, sending: Se
     for line in recording.complaints():
         complain(line)
     if not (options.quiet or recording.has_failed):
-        for line in written_lines(
+        next_steps = next_lines(
             outputs if recording.is_open else OutputNames(),
-            options.report,
             tally,
             has_journal=options.has_journal,
             is_excel=is_excel,
+            is_stopped=ending.stopped_by is not None,
             import_rejects=options.import_rejects,
-        ):
+        )
+        files = written.lines(tally, has_journal=options.has_journal) if recording.is_open else ()
+        for line in (*files, *next_steps):
             typer.echo(printable(line), err=True)
     return exit_code(ending, tally)
 
@@ -221,42 +232,55 @@ def _sent(
     return ending
 
 
-def _is_agreed(options: ImportOptions, found: CheckedInput, recorded: Recorded | None) -> bool:
+def _is_agreed(
+    options: ImportOptions, found: CheckedInput, recorded: Recorded | None, written: Written
+) -> bool:
     """Show what a person should know before it is sent, and ask where that is possible."""
     survey = found.survey
-    if not is_terminal():
-        if not options.quiet:
-            for note in notes(
-                found.source,
-                survey,
-                has_journal=options.has_journal,
-                in_batches=options.in_batches,
-            ):
-                typer.echo(note, err=True)
-        return True
     to_send = survey.valid_rows - (0 if recorded is None else recorded.valid_rows)
-    is_asked = options.ask and to_send > 0
-    if is_asked or not options.quiet:
-        name = options.file.shown
-        typer.echo(
-            short_preview(
-                name,
-                found.source,
-                survey,
-                recorded=recorded,
-                in_batches=options.in_batches,
-            ),
-            err=True,
-        )
-    other = "the other " if recorded is not None and recorded.rows else ""
+    preview = short_preview(
+        options.file.shown,
+        found.source,
+        survey,
+        recorded=recorded,
+        in_batches=options.in_batches,
+    )
+    with terminal() as person:
+        if person is not None and options.ask and to_send > 0:
+            person.show("\n".join([preview, *written.warnings()]))
+            is_rest = recorded is not None and recorded.rows > 0
+            return person.is_answered_yes(_question(to_send, options.address, is_rest=is_rest))
+    if not options.quiet:
+        if person is None:
+            preview = "\n".join(
+                notes(
+                    found.source,
+                    survey,
+                    has_journal=options.has_journal,
+                    in_batches=options.in_batches,
+                )
+            )
+        if preview:
+            typer.echo(preview, err=True)
+    return True
+
+
+def _question(to_send: int, address: str, *, is_rest: bool) -> str:
+    other = "the other " if is_rest else ""
     contacts = "contact" if to_send == 1 else "contacts"
-    return not is_asked or answer_is_yes(f"Send {other}{to_send:,} {contacts}? [y/N] ")
+    return f"Send {other}{to_send:,} {contacts} to {printable(address)}? [y/N] "
 
 
 def _conclude(options: ImportOptions, ending: Ending, tally: Tally, elapsed_s: float) -> None:
     outputs = options.outputs
     if not options.quiet:
-        text = summary(tally, elapsed_s=elapsed_s, stopped=ending.advice, look_up=options.look_up)
+        text = summary(
+            tally,
+            elapsed_s=elapsed_s,
+            sent_to=options.address,
+            stopped=ending.advice,
+            look_up=options.look_up,
+        )
         typer.echo(text, err=outputs.takes_standard_output)
     elif ending.reason is not None:
         complain(f"stopped: {ending.advice}")

@@ -11,11 +11,13 @@ from contactsdk.cli import again
 from contactsdk.cli.account import secret_of
 from contactsdk.cli.account_names import account_names
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
+from contactsdk.cli.env_file import EnvFile
 from contactsdk.cli.exits import errors_as_exits, fail
 from contactsdk.cli.journal_place import Run, file_of, journal_at, make_tables
 from contactsdk.cli.options import (
     DateOrderOption,
     Encoding,
+    HeaderRow,
     IgnoreColumns,
     IgnoreUnknown,
     InputFormat,
@@ -31,6 +33,7 @@ from contactsdk.cli.options import (
 from contactsdk.cli.recorded import check_recorded
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.cli.text import printable
+from contactsdk.cli.written_files import Written
 from contactsdk.files import (
     FileError,
     OutputNames,
@@ -77,6 +80,7 @@ def journal(
     url: Url = "",
     key: Key = "",
     secret_file: SecretFile = None,
+    env_file: EnvFile = None,
     format: InputFormat = None,
     ignore_columns: IgnoreColumns = None,
     ignore_unknown: IgnoreUnknown = False,
@@ -85,6 +89,7 @@ def journal(
     set_: Set = None,
     update_if_exists: UpdateIfExists = False,
     sheet: Sheet = None,
+    header_row: HeaderRow = None,
     encoding: Encoding = None,
     date_order: DateOrderOption = None,
     results: Annotated[
@@ -119,9 +124,16 @@ def journal(
             return
         check_files_differ(
             outputs=outputs.by_option(),
-            inputs={"--input": input, "--secret-file": secret_file, "--map-file": map_file},
+            inputs={
+                "--input": input,
+                "--secret-file": secret_file,
+                "--env-file": env_file,
+                "--map-file": map_file,
+            },
             journal=file_of(file),
         )
+        if file == "init":
+            fail("init needs the database: contactsdk journal init postgresql://...")
         recorded = journal_at(file, run)
         found: CheckedInput | None = None
         if input is None:
@@ -133,6 +145,7 @@ def journal(
             reading = input_options(
                 format=format,
                 sheet=sheet,
+                header_row=header_row,
                 encoding=encoding,
                 maps=map_ or (),
                 map_file=map_file,
@@ -148,6 +161,7 @@ def journal(
             found = stack.enter_context(checked(source, outputs))
             check = partial(recorded.check, secret=secret)
             check_recorded(check, recorded.name, found.items, source.shown)
+        written = Written.of(outputs)
         opened = stack.enter_context(
             open_outputs(outputs, None if found is None else found.source, resumable=True)
         )
@@ -156,12 +170,17 @@ def journal(
             tally.add(result)
             uncertain_rows.add(result)
         look_up = f"This looks them up for you: {again.settle_command(context, file, input)}"
+        if input is None:
+            look_up += " (with the options by which the import read it, such as --map)"
         lines = [
             summary(tally, look_up=look_up),
             *(f"  {printable(line)}" for line in uncertain_rows.lines()),
             *(printable(remark) for remark in recorded.remarks()),
         ]
         typer.echo("\n".join(lines), err=outputs.takes_standard_output)
+        stack.close()
+        for line in written.lines(tally, has_journal=True):
+            typer.echo(printable(line), err=True)
 
 
 class UncertainRows:

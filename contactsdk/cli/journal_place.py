@@ -69,7 +69,7 @@ def make_tables(place: str) -> str:
     """Make the tables of journals in a database; a line that says so.
 
     Raises:
-        typer.Exit: It is no database, or what reads it is not installed.
+        typer.Exit: It is not a database, or what reads it is not installed.
         JournalError: They cannot be made.
     """
     if not is_database(place):

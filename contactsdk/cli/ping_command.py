@@ -8,6 +8,7 @@ import typer
 
 from contactsdk.cli.account import client_of
 from contactsdk.cli.advice import with_advice
+from contactsdk.cli.env_file import EnvFile
 from contactsdk.cli.exits import Exit, errors_as_exits, fail
 from contactsdk.cli.options import Key, SecretFile, Url
 from contactsdk.client import ContactClient
@@ -17,7 +18,9 @@ DEADLINE_S: Final = 20.0
 """For how many seconds an answer is waited for."""
 
 
-def ping(url: Url = "", key: Key = "", secret_file: SecretFile = None) -> None:
+def ping(
+    url: Url = "", key: Key = "", secret_file: SecretFile = None, env_file: EnvFile = None
+) -> None:
     """Say whether address, key and secret work, and how far the clocks are apart."""
     with errors_as_exits():
         client = client_of(url, key, secret_file)

@@ -1,48 +1,62 @@
 """What `contactsdk import` shows before it sends anything."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-import orjson
-
-from contactsdk import wire
 from contactsdk.cli.duplicates import Shared
 from contactsdk.cli.reasons import rows_text
 from contactsdk.cli.recorded import Recorded
+from contactsdk.cli.shown_contact import contact_lines, field_shown
 from contactsdk.cli.survey import Survey
 from contactsdk.cli.text import printable
-from contactsdk.files import Description, Input
+from contactsdk.files import Description, Input, KnownNames
 from contactsdk.files.formats import OURS
-from contactsdk.models import Contact
 
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_LONGEST_VALUE: Final = 60
 _OUR_ID: Final = f"{OURS}id"
 _SHORT_REASONS: Final = 3
 _MANY_ROWS: Final = 10_000
 
 
 def full_preview(
-    name: str, source: Input, survey: Survey, *, has_journal: bool, in_batches: bool
+    name: str,
+    address: str,
+    source: Input,
+    survey: Survey,
+    names: KnownNames,
+    *,
+    has_journal: bool,
+    in_batches: bool,
 ) -> str:
-    """All that a dry run shows of an input, in lines for its owner: values of contacts too."""
+    """All that a dry run shows of an input, in lines for its owner: values of contacts too.
+
+    `address` is where the contacts would go; empty where no address is known. `names` are those of
+    the account's groups and custom fields.
+    """
     description = source.description
     lines = [f"{name}: {_how_it_was_read(description)}".rstrip(": ")]
-    used = [(printable(use.name), use.holds) for use in description.columns if use.column]
+    used = [
+        (printable(use.name), printable(field_shown(use.holds, names)))
+        for use in description.columns
+        if use.column
+    ]
     width = max((len(header) for header, _ in used), default=0)
     lines += [f"  {header:<{width}}  ->  {field}" for header, field in used]
     if description.left_out:
         left_out = (f"{use.name} ({use.reason})" for use in description.left_out)
         lines.append(f"Left out: {', '.join(map(printable, left_out))}")
-    if survey.first:
-        lines += ["", "The first rows as they would be sent:"]
-        lines += [_as_sent(number, contact) for number, contact in survey.first]
+    for number, contact in survey.first:
+        lines += ["", f"Row {number} would be sent as:"]
+        lines += [f"  {line}" for line in contact_lines(contact, names)]
     lines += ["", *counts(survey)]
     if survey.invalid_rows:
         lines += ["", "Invalid:"]
         lines += survey.invalid.lines()
-    lines += ["", *notes(source, survey, has_journal=has_journal, in_batches=in_batches)]
-    return "\n".join(lines).rstrip()
+    if noted := notes(source, survey, has_journal=has_journal, in_batches=in_batches):
+        lines += ["", *noted]
+    where = f"It would go to {printable(address)}" if address else "No address is set"
+    lines += ["", f"This was a dry run: nothing was sent. {where}."]
+    return "\n".join(lines)
 
 
 def short_preview(
@@ -87,8 +101,8 @@ def counts(survey: Survey) -> list[str]:
         (survey.updates, "update", "updates"),
         (
             survey.updates_if_exist,
-            "add, or update of a contact with the same names and email",
-            "adds, or updates of contacts with the same names and email",
+            "add, or update of a contact with the same name and email",
+            "adds, or updates of contacts with the same name and email",
         ),
         (survey.invalid_rows, "invalid", "invalid"),
     )
@@ -106,7 +120,7 @@ def _warnings(survey: Survey, *, has_journal: bool) -> Iterator[str]:
             "run after it ended early, use --journal FILE."
         )
     yield from _shared(
-        survey.same_person, "the same names and email; each adds a contact of its own"
+        survey.same_person, "the same name and email; each adds a contact of its own"
     )
     yield from _shared(survey.same_external_id, "the same external id")
     if survey.with_groups:
@@ -157,14 +171,3 @@ def _how_it_was_read(description: Description) -> str:
     if description.sheet is not None:
         parts.append(f"sheet {printable(description.sheet)}")
     return ", ".join(parts)
-
-
-def _as_sent(number: int, contact: Contact) -> str:
-    body: dict[str, Any] = orjson.loads(wire.encode(contact))
-    fields = [f"{name} {_cut(value)}" for name, value in body.items()]
-    return f"  row {number}: {', '.join(fields)}"
-
-
-def _cut(value: Any) -> str:
-    text = printable(orjson.dumps(value).decode())
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

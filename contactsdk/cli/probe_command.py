@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,8 +10,10 @@ import typer
 from contactsdk import __version__
 from contactsdk.attempt import Requester
 from contactsdk.cli.account import checked_credentials
+from contactsdk.cli.env_file import EnvFile
 from contactsdk.cli.exits import Exit, complain, errors_as_exits, fail
 from contactsdk.cli.options import Key, SecretFile, Url
+from contactsdk.cli.prompt import answer_is_yes, is_terminal
 from contactsdk.cli.text import printable
 from contactsdk.probe import MOST_REQUESTS, STEPS, Asker, Probe, Throwaway, as_json, as_table, probe
 from contactsdk.signing import Credentials
@@ -28,6 +29,7 @@ def probe_(
     url: Url = "",
     key: Key = "",
     secret_file: SecretFile = None,
+    env_file: EnvFile = None,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -48,6 +50,8 @@ def probe_(
     with errors_as_exits():
         if report is not None and report.suffix.lower() != ".json":
             fail(f"{report}: --report writes JSON: give it a name that ends in .json")
+        if report is not None and not report.parent.is_dir():
+            fail(f"{report.parent}: there is no such folder; make it first")
         credentials = checked_credentials(url, key, secret_file)
         if not yes:
             _ask(url)
@@ -58,26 +62,14 @@ def probe_(
         raise typer.Exit(_probed(requester, report))
 
 
-def is_terminal() -> bool:
-    """Whether a person can be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def answer() -> str:
-    """The line that a person types."""
-    return sys.stdin.readline()
-
-
 def _ask(url: str) -> None:
     if not is_terminal():
         fail("it adds a contact to the account: say --yes where nobody can be asked")
-    typer.echo(
+    question = (
         f"This adds one contact to the account at {printable(url)}, updates it, and makes at most "
-        f"{MOST_REQUESTS} requests. Begin? [y/N] ",
-        nl=False,
-        err=True,
+        f"{MOST_REQUESTS} requests. Begin? [y/N] "
     )
-    if answer().strip().casefold() not in ("y", "yes"):
+    if not answer_is_yes(question):
         fail("nothing was sent", Exit.STOPPED)
 
 
@@ -110,17 +102,28 @@ def _probed(requester: Requester, report: Path | None) -> Exit:
     return Exit.OK if all(it.is_as_assumed for it in findings) else Exit.SOME_FAILED
 
 
-def _left_behind(progress: Probe) -> str | None:
-    """What a probe leaves on the account, in a sentence for its owner."""
+def _left_behind(progress: Probe) -> str:
+    """What a probe leaves on the account, in sentences for its owner; empty for nothing."""
     name = progress.throwaway.last_name
-    if progress.contact_id is not None:
-        return (
-            f"The contact of this probe stays on the account: its id is {progress.contact_id}, its "
-            f"last name {name}. Delete it there."
-        )
+    sentences = []
+    match progress.added_ids:
+        case [contact_id]:
+            sentences.append(
+                f"The contact of this probe stays on the account: its id is {contact_id}, its "
+                f"last name {name}. Delete it there."
+            )
+        case [*several, last]:
+            sentences.append(
+                f"The contacts of this probe stay on the account: their ids are "
+                f"{', '.join(map(str, several))} and {last}, their last name {name}. Delete them "
+                "there."
+            )
     if progress.may_have_added:
-        return f"A contact with the last name {name} may be on the account: look, and delete it."
-    return None
+        another = "Another contact" if sentences else "A contact"
+        sentences.append(
+            f"{another} with the last name {name} may be on the account: look, and delete it."
+        )
+    return " ".join(sentences)
 
 
 async def _within_a_minute(progress: Probe) -> str | None:

@@ -50,7 +50,7 @@ def note_of(progress: Progress) -> str:
     again = progress.resumes_in_s
     if progress.is_platform_away:
         when = "trying again now" if again is None else f"trying again in {again:.0f} s"
-        return f"the platform does not answer: {when}"
+        return f"the platform is unavailable: {when}"
     if again is not None:
         return f"the platform asks to wait: going on in {again:.0f} s"
     if progress.rate_limit_per_s is not None:

@@ -74,7 +74,7 @@ class Recorded:
         return self.succeeded + self.rejected + self.uncertain
 
     def text(self, rows: int) -> str:
-        """What it says of an input that has so many rows, in a sentence."""
+        """What it says of an input that has `rows` rows, in a sentence."""
         if self.rows == rows:
             return f"All rows are in {self.name}: nothing to send."
         which = "1 of the rows: it is" if self.rows == 1 else f"{self.rows:,} of the rows: they are"
@@ -114,5 +114,5 @@ def read_recorded(journal: Journal, items: Iterable[NumberedItem]) -> Recorded:
 
 
 def _is_plain_add(item: Item) -> bool:
-    """Whether sending it twice may add it twice, so that it is not."""
+    """Whether it is an add without `update_if_exists`, which sent twice may be added twice."""
     return isinstance(item, Contact) and item.id is None and not item.update_if_exists

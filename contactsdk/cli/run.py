@@ -1,4 +1,4 @@
-"""Contacts through a client, and what became of each to whoever keeps count of it."""
+"""Sends contacts through a client and reports what became of each."""
 
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final

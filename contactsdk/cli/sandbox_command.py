@@ -1,6 +1,7 @@
 """`contactsdk sandbox`."""
 
 import asyncio
+import errno
 import math
 import os
 import sys
@@ -11,22 +12,25 @@ from typing import Annotated, Final
 
 import typer
 
+from contactsdk.cli.env_file import env_text
 from contactsdk.cli.exits import errors_as_exits, fail
 from contactsdk.cli.interruption import Interruption
 from contactsdk.sandbox import (
     Fault,
     FaultKind,
     FieldDefinition,
+    FieldType,
     Guesses,
     RateLimit,
     Request,
     Sandbox,
     outcome_of,
 )
-from contactsdk.sandbox.definitions import definitions_of
+from contactsdk.sandbox.definitions import definition_of, definitions_of
 from contactsdk.sandbox.guesses import ANSWERS, QUESTIONS
 from contactsdk.sandbox.timestamps import timestamp
 
+_FIELD_TYPES: Final = ", ".join(it.value.replace(" ", "-") for it in FieldType)
 _CLOCK_OFF_S: Final = 3600.0
 _KINDS: Final[Mapping[str, FaultKind]] = {kind.value.replace(" ", "-"): kind for kind in FaultKind}
 
@@ -34,6 +38,13 @@ _KINDS: Final[Mapping[str, FaultKind]] = {kind.value.replace(" ", "-"): kind for
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write address, key and secret here; the other commands take it as --env-file.",
+        ),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Print a line for each request, on standard error.")
     ] = False,
@@ -67,11 +78,13 @@ def sandbox(
         ),
     ] = None,
     fields: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Option(
-            metavar="FILE",
-            help="The account's custom fields, in the JSON of getCustomFieldDefinition. Without "
-            "it, any field will do.",
+            metavar="FIELDS|FILE",
+            help="The account's custom fields, separated by commas, with a type behind a colon if "
+            f"it is no small text: 101=Diet,102=Birthday:date. Types: {_FIELD_TYPES}. Or a file "
+            "with the JSON of getCustomFieldDefinition, which can also list the options of selects "
+            "(selectValues). Without it, any field will do.",
         ),
     ] = None,
     batch_rate: Annotated[
@@ -127,33 +140,43 @@ def sandbox(
         raise typer.BadParameter(str(exc), param_hint="--fault") from exc
     with errors_as_exits():
         try:
-            asyncio.run(_run(platform, shows_hint=verbose or sys.stderr.isatty()))
+            asyncio.run(_run(platform, env_file, shows_hint=verbose or sys.stderr.isatty()))
         except BrokenPipeError:
             raise
         except OSError as exc:
             # asyncio's own text repeats the address; a name that is not found has no such number.
             why = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror
-            fail(f"cannot listen on {host} port {port}: {why}")
+            free = "; --port 0 takes a free one" if exc.errno == errno.EADDRINUSE else ""
+            fail(f"cannot listen on {host} port {port}: {why}{free}")
 
 
-async def _run(platform: Sandbox, *, shows_hint: bool) -> None:
+async def _run(platform: Sandbox, env_file: Path | None, *, shows_hint: bool) -> None:
     stop = asyncio.Event()
     with Interruption(stop.set):
         async with platform:
-            lines = (
-                f"CONTACTSDK_URL={platform.url}",
-                f"CONTACTSDK_KEY={platform.key}",
-                f"CONTACTSDK_SECRET={platform.secret}",
-            )
-            print(*lines, sep="\n", flush=True)
+            text = env_text((platform.url, platform.key, platform.secret))
+            print(text, end="", flush=True)
+            if env_file is not None:
+                _write(env_file, text)
             if shows_hint:
                 typer.echo(f"Open {platform.url} in a browser to see what arrives.", err=True)
+                if env_file is not None:
+                    typer.echo(
+                        f"In another window: contactsdk ping --env-file {env_file}", err=True
+                    )
             await stop.wait()
+
+
+def _write(env_file: Path, text: str) -> None:
+    try:
+        env_file.write_text(text, "utf-8")
+    except OSError as exc:
+        fail(f"{env_file}: {exc.strerror}")
 
 
 def _print_line(request: Request) -> None:
     at = timestamp(request.arrived_at).partition(" ")[2]
-    # Whoever reads the lines may have gone; that is no reason to fail the request.
+    # Whoever reads the lines may have gone; that is not a reason to fail the request.
     with suppress(OSError):
         typer.echo(f"{at} {request.action}: {outcome_of(request)}", err=True)
 
@@ -177,7 +200,8 @@ def _faults(settings: Iterable[str], retry_after_s: float | None) -> dict[Fault,
         name, _, share = setting.partition("=")
         if name not in _KINDS:
             raise typer.BadParameter(
-                f"{name!r} is no kind of fault: {', '.join(_KINDS)}", param_hint="--fault"
+                f"{name!r} is not a kind of fault; the kinds are {', '.join(_KINDS)}",
+                param_hint="--fault",
             )
         try:
             shares[_fault(_KINDS[name], retry_after_s)] = float(share)
@@ -210,7 +234,28 @@ def _groups(given: Iterable[str] | None) -> dict[int, str] | None:
     return groups
 
 
-def _fields(file: Path) -> dict[int, FieldDefinition]:
+def _fields(given: Iterable[str]) -> dict[int, FieldDefinition]:
+    fields: dict[int, FieldDefinition] = {}
+    for item in given:
+        if _is_in_short(item):
+            fields.update(_fields_in_short(item))
+        else:
+            fields.update(_fields_of_file(Path(item)))
+    return fields
+
+
+def _is_in_short(item: str) -> bool:
+    return "=" in item and not Path(item).exists()
+
+
+def _fields_in_short(item: str) -> dict[int, FieldDefinition]:
+    try:
+        return dict(map(definition_of, filter(str.strip, item.split(","))))
+    except ValueError as exc:
+        raise typer.BadParameter(f"{item!r}: {exc}", param_hint="--fields") from exc
+
+
+def _fields_of_file(file: Path) -> dict[int, FieldDefinition]:
     try:
         return definitions_of(file.read_bytes())
     except OSError as exc:

@@ -11,13 +11,15 @@ from contactsdk.bulk import Outcome
 from contactsdk.cli import again
 from contactsdk.cli.account import client_of
 from contactsdk.cli.account_names import account_names
-from contactsdk.cli.asking import answer_is_yes, drop_typed_ahead, is_terminal
+from contactsdk.cli.advice import with_advice
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
+from contactsdk.cli.env_file import EnvFile
 from contactsdk.cli.exits import Exit, errors_as_exits, fail
 from contactsdk.cli.journal_place import Run, file_of, journal_at
 from contactsdk.cli.options import (
     DateOrderOption,
     Encoding,
+    HeaderRow,
     IgnoreColumns,
     IgnoreUnknown,
     InputFormat,
@@ -30,8 +32,11 @@ from contactsdk.cli.options import (
     UpdateIfExists,
     Url,
 )
+from contactsdk.cli.prompt import answer_is_yes, drop_typed_ahead, is_terminal
 from contactsdk.cli.recorded import check_recorded
+from contactsdk.cli.summary import Tally
 from contactsdk.cli.text import printable
+from contactsdk.cli.written_files import Written
 from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError
 from contactsdk.files import OutputNames, check_files_differ, input_options, open_outputs, result_of
@@ -57,6 +62,7 @@ def settle(
     url: Url = "",
     key: Key = "",
     secret_file: SecretFile = None,
+    env_file: EnvFile = None,
     format: InputFormat = None,
     ignore_columns: IgnoreColumns = None,
     ignore_unknown: IgnoreUnknown = False,
@@ -65,6 +71,7 @@ def settle(
     set_: Set = None,
     update_if_exists: UpdateIfExists = False,
     sheet: Sheet = None,
+    header_row: HeaderRow = None,
     encoding: Encoding = None,
     date_order: DateOrderOption = None,
     uncertain: Annotated[
@@ -87,7 +94,12 @@ def settle(
     with errors_as_exits():
         check_files_differ(
             outputs=outputs.by_option(),
-            inputs={"--input": input, "--secret-file": secret_file, "--map-file": map_file},
+            inputs={
+                "--input": input,
+                "--secret-file": secret_file,
+                "--env-file": env_file,
+                "--map-file": map_file,
+            },
             journal=file_of(file),
         )
         recorded = journal_at(file, run)
@@ -97,6 +109,7 @@ def settle(
         reading = input_options(
             format=format,
             sheet=sheet,
+            header_row=header_row,
             encoding=encoding,
             maps=map_ or (),
             map_file=map_file,
@@ -130,6 +143,7 @@ def _settle_rows(
     is_asked: bool,
     write_ids: str,
 ) -> Exit:
+    written = Written.of(outputs)
     with checked(source, outputs) as found, open_outputs(outputs, found.source) as opened:
         check = partial(client.check_journal, journal)
         check_recorded(check, journal.name, found.items, source.shown)
@@ -140,19 +154,24 @@ def _settle_rows(
         try:
             outcomes = asyncio.run(_settled(client, journal, rows.items, confirm))
         except ContactError as error:
-            fail(f"contacts cannot be looked up: {error.message}", Exit.STOPPED)
+            fail(f"contacts cannot be looked up: {with_advice(error)}", Exit.STOPPED)
         if not confirm.is_given:
             fail("nothing was recorded", Exit.STOPPED)
         left = {outcome.index: outcome for outcome in outcomes if not outcome.ok}
         written_back = iter(found.rows)
+        tally = Tally()
         for index, (line, number, _) in enumerate(found.items):
             row = next(written_back, None)
             if index in left:
-                opened.write(result_of(line, number, left[index]), row)
+                result = result_of(line, number, left[index])
+                opened.write(result, row)
+                tally.add(result)
         typer.echo(_summary(outcomes), err=outputs.takes_standard_output)
         if len(left) < len(outcomes):
             typer.echo(f"To write the ids that were found: {printable(write_ids)}", err=True)
-        return Exit.SOME_FAILED if left else Exit.OK
+    for text in written.lines(tally, has_journal=True):
+        typer.echo(printable(text), err=True)
+    return Exit.SOME_FAILED if left else Exit.OK
 
 
 async def _settled(
@@ -210,7 +229,7 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     left = len(outcomes) - found
     if not outcomes:
         return "No row is uncertain."
-    text = f"{found:,} were in doubt and found; {left:,} are still uncertain."
+    text = f"{found:,} were uncertain and then found; {left:,} are still uncertain."
     if left:
         text += " Look those up yourself before importing them again, or there may be two."
     return text

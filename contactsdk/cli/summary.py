@@ -58,13 +58,15 @@ def summary(
     tally: Tally,
     *,
     elapsed_s: float | None = None,
+    sent_to: str = "",
     stopped: str | None = None,
     look_up: str = "",
 ) -> str:
     """What became of a run, in lines for a reader; nothing of its contacts.
 
-    `elapsed_s` is how long it took; `None` where it did not run now. `stopped` says why it ended
-    early, `look_up` how uncertain rows can be looked up, in a sentence.
+    `elapsed_s` is how long it took; `None` where it did not run now. `sent_to` is the address that
+    its contacts went to, `stopped` says why it ended early, `look_up` how uncertain rows can be
+    looked up, in a sentence.
     """
     labels = dict(_LABELS)
     if tally.states[State.NOT_STARTED]:
@@ -78,12 +80,14 @@ def summary(
             f"{tally.from_journal:,} of them came from the journal and were not sent again"
         )
     if tally.settled:
-        lines.append(f"{tally.settled:,} were in doubt and found")
+        lines.append(f"{tally.settled:,} were uncertain and then found")
     if elapsed_s is not None:
         rate = ""
         if tally.ended > 0:
             rate = f", {tally.ended / max(elapsed_s, 1e-9):,.0f} contacts per second"
         lines.append(f"in {duration(elapsed_s)}{rate}")
+    if sent_to:
+        lines.append(f"to {printable(sent_to)}")
     lines += _grouped("Failed", tally.failed)
     lines += _grouped("Uncertain", tally.uncertain)
     if uncertain := tally.states[State.UNCERTAIN]:

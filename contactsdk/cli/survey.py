@@ -1,6 +1,7 @@
-"""What is in an input: how many rows would do what, and what a person should look at first."""
+"""What an input contains: how many rows add, update or are invalid, and what to look at first."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from contactsdk.cli.duplicates import Duplicates, Shared
@@ -29,7 +30,7 @@ class Survey:
         self.updates = 0
         """How many update the contact of their id."""
         self.updates_if_exist = 0
-        """How many update the contact of the same names and email, or add one."""
+        """How many update the contact of the same first name, last name and email, or add one."""
         self.with_groups = 0
         """How many say which groups the contact is in."""
         self.resubscribing = 0
@@ -43,7 +44,7 @@ class Survey:
         self.first: list[tuple[int, Contact]] = []
         """The first valid contacts, with the numbers of their rows."""
         self.same_person = _NONE
-        """Adds with the same names and email: each would be a contact of its own."""
+        """Adds with the same name and email: each would be a contact of its own."""
         self.same_external_id = _NONE
         """Adds with the same external id."""
         self._people = Duplicates(people)
@@ -54,12 +55,12 @@ class Survey:
         """How many hold a valid contact."""
         return self.rows - self.invalid_rows
 
-    def add(self, number: int, item: Item) -> None:
-        """Count one row."""
+    def add(self, number: int, item: Item, choices: Iterable[str] = ()) -> None:
+        """Count one row; `choices` are the cells that make it invalid (see `Input.choices_in`)."""
         self.rows += 1
         if isinstance(item, InvalidContactError):
             self.invalid_rows += 1
-            self.invalid.add(message_of(item), number)
+            self.invalid.add(message_of(item), number, choices)
             return
         if len(self.first) < _FIRST:
             self.first.append((number, item))

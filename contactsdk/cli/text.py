@@ -6,6 +6,13 @@ def printable(what: object) -> str:
     return "".join(char if char.isprintable() else "?" for char in " ".join(str(what).split()))
 
 
+def printable_lines(text: str) -> str:
+    """The same of each line of a text of ours; blanks at the start of a line stay."""
+    return "\n".join(
+        " " * (len(line) - len(line.lstrip(" "))) + printable(line) for line in text.split("\n")
+    )
+
+
 def duration(seconds: float) -> str:
     """Such as `4.2 s` or `3 min 20 s`."""
     if seconds < 60:

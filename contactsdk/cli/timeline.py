@@ -25,8 +25,8 @@ class Timeline:
     """Takes the progress of a run as it comes, and keeps at most 240 spans of it.
 
     When there are too many, each two neighbours become one, and later spans are as long as these.
-    The first contacts to come to an end are no part of it where `from_journal` of them were sent in
-    an earlier run.
+    The first contacts to come to an end are not part of it where `from_journal` of them were sent
+    in an earlier run.
     """
 
     def __init__(self, from_journal: int = 0, *, most: int = _MOST) -> None:

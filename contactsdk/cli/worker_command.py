@@ -10,6 +10,7 @@ import typer
 
 from contactsdk.cli.account import client_of
 from contactsdk.cli.advice import with_advice
+from contactsdk.cli.env_file import EnvFile
 from contactsdk.cli.exits import Exit, errors_as_exits, fail
 from contactsdk.cli.interruption import Interruption
 from contactsdk.cli.journal_place import is_database
@@ -37,6 +38,7 @@ def worker(
     url: Url = "",
     key: Key = "",
     secret_file: SecretFile = None,
+    env_file: EnvFile = None,
     concurrency: Annotated[
         int | None,
         typer.Option(

@@ -6,9 +6,10 @@ what was read.
 """
 
 from contactsdk.files.column_plan import ColumnUse
+from contactsdk.files.custom_values import KnownNames
 from contactsdk.files.description import Description
-from contactsdk.files.distinct import STANDARD, check_files_differ
-from contactsdk.files.formats import MESSAGE, FileError, Format, Row, format_of
+from contactsdk.files.distinct import STANDARD, check_files_differ, kept_as
+from contactsdk.files.formats import MESSAGE, FileError, Format, HeaderError, Row, format_of
 from contactsdk.files.inputs import Input, open_input, read_input, spooled_standard_input
 from contactsdk.files.options import InputOptions, input_options
 from contactsdk.files.outputs import (
@@ -36,8 +37,10 @@ __all__ = [
     "Description",
     "FileError",
     "Format",
+    "HeaderError",
     "Input",
     "InputOptions",
+    "KnownNames",
     "MergedWriter",
     "OutputNames",
     "Outputs",
@@ -51,6 +54,7 @@ __all__ = [
     "format_of",
     "input_options",
     "invalid",
+    "kept_as",
     "message_of",
     "not_started",
     "open_input",

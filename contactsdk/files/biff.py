@@ -83,6 +83,6 @@ def _errors_from(book: bytes, start: int) -> Iterator[tuple[int, int, int]]:
         row, column = struct.unpack_from("<HH", data) if len(data) >= 8 else (0, 0)
         if kind == _BOOL_OR_ERROR and data[7]:
             yield row, column, data[6]
-        # The result of a formula that is no number ends in FFFF, and begins with its kind.
+        # The result of a formula that is not a number ends in FFFF, and begins with its kind.
         elif kind == _FORMULA and data[12:14] == b"\xff\xff" and data[6] == 2:
             yield row, column, data[8]

@@ -1,4 +1,4 @@
-"""What the text of a cell is as the value of a field.
+"""How the text of a cell becomes the value of a field.
 
 A reader takes the text of a cell and gives the value, or `None` for a cell with nothing in it. What
 nobody meant, such as `#REF!` or `6.14E+10`, is a `CellError`.
@@ -17,7 +17,7 @@ class CellError(ValueError):
     """A cell holds nothing that can be sent; the message says what to do, without its value."""
 
 
-Reader: TypeAlias = Callable[[str], Any]
+CellReader: TypeAlias = Callable[[str], Any]
 
 # Not seen, and not blank either: soft hyphen, zero-width blanks and joiners, marks of direction.
 _UNSEEN: Final = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
@@ -98,7 +98,7 @@ def external_id_of(cell: str) -> str | None:
 
 
 def number_of(cell: str) -> int | str | None:
-    """A whole number; text that is none stays as it is, and the contact says what is wrong."""
+    """A whole number; other text stays as it is, and the contact says what is wrong."""
     text = text_of(cell)
     if text is None:
         return None
@@ -111,6 +111,14 @@ def numbers_of(cell: str) -> list[int | str] | None:
     return [number for part in parts_of(cell) if (number := number_of(part)) is not None] or None
 
 
+def companies_of(cell: str) -> list[int | str] | None:
+    """The ids of companies, divided by `;`, `,` or a line break."""
+    ids = numbers_of(cell)
+    if ids is not None and any(isinstance(number, str) for number in ids):
+        raise CellError("must be ids, such as 12;13: the name of a company cannot be given")
+    return ids
+
+
 def groups_of(cell: str) -> list[int] | None:
     """The ids of groups, divided by `;`, `,` or a line break."""
     ids = numbers_of(cell)
@@ -119,7 +127,8 @@ def groups_of(cell: str) -> list[int] | None:
     found = [number for number in ids if isinstance(number, int) and number > 0]
     if len(found) < len(ids):
         raise CellError(
-            "holds something that is no id: give ids, such as 10;11 (contactsdk fields lists them)"
+            "holds something that is not an id: give ids, such as 10;11 (contactsdk fields lists "
+            "them)"
         )
     return found
 
@@ -146,23 +155,44 @@ def _status_of(kind: type[IntEnum], cell: str) -> int | str | None:
     if text is None:
         return None
     name = re.sub(r"[\s_-]+", "_", text).upper()
-    return kind[name].value if name in kind.__members__ else number_of(text)
+    if name in kind.__members__:
+        return kind[name].value
+    number = number_of(text)
+    if isinstance(number, str):
+        raise CellError(f"must be one of {_listed(kind)}: the word or its number")
+    return number
 
 
-READERS: Final[dict[str, Reader]] = {
+def _listed(kind: type[IntEnum]) -> str:
+    return ", ".join(f"{it.name.lower().replace('_', ' ')} ({it.value})" for it in kind)
+
+
+READERS: Final[dict[str, CellReader]] = {
     "id": number_of,
     "external_id": external_id_of,
     "first_name": name_of,
     "last_name": name_of,
     "phone": phone_of,
     "groups": groups_of,
-    "companies": numbers_of,
+    "companies": companies_of,
     "status": partial(_status_of, EmailStatus),
     "sms_status": partial(_status_of, SmsStatus),
     "update_if_exists": boolean_of,
     "privacy_consent": boolean_of,
 }
 """Field of a contact -> how its cells are read; an email's reader is in `emails.py`."""
+
+
+CHOICES: Final = (
+    "groups",
+    "companies",
+    "status",
+    "sms_status",
+    "update_if_exists",
+    "privacy_consent",
+    "custom_fields",
+)
+"""The fields in which many contacts have one of a few values."""
 
 
 def as_whole_number(text: str) -> str:

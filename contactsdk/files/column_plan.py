@@ -16,7 +16,7 @@ from contactsdk.files.columns import (
 )
 from contactsdk.files.custom_values import KnownNames
 from contactsdk.files.formats import OURS
-from contactsdk.files.suggestions import suggested_map
+from contactsdk.files.suggestions import remark_on, suggested_field
 from contactsdk.files.vendors import VENDORS, Vendor
 
 
@@ -147,7 +147,11 @@ def _unknown(name: str, names: KnownNames) -> str:
         )
     if problem := custom_field_problem(name):
         return f"unknown column '{_one_line(name)}': {problem}"
-    return f"unknown column '{_one_line(name)}'{suggested_map(_one_line(name))}"
+    shown = _one_line(name)
+    if field := suggested_field(name):
+        return f"unknown column '{shown}' (use --map \"{shown}={field}\" if it holds that)"
+    remark = remark_on(name)
+    return f"unknown column '{shown}'{remark and f': {remark}'}"
 
 
 def _one_line(name: str) -> str:
@@ -163,16 +167,30 @@ def _mapped(header: Sequence[str], maps: Iterable[tuple[str, Column]]) -> dict[i
     }
 
 
-def _ignored(header: Sequence[str], ignored: Iterable[str]) -> set[int]:
+def not_there(header: Sequence[str], rules: ColumnRules) -> list[str]:
+    """A sentence for each name of a column that was to be left out and is not there."""
+    return [
+        f"--ignore-columns names a column '{wanted.strip()}' that is not there."
+        for wanted in _names_of_ignored(header, rules.ignored)
+        if not any(_is_named(wanted, place, name, header) for place, name in enumerate(header))
+    ]
+
+
+def _names_of_ignored(header: Sequence[str], ignored: Iterable[str]) -> list[str]:
     names: list[str] = []
     for text in ignored:
         whole = any(_is_named(text, place, name, header) for place, name in enumerate(header))
         # A header may itself have commas in it.
         names += [text] if whole else text.split(",")
+    return [name for name in names if name.strip()]
+
+
+def _ignored(header: Sequence[str], ignored: Iterable[str]) -> set[int]:
+    names = _names_of_ignored(header, ignored)
     return {
         place
         for place, name in enumerate(header)
-        if any(_is_named(wanted, place, name, header) for wanted in names if wanted.strip())
+        if any(_is_named(wanted, place, name, header) for wanted in names)
     }
 
 

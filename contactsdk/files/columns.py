@@ -8,10 +8,11 @@ from attrs import frozen
 from contactsdk.field_values import ADDRESS_PARTS, address_part
 from contactsdk.files.custom_values import KnownNames
 from contactsdk.files.formats import FileError
-from contactsdk.wire import FIELD_NAMES
+from contactsdk.wire import FIELD_NAMES, platform_name
 
 _INVISIBLE: Final = dict.fromkeys(map(ord, "_\ufeff\u200b\u200c\u200d\u2060\u00ad"))
 _FULL_NAME: Final = ("first_name", "last_name")
+_PARTED: Final = ("custom_fields", "external_urls")
 
 
 _NO_NAMES: Final = KnownNames()
@@ -49,8 +50,8 @@ def letter_of(place: int) -> str:
 def spelled(column: Column) -> str:
     """The name of what a column holds, as a user writes it."""
     if column.field == "full_name":
-        return str(column.key)
-    parts = (column.field, column.key, column.part)
+        return " ".join(map(platform_name, str(column.key).split()))
+    parts = (platform_name(column.field), column.key, column.part)
     return ".".join(str(part) for part in parts if part is not None)
 
 
@@ -80,7 +81,7 @@ def target_of(text: str, names: KnownNames) -> Column:
     """What `--map` names behind its `=`: a field, a part of one, or two names in one cell.
 
     Raises:
-        FileError: It names none.
+        FileError: It names nothing that a contact has.
     """
     both = [FIELD_NAMES.get(folded(word)) for word in text.replace(",", " ").split()]
     if len(both) == 2 and set(both) == set(_FULL_NAME):
@@ -89,16 +90,21 @@ def target_of(text: str, names: KnownNames) -> Column:
     if column is None and (problem := custom_field_problem(text)):
         raise FileError(f"'{text}': {problem}")
     if column is None:
-        fields = ", ".join(dict.fromkeys(FIELD_NAMES.values()))
-        raise FileError(
-            f"'{text}' is no field of a contact; fields are {fields} (custom_fields.<field id>, "
-            "external_urls.<ref>), or first_name last_name for a full name"
-        )
+        raise FileError(f"'{text}' is not a field of a contact; fields are {fields_listed()}")
     return column
 
 
+def fields_listed() -> str:
+    """What a column may hold, for a reader."""
+    plain = [name for name in dict.fromkeys(FIELD_NAMES.values()) if name not in _PARTED]
+    return (
+        f"{', '.join(map(platform_name, plain))}, customFields.<its id>, externalUrls.<your name "
+        'for the link>, or "firstName lastName" for a full name'
+    )
+
+
 def custom_field_problem(name: str) -> str | None:
-    """What is wrong with a name such as `customFields.Dietary`; `None` where it is no such name."""
+    """What is wrong with a name such as `customFields.Dietary`; `None` for other names."""
     stem, dot, rest = name.strip().partition(".")
     if FIELD_NAMES.get(folded(stem)) != "custom_fields" or not dot:
         return None

@@ -4,19 +4,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from contactsdk.errors import InvalidContactError, Path
-from contactsdk.files.cells import CellError, Reader
+from contactsdk.files.cells import CellError, CellReader
 from contactsdk.files.column_plan import Plan
 from contactsdk.files.columns import Column, letter_of
 from contactsdk.files.emails import INVALID, reason_of
 from contactsdk.files.json_values import value_of
 from contactsdk.files.readers import Readers
 from contactsdk.models import Contact, Item
-from contactsdk.wire import contact_from, in_the_names_of
+from contactsdk.wire import contact_from, in_platform_names, platform_name
 
 _Values = dict[str, Any]
 _Problems = list[tuple[Path, str]]
 
-# Fields whose value is no single cell's, and what a full name becomes.
+_NOT_TOGETHER: Final = "must not be given beside another key of the same field"
+
+# Fields whose value is not that of a single cell, and what a full name becomes.
 _COMPOSED: Final = ("custom_fields", "external_urls", "full_name")
 
 _TOO_MANY_CELLS: Final = (
@@ -38,10 +40,11 @@ class ContactMaker:
         *,
         update_if_exists: bool = False,
     ) -> None:
-        self._plain: list[tuple[int, str, Reader]] = []
-        self._composed: list[tuple[int, Column, Reader]] = []
-        self._columns: list[tuple[int, Column, Reader]] = []
-        for use in sorted(plan.uses, key=lambda use: use.rank):
+        self._plain: list[tuple[int, str, CellReader]] = []
+        self._composed: list[tuple[int, Column, CellReader]] = []
+        self._columns: list[tuple[int, Column, CellReader]] = []
+        # A key of JSON for a whole field comes before those for its parts, which are added to it.
+        for use in sorted(plan.uses, key=lambda use: (_is_of_a_part(use.column), use.rank)):
             if use.column is None:
                 continue
             read = readers.of(use.column)
@@ -50,7 +53,9 @@ class ContactMaker:
                 self._composed.append((use.place, use.column, read))
             else:
                 self._plain.append((use.place, use.column.field, read))
-        self._names = [use.name.strip().partition(".")[0] for use in plan.uses]
+        names = {use.name.strip().partition(".")[0] for use in plan.uses}
+        # Errors speak of fields by the platform's names, unless the list has those of Python.
+        self._has_python_names = any(platform_name(name) != name for name in names)
         self._width = len(plan.uses)
         self._nameless = [use.place for use in plan.uses if not use.name.strip() and not use.column]
         self._readers = readers
@@ -117,49 +122,97 @@ class ContactMaker:
                 contact = Contact(**values)
         except InvalidContactError as error:
             problems = _all_errors(error, values, problems, cells)
-            return InvalidContactError(in_the_names_of(self._names, problems))
-        if problems:
-            return InvalidContactError(in_the_names_of(self._names, problems))
-        return contact
+            return self._error(problems)
+        return self._error(problems) if problems else contact
+
+    def _error(self, problems: _Problems) -> InvalidContactError:
+        in_words = problems if self._has_python_names else in_platform_names(problems)
+        return InvalidContactError(in_words)
 
 
-def _add(values: _Values, problems: _Problems, column: Column, read: Reader, cell: str) -> None:
+def _add(values: _Values, problems: _Problems, column: Column, read: CellReader, cell: str) -> None:
     try:
         value = read(cell)
+        if value is not None:
+            _put(values, column, value)
     except CellError as exc:
         problems.append((_path_of(column), str(exc)))
-        return
-    if value is not None:
-        _put(values, column, value)
 
 
 def _put(values: _Values, column: Column, value: Any) -> None:
+    """Put the value of a column among those of the contact.
+
+    Raises:
+        CellError: Another column of the same field has a value that it cannot be added to.
+    """
     match column:
         case Column("full_name"):
             values.update(value)
         case Column("custom_fields", int(key), None):
-            values.setdefault("custom_fields", {})[key] = value
+            _put_key(_custom_fields_of(values), key, value)
         case Column("custom_fields", int(key), str(part)):
-            values.setdefault("custom_fields", {}).setdefault(key, {})[part] = value
+            fields = _custom_fields_of(values)
+            if key not in fields:
+                fields[key] = {}
+            _put_key(fields[key], part, value)
         case Column("external_urls", str(key)):
-            values.setdefault("external_urls", []).append({"ref": key, "url": value})
+            links = values.setdefault("external_urls", [])
+            if not isinstance(links, list):
+                raise CellError(_NOT_TOGETHER)
+            links.append({"ref": key, "url": value})
         case _ if column.field not in values:
             values[column.field] = value
 
 
+def _custom_fields_of(values: _Values) -> dict[Any, Any]:
+    fields = values.get("custom_fields")
+    if fields is None:  # none yet, or the row says null, which counts as absent
+        fields = values["custom_fields"] = {}
+    if not isinstance(fields, dict):
+        raise CellError(_NOT_TOGETHER)
+    return fields
+
+
+def _put_key(known: Any, key: int | str, value: Any) -> None:
+    if not isinstance(known, dict):
+        raise CellError(_NOT_TOGETHER)
+    if key in known:
+        raise CellError("is given twice")
+    known[key] = value
+
+
 def _put_default(values: _Values, column: Column, value: Any) -> None:
-    if column.field not in _COMPOSED:
-        values.setdefault(column.field, value)
-    elif column.field == "custom_fields":
-        fields = values.get("custom_fields", {})
-        if not isinstance(fields, Mapping):
-            return
-        if column.key not in fields or (
-            column.part is not None and column.part not in fields[column.key]
-        ):
-            _put(values, column, value)
-    elif all(link.get("ref") != column.key for link in values.get("external_urls") or ()):
-        _put(values, column, value)
+    """Set a value that the row does not give; what is wrong in the row stays as it is."""
+    match column:
+        case Column("custom_fields", int(key), part):
+            _put_default_custom_field(values.setdefault("custom_fields", {}), key, part, value)
+        case Column("external_urls", key):
+            links = values.get("external_urls", [])
+            given = [link.get("ref") for link in links if isinstance(link, Mapping)]
+            if isinstance(links, list) and key not in given:
+                _put(values, column, value)
+        case _:
+            values.setdefault(column.field, value)
+
+
+def _put_default_custom_field(fields: Any, key: int, part: str | None, value: Any) -> None:
+    """Set the value in either shape: by id, or the platform's list of objects."""
+    if isinstance(fields, list):
+        objects = [item for item in fields if isinstance(item, Mapping)]
+        given = [item.get("value") for item in objects if item.get("fieldId") == key]
+        if not given:
+            new = value if part is None else {part: value}
+            fields.append({"fieldId": key, "value": new})
+        elif part is not None and isinstance(given[0], dict):
+            given[0].setdefault(part, value)
+    elif isinstance(fields, dict) and part is None:
+        fields.setdefault(key, value)
+    elif isinstance(fields, dict) and isinstance(parts := fields.setdefault(key, {}), dict):
+        parts.setdefault(part, value)
+
+
+def _is_of_a_part(column: Column | None) -> bool:
+    return column is not None and column.key is not None
 
 
 def _path_of(column: Column) -> Path:
@@ -187,7 +240,7 @@ def _all_errors(
         # That it is required says nothing where its cell could not be read.
         if not (what == "is required" and path and path[0] in failed):
             errors.append((path, what))
-    # Where the id could not be read, it is no add; a full name is both names.
+    # Where the id could not be read, it is not an add; a full name is both names.
     if failed & {"id", "full_name"}:
         errors = [(path, what) for path, what in errors if what != "is required"]
     errors += problems

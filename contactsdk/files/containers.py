@@ -66,7 +66,7 @@ def container_of(stream: BinaryIO) -> tuple[Container, str | None]:
 
 
 def markup_of(text: str) -> str | None:
-    """What a text is that begins like this and is no list, such as a web page; else `None`."""
+    """What a text is that begins like this and is not a list, such as a web page; else `None`."""
     start = text.lstrip("\ufeff \t\r\n").casefold()
     return next((what for tag, what in _MARKUP.items() if start.startswith(tag)), None)
 

@@ -19,7 +19,7 @@ from contactsdk.field_values import (
     converter_of,
     listing,
 )
-from contactsdk.files.cells import CellError, Reader, as_whole_number, parts_of, text_of
+from contactsdk.files.cells import CellError, CellReader, as_whole_number, parts_of, text_of
 from contactsdk.models import CustomFieldDefinition, FieldType, Group
 from contactsdk.naming import AccountNames
 
@@ -30,6 +30,7 @@ AskCustomFields: TypeAlias = Callable[[], Iterable[CustomFieldDefinition] | None
 
 # Such as 2024/12/31: no order has to be named for it.
 _YEAR_FIRST: Final = re.compile(r"([0-9]{4})([/.])([0-9]{1,2})\2([0-9]{1,2})(?=$|[T ])")
+_SEVERAL_GROUPS: Final = "where a cell lists several, divide them by ; or ,"
 _DAY_NUMBER: Final = re.compile(r"[0-9]{1,6}")
 
 
@@ -80,6 +81,16 @@ class KnownNames:
         """The custom field of this id."""
         return self._by_id.get(field_id)
 
+    def name_of(self, field_id: int) -> str | None:
+        """The name of the custom field of this id; `None` where it is not known."""
+        definition = self.get(field_id)
+        return None if definition is None else definition.name
+
+    def group_name(self, group_id: int) -> str | None:
+        """The name of the group of this id; `None` where it is not known."""
+        groups = () if self.groups is None else self.groups.groups
+        return next((group.name for group in groups if group.id == group_id), None)
+
     def several_of(self, name: str) -> str | None:
         """Why a name says too little, as the end of a sentence; `None` where it names one field."""
         names = self.custom_fields
@@ -115,11 +126,13 @@ class KnownNames:
             parts = ", ".join(f"{name}.{part}" for part in ADDRESS_PARTS)
             return f"custom field {field_id} is an address: name its parts in columns: {parts}"
         if definition.type is not FieldType.ADDRESS and part is not None:
-            return f"custom field {field_id} ({name}) is no address and has no parts"
+            return f"custom field {field_id} ({name}) is not an address and has no parts"
         return None
 
 
-def reader_of(field_id: int, names: KnownNames, day_zero: datetime.date | None = None) -> Reader:
+def reader_of(
+    field_id: int, names: KnownNames, day_zero: datetime.date | None = None
+) -> CellReader:
     """How the cells of a custom field are read, by its type; as text where that is not known.
 
     `day_zero` is the day that a spreadsheet counts dates from, where a plain number in a cell can
@@ -139,7 +152,7 @@ def reader_of(field_id: int, names: KnownNames, day_zero: datetime.date | None =
     return partial(_converted, convert, _as_it_is)
 
 
-def groups_reader(names: AccountNames) -> Reader:
+def groups_reader(names: AccountNames) -> CellReader:
     """How a list of groups is read, by id or name, where the account's groups are known."""
     ids = {str(group.id): group.id for group in names.groups}
 
@@ -149,7 +162,7 @@ def groups_reader(names: AccountNames) -> Reader:
         try:
             return names.group_id(part) if known is None else known
         except ValueError as error:
-            raise CellError(str(error)) from None
+            raise CellError(f"{error}; {_SEVERAL_GROUPS}") from None
 
     def read(cell: str) -> list[int] | None:
         text = text_of(cell)

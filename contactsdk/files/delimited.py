@@ -17,8 +17,9 @@ class DelimitedRows:
     """The rows of delimited text, blank ones left out, read as they are asked for, once.
 
     The delimiter is the one that divides the first rows most evenly, or what a first line such as
-    `sep=;` says; Excel shows no such line, so it is no row. Where whole lines were put in quotes,
-    each is divided again. A row that cannot be divided has a `problem` and its text as it was.
+    `sep=;` says; Excel shows no such line, so it is not a row. Where whole lines were put in
+    quotes, each is divided again. A row that cannot be divided has a `problem` and its text as it
+    was.
     """
 
     delimiter: str

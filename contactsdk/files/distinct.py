@@ -44,6 +44,14 @@ def check_files_differ(
         },
         standard=1,
     )
+    written += _uses(
+        {
+            f"the file that {use} replaces": kept_as(str(name))
+            for use, name in outputs.items()
+            if name is not None
+        },
+        standard=1,
+    )
     read = _uses(inputs, standard=0)
     recorded = [] if journal is None else _journal_files(str(journal))
     clashes = [
@@ -61,6 +69,17 @@ def partial_name(name: str) -> Path:
     # What a link points to is replaced, not the link.
     path = Path(os.path.realpath(name))
     return path.with_name(f"{path.stem}.partial{path.suffix}")
+
+
+def kept_as(name: str) -> Path | None:
+    """Where the file that an output replaces is kept, such as `results.csv.bak`.
+
+    `None` where there is none, or nothing in it.
+    """
+    path = Path(os.path.realpath(name))
+    if is_special(name) or not path.exists() or not path.stat().st_size:
+        return None
+    return path.with_name(f"{path.name}.bak")
 
 
 def is_special(name: str) -> bool:

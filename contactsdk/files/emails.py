@@ -9,7 +9,7 @@ from contactsdk.files.cells import CellError, text_of
 _IN_BRACKETS: Final = re.compile(r"([^<>]*)<\s*([^<>\s]*@[^<>\s]*)\s*>")
 _SEVERAL: Final = "holds several addresses: keep one"
 INVALID: Final = "must be a valid email address"
-"""What a contact says of an email that is none; `reason_of` knows better why."""
+"""What a contact says of an email that is not valid; `reason_of` says why."""
 
 
 def email_of(cell: str) -> str | None:
@@ -33,7 +33,7 @@ def email_of(cell: str) -> str | None:
 
 
 def reason_of(email: str) -> str:
-    """Why this is no valid address, as the end of a sentence that begins with "email"."""
+    """Why this is not a valid address, as the end of a sentence that begins with "email"."""
     name, at, domain = email.rpartition("@")
     checks = (
         (not at, "has no @"),

@@ -24,6 +24,8 @@ class Sheet:
     name: str
     others: tuple[str, ...]
     """The names of the workbook's other sheets that people see."""
+    others_with_rows: tuple[str, ...]
+    """Those of them that have rows, if nobody chose the sheet."""
     rows: Iterator[Row]
     """Its rows, blank ones left out."""
     details: SheetDetails
@@ -39,7 +41,7 @@ def sheet_of(stream: BinaryIO, name: str, wanted: str | None) -> Sheet:
         import python_calamine as calamine
     except ImportError:
         raise FileError(
-            f"{name}: to read workbooks, install contactsdk[cli]; or save it as CSV UTF-8"
+            f"{name}: to read workbooks, pip install 'contactsdk[cli]'; or save it as CSV UTF-8"
         ) from None
     try:
         workbook = calamine.load_workbook(stream)
@@ -52,6 +54,8 @@ def sheet_of(stream: BinaryIO, name: str, wanted: str | None) -> Sheet:
         ]
         chosen = _named(names, wanted, name) if wanted else _first(workbook, visible)
         found = None if chosen is None else workbook.get_sheet_by_name(chosen)
+        others = tuple(it for it in visible if it != chosen)
+        filled = () if wanted else tuple(it for it in others if _has_rows(workbook, it))
     except (calamine.CalamineError, OSError) as exc:
         # Of a stream, the library does not say that there is a password (as of 0.9).
         if has_password(stream):
@@ -69,7 +73,8 @@ def sheet_of(stream: BinaryIO, name: str, wanted: str | None) -> Sheet:
     details = details_of(stream, chosen)
     return Sheet(
         name=chosen,
-        others=tuple(it for it in visible if it != chosen),
+        others=others,
+        others_with_rows=filled,
         rows=_rows(found, details),
         details=details,
     )
@@ -84,11 +89,12 @@ def _named(names: list[str], wanted: str, file: str) -> str:
 
 
 def _first(workbook: Any, names: list[str]) -> str | None:
-    for name in names:
-        rows = workbook.get_sheet_by_name(name).iter_rows()
-        if any(any(map(_is_filled, row)) for row in rows):
-            return name
-    return None
+    return next((name for name in names if _has_rows(workbook, name)), None)
+
+
+def _has_rows(workbook: Any, name: str) -> bool:
+    rows = workbook.get_sheet_by_name(name).iter_rows()
+    return any(any(map(_is_filled, row)) for row in rows)
 
 
 def _rows(sheet: Any, details: SheetDetails) -> Iterator[Row]:
@@ -135,7 +141,8 @@ def text_of_value(value: Any) -> str:
 
 def _number_text(value: float) -> str:
     if abs(value) >= _EXACT_BELOW:
-        # Its last digits are lost: shown with an exponent, as in the spreadsheet, it fails its row.
+        # Its last digits are lost: with an exponent, as in the spreadsheet, it makes the row
+        # invalid.
         return f"{value:.14E}"
     if value == int(value):
         return str(int(value))

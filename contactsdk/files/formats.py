@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Any, Final
@@ -24,6 +24,18 @@ BYTE_ORDER_MARK: Final = "\ufeff"
 
 class FileError(ValueError):
     """A file cannot be read or written; the message names it, and the row where there is one."""
+
+
+class HeaderError(FileError):
+    """What the columns of a list hold is not clear; the message has several lines.
+
+    `options` are words of a command line with which it may be read: the best that can be guessed.
+    Empty where nothing can.
+    """
+
+    def __init__(self, message: str, options: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.options = tuple(options)
 
 
 class Format(StrEnum):

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Final, Protocol
 
 from attrs import evolve
 
+from contactsdk.errors import InvalidContactError
 from contactsdk.files.containers import Container, container_of, markup_of
 from contactsdk.files.delimited import DelimitedRows
 from contactsdk.files.description import Description
@@ -48,6 +49,13 @@ class Input(Protocol):
         """The contact that a row holds, or all that is wrong with it."""
         ...
 
+    def choices_in(self, row: Row, error: InvalidContactError) -> tuple[str, ...]:
+        """The cells that an error is about and that hold a choice, such as a status or a group.
+
+        Such a cell is wrong in the same way in many rows, and says little of its contact.
+        """
+        ...
+
     def warnings(self) -> tuple[str, ...]:
         """What whoever imports it should know, in whole sentences; complete once all was read."""
         ...
@@ -74,12 +82,12 @@ def open_input(
     What the file is, its content tells, then `options.format`, then its name.
 
     Raises:
-        FileError: It cannot be read, has nothing in it, or is no list of contacts; the message says
-            what to do.
+        FileError: It cannot be read, has nothing in it, or is not a list of contacts; the message
+            says what to do.
     """
     file = shown or name
     if not Path(name).is_file():
-        what = "it is no regular file" if Path(name).exists() else "there is no such file"
+        what = "it is not a regular file" if Path(name).exists() else "there is no such file"
         raise FileError(f"{file}: {what}")
     try:
         stream = open(name, "rb")  # noqa: SIM115  # closed below, where OSError is the reader's
@@ -94,7 +102,7 @@ def read_input(stream: BinaryIO, file: str, options: InputOptions | None = None)
     """The list in a stream that can seek; see `open_input`. Messages call it `file`.
 
     Raises:
-        FileError: It has nothing in it, or is no list of contacts.
+        FileError: It has nothing in it, or is not a list of contacts.
     """
     with ExitStack() as stack:
         yield _input(stream, file, options or InputOptions(), stack)
@@ -123,7 +131,7 @@ def _input(stream: BinaryIO, file: str, options: InputOptions, stack: ExitStack)
         stream = stack.enter_context(_unpacked(stream, file))
         container, what = container_of(stream)
         if container is not Container.NONE:
-            raise FileError(f"{file}: what is compressed in it is no text: unpack it first")
+            raise FileError(f"{file}: what is compressed in it is not text: unpack it first")
     if what is not None:
         raise _no_list(file, what)
     if container is Container.WORKBOOK:
@@ -133,8 +141,8 @@ def _input(stream: BinaryIO, file: str, options: InputOptions, stack: ExitStack)
 
 def _no_list(file: str, what: str) -> FileError:
     return FileError(
-        f"{file}, row 1: this is no header row: the file looks like {what}; a list must be Excel, "
-        "CSV or JSON: open it in a spreadsheet, and save it as one of them"
+        f"{file}, row 1: this is not a header row: the file looks like {what}; a list must be "
+        "Excel, CSV or JSON: open it in a spreadsheet, and save it as one of them"
     )
 
 
@@ -156,12 +164,18 @@ def _unpacked(stream: BinaryIO, file: str) -> Iterator[BinaryIO]:
 
 
 def _workbook(stream: BinaryIO, file: str, options: InputOptions) -> Input:
+    if options.encoding is not None:
+        raise FileError(f"{file}: --encoding is of text, and this is a workbook")
     sheet = sheet_of(stream, file, options.sheet)
     readers = evolve(options.readers, day_zero=sheet.details.day_zero)
     notes = []
     if hidden := sheet.details.hidden_rows:
         what = "1 row is hidden, and is" if hidden == 1 else f"{hidden:,} rows are hidden, and are"
         notes.append(f"{what} imported as well.")
+    if others := sheet.others_with_rows:
+        names = ", ".join(f"'{name}'" for name in others)
+        what = f"the sheet {names} has" if len(others) == 1 else f"the sheets {names} have"
+        notes.append(f"{what} rows too, which are not imported; --sheet chooses another sheet.")
     description = Description(
         format=Format.EXCEL, sheet=sheet.name, other_sheets=sheet.others, notes=tuple(notes)
     )
@@ -186,6 +200,8 @@ def _text(
     format = _format_of(start, file, options.format)
     description = Description(format=format, encoding=encoding.name, is_compressed=is_compressed)
     if format is Format.JSONL:
+        if options.header_row is not None:
+            raise FileError(f"{file}: --header-row is of tables, and this is JSON")
         return JsonInput(json_rows(text, file), file, options, description)
     rows = DelimitedRows(text, file)
     # Other encodings are written back as UTF-8 with a mark, which spreadsheets need to see that.

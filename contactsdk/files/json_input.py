@@ -50,11 +50,13 @@ class JsonInput:
         try:
             value = parsed(_without_comma(row.cells[0]))
         except DuplicateKeyError as exc:
-            return InvalidContactError([((exc.key,), "is there twice")])
+            return InvalidContactError([((exc.key,), "is given twice")])
         except json.JSONDecodeError as exc:
             return InvalidContactError([((), f"the line is not JSON (see column {exc.colno})")])
         except (ValueError, RecursionError) as exc:
-            what = str(exc) if "no JSON" in str(exc) else "the line is JSON beyond what can be read"
+            what = (
+                str(exc) if "not JSON" in str(exc) else "the line is JSON beyond what can be read"
+            )
             return InvalidContactError([((), what)])
         if not isinstance(value, dict):
             return InvalidContactError([((), "must be a JSON object")])
@@ -62,6 +64,9 @@ class JsonInput:
         if plan.problems:
             return InvalidContactError(_problems_of(tuple(value), plan, self._options.rules))
         return maker.from_values(tuple(value.values()))
+
+    def choices_in(self, row: Row, error: InvalidContactError) -> tuple[str, ...]:
+        return ()
 
     def warnings(self) -> tuple[str, ...]:
         return self.description.notes
@@ -95,7 +100,7 @@ class JsonInput:
         made = self._makers.get(keys)
         if made is None:
             options = self._options
-            # A key that some lines have and others not is no mistake of --map.
+            # A key that some lines have and others not is not a mistake of --map.
             names = set(map(folded, keys))
             maps = tuple(pair for pair in options.rules.maps if folded(pair[0]) in names)
             plan = plan_of(keys, evolve(options.rules, maps=maps))
@@ -131,6 +136,6 @@ def _problems_of(keys: tuple[str, ...], plan: Plan, rules: ColumnRules) -> list[
             what = "is not a field of a contact; to let a key pass, use --ignore-columns"
             what += f"; {known}" if known else ""
         elif place in plan.doubled:
-            what = "is there twice"
+            what = "is given twice"
         problems.append(((keys[place],), what))
     return problems

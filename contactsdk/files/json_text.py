@@ -25,7 +25,7 @@ def parsed(text: str) -> Any:
 
     Raises:
         DuplicateKeyError: An object in it has a key twice.
-        ValueError: It is no JSON; NaN and infinities are none.
+        ValueError: It is not JSON; NaN and infinities are not.
         RecursionError: It is nested too deeply.
     """
     # Not orjson: it reads an integer past 64 bits as a float, without a word.
@@ -165,7 +165,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON: leave it out, or write null")
+    raise ValueError(f"{name} is not JSON: leave it out, or write null")
 
 
 _decoder: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)

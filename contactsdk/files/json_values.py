@@ -1,10 +1,10 @@
-"""What a value of JSON that is no text is as the value of a field."""
+"""How a JSON value that is not text becomes the value of a field."""
 
 import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from contactsdk.files.cells import READERS, CellError, Reader
+from contactsdk.files.cells import READERS, CellError, CellReader
 from contactsdk.files.columns import Column, column_of
 from contactsdk.files.readers import Readers
 
@@ -55,14 +55,14 @@ def _whole(value: Any) -> Any:
     return int(value)
 
 
-def _items(values: list[Any], read: Reader) -> list[Any]:
+def _items(values: list[Any], read: CellReader) -> list[Any]:
     items: list[Any] = []
     for value in values:
         items += (read(value) or []) if isinstance(value, str) else [_item(value, read)]
     return items
 
 
-def _item(value: Any, read: Reader) -> Any:
+def _item(value: Any, read: CellReader) -> Any:
     id_ = value["groupId"] if isinstance(value, Mapping) and set(value) == {"groupId"} else value
     id_ = _whole(id_)
     if isinstance(id_, int) and not isinstance(id_, bool) and read is not READERS["groups"]:

@@ -28,6 +28,8 @@ class InputOptions:
     """Its format, where the user says it; else its content and its name tell."""
     sheet: str | None = None
     """The sheet of a workbook; `None` is the first with rows."""
+    header_row: int | None = None
+    """The number of the row that names the columns; `None` is the first that is filled."""
     encoding: str | None = None
     """The encoding of text; `None` is recognised."""
     rules: ColumnRules = field(factory=ColumnRules)
@@ -44,6 +46,7 @@ def input_options(
     *,
     format: Format | None = None,
     sheet: str | None = None,
+    header_row: int | None = None,
     encoding: str | None = None,
     maps: Iterable[str] = (),
     map_file: str | Path | None = None,
@@ -81,6 +84,7 @@ def input_options(
     return InputOptions(
         format=format,
         sheet=sheet,
+        header_row=header_row,
         encoding=encoding,
         rules=rules,
         readers=readers,

@@ -12,16 +12,17 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO, TypeAlias
 
 from attrs import fields, frozen
 
-from contactsdk.files.distinct import STANDARD, is_special, partial_name
+from contactsdk.files.distinct import STANDARD, is_special, kept_as, partial_name
 from contactsdk.files.formats import FileError, Format, Row
 from contactsdk.files.inputs import Input
 from contactsdk.files.results import Result, State
+from contactsdk.files.sheet_output import LONGEST_SHEET, SheetOutput
 from contactsdk.files.writers import MergedWriter, ResultsWriter, RowsWriter
 
 OnFailure: TypeAlias = Callable[[str, OSError], None]
@@ -31,6 +32,7 @@ _ENDINGS: Final[Mapping[str, Format]] = {
     ".csv": Format.CSV,
     ".jsonl": Format.JSONL,
     ".ndjson": Format.JSONL,
+    ".xlsx": Format.EXCEL,
 }
 
 
@@ -75,7 +77,7 @@ class Outputs:
     merged: MergedWriter | None = None
     """Gets every row."""
     resumable: bool = False
-    """Whether the run has a journal, and so sends when it goes on what was not applied."""
+    """Whether the run has a journal, so that the next run with it sends what was not applied."""
 
     def write(self, result: Result, row: Row | None) -> None:
         """Write what became of one row into each of the files that it belongs to.
@@ -100,19 +102,20 @@ class Outputs:
             return None
         if result.state is State.UNCERTAIN:
             return self.uncertain
-        # Of a run that goes on, the rejects hold only what it leaves out: whoever imports them as
-        # well must not add anything twice.
+        # With a journal, rejects hold only what the next run leaves out, so importing them adds
+        # nothing twice.
         return self.rejects if result.refused or not self.resumable else None
 
 
-def check_output_names(names: OutputNames, source_format: Format | None) -> None:
+def check_output_names(names: OutputNames, source_format: Format | None, *, rows: int = 0) -> None:
     """See, before anything is opened, that each file can be written in the format of its name.
 
-    `source_format` is that of the input; `None` where there is no input.
+    `source_format` is that of the input; `None` where there is no input. `rows` is how many it has,
+    as far as that is known.
 
     Raises:
-        FileError: A name ends in what is no format, or in one that the rows cannot be written in,
-            or rows are asked for without their input.
+        FileError: A name ends in what is not a format, or in one that the rows cannot be written
+            in, or rows are asked for without their input.
     """
     if source_format is None and names.has_rows:
         raise FileError(
@@ -123,7 +126,14 @@ def check_output_names(names: OutputNames, source_format: Format | None) -> None
         if name is None:
             continue
         format = _format_of(name, source_format or Format.CSV)
-        if option != "--results" and source_format is Format.JSONL and format is Format.CSV:
+        if format is Format.EXCEL and rows >= LONGEST_SHEET:
+            raise FileError(
+                f"{name}: a sheet holds 1,048,576 rows with its header: use a name that ends in "
+                ".csv"
+            )
+        if format is Format.JSONL or option == "--results":
+            continue
+        if source_format is Format.JSONL:
             raise FileError(
                 f"{name}: {option} of JSON Lines is JSON Lines: use a name that ends in .jsonl"
             )
@@ -152,8 +162,13 @@ def open_outputs(
     check_output_names(names, format)
     with ExitStack() as stack:
 
-        def opened(name: str, otherwise: Format = Format.CSV) -> tuple[TextIO, Format]:
-            return stack.enter_context(open_text(name, on_failure)), _format_of(name, otherwise)
+        def opened(
+            name: str, otherwise: Format = Format.CSV
+        ) -> tuple[TextIO | SheetOutput, Format]:
+            format = _format_of(name, otherwise)
+            if format is Format.EXCEL:
+                return stack.enter_context(_open_sheet(name, on_failure)), format
+            return stack.enter_context(open_text(name, on_failure)), format
 
         results = names.results and ResultsWriter(*opened(names.results))
         if source is None or format is None:
@@ -175,13 +190,15 @@ def open_outputs(
 
 def _format_of(name: str, otherwise: Format) -> Format:
     format = _ENDINGS.get(Path(name).suffix.lower())
+    if format is Format.EXCEL and is_special(name):
+        raise FileError(f"{name}: a workbook cannot be written into a pipe or a device")
     if format is not None:
         return format
     # Standard output, a pipe or a device has no ending.
     if is_special(name):
         # Rows of a workbook are written as CSV.
         return Format.JSONL if otherwise is Format.JSONL else Format.CSV
-    raise FileError(f"{name}: give it a name that ends in .csv or .jsonl")
+    raise FileError(f"{name}: give it a name that ends in .xlsx, .csv or .jsonl")
 
 
 @contextmanager
@@ -202,17 +219,41 @@ def open_text(name: str, on_failure: OnFailure | None = None) -> Iterator[TextIO
         with _open(Path(name), failed) as stream:
             yield stream
     else:
-        partial, path = partial_name(name), Path(os.path.realpath(name))
-        if not path.parent.is_dir():
-            raise FileError(f"{Path(name).parent}: there is no such folder; make it first")
-        with _open(partial, failed) as stream:
+        with _replacing(name, failed) as (partial, fail), _open(partial, fail) as stream:
             yield stream
-        if stream.has_failed:
-            return
-        try:
-            _rename(partial, path)
-        except OSError as exc:
-            failed(str(partial), exc)
+
+
+@contextmanager
+def _open_sheet(name: str, on_failure: OnFailure | None = None) -> Iterator[SheetOutput]:
+    """Open a workbook to be written, as `open_text` does with a text."""
+    failed = on_failure or _raise
+    with _replacing(name, failed) as (partial, fail), closing(SheetOutput(partial, fail)) as sheet:
+        yield sheet
+
+
+@contextmanager
+def _replacing(name: str, on_failure: OnFailure) -> Iterator[tuple[Path, OnFailure]]:
+    """Another name beside this one, and whom to tell of a failure.
+
+    What was written there has this name at the end, if nothing has failed; what had it before is
+    kept beside it.
+    """
+    partial, path = partial_name(name), Path(os.path.realpath(name))
+    if not path.parent.is_dir():
+        raise FileError(f"{Path(name).parent}: there is no such folder; make it first")
+    failures: list[OSError] = []
+
+    def fail(shown: str, error: OSError) -> None:
+        failures.append(error)
+        on_failure(shown, error)
+
+    yield partial, fail
+    if failures:
+        return
+    try:
+        _rename(partial, path)
+    except OSError as exc:
+        on_failure(str(partial), exc)
 
 
 class _OutputStream(io.TextIOWrapper):
@@ -253,6 +294,8 @@ def _raise(_name: str, error: OSError) -> None:
 def _rename(partial: Path, path: Path) -> None:
     with suppress(FileNotFoundError):
         os.chmod(partial, stat.S_IMODE(path.stat().st_mode))
+    if (kept := kept_as(str(path))) is not None:
+        os.replace(path, kept)  # somebody may have corrected rows in it
     os.replace(partial, path)
 
 

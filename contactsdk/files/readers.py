@@ -4,7 +4,7 @@ import datetime
 
 from attrs import field, frozen
 
-from contactsdk.files.cells import READERS, CellError, Reader, name_of, text_of
+from contactsdk.files.cells import READERS, CellError, CellReader, name_of, text_of
 from contactsdk.files.columns import Column
 from contactsdk.files.custom_values import KnownNames, groups_reader, reader_of
 from contactsdk.files.emails import email_of
@@ -17,9 +17,9 @@ class Readers:
     names: KnownNames = field(factory=KnownNames)
     """The account's groups, and its custom fields, by whose types values are converted."""
     day_zero: datetime.date | None = None
-    """The day that a workbook counts dates from; `None` for text, where a number is no date."""
+    """The day that a workbook counts dates from; `None` for text, where a number is not a date."""
 
-    def of(self, column: Column) -> Reader:
+    def of(self, column: Column) -> CellReader:
         """The reader of this column's cells; a full name becomes a dict of both names."""
         match column.field:
             case "email":
@@ -35,7 +35,7 @@ class Readers:
         return READERS.get(column.field, text_of)
 
 
-def _full_name_reader(order: str) -> Reader:
+def _full_name_reader(order: str) -> CellReader:
     names = order.split()
 
     def read(cell: str) -> dict[str, str] | None:

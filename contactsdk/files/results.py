@@ -6,7 +6,13 @@ from typing import Final
 from attrs import frozen
 
 from contactsdk.bulk import Outcome
-from contactsdk.errors import ContactError, InvalidContactError, RejectedError, UnavailableError
+from contactsdk.errors import (
+    ContactError,
+    InvalidContactError,
+    RejectedError,
+    UnavailableError,
+    explanation,
+)
 from contactsdk.files.privacy import without_values
 from contactsdk.journal import JournalRow
 from contactsdk.journal import State as JournalState
@@ -40,7 +46,7 @@ class Result:
     attempts: int = 0
     """How many requests were made."""
     refused: bool = False
-    """Whether it is no valid contact, or one that the platform refused: correct it first."""
+    """Whether it is not a valid contact, or one that the platform refused: correct it first."""
     settled: bool = False
     """Whether it was uncertain, and then found on the platform."""
 
@@ -77,7 +83,7 @@ def invalid(line: int, row: int, error: InvalidContactError) -> Result:
     )
 
 
-def not_started(line: int, row: int, why: str = "not sent: the run ended before") -> Result:
+def not_started(line: int, row: int, why: str = "not sent: the run ended first") -> Result:
     """The result of a row that was not sent."""
     return Result(line=line, row=row, state=State.NOT_STARTED, message=why, reason=why)
 
@@ -109,9 +115,7 @@ def result_of_record(recorded: JournalRow, line: int | None = None) -> Result:
 
 def message_of(error: ContactError) -> str:
     """The message of an error and the platform's additional ones, on one line."""
-    # The platform's own message often says only which field is wrong, and an additional one why.
-    more = [text for text in error.additional_messages if text and text not in error.message]
-    return " ".join("; ".join([error.message, *more]).split())
+    return " ".join(explanation(error).split())
 
 
 _STATE_OF_RECORD: Final = {

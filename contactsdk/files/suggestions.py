@@ -3,64 +3,82 @@
 import difflib
 from typing import Final
 
-from contactsdk.wire import FIELD_NAMES
+from contactsdk.wire import FIELD_NAMES, platform_name
 
 # Only ever suggested, never taken: "Nom" is a last name in French and a full one in Catalan.
-_WORDS: Final[dict[str, str]] = {
-    **dict.fromkeys(
-        (
-            "given name", "forename", "christian name", "prénom", "prenom", "vorname", "nombre",
-            "nombres", "nome", "voornaam", "förnamn", "fornavn", "imię", "imie", "etunimi", "fname",
-        ),
-        "firstName",
+_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "firstName": (
+        "given name", "forename", "christian name", "prénom", "prenom", "vorname", "rufname",
+        "nombre", "nombres", "nome", "voornaam", "förnamn", "fornavn", "imię", "imie", "etunimi",
+        "fname",
     ),
-    **dict.fromkeys(
-        (
-            "surname", "family name", "nom", "nom de famille", "nachname", "familienname",
-            "apellido", "apellidos", "cognome", "sobrenome", "apelido", "achternaam", "efternamn",
-            "etternavn", "efternavn", "nazwisko", "sukunimi", "lname",
-        ),
-        "lastName",
+    "lastName": (
+        "surname", "family name", "nom", "nom de famille", "nachname", "familienname", "zuname",
+        "apellido", "apellidos", "cognome", "sobrenome", "apelido", "achternaam", "efternamn",
+        "etternavn", "efternavn", "nazwisko", "sukunimi", "lname",
     ),
-    **dict.fromkeys(
-        (
-            "name", "full name", "contact name", "contact", "attendee", "guest", "nom complet",
-            "nom et prénom", "voller name", "nombre completo", "nome completo", "naam", "namn",
-            "navn",
-        ),
-        "firstName lastName",
+    "firstName lastName": (
+        "name", "full name", "contact name", "contact", "attendee", "guest", "nom complet",
+        "nom et prénom", "voller name", "nombre completo", "nome completo", "naam", "namn",
+        "navn", "ansprechpartner", "teilnehmer",
     ),
-    **dict.fromkeys(
-        (
-            "e-mail", "mail", "email address", "e-mail address", "courriel", "adresse e-mail",
-            "adresse mail", "e-mail-adresse", "correo", "correo electrónico", "e-mailadres",
-            "e-post", "sähköposti",
-        ),
-        "email",
+    "email": (
+        "e-mail", "mail", "email address", "courriel", "adresse e-mail", "adresse mail",
+        "e-mail-adresse", "mailadresse", "correo", "correo electrónico", "e-mailadres", "e-post",
+        "sähköposti",
     ),
-    **dict.fromkeys(
-        (
-            "telephone", "telefon", "telefonnummer", "téléphone", "tél", "tel", "teléfono",
-            "telefono", "telefone", "telefoon", "mobile", "mobil", "handy", "cell", "portable",
-            "phone no", "phone #", "mobile number",
-        ),
-        "phone",
+    "phone": (
+        "telephone", "telefon", "telefonnummer", "rufnummer", "téléphone", "tél", "tel", "tel nr",
+        "teléfono", "telefono", "telefone", "telefoon", "mobile", "mobil", "mobiltelefon",
+        "mobilnummer", "handy", "handynummer", "cell", "portable", "phone no", "phone number",
+        "mobile number",
     ),
-    **dict.fromkeys(("group", "gruppe", "groupe", "grupo", "list", "lists"), "groups"),
-    **dict.fromkeys(
-        ("record id", "contact id", "customer id", "user id", "member id", "reference"),
-        "externalId",
+    "groups": (
+        "group", "gruppe", "gruppen", "verteiler", "groupe", "groupes", "grupo", "list", "lists",
+    ),
+    "status": (
+        "email status", "newsletter status", "subscription status", "abo status",
+        "e-mail-status",
+    ),
+    "externalId": (
+        "record id", "contact id", "customer id", "customer number", "user id", "member id",
+        "reference", "kundennummer", "kundennr", "kunden nr", "mitgliedsnummer",
     ),
 }  # fmt: skip
 
+_COMPANIES: Final = (
+    "company", "company name", "organisation", "organization", "employer", "firma", "unternehmen",
+    "société", "entreprise", "empresa", "azienda", "bedrijf",
+)  # fmt: skip
 
-def suggested_map(name: str) -> str:
-    """The `--map` that would take an unknown column, as the end of a sentence; empty if none."""
-    word = " ".join(name.replace("_", " ").casefold().split())
-    field = _WORDS.get(word)
-    if field is None:
-        near = difflib.get_close_matches("".join(word.split()), FIELD_NAMES, n=1, cutoff=0.8)
-        field = FIELD_NAMES[near[0]] if near else None
+_LEAST_FUZZY: Final = 5
+
+
+def _key(name: str) -> str:
+    """A header without case, blanks and signs."""
+    return "".join(char for char in name.casefold() if char.isalnum())
+
+
+_FIELDS: Final = {_key(word): field for field, words in _WORDS.items() for word in words}
+_COMPANY_KEYS: Final = frozenset(map(_key, _COMPANIES))
+
+
+def suggested_field(name: str) -> str | None:
+    """What an unknown column may hold, as `--map` names it; `None` where nothing is likely."""
+    key = _key(name)
+    if key in _FIELDS:
+        return _FIELDS[key]
+    # Of a short word each letter counts: Ida is no id.
+    fuzzy = len(key) >= _LEAST_FUZZY
+    near = difflib.get_close_matches(key, FIELD_NAMES, n=1, cutoff=0.8) if fuzzy else []
+    field = FIELD_NAMES[near[0]] if near else None
     if field in ("custom_fields", "external_urls"):
-        field = {"custom_fields": "customFields.<field id>"}.get(field, "externalUrls.<ref>")
-    return f' (use --map "{name}={field}" if it holds that)' if field else ""
+        return "customFields.<field id>" if field == "custom_fields" else "externalUrls.<ref>"
+    return field and platform_name(field)
+
+
+def remark_on(name: str) -> str:
+    """What to know of a column that has a usual header and no field; empty if nothing."""
+    if _key(name) in _COMPANY_KEYS:
+        return "companies are given by their ids alone, and a name of one cannot be imported"
+    return ""

@@ -7,14 +7,18 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from contactsdk.errors import InvalidContactError
-from contactsdk.files.columns import folded
+from contactsdk.errors import InvalidContactError, Path
+from contactsdk.files.cells import CHOICES
+from contactsdk.files.column_plan import not_there
+from contactsdk.files.columns import Column, folded, spelled
 from contactsdk.files.contacts import ContactMaker
 from contactsdk.files.description import Description, Remarks
 from contactsdk.files.formats import MESSAGE, FileError, Row, csv_line
-from contactsdk.files.headers import SEARCHED, plan_of_header
+from contactsdk.files.headers import SEARCHED, missed, plan_of_header
+from contactsdk.files.oddities import Oddities
 from contactsdk.files.options import InputOptions
 from contactsdk.models import Contact, Item
+from contactsdk.wire import platform_name
 
 # The bytes of UTF-8 read as Windows-1252, a mark for what could not be read, or a question mark
 # within a name, which is what some programs put there instead.
@@ -49,11 +53,10 @@ class TableInput:
         mark: str = "",
     ) -> None:
         self._rows: Iterator[Row] = iter(rows)
-        header = next(self._rows, None)
-        if header is None:
-            raise FileError(f"{name}: there is nothing to do: there is nothing in it")
+        header = _header_of(self._rows, name, options.header_row)
         following = list(itertools.islice(self._rows, SEARCHED))
-        plan = plan_of_header(header, following, options.rules, name)
+        set_fields = [spelled(column) for column, _ in options.defaults]
+        plan = plan_of_header(header, following, options.rules, name, set_fields=set_fields)
         if not following:
             raise FileError(f"{name}: there is nothing to do: there are no rows below the header")
         self._rows = itertools.chain(following, self._rows)
@@ -66,7 +69,12 @@ class TableInput:
             description,
             vendor=plan.vendor.name if plan.vendor else None,
             columns=plan.uses,
-            notes=(*description.notes, *dict.fromkeys(text for text in found if text)),
+            notes=(
+                *description.notes,
+                *dict.fromkeys(text for text in found if text),
+                *missed(plan),
+                *not_there(header.cells, options.rules),
+            ),
         )
         self._maker = ContactMaker(
             plan,
@@ -75,6 +83,13 @@ class TableInput:
             update_if_exists=options.update_if_exists,
         )
         self._remarks = Remarks()
+        self._oddities = Oddities(plan.uses, options.rules.names)
+        self._choices = {
+            path: use.place
+            for use in plan.uses
+            if use.column is not None and use.column.field in CHOICES
+            for path in _paths_of(use.column)
+        }
         self._mark = mark
         self._delimiter = description.delimiter or ","
         names = [folded(cell) for cell in header.cells]
@@ -90,10 +105,21 @@ class TableInput:
         item = self._maker.from_cells(row.cells)
         if isinstance(item, Contact):
             self._look_at(item, row)
+            self._oddities.look_at(row.cells)
         return item
 
+    def choices_in(self, row: Row, error: InvalidContactError) -> tuple[str, ...]:
+        places = (
+            self._choices.get(path[:1]) or self._choices.get(path) for path, _ in error.errors
+        )
+        return tuple(
+            row.cells[place].strip()
+            for place in dict.fromkeys(places)
+            if place is not None and place < len(row.cells)
+        )
+
     def warnings(self) -> tuple[str, ...]:
-        return (*self.description.notes, *self._remarks.texts())
+        return (*self.description.notes, *self._remarks.texts(), *self._oddities.texts())
 
     def head(self) -> str:
         names = self.header if self._message_place is not None else (*self.header, MESSAGE)
@@ -127,6 +153,24 @@ class TableInput:
             self._remarks.add(_MISDECODED_TEXT, row.number)
         if contact.id is not None and contact == Contact(id=contact.id):
             self._remarks.add(_NOTHING_TO_UPDATE, row.number)
+
+
+def _paths_of(column: Column) -> Iterator[Path]:
+    """Where errors place what this column holds, by the platform's name and by Python's."""
+    for name in (column.field, platform_name(column.field)):
+        yield (name,) if column.key is None else (name, column.key)
+
+
+def _header_of(rows: Iterator[Row], name: str, number: int | None) -> Row:
+    """The row that names the columns: the first one, or the one of this number."""
+    header = next(rows, None)
+    if header is None:
+        raise FileError(f"{name}: there is nothing to do: there is nothing in it")
+    while number is not None and header is not None and header.number < number:
+        header = next(rows, None)
+    if header is None or number not in (None, header.number):
+        raise FileError(f"{name}: --header-row {number}: there is nothing in that row")
+    return header
 
 
 def _no_formula(message: str) -> str:

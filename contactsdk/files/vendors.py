@@ -57,8 +57,10 @@ VENDORS: Final = (
             "Unsubscribed from all email",
         ),
         cautions={
-            "UNSUB_TIME": "these contacts have unsubscribed: --set status=Unsubscribed keeps that",
-            "CLEAN_TIME": "mail to these contacts bounced: --set status=Bounced keeps that",
+            "Unsubscribed from all email": (
+                "The column 'Unsubscribed from all email' is not read, so who has unsubscribed "
+                "there is not known here: leave these rows out, or map a column to status."
+            ),
         },
     ),
     Vendor(

@@ -31,7 +31,7 @@ _JOINING: Final = frozenset(
 )  # may stand between two letters
 _NEVER_BEFORE_LETTERS: Final = frozenset("£¥¤¦¢¹²³¼½¾±¶\u00b8¯¨¬")
 _NEVER_AFTER_WORDS: Final = frozenset("¹²³¿¼½¾¯\u00b8£¥¤¦±¬")
-_SHORT: Final = 3  # m² is no word
+_SHORT: Final = 3  # m² is not a word
 
 
 def is_western(text: str) -> bool:

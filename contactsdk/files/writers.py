@@ -1,9 +1,9 @@
-"""How results and rows are written: as CSV or JSON Lines."""
+"""How results and rows are written: as CSV, as JSON Lines, or into a workbook."""
 
 import csv
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TextIO
 
@@ -18,6 +18,7 @@ from contactsdk.files.formats import (
 )
 from contactsdk.files.inputs import Input
 from contactsdk.files.results import Result
+from contactsdk.files.sheet_output import SheetOutput
 
 RESULT_COLUMNS: Final = ("line", "row", "id", "state", "message", "attempts")
 """What is written of each row into the results."""
@@ -38,76 +39,120 @@ def safe_cell(text: str) -> str:
 class ResultsWriter:
     """Writes a line for each row: line, row, id, state, message, attempts."""
 
-    def __init__(self, stream: TextIO, format: Format) -> None:
-        self._stream = stream
-        self._csv = None
-        if format is Format.CSV:
+    def __init__(self, stream: TextIO | SheetOutput, format: Format) -> None:
+        self._write: Callable[[Result], None]
+        if isinstance(stream, SheetOutput):
+            stream.write(RESULT_COLUMNS)
+            self._write = lambda result: stream.write(_values_of(result))
+        elif format is Format.CSV:
+            # A writer of its own, which is faster than a text made of each row.
             self._csv = csv.writer(stream, lineterminator="\n")
             self._csv.writerow(RESULT_COLUMNS)
+            self._write = self._write_csv
+        else:
+            self._write = lambda result: _write_json(stream, result)
 
     def write(self, result: Result) -> None:
         """Write the line of one row."""
-        if self._csv is None:
-            values = {name: getattr(result, name) for name in RESULT_COLUMNS}
-            self._stream.write(json_line(values))
-            return
+        self._write(result)
+
+    def _write_csv(self, result: Result) -> None:
         message = safe_cell(result.message) if result.message else ""
         # An enum's value is written as it is; the enum itself would be turned into text for each.
         state = result.state.value
         self._csv.writerow((result.line, result.row, result.id, state, message, result.attempts))
 
 
+def _values_of(result: Result) -> tuple[Any, ...]:
+    state = result.state.value
+    return result.line, result.row, result.id, state, result.message, result.attempts
+
+
+def _write_json(stream: TextIO, result: Result) -> None:
+    stream.write(json_line({name: getattr(result, name) for name in RESULT_COLUMNS}))
+
+
 class RowsWriter:
     """Writes rows back in the input's own columns plus a message, ready to be imported again."""
 
-    def __init__(self, stream: TextIO, format: Format, source: Input) -> None:
-        self._stream = stream
-        self._text: Callable[[Row, str], str]
-        if source.description.format is Format.JSONL:
-            self._text = source.with_message
+    def __init__(self, stream: TextIO | SheetOutput, format: Format, source: Input) -> None:
+        self._write: Callable[[Row, str], object]
+        if isinstance(stream, SheetOutput):
+            columns = _Columns(source, (MESSAGE,), replaced=MESSAGE)
+            stream.write(columns.header())
+            self._write = lambda row, message: stream.write(columns.cells(row, (message,)))
+        elif source.description.format is Format.JSONL:
+            self._write = lambda row, message: stream.write(source.with_message(row, message))
         elif format is Format.JSONL:
-            self._text = lambda row, message: json_line({**source.values(row), MESSAGE: message})
+            self._write = lambda row, message: stream.write(
+                json_line({**source.values(row), MESSAGE: message})
+            )
         else:
-            self._text = lambda row, message: source.with_message(row, safe_cell(message))
             stream.write(source.head())
+            self._write = lambda row, message: stream.write(
+                source.with_message(row, safe_cell(message))
+            )
 
     def write(self, row: Row, result: Result) -> None:
         """Write one row with its message."""
-        self._stream.write(self._text(row, result.message))
+        self._write(row, result.message)
 
 
 class MergedWriter:
     """Writes each row of the input in its own columns, with what became of it beside it."""
 
-    def __init__(self, stream: TextIO, format: Format, source: Input) -> None:
-        self._stream = stream
-        self._text: Callable[[Row, tuple[Any, ...]], str]
-        if source.description.format is Format.JSONL:
-            self._text = _merged_json
-            return
-        if format is Format.JSONL:
-            self._text = lambda row, ours: json_line({**source.values(row), **_named(ours)})
-            return
-        self._text = self._merged_csv
-        self._delimiter = source.description.delimiter or ","
-        self._width = len(source.description.columns)
-        # The file may be a merged one, or rejects: our columns are then there already.
-        kept = [use for use in source.description.columns if not use.name.startswith(OURS)]
-        self._places = [use.place for use in kept]
-        mark = BYTE_ORDER_MARK if source.head().startswith(BYTE_ORDER_MARK) else ""
-        names = [*(use.name for use in kept), *MERGED_COLUMNS]
-        stream.write(mark + csv_line(names, self._delimiter))
+    def __init__(self, stream: TextIO | SheetOutput, format: Format, source: Input) -> None:
+        self._write: Callable[[Row, tuple[Any, ...]], object]
+        if isinstance(stream, SheetOutput):
+            columns = _Columns(source, MERGED_COLUMNS, replaced=OURS)
+            stream.write(columns.header())
+            self._write = lambda row, ours: stream.write(columns.cells(row, ours))
+        elif source.description.format is Format.JSONL:
+            self._write = lambda row, ours: stream.write(_merged_json(row, ours))
+        elif format is Format.JSONL:
+            self._write = lambda row, ours: stream.write(
+                json_line({**source.values(row), **_named(ours)})
+            )
+        else:
+            self._write = _merged_csv_to(stream, source)
 
     def write(self, row: Row, result: Result) -> None:
         """Write one row with its id, state and message."""
-        self._stream.write(self._text(row, (result.id, result.state.value, result.message)))
+        self._write(row, (result.id, result.state.value, result.message))
 
-    def _merged_csv(self, row: Row, ours: tuple[Any, ...]) -> str:
+
+class _Columns:
+    """The columns of a table and some of ours behind them, in place of those called `replaced`."""
+
+    def __init__(self, source: Input, ours: Sequence[str], *, replaced: str) -> None:
+        uses = source.description.columns
+        kept = [use for use in uses if not use.name.startswith(replaced)]
+        self._width = len(uses)
+        self._places = [use.place for use in kept]
+        self._names = [*(use.name for use in kept), *ours]
+
+    def header(self) -> list[str]:
+        return self._names
+
+    def cells(self, row: Row, ours: Sequence[Any]) -> list[Any]:
         cells = [*row.cells, *[""] * (self._width - len(row.cells))]
         kept = [cells[place] for place in self._places]
+        # Cells that belong to no column stay behind all others.
+        return [*kept, *ours, *cells[self._width :]]
+
+
+def _merged_csv_to(stream: TextIO, source: Input) -> Callable[[Row, tuple[Any, ...]], object]:
+    columns = _Columns(source, MERGED_COLUMNS, replaced=OURS)
+    delimiter = source.description.delimiter or ","
+    mark = BYTE_ORDER_MARK if source.head().startswith(BYTE_ORDER_MARK) else ""
+    stream.write(mark + csv_line(columns.header(), delimiter))
+
+    def write(row: Row, ours: tuple[Any, ...]) -> None:
         id_, state, message = ours
-        beyond = cells[self._width :]  # cells that belong to no column stay behind all others
-        return csv_line([*kept, id_, state, safe_cell(message), *beyond], self._delimiter)
+        cells = columns.cells(row, (id_, state, safe_cell(message)))
+        stream.write(csv_line(cells, delimiter))
+
+    return write
 
 
 def _merged_json(row: Row, ours: tuple[Any, ...]) -> str:

@@ -73,7 +73,8 @@ CONTACT_SCHEMA: Final[dict[str, Any]] = {
         "smsStatus": _one_of(SmsStatus),
         "updateIfExists": {
             "type": "boolean",
-            "description": "Without an `id`: update the contact with the same names and email.",
+            "description": "Without an `id`: update the contact with the same first name, last "
+            "name and email.",
         },
         "externalUrls": {
             "type": ["array", "null"],
@@ -145,7 +146,7 @@ PROBLEM_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     422: {
         "description": "The contact is not valid, or the platform refused it; not applied.",
         "content": {
-            # A body that is no contact is answered by the framework, before any route runs.
+            # A body that is not a contact is answered by the framework, before any route runs.
             "application/json": {
                 "schema": {
                     "title": "HTTPValidationError",

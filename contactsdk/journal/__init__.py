@@ -1,7 +1,8 @@
 """A durable record of a bulk run, so that one that was killed goes on where it stopped.
 
 A row of the journal stands for an item of the input, by its number. `run.py` has the rules of a run
-and `store.py` what they need of a place for rows: `sqlite.py` is one, `postgres.py` another.
+and `store.py` what they need of a place for rows: `sqlite.py` is one, `postgres.py` another. A new
+kind of store also needs an entry in `cli/journal_place.py` and in `contactsdk/__init__.py`.
 Neither is imported here, so that a program loads only the one that it uses.
 """
 

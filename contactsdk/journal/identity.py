@@ -71,7 +71,8 @@ def check_input(
     Items that were never recorded may be any, and more may follow the last one.
 
     Raises:
-        JournalError: They are not; `number` names the first item that differs or is missing.
+        JournalError: They are not; `number` is the index of the first item that differs or is
+            missing.
     """
     rows = iter(recorded)
     number, digest = next(rows, _PAST_THE_LAST)
@@ -89,11 +90,15 @@ def check_input(
 def changed_item(number: int) -> JournalError:
     """The error of an input whose item `number` is not the one that was recorded."""
     return JournalError(
-        f"item {number} is not the one that the journal recorded; nothing from there on was sent",
+        f"item {number} (counted from 0) is missing or is not the one that the journal recorded; "
+        "nothing from there on was sent: use the recorded input, or another journal",
         number=number,
     )
 
 
 def other_account(name: str) -> JournalError:
     """The error of a journal that is used with another account than its own."""
-    return JournalError(f"{name}: made for another account (address, key or secret)")
+    return JournalError(
+        f"{name}: made for another account (address, key or secret); "
+        "use that account, or another journal"
+    )

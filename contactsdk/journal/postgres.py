@@ -66,15 +66,18 @@ class PostgresJournal:
     Args:
         url: The database, such as `postgresql://user:password@host:5432/name`.
         run: The name of the run, up to 200 characters. Another input needs another name.
-        standby: Wait, when the run is to be started, as long as another process is sending it.
+        standby: Wait, when the run is to be started, as long as another process is sending it,
+            without limit.
         lease_s: For how many seconds the run belongs to a process after it was last heard of. No
             contact is sent for so long after the owner has died.
         reconnect_s: For how many seconds a database that goes away in mid-run is waited for, before
             the run stops; nothing is sent meanwhile.
         durability: `"power"` needs a database that waits for its disk at each write; `"process"`
-            does not wait, and survives the death of this process, but not of the database.
-        resend_uncertain: Send uncertain contacts again, as of `SqliteJournal`.
-        line_of: The line of an item in its file, by its number, to be recorded with it.
+            does not wait, and survives the death of this process, but not of the database. The
+            default is `"power"`, where that of a `SqliteJournal` is `"process"`.
+        resend_uncertain: Send uncertain contacts again, as for `SqliteJournal`.
+        line_of: Gives the line of an item in its file, by its number, to be recorded with it; it
+            may return `None`. By default (`None`) there are no lines.
         schema: The schema that holds the tables.
 
     Raises:
@@ -124,7 +127,7 @@ class PostgresJournal:
         return f"PostgresJournal({self.database.name!r}, run={self.run!r})"
 
     def exists(self) -> bool:
-        """Whether there is a run of this name.
+        """Whether there is a run of this name; looking blocks.
 
         Raises:
             JournalError: The database cannot be read.
@@ -133,7 +136,9 @@ class PostgresJournal:
             return self._find(connection) is not None
 
     def status(self) -> RunStatus:
-        """How far the run has come, also while a process sends it.
+        """How far the run has come, also while a process sends it; asking blocks.
+
+        A `RunStatus` can be imported from `contactsdk.journal.postgres`.
 
         Raises:
             JournalError: There is no run of this name, or the database cannot be read.
@@ -156,6 +161,8 @@ class PostgresJournal:
     def rows(self) -> Iterator[JournalRow]:
         """All that is recorded at this moment, in input order, also while a process sends it.
 
+        Reading blocks, and its errors come with the first row (`next`).
+
         Raises:
             JournalError: There is no run of this name, or the database cannot be read.
         """
@@ -168,12 +175,14 @@ class PostgresJournal:
     def check(self, contacts: Iterable[Item], *, secret: str) -> None:
         """See that this whole input is the recorded one; rows may have been appended since.
 
-        `secret` is that of the account; which account it is, is not looked at, unlike
-        `ContactClient.check_journal`. Nothing is changed.
+        `secret` is that of the account, or an empty string for a client without credentials; which
+        account it is, is not looked at, unlike `ContactClient.check_journal`. Nothing is changed.
+        Reading blocks, and consumes an iterator.
 
         Raises:
-            JournalError: It is not, or the secret is another one, and `number` names the first item
-                that differs; or there is no run of this name, or the database cannot be read.
+            JournalError: It is not, or the secret is another one, and `number` is the index of the
+                first item that differs; or there is no run of this name, or the database cannot be
+                read.
         """
         with self._reading() as connection:
             found = self._found(connection)
@@ -183,11 +192,11 @@ class PostgresJournal:
         """See that a run of this account on this whole input would go on with what is recorded.
 
         That is so of a run that was not begun yet, and of one that would begin anew. Nothing is
-        changed.
+        changed. Called by `ContactClient.check_journal`.
 
         Raises:
-            JournalError: The input is another one, and `number` names the first item that differs;
-                or the run is another account's, or the database cannot be read.
+            JournalError: The input is another one, and `number` is the index of the first item
+                that differs; or the run is another account's, or the database cannot be read.
         """
         with self._reading() as connection:
             found = self._find(connection)
@@ -208,6 +217,8 @@ class PostgresJournal:
         self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
     ) -> JournalRun:
         """Take the run's lease for this account; a standby waits for it.
+
+        Called by `ContactClient`.
 
         Raises:
             JournalError: Another process is sending it, or it is another account's; or the database
@@ -259,7 +270,7 @@ class PostgresJournal:
         with errors_of(self.name):
             connection = self.database.connect()
             connection.autocommit = False  # rows are read a page at a time in one transaction
-        # Not around what is done with it, whose own errors are no errors of the journal.
+        # Not around what is done with it, whose own errors are not errors of the journal.
         with closing(connection):
             yield connection
 
@@ -278,7 +289,9 @@ class PostgresJournal:
         return found
 
     def _no_run(self) -> JournalError:
-        return JournalError(f"{self.name}: there is no run of this name")
+        return JournalError(
+            f"{self.name}: there is no run of this name: check `run`, or start it first"
+        )
 
     def _check(
         self, connection: Connection, found: "_Found", contacts: Iterable[Item], digests: Digests

@@ -48,7 +48,7 @@ class Database:
         """The database that a URL such as `postgresql://user:password@host/name` names.
 
         Raises:
-            ValueError: It is no such URL. The message does not repeat it.
+            ValueError: It is not such a URL. The message does not repeat it.
         """
         expected = "url must look like postgresql://user:password@host:5432/database"
         if not url.startswith(("postgresql://", "postgres://")):
@@ -69,7 +69,7 @@ class Database:
         """A connection of which each statement is a transaction, unless it says otherwise.
 
         Raises:
-            psycopg.Error: There is none to be had.
+            psycopg.Error: The connection cannot be made.
         """
         connection = psycopg.connect(**self.options, autocommit=True)
         try:
@@ -97,7 +97,7 @@ def connect_durably(database: Database, durability: Durability, name: str) -> Co
             connection.execute("SET synchronous_commit = off")
         elif connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
             raise JournalError(
-                f"{name}: synchronous_commit is off there, so a crash of the database can lose "
+                f"{name}: synchronous_commit is off in this database, so its crash can lose "
                 "what was recorded: turn it on, or use durability 'process'"
             )
     except BaseException:

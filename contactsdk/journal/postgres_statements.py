@@ -173,7 +173,7 @@ def release_lease(database: Database) -> Composed:
 
 
 def write_rows(database: Database) -> Composed:
-    """Extend the lease, write rows given as one array a column, and count them by their state.
+    """Extend the lease, write rows given as one array per column, and count them by their state.
 
     All or nothing: where another owner has the lease, it returns no row and writes none. That the
     lease is extended first keeps a new owner waiting until this is done, and then from taking it.
@@ -293,7 +293,7 @@ def read_rows(database: Database) -> Composed:
 
 
 def find_last_sent(database: Database) -> Composed:
-    """The last row of each of these keys that is, or may be, applied."""
+    """The last row of each of these keys that is in none of these states."""
     return filled(
         "SELECT key, max(number) FROM {row} "
         "WHERE run = %s AND key = ANY(%s) AND state <> ALL(%s) GROUP BY key",

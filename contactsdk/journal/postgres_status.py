@@ -15,7 +15,7 @@ class RunStatus:
     """How many items were begun; of a run that was submitted, how many were added so far."""
     succeeded: int
     """How many contacts were added or updated."""
-    failed: int
+    refused: int
     """How many were refused or are invalid, which is final."""
     uncertain: int
     """How many may or may not have been applied."""
@@ -35,7 +35,7 @@ class RunStatus:
     @property
     def open(self) -> int:
         """How many are in flight, or were not applied and are sent when the run goes on."""
-        return self.recorded - self.succeeded - self.failed - self.uncertain
+        return self.recorded - self.succeeded - self.refused - self.uncertain
 
     @property
     def remarks(self) -> Sequence[str]:
@@ -58,7 +58,7 @@ def status_of(found: FoundProgress) -> RunStatus:
     return RunStatus(
         recorded=found.recorded,
         succeeded=found.succeeded,
-        failed=found.failed,
+        refused=found.failed,
         uncertain=found.uncertain,
         owner=found.owners[0] if len(found.owners) == 1 else None,
         lease_left_s=found.left_s,

@@ -104,7 +104,7 @@ class PostgresStore:
 
         Raises:
             JournalError: The database cannot be used; or the lease is another process's, and this
-                is no standby; or its owner sends another account's contacts.
+                is not a standby; or its owner sends another account's contacts.
         """
         try:
             with errors_of(self.name):
@@ -230,7 +230,7 @@ class PostgresStore:
         find = statements.find_run(self._database)
         found = connection.execute(find, {"name": self._run_name}).fetchone()
         if found is None:
-            raise JournalError(f"{self.name}: it was deleted meanwhile")
+            raise JournalError(f"{self.name}: the run was deleted meanwhile: start it again")
         self._run, self.account, self.salt, is_submitted, self._partitions, owner, left_s = found
         if is_submitted and not self.takes_submitted:
             raise JournalError(f"{self.name}: it was submitted for workers, which alone send it")

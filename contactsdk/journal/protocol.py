@@ -27,7 +27,7 @@ class RunJournal(Protocol):
 
 
 class Journal(RunJournal, Protocol):
-    """A durable record of one run: a `SqliteJournal` or a `PostgresJournal`."""
+    """A durable record of one run, such as a `SqliteJournal` or a `PostgresJournal`."""
 
     @property
     def name(self) -> str:
@@ -77,8 +77,8 @@ class Journal(RunJournal, Protocol):
         """See that this whole input is the recorded one, given the account's secret.
 
         Raises:
-            JournalError: It is not, and `number` names the first item that differs; or it cannot be
-                read.
+            JournalError: It is not, and `number` is the index of the first item that differs; or
+                it cannot be read.
         """
         ...
 
@@ -86,6 +86,6 @@ class Journal(RunJournal, Protocol):
         """See that a run of this account on this whole input would go on with what is recorded.
 
         Raises:
-            JournalError: It would not; `number` names the first item that differs.
+            JournalError: It would not; `number` is the index of the first item that differs.
         """
         ...

@@ -10,8 +10,10 @@ from contactsdk import errors
 from contactsdk.errors import (
     ContactError,
     InvalidContactError,
+    RateLimitedError,
     RejectedError,
-    UncertainError,
+    SetupError,
+    UnavailableError,
 )
 
 
@@ -37,6 +39,11 @@ class State(StrEnum):
 MAYBE_APPLIED: Final = (State.SENT, State.SUCCEEDED, State.UNCERTAIN)
 """The states of contacts that are, or may be, applied."""
 
+SENT_EARLIER: Final = (
+    "sent by an earlier run that ended before an answer came; look it up, or settle the journal"
+)
+"""The message of a row that is `SENT`, once nobody waits for its answer any longer."""
+
 
 @frozen(kw_only=True, eq=False)
 class JournalRow:
@@ -45,15 +52,19 @@ class JournalRow:
     number: int
     """Its place in the input, from 0."""
     line: int | None
-    """Its line in a file; `None` where the input was none."""
+    """Its line in a file; `None` where the input was not a file.
+
+    In a journal of `contactsdk import`, it is the row number that a spreadsheet shows."""
     state: State
     """What is known of it."""
     id: int | None
     """The platform's id; `None` where it did not succeed."""
     error: ContactError | None
-    """Why it did not succeed; `None` where it did, and where it is `SENT`."""
+    """Why it did not succeed; `None` where it did, and where it is `SENT`.
+
+    An `InvalidContactError` has its message but no paths."""
     attempts: int
-    """How many requests were made for it."""
+    """How many attempts were made for it, those included that sent nothing."""
     settled: bool = False
     """Whether it succeeded by a look-up: no answer came, and it was found on the platform."""
     batch_id: str | None = None
@@ -79,10 +90,10 @@ def state_of(error: ContactError | None) -> State:
             return State.INVALID
         case RejectedError():
             return State.REJECTED
-        case UncertainError():
-            return State.UNCERTAIN
-        case _:
+        case SetupError() | RateLimitedError() | UnavailableError():
             return State.NOT_APPLIED
+        case _:  # also a class that is new: a contact that is uncertain is not sent again
+            return State.UNCERTAIN
 
 
 def pack_error(error: ContactError | None) -> bytes | None:

@@ -21,7 +21,14 @@ from contactsdk.errors import (
 )
 from contactsdk.journal.identity import Account, Digests, changed_item, content_of, other_account
 from contactsdk.journal.keys_in_flight import KeysInFlight
-from contactsdk.journal.rows import UNSENT, JournalRow, State, pack_error, state_of
+from contactsdk.journal.rows import (
+    SENT_EARLIER,
+    UNSENT,
+    JournalRow,
+    State,
+    pack_error,
+    state_of,
+)
 from contactsdk.journal.store import PAGE_NUMBERS, Store, StoredRow
 from contactsdk.models import Contact, Item
 
@@ -120,7 +127,7 @@ class JournalRun:
         return number < self._end and number // PAGE_NUMBERS != self._page_number
 
     async def load(self, number: int) -> None:
-        """Have the rows at hand that stand near this number in the input.
+        """Load the rows near this number of the input.
 
         Raises:
             JournalError: They cannot be read, or were damaged since the journal was opened.
@@ -193,7 +200,7 @@ class JournalRun:
     def batch_of(self, number: int) -> tuple[str, int | None] | None:
         """The batch that this item was last sent with, as its id and the place in it, from 0.
 
-        After `recall`, of an item that is in doubt: the platform may still have the batch's
+        After `recall`, of an item that is uncertain: the platform may still have the batch's
         results. `None` where it was sent alone, and where it is not open.
         """
         row = self._open_rows.get(number)
@@ -208,7 +215,7 @@ class JournalRun:
         batch_id: str | None = None,
         batch_position: int | None = None,
     ) -> None:
-        """Have it on record, before its bytes leave, that this contact is being sent.
+        """Record, before its bytes leave, that this contact is being sent.
 
         It is recorded again once the platform has given the batch it went with an id. `id_floor` is
         the highest id that the platform had answered before; that of the first intent is kept.
@@ -260,7 +267,7 @@ class JournalRun:
         settled: bool = False,
         is_interrupted: bool = False,
     ) -> None:
-        """Have it on record what became of an item, before that is handed out.
+        """Record what became of an item, before that is handed out.
 
         `settled` says that it was found by a look-up, `is_interrupted` that it ended so only since
         the run was stopped.
@@ -348,7 +355,8 @@ class JournalRun:
             case State.SUCCEEDED | State.REJECTED | State.INVALID:
                 return row.public()
             case State.NOT_APPLIED | State.WAITING:
-                # An older update must not win over a newer one. A plain add changes nobody's.
+                # An older update must not win over a newer one. A plain add, which has no
+                # `update_if_exists`, changes no other contact.
                 if not (idempotent and was_sent_later):
                     return None
                 late = "not applied, and a later one of the same contact was sent"
@@ -358,8 +366,7 @@ class JournalRun:
         if self._resend_uncertain and not was_sent_later:
             return None
         recorded = row.public()
-        unknown = UncertainError("sent by an earlier run that ended before an answer came")
-        return recorded if recorded.error else evolve(recorded, error=unknown)
+        return recorded if recorded.error else evolve(recorded, error=UncertainError(SENT_EARLIER))
 
     def _outcome_row(
         self,
@@ -384,7 +391,7 @@ class JournalRun:
         return _changed(known, State.SENT if is_sent else self._unsent_state)
 
     def _known(self, number: int, item: Item, id_floor: int = 0) -> StoredRow:
-        """What is known of an item from the start, digested once for all that becomes of it."""
+        """The open row of this item; its digest is computed once."""
         row = self._open_rows.get(number)
         if row is None:
             content = content_of(item)

@@ -46,10 +46,15 @@ class SqliteJournal:
     Args:
         path: The file; it is made where there is none. `FILE-journal` beside it belongs to it.
         durability: `"process"` survives the death of the process, and costs little; `"power"`
-            survives a power cut too, and waits for the disk at each of its grouped writes.
+            survives a power cut too, and waits for the disk at each of its grouped writes. The
+            default is `"process"`, where that of a `PostgresJournal` is `"power"`.
         resend_uncertain: Send uncertain contacts again, for those who looked them up: each but one
             that was sent again later in the same input. An add that was applied is doubled.
-        line_of: The line of an item in its file, by its number, to be recorded with it.
+        line_of: Gives the line of an item in its file, by its number, to be recorded with it; it
+            may return `None`. By default (`None`) there are no lines.
+
+    Raises:
+        ValueError: `durability` is not `"process"` or `"power"`.
     """
 
     def __init__(
@@ -77,7 +82,7 @@ class SqliteJournal:
         return self.path
 
     def exists(self) -> bool:
-        """Whether there is such a file.
+        """Whether there is such a file; looking blocks.
 
         Raises:
             JournalError: There is none, but a side file of it.
@@ -88,9 +93,10 @@ class SqliteJournal:
         """All that is recorded, in input order, once it has proved whole.
 
         The file is opened to read only, and nothing is changed. No secret is needed for the proof.
+        Reading blocks, and its errors come with the first row (`next`).
 
         Raises:
-            JournalError: The file is no journal, is damaged, or a run is using it.
+            JournalError: The file is not a journal, is damaged, or a run is using it.
         """
         path = self._real_path
         with open_to_read(path) as connection:
@@ -102,12 +108,14 @@ class SqliteJournal:
     def check(self, contacts: Iterable[Item], *, secret: str) -> None:
         """See that this whole input is the recorded one; rows may have been appended since.
 
-        `secret` is that of the account; which account it is, is not looked at, unlike
-        `ContactClient.check_journal`. The file is opened to read only.
+        `secret` is that of the account, or an empty string for a client without credentials; which
+        account it is, is not looked at, unlike `ContactClient.check_journal`. The file is opened to
+        read only. Reading blocks, and consumes an iterator.
 
         Raises:
-            JournalError: It is not, or the secret is another one, and `number` names the first item
-                that differs; or the file is no journal, is damaged, or a run is using it.
+            JournalError: It is not, or the secret is another one, and `number` is the index of the
+                first item that differs; or the file is not a journal, is damaged, or a run is using
+                it.
         """
         path = self._real_path
         with open_to_read(path) as connection:
@@ -118,11 +126,12 @@ class SqliteJournal:
         """See that a run of this account on this whole input would go on with what is recorded.
 
         That is so of a file that is not there yet, and of one that the run would begin anew. The
-        file is opened to read only.
+        file is opened to read only. Called by `ContactClient.check_journal`.
 
         Raises:
-            JournalError: The input is another one, and `number` names the first item that differs;
-                or the file is no journal, is another account's, is damaged, or a run is using it.
+            JournalError: The input is another one, and `number` is the index of the first item
+                that differs; or the file is not a journal, is another account's, is damaged, or a
+                run is using it.
         """
         path = self._real_path
         if not check_surroundings(path):
@@ -147,7 +156,7 @@ class SqliteJournal:
         """As `open_run`, to look for what is uncertain and not to send anything.
 
         Raises:
-            JournalError: As of `open_run`.
+            JournalError: As for `open_run`.
         """
         return await self.open_run(account, attempt_timeout_s=attempt_timeout_s)
 
@@ -156,10 +165,11 @@ class SqliteJournal:
     ) -> JournalRun:
         """Open it for one run of this account; it is made where there is none.
 
-        How long an attempt may take does not matter, since nobody takes the run over.
+        Called by `ContactClient`. How long an attempt may take does not matter, since nobody takes
+        the run over.
 
         Raises:
-            JournalError: The file is no journal, is damaged, in use, or another account's, or
+            JournalError: The file is not a journal, is damaged, in use, or another account's, or
                 cannot be written.
         """
         store = await SqliteStore.open(self._lasting_path, self.durability, account)

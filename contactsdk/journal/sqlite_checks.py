@@ -39,7 +39,8 @@ _REMEDY: Final = (
 )
 
 _MEANINGS: Final[dict[int, str]] = {
-    sqlite3.SQLITE_BUSY: "another run is using it, or a program reads it",
+    sqlite3.SQLITE_BUSY: "another run is using it, or a program reads it: wait until it has "
+    "ended, or close that program",
     sqlite3.SQLITE_CORRUPT: f"damaged. {_REMEDY}",
     sqlite3.SQLITE_NOTADB: f"damaged. {_REMEDY}",
     sqlite3.SQLITE_READONLY: "read-only (the file, its folder or its file system): it can be read, "
@@ -90,7 +91,8 @@ def check_surroundings(path: str) -> bool:
     """See that only files are there that belong together; whether the journal is one of them.
 
     Raises:
-        JournalError: A side file is there without its journal, or one that is none of a journal's.
+        JournalError: A side file is there without its journal, or one that does not belong to a
+            journal.
     """
     for strange in (f"{path}-wal", f"{path}-shm"):
         if os.path.lexists(strange):
@@ -120,15 +122,15 @@ def check_header(path: str) -> None:
         OSError: It cannot be read.
     """
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise JournalError(f"{path}: this is no file, so it cannot be a journal")
+        raise JournalError(f"{path}: this is not a file, so it cannot be a journal")
     with open(path, "rb") as file:
         header = file.read(_HEADER_BYTES)
     if not header:
         raise damaged(path, "the file is empty, which no journal ever is")
     if not header.startswith(_MAGIC):
-        raise JournalError(f"{path}: this is no journal of contactsdk, and no SQLite file at all")
+        raise JournalError(f"{path}: this is not a journal of contactsdk, nor any SQLite file")
     if int.from_bytes(header[68:72], "big") != APPLICATION:
-        raise JournalError(f"{path}: this is no journal of contactsdk")
+        raise JournalError(f"{path}: this is not a journal of contactsdk")
     if (version := int.from_bytes(header[60:64], "big")) != VERSION:
         raise JournalError(
             f"{path}: a journal of version {version}, and this release of contactsdk reads version "

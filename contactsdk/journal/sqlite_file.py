@@ -161,7 +161,7 @@ def open_to_write(path: str, durability: Durability) -> JournalFile:
     """Open a journal that is there, for one run alone.
 
     Raises:
-        JournalError: It is no journal, is in use, or cannot be written.
+        JournalError: It is not a journal, is in use, or cannot be written.
     """
     with errors_of(path), ExitStack() as opened:
         side = opened.enter_context(_locked_side(path, os.O_RDWR | os.O_CREAT))
@@ -186,10 +186,10 @@ def open_to_read(path: str) -> Iterator[sqlite3.Connection]:
     What a killed run was writing is undone in a copy.
 
     Raises:
-        JournalError: It is no journal, or is in use.
+        JournalError: It is not a journal, or is in use.
     """
     with ExitStack() as opened:
-        # Not around what is done with it, whose own errors are no errors of the journal.
+        # Not around what is done with it, whose own errors are not errors of the journal.
         with errors_of(path):
             if not check_surroundings(path):
                 raise JournalError(f"{path}: there is no such file")

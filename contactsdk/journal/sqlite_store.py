@@ -1,7 +1,7 @@
 """The store behind `SqliteJournal`: rows in a SQLite file, of which a checksum is kept."""
 
 import asyncio
-import concurrent.futures  # loads its threads where they are asked for
+import concurrent.futures  # its thread module is loaded at first use
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -76,7 +76,7 @@ class SqliteStore:
         """Open or make the file; other tasks go on while all of it is checked.
 
         Raises:
-            JournalError: It is no journal, is damaged, in use, or cannot be written.
+            JournalError: It is not a journal, is damaged, in use, or cannot be written.
         """
         if not check_surroundings(path):
             salt = os.urandom(16)
@@ -192,7 +192,7 @@ class SqliteStore:
         self._file.check_place()
 
     def _hash_of(self, number: int) -> int | None:
-        """The hash of a row as it is recorded; `None` where there is none of this number."""
+        """The hash of a row as it is recorded; `None` if there is no row of this number."""
         if number >= self._written_end:
             return None
         known = self._hashes_sent.get(number)

@@ -10,7 +10,7 @@ PAGE_NUMBERS: Final = 1000
 
 
 class LeaseLapsedError(Exception):
-    """The time is over for which a run has its journal to itself; nothing was sent.
+    """The lease of the run has ended, or may have; nothing was sent.
 
     That says nothing of the platform or of the contact, which may be sent once the lease is
     extended; if another process has it, the next write says so.
@@ -26,11 +26,14 @@ class StoredRow(NamedTuple):
     number: int
     """Its place in the input, from 0."""
     line: int | None
-    """Its line in a file; `None` where the input was none."""
+    """Its line in a file; `None` where the input was not a file.
+
+    In a journal of `contactsdk import`, it is the row number that a spreadsheet shows."""
     digest: bytes
     """Digest of the item, 16 bytes."""
     key: bytes | None
-    """Digest of the contact's key, 16 bytes; `None` where the item is no contact."""
+    """Digest of `key_of(contact)` (not the API key), 16 bytes; `None` if the item is not a contact.
+    """
     state: str
     """The value of a `State`."""
     id: int | None
@@ -38,7 +41,7 @@ class StoredRow(NamedTuple):
     error: bytes | None
     """As `pack_error` gives it."""
     attempts: int
-    """How many requests were made for it."""
+    """How many attempts were made for it, those included that sent nothing."""
     settled: bool
     """Whether it succeeded by a look-up."""
     batch_id: str | None
@@ -154,5 +157,5 @@ class Store(Protocol):
         ...
 
     async def close(self, rows: Sequence[StoredRow]) -> None:
-        """Record these last rows, and let go, also where they cannot be recorded."""
+        """Record these last rows, and release the journal, even if they cannot be recorded."""
         ...

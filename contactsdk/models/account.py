@@ -13,15 +13,23 @@ class FieldType(IntEnum):
     """What a custom field holds, as the platform numbers it."""
 
     SMALL_TEXT = 0
+    """A line of text."""
     LARGE_TEXT = 1
+    """Text of several lines."""
     SINGLE_SELECT = 2
+    """One of the field's options."""
     MULTIPLE_SELECT = 3
+    """Any of the field's options, as a list."""
     ADDRESS = 4
+    """An object of the parts of an address, such as `city`."""
     DATE = 5
+    """A date without a time."""
     FILE = 6
+    """A file; cannot be set here."""
     STATIC_TEXT = 7
-    """Shown to people; never set."""
+    """A text that is shown to people; cannot be set."""
     WHOLE_NUMBER = 8
+    """A whole number."""
 
 
 @frozen(kw_only=True)
@@ -43,7 +51,7 @@ class CustomFieldDefinition:
     name: str
     """What people see."""
     type: FieldType | None
-    """`None` for a type that the platform's page does not list."""
+    """What the field holds; `None` for a type that the platform's page does not list."""
     options: tuple[FieldOption, ...] = ()
     """What a select field takes; empty where the platform shows none that can be read."""
     is_required: bool = False
@@ -51,7 +59,7 @@ class CustomFieldDefinition:
     is_active: bool = True
     """Whether the field is in use."""
     sort_order: int | None = None
-    """Its place among the fields; `None` where the platform names none."""
+    """Its place among the fields; `None` if the platform does not say."""
     file_types: tuple[str, ...] = ()
     """What a file field takes, such as `images`."""
 

@@ -41,9 +41,11 @@ def check_attributes(instance: Any, checks: Checks, required: Container[str]) ->
 
 
 def id_problems(value: Any) -> Problems:
-    """An id is an integer from 1 to `MAX_ID`; a bool is none."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_ID:
+    """An id is an integer from 1 to `MAX_ID`, and not a bool."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         yield (), "must be a positive integer"
+    elif value > MAX_ID:
+        yield (), f"must be an integer up to {MAX_ID}"
 
 
 def text_problems(value: Any) -> Problems:
@@ -55,7 +57,7 @@ def text_problems(value: Any) -> Problems:
 
 
 def email_problems(value: Any) -> Problems:
-    """A valid email address, as email-validator has it."""
+    """A valid email address, as email-validator defines it."""
     if not isinstance(value, str):
         yield (), "must be a string"
     elif not _is_plain_email(value) and not _is_email(value):
@@ -95,7 +97,7 @@ def _is_email(value: str) -> bool:
 
 
 def bool_problems(value: Any) -> Problems:
-    """True or false, and no number."""
+    """True or false, and not a number."""
     if not isinstance(value, bool):
         yield (), "must be true or false"
 
@@ -114,9 +116,10 @@ def https_problems(value: Any) -> Problems:
 
 
 def json_copy(value: Any, within: frozenset[int] = frozenset()) -> Any:
-    """A copy that shares nothing that can change; `json_problems` says if JSON can carry it.
+    """A copy that later changes to the value do not reach; `json_problems` says if JSON can carry
+    it.
 
-    Lists become tuples. `within` holds the identities of what encloses the value.
+    Lists become tuples, mappings dicts. `within` holds the identities of what encloses the value.
     """
     match value:
         # Without the look for circles, one that branches would be walked 2 ** _MAX_DEPTH times.

@@ -98,7 +98,7 @@ def _ids_problems(value: Any) -> Problems:
 
 
 def _status_problems(kind: type[IntEnum]) -> Callable[[Any], Problems]:
-    known = (f"{status:d} ({status.name.lower().replace('_', ' ')})" for status in kind)
+    known = (f"{status.name.lower().replace('_', ' ')} ({status:d})" for status in kind)
     what = f"must be one of {', '.join(known)}"
 
     def problems(value: Any) -> Problems:
@@ -108,16 +108,21 @@ def _status_problems(kind: type[IntEnum]) -> Callable[[Any], Problems]:
     return problems
 
 
+_links_problems: Final = parts_problems(
+    ExternalUrl, "must be an iterable of ExternalUrl", "must be an ExternalUrl"
+)
+
+
 def _external_urls_problems(value: Any) -> Problems:
-    yield from parts_problems(ExternalUrl)(value)
+    yield from _links_problems(value)
     if not isinstance(value, tuple):
         return
     if len(value) > _MAX_EXTERNAL_URLS:
-        yield (), f"must not be more than {_MAX_EXTERNAL_URLS}"
+        yield (), f"must have at most {_MAX_EXTERNAL_URLS} links"
     refs = [part.ref for part in value if isinstance(part, ExternalUrl | InvalidPart)]
     named = [ref for ref in refs if isinstance(ref, str) and ref]
     if len(set(named)) < len(named):
-        yield (), "must not name a ref twice"
+        yield (), "must not use a ref twice"
 
 
 @frozen(kw_only=True, repr=False)
@@ -125,15 +130,16 @@ class Contact:
     """A contact to add (no `id`) or to update (with its `id`).
 
     `None` means not sent: the platform leaves that value as it is. An empty collection is sent and
-    clears: `groups=[]`, `external_urls=[]`. An empty string is sent too.
+    clears: `groups=[]`, `external_urls=[]`. An empty string is sent too; what it does is up to the
+    platform.
 
     To add, `first_name`, `last_name` and `email` are required.
 
     Contacts are frozen (`attrs.evolve` makes a changed copy), can be pickled, and show no values in
-    their `repr`.
+    their `repr`. To add a field, see the comment above `_CONTACT_CHECKS`.
 
     Raises:
-        InvalidContactError: Something is wrong; its `errors` name all of it. Nothing is sent.
+        InvalidContactError: Something is wrong; its `errors` hold all of it. Nothing is sent.
     """
 
     id: int | None = None
@@ -147,22 +153,26 @@ class Contact:
     email: str | None = None
     """The email address, sent as given; required to add."""
     phone: str | None = None
-    """The phone number, sent as given: nothing here checks it."""
+    """The phone number, sent as given; checked is only that it is text."""
     groups: tuple[int, ...] | None = field(default=None, converter=_ids)
     """The ids of subscription groups; they replace all groups that the contact has."""
     custom_fields: tuple[CustomField, ...] | None = field(default=None, converter=_custom_fields)
-    """Taken as a mapping of field id to value too."""
+    """The custom fields to set; a mapping of field id to value is also accepted.
+
+    `[]` is meant to clear all of them. What happens to fields that are not named is up to the
+    platform (see `contactsdk probe`)."""
     companies: tuple[int, ...] | None = field(default=None, converter=_ids)
-    """The ids of companies; the platform checks that each exists."""
+    """The ids of companies; the platform checks that each exists. No page says whether they replace
+    those that the contact has."""
     status: EmailStatus | None = field(default=None, converter=_email_status)
-    """Whether the contact has opted in to email; taken as the number too."""
+    """Whether the contact has opted in to email; its number is also accepted."""
     sms_status: SmsStatus | None = field(default=None, converter=_sms_status)
-    """Whether the contact has opted in to SMS; taken as the number too."""
+    """Whether the contact has opted in to SMS; its number is also accepted."""
     update_if_exists: bool | None = None
     """With `True` and no `id`, the contact with the same first name, last name and email is updated
     instead of adding another, which makes an add safe to repeat."""
     external_urls: tuple[ExternalUrl, ...] | None = field(default=None, converter=_external_urls)
-    """Links to other systems: at most three, each with a `ref` of its own."""
+    """Links to other systems: at most three, each with a `ref` of its own; `[]` removes all."""
     privacy_consent: bool | None = None
     """`True` or `False`; the platform's page does not say consent to what."""
 
@@ -180,11 +190,11 @@ class Contact:
 
 
 Item: TypeAlias = Contact | InvalidContactError
-"""What a bulk run reads: a contact, or what was wrong with one (as `contacts_from` gives)."""
+"""What a bulk run reads: a contact, or what was wrong with one (`contacts_from` makes both)."""
 
 
 def key_of(contact: Contact) -> Hashable:
-    """What says that two contacts are the same: the id, or else names and email.
+    """What says that two contacts are the same: the id, or else first name, last name and email.
 
     Differences in case, in blanks and in how accents are composed are passed over. So contacts have
     the same key wherever the platform may take one for the other.
@@ -206,8 +216,9 @@ def _folded(text: str) -> str:
 _REQUIRED_TO_ADD: Final = ("first_name", "last_name", "email")
 
 # A new field also needs its key in wire/contact.py, wire/matching.py if lists show it as another
-# kind of value, files/cells.py, files/json_values.py and integrations/schema.py; and in the sandbox
-# sandbox/validation.py, sandbox/views.py, sandbox/page.py and perhaps sandbox/guesses.py.
+# kind of value, files/cells.py, files/json_values.py, files/privacy.py if it holds text of the
+# contact, and integrations/schema.py; in the sandbox sandbox/validation.py, sandbox/views.py,
+# sandbox/page.py and perhaps sandbox/guesses.py; and in the tests `a_full_contact`.
 _CONTACT_CHECKS: Final[Checks] = {
     "id": id_problems,
     "external_id": text_problems,
@@ -216,7 +227,11 @@ _CONTACT_CHECKS: Final[Checks] = {
     "email": email_problems,
     "phone": text_problems,
     "groups": _ids_problems,
-    "custom_fields": parts_problems(CustomField),
+    "custom_fields": parts_problems(
+        CustomField,
+        "must be a mapping of field id to value, or an iterable of CustomField",
+        "must be a CustomField",
+    ),
     "companies": _ids_problems,
     "status": _status_problems(EmailStatus),
     "sms_status": _status_problems(SmsStatus),

@@ -31,7 +31,9 @@ class CustomField:
     """One custom field of a contact: the field's id and its value.
 
     The value is any JSON value or a `datetime.date`; what fits is up to the field's type on the
-    platform (an address is a dict, a multiple select a list). Lists become tuples.
+    platform (an address is a dict, a multiple select a list). Lists become tuples, and mappings
+    become dicts of their own. Do not change such a dict: it would no longer be what was checked. A
+    contact that holds one cannot be hashed.
 
     Raises:
         InvalidContactError: The id is not a positive integer, or JSON cannot carry the value.
@@ -40,7 +42,7 @@ class CustomField:
     field_id: int
     """The platform's id of the field, from 1."""
     value: Any = field(converter=json_copy, repr=False)
-    """`None` is sent, as null."""
+    """The value to set; `None` is sent as null, which is meant to clear the field."""
 
     def __attrs_post_init__(self) -> None:
         check_attributes(self, _CUSTOM_FIELD_CHECKS, required=("field_id",))
@@ -70,7 +72,7 @@ class InvalidPart:
     """Stands where a part could not be made; the contact then reports it with its position."""
 
     errors: tuple[tuple[Path, str], ...]
-    """All that is wrong, as of `InvalidContactError`."""
+    """All that is wrong, as in `InvalidContactError`."""
     ref: Any = None
     """The `ref` of an external URL, since it must differ from those of the other parts."""
 
@@ -81,17 +83,20 @@ def problems_within(position: int, part: InvalidPart) -> Problems:
         yield (position, *path), what
 
 
-def parts_problems(kind: type) -> Callable[[Any], Problems]:
-    """The check of a list of parts of this kind."""
+def parts_problems(kind: type, expected: str, expected_item: str) -> Callable[[Any], Problems]:
+    """The check of a list of parts of this kind.
+
+    `expected` says what the whole value must be, `expected_item` what each item must be.
+    """
 
     def problems(value: Any) -> Problems:
         if not isinstance(value, tuple):
-            yield (), f"must be an iterable of {kind.__name__}"
+            yield (), expected
             return
         for position, part in enumerate(value):
             if isinstance(part, InvalidPart):
                 yield from problems_within(position, part)
             elif not isinstance(part, kind):
-                yield (position,), f"is no {kind.__name__}"
+                yield (position,), expected_item
 
     return problems

@@ -10,10 +10,15 @@ class EmailStatus(IntEnum):
     """
 
     SUBSCRIBED = 1
+    """Has opted in."""
     UNSUBSCRIBED = 2
+    """Has opted out."""
     BOUNCED = 3
+    """Email to the address came back."""
     REGISTERING = 4
+    """Has not yet confirmed, by its name; the platform may refuse it."""
     NO_MARKETING = 5
+    """Gets no marketing email, by its name."""
 
 
 class SmsStatus(IntEnum):
@@ -24,6 +29,10 @@ class SmsStatus(IntEnum):
     """
 
     SUBSCRIBED = 1
+    """Has opted in."""
     UNSUBSCRIBED = 2
+    """Has opted out."""
     FAILED = 3
+    """A message could not be delivered, by its name."""
     NO_MARKETING = 4
+    """Gets no marketing messages, by its name."""

@@ -67,7 +67,7 @@ class AdaptiveRate:
         self.noise = 0.0
         """The share of the requests that is throttled whatever the rate."""
         self.is_calm = True
-        """Whether nothing is throttled: then answers that are no throttle need not be recorded."""
+        """Whether nothing is throttled: then answers that are not throttles may be left out."""
         self._answered_at = 0.0
         self._recent = Recent(0.0, None)
         self._surplus = 0.0
@@ -219,7 +219,7 @@ class AdaptiveRate:
             self._evidence = self._evidence + found if is_confirmed else found
             self.noise = self._evidence.share
             self._measure_at = now + max(_AGAIN_S, 10 * (now - measurement.began_at))
-            # The more noise, the less sure at first that it is none of others with this limit.
+            # The more noise, the less certain that it is not other clients of this limit.
             self.rate_per_s = self._decline.resumed(1 if is_confirmed else 1 - self.noise)
         if not self.noise and self._decline.is_look and measurement.is_steady:
             self.rate_per_s = self._decline.resumed(1)

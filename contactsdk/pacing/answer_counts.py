@@ -15,7 +15,7 @@ TOLERATED: Final = 0.005  # of all requests: so few throttles slow nothing
 
 @define
 class Count:
-    """So many answers, and how many of them were throttles."""
+    """A number of answers, and how many of them were throttles."""
 
     answered: int = 0
     throttled: int = 0
@@ -84,7 +84,7 @@ class Decline:
     """Whether the rate was lowered only to measure noise."""
 
     def is_stale(self, now: float, rate_per_s: float) -> bool:
-        """Whether it has not gone far for so long that it is none."""
+        """Whether it has not gone far for so long that it is not a decline."""
         is_near = self.from_per_s is not None and rate_per_s > 0.95 * self.from_per_s
         return is_near and now - self.began_at > _EPISODE_S
 

@@ -19,10 +19,11 @@ class BreakerState(Enum):
 
 
 class CircuitBreaker:
-    """Opens when so many requests in a row have failed, over so many seconds at least.
+    """Opens after `failures` failed requests in a row, at least `over_s` seconds apart from the
+    first to the last.
 
-    Each probe that fails makes the next one wait longer: exponentially, with full jitter. Any
-    answer closes the breaker. Times are by any one clock.
+    Each probe that fails makes the next one wait longer: exponentially, with full jitter.
+    `record_answer` closes the breaker. Times are by any one clock.
     """
 
     def __init__(
@@ -49,7 +50,9 @@ class CircuitBreaker:
         self._probe: float | None = None
 
     def record_failure(self, sent_at: float, now: float, *, asked_s: float = 0.0) -> None:
-        """A request that was sent then has failed; the platform asked to wait so many seconds."""
+        """A request that was sent at `sent_at` has failed; the platform asked to wait `asked_s`
+        seconds.
+        """
         if self.state is not BreakerState.CLOSED:
             # What left before it opened is part of the outage that is known already.
             if sent_at == self._probe:

@@ -16,15 +16,17 @@ from contactsdk.pacing.turn_queue import TurnQueue
 Turn: TypeAlias = float
 """One request's turn: the time at which it may leave, by the pacer's clock."""
 
-_OUTAGE: Final = 5  # attempts in a row without an answer are an outage, fewer are bad luck
-# So many throttles in a row, over so many seconds, say that nothing at all is let through: a limit
-# by the second lets some through again in the next one.
+# This many attempts in a row that failed without a trustworthy answer, or with one such as HTTP 502
+# or 503, are an outage; fewer are bad luck.
+_OUTAGE: Final = 5
+# This many throttles in a row, over this many seconds, say that nothing at all is let through: a
+# limit by the second lets some through again in the next one.
 _ALL_THROTTLED: Final = 10
 _ALL_THROTTLED_S: Final = 1.0
 _OWN_THROTTLES: Final = 5  # in a row of one contact; more are about it, if others get through
-_SHORT_WAIT_S: Final = 1.0  # the shortest `Retry-After` there is: "slow down", no known time
+_SHORT_WAIT_S: Final = 1.0  # a Retry-After of up to 1 s says "slow down"; it is not a pause
 _LONGEST_PAUSE_S: Final = 3600.0  # one wrong header must not end the use of a client
-_CATCH_UP_S: Final = 0.01  # what a late wake-up may make good at once: timers are that coarse
+_CATCH_UP_S: Final = 0.01  # how much lateness may be caught up: timers are that coarse
 
 
 class Pacer:
@@ -32,8 +34,9 @@ class Pacer:
 
     Single calls and all runs of a client share the rate limit that was found, the pauses that the
     platform asked for, and the circuit breakers. There are two of these: one opens in an outage,
-    where there is no answer; the other where everything is throttled. Turns are given in the order
-    in which they are asked for. Each ends with `record_result` or `abandon`.
+    where there is no answer, or only errors such as 502 and 503; the other where everything is
+    throttled. Turns are given in the order in which they are asked for. Each ends with
+    `record_result` or `abandon`.
     """
 
     def __init__(
@@ -123,7 +126,7 @@ class Pacer:
         return await self._queue.wait(self._queue.join()) if turn is None else turn
 
     async def acquire_within(self, patience_s: float) -> Turn:
-        """Wait for a turn, but not longer than so many seconds.
+        """Wait for a turn, but not longer than `patience_s` seconds.
 
         Raises:
             RateLimitedError: It does not come that soon; raised as soon as that is clear.
@@ -150,9 +153,9 @@ class Pacer:
     def record_result(self, turn: Turn, error: ContactError | None, *, in_a_row: int = 0) -> bool:
         """Learn what became of the request; whether it failed for the state of the platform.
 
-        That is a throttle or an outage. In a run it counts against no contact's attempts.
-        `in_a_row` says how often this contact was throttled without anything else between, this
-        time included; 0 where nobody counts.
+        That is a throttle, a race (24299) or an outage. In a run it counts against no contact's
+        attempts. `in_a_row` says how often this contact was throttled without anything else
+        between, this time included; 0 where nobody counts.
         """
         if error is None and self._is_calm:
             return False
@@ -300,9 +303,9 @@ class Pacer:
 
     def _rate_limited(self, wait_s: float) -> RateLimitedError:
         return RateLimitedError(
-            "never sent: the platform lets fewer requests through at present",
+            "never sent: the platform is throttling; call again after `retry_after_s` seconds",
             retry_after_s=wait_s,
         )
 
     def _unavailable(self) -> UnavailableError:
-        return UnavailableError("never sent: the platform does not answer at present")
+        return UnavailableError("never sent: the platform is unavailable; call again later")

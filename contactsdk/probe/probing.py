@@ -7,10 +7,10 @@ from typing import Any, Final, Protocol
 from attrs import define, field, frozen
 
 from contactsdk.errors import ContactError
-from contactsdk.probe.asking import Asker, Reply, TooManyRequestsError
 from contactsdk.probe.assumptions import ASSUMPTIONS, Finding
+from contactsdk.probe.requests import Asker, Reply, TooManyRequestsError
 
-ADD_OR_UPDATE: Final = "contact?addOrUpdateContact"
+ADD_OR_UPDATE: Final = "contact?action=addOrUpdateContact"
 
 
 class ProbeStoppedError(Exception):
@@ -56,8 +56,10 @@ class Probe:
     """Seconds since the epoch."""
     contact_id: int | None = None
     """The platform's id of the throwaway contact, once it is there."""
+    added_ids: list[int] = field(factory=list)
+    """The ids of all contacts that it added: more than one where an add did not find the first."""
     may_have_added: bool = False
-    """Whether the throwaway contact may be on the account."""
+    """Whether it may have added another, whose id it does not know."""
     group: int | None = None
     """One of the account's groups; `None` where it has none that can be seen."""
     fields: list[dict[str, Any]] = field(factory=list)
@@ -80,6 +82,19 @@ class Probe:
         """One request; see `Asker.ask`."""
         return await self.asker.ask(action, params)
 
+    async def add(self, **params: Any) -> Reply:
+        """Add the throwaway contact, and keep the id that is answered."""
+        may_have_added, self.may_have_added = self.may_have_added, True
+        reply = await self.ask(ADD_OR_UPDATE, params)
+        if not reply.is_refusal and reply.get("id"):
+            contact_id = int(reply.get("id"))
+            if contact_id not in self.added_ids:
+                self.added_ids.append(contact_id)
+            self.may_have_added = may_have_added
+        elif reply.is_refusal:
+            self.may_have_added = may_have_added
+        return reply
+
     async def update(self, **params: Any) -> Reply:
         """Update the throwaway contact."""
         return await self.ask(ADD_OR_UPDATE, {"id": self.contact_id, **params})
@@ -90,7 +105,7 @@ class Probe:
         Raises:
             ProbeStoppedError: It does not show it.
         """
-        reply = await self.ask("contact?getContact", {"id": self.contact_id})
+        reply = await self.ask("contact?action=getContact", {"id": self.contact_id})
         if reply.is_refusal or not isinstance(reply.body, dict):
             raise ProbeStoppedError(
                 f"the contact that was added cannot be looked at ({reply.codes})"
@@ -98,9 +113,9 @@ class Probe:
         return reply.body
 
     async def listed(self, **filters: Any) -> Reply:
-        """A list of contacts that this filter lets through."""
+        """A list of the contacts that match this filter."""
         params = {"filter": filters, "perPage": 100, "start": 0}
-        return await self.ask("contact?getContactList", params)
+        return await self.ask("contact?action=getContactList", params)
 
     def is_in(self, reply: Reply) -> bool:
         """Whether the throwaway contact is among those of a list."""

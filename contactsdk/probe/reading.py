@@ -4,8 +4,8 @@ from typing import Final
 
 from contactsdk import wire
 from contactsdk.errors import ContactError, StaleDateError
-from contactsdk.probe.asking import Reply
 from contactsdk.probe.probing import Probe, ProbeStoppedError
+from contactsdk.probe.requests import Reply
 from contactsdk.wire.values import timestamp
 
 _FAR_OFF_S: Final = 3600.0
@@ -21,10 +21,10 @@ async def see_clocks(probe: Probe) -> None:
         ProbeStoppedError: The ping is refused, so nothing else would work.
     """
     requester = probe.asker.requester
-    reply = await probe.ask("test?ping")
+    reply = await probe.ask("test?action=ping")
     if str(reply.specific_code) == str(wire.STALE_DATE) and reply.server_time is not None:
         requester.clock_offset_s = reply.server_time - probe.now()
-        reply = await probe.ask("test?ping")
+        reply = await probe.ask("test?action=ping")
     if reply.is_refusal:
         raise ProbeStoppedError(
             f"the platform refuses a ping ({reply.codes}): check key and secret"
@@ -45,7 +45,7 @@ async def _see_stale_date(probe: Probe) -> None:
     right = requester.clock_offset_s
     requester.clock_offset_s = right - _FAR_OFF_S
     try:
-        reply = await probe.ask("test?ping")
+        reply = await probe.ask("test?action=ping")
         code = reply.specific_code
         probe.note("stale_date", f"specificCode {code}" if reply.is_refusal else "accepted")
         if reply.is_refusal:
@@ -62,7 +62,7 @@ async def _is_healed(probe: Probe) -> bool:
     try:
         await requester.attempt(requester.url("test", "ping"), b"", wire.read_ack)
     except StaleDateError:
-        return not (await probe.ask("test?ping")).is_refusal
+        return not (await probe.ask("test?action=ping")).is_refusal
     except ContactError:
         pass
     return False
@@ -70,7 +70,7 @@ async def _is_healed(probe: Probe) -> bool:
 
 async def see_errors(probe: Probe) -> None:
     """Look at how the error for an unknown id is written."""
-    reply = await probe.ask("contact?getContact", {"id": _NO_CONTACT})
+    reply = await probe.ask("contact?action=getContact", {"id": _NO_CONTACT})
     if reply.error_code is None:
         probe.note("unknown_contact", reply.codes)
         return
@@ -84,8 +84,8 @@ async def see_errors(probe: Probe) -> None:
 
 async def see_declared(probe: Probe) -> None:
     """Ask for groups and custom fields."""
-    groups = await probe.ask("contact?getSubscriptionGroupList")
-    fields = await probe.ask("contact?getCustomFieldDefinition")
+    groups = await probe.ask("contact?action=getSubscriptionGroupList")
+    fields = await probe.ask("contact?action=getCustomFieldDefinition")
     for name, reply in (("groups", groups), ("fields", fields)):
         probe.note(name, f"no ({reply.codes})" if reply.is_refusal else "yes")
         if not reply.is_refusal:

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from contactsdk.probe.asking import Reply
-from contactsdk.probe.probing import ADD_OR_UPDATE, Probe, ProbeStoppedError
+from contactsdk.probe.probing import Probe, ProbeStoppedError
+from contactsdk.probe.requests import Reply
 
 _PHONE: Final = "+61400000001"
 _OTHER_PHONE: Final = "+61400000002"
@@ -24,10 +24,8 @@ async def add(probe: Probe) -> None:
     """
     throwaway = probe.throwaway
     params = {**throwaway.names, "externalId": throwaway.external_id, "updateIfExists": True}
-    probe.may_have_added = True
-    reply = await probe.ask(ADD_OR_UPDATE, params)
+    reply = await probe.add(**params)
     if reply.is_refusal or not reply.get("id"):
-        probe.may_have_added = not reply.is_refusal
         raise ProbeStoppedError(f"the platform does not add a contact ({reply.codes})")
     written = reply.get("id")
     probe.contact_id = int(written)
@@ -44,13 +42,13 @@ async def add(probe: Probe) -> None:
 async def see_update_if_exists(probe: Probe) -> None:
     """Add the same contact again, as one that is updated if it exists."""
     params = {**probe.throwaway.names, "phone": _OTHER_PHONE, "updateIfExists": True}
-    reply = await probe.ask(ADD_OR_UPDATE, params)
+    reply = await probe.add(**params)
     if reply.is_refusal:
         probe.note("update_if_exists", reply.codes)
     else:
         is_same = int(reply.get("id") or 0) == probe.contact_id
         probe.note("update_if_exists", "yes" if is_same else "no, it adds another")
-    reply = await probe.ask(ADD_OR_UPDATE, {"id": None, **params})
+    reply = await probe.add(id=None, **params)
     probe.note("null_id", "refuse" if reply.is_refusal else "absent")
 
 
@@ -166,7 +164,7 @@ async def see_batch(probe: Probe) -> None:
         {"namespace": "contact", "action": "addOrUpdateContact", "params": params}
         for params in sent
     ]
-    reply = await probe.ask("batch?run", {"jobs": jobs})
+    reply = await probe.ask("batch?action=run", {"jobs": jobs})
     if reply.is_refusal:
         probe.note("batch", f"no ({reply.codes})")
         return
@@ -183,12 +181,12 @@ async def see_batch(probe: Probe) -> None:
 
 async def _results_of(probe: Probe, async_id: Any) -> Reply:
     """The results of a batch, or the last refusal to give them."""
-    results = await probe.ask("batch?results", {"async": async_id})
+    results = await probe.ask("batch?action=results", {"async": async_id})
     for wait_s in _BATCH_WAITS_S:
         if not results.is_refusal:
             break
         await probe.asker.sleep(wait_s)
-        results = await probe.ask("batch?results", {"async": async_id})
+        results = await probe.ask("batch?action=results", {"async": async_id})
     return results
 
 

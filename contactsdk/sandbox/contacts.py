@@ -110,9 +110,13 @@ class Contacts:
             raise RefusedError(error_code, "Unable to find contact", 24096)
         return self._stored[contact_id]
 
-    def newest(self, count: int) -> list[Stored]:
-        """The contacts that were written last, the newest first."""
-        return list(islice(reversed(self._stored.values()), count))
+    def newest(self, count: int, skipped: int = 0) -> list[Stored]:
+        """The contacts that were written last, the newest first, without the first `skipped`."""
+        return list(islice(reversed(self._stored.values()), skipped, skipped + count))
+
+    def others_of_the_name(self, contact: Mapping[str, Any]) -> list[int]:
+        """The ids of the other contacts that have the same first name, last name and email."""
+        return sorted(self._ids.get(self._name(contact), set()) - {contact["id"]})
 
     def touch(self, contact_id: int) -> None:
         """Give a contact a new modifiedDate and nothing else, as an edit by somebody else does.

@@ -75,7 +75,7 @@ class FieldDefinition:
 
 
 def is_whole(value: Any) -> bool:
-    """Whether a JSON value is an integer; `true` and `false` are none."""
+    """Whether a JSON value is an integer; `true` and `false` are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -19,7 +19,7 @@ class Guesses:
     """One answer for each question; `Guesses(custom_fields="replace")` changes one of them.
 
     Raises:
-        ValueError: an answer is none of those that its question has.
+        ValueError: an answer is not one of those of its question.
     """
 
     # What a write does.
@@ -114,7 +114,7 @@ class Guesses:
     declared_lists: Literal["array", "wrapped"] = _guess(
         "array", "Are groups and custom fields listed in an array, or in meta and results?"
     )
-    select_values: Literal["texts", "id_name", "value_label"] = _guess(
+    select_values: Literal["texts", "id_name", "value_label", "object"] = _guess(
         "texts", "How does the definition of a custom field list its selectValues?"
     )
 
@@ -159,7 +159,7 @@ class Guesses:
         for setting in settings:
             name, _, answer = setting.partition("=")
             if name not in ANSWERS:
-                raise ValueError(f"{name!r} is no guess: it must be {_either(tuple(ANSWERS))}")
+                raise ValueError(f"{name!r} is not a guess: it must be {_either(tuple(ANSWERS))}")
             changes[name] = answer
         return cls(**changes)  # type: ignore[arg-type]  # checked when it is made
 

@@ -131,7 +131,7 @@ def _test(name: str, wanted: Any, guesses: Guesses) -> _Test | None:
     if prop not in (*_TEXTS, *_NUMBERS) or compare is None:
         if guesses.unknown_filters == "ignore":
             return None
-        raise invalid("filter", f"{name} is no filter")
+        raise invalid("filter", f"{name} is not a filter")
     if isinstance(wanted, (dict, list)):
         raise invalid("filter", f"{name} must be a text or a number")
     key = _number if prop in _NUMBERS else str.casefold if guesses.filters == "any_case" else str

@@ -17,6 +17,8 @@ SHOWN = 50
 """How many contacts, requests and batches the page shows at most."""
 
 _TEXT_MAX = 600
+_NAMESAKES_SHOWN = 3
+_MODIFIED = "Modified (UTC)"
 _EMAIL_STATUS = ("Subscribed", "Unsubscribed", "Bounced", "Registering", "No Marketing")
 _SMS_STATUS = ("Subscribed", "Unsubscribed", "Failed", "No Marketing")
 
@@ -29,7 +31,13 @@ class Snapshot:
     account: Account
     refresh_s: int | None
     """After how many seconds the browser asks again; `None` leaves the page as it is."""
+    page_number: int = 1
+    """Which page of the contacts is shown, from 1."""
+    last_page: int = 1
+    """How many pages of contacts there are."""
     contacts: Sequence[Stored]
+    namesakes: Mapping[int, Sequence[int]] = attrs.Factory(dict)
+    """Id of a contact -> the ids of others that have the same names and email."""
     requests: Sequence[Request]
     batches: Sequence[Batch]
     contact_count: int
@@ -41,13 +49,16 @@ def page(snapshot: Snapshot) -> str:
     """The whole page."""
     refresh = snapshot.refresh_s
     again = f'<meta http-equiv="refresh" content="{refresh}">' if refresh else ""
-    link = (
-        '<a href="/?refresh=off">Stop refreshing</a>'
-        if refresh
-        else '<a href="/">Refresh by itself</a>'
-    )
+    other = _address(snapshot, refreshes=not refresh)
+    link = f'<a href="{other}">{"Stop refreshing" if refresh else "Refresh by itself"}</a>'
     sections = (
-        _section("Contacts", snapshot.contact_count, _contacts(snapshot), _NO_CONTACT),
+        _section(
+            "Contacts",
+            snapshot.contact_count,
+            _contacts(snapshot) + _pages(snapshot),
+            _NO_CONTACT,
+            first=SHOWN * (snapshot.page_number - 1) + 1,
+        ),
         _section("Batches", snapshot.batch_count, _batches(snapshot.batches), ""),
         _section("Requests", snapshot.request_count, _requests(snapshot.requests), _NO_REQUEST),
     )
@@ -74,7 +85,31 @@ def _links(snapshot: Snapshot) -> str:
     )
 
 
-def _section(title: str, count: int, table: str, nothing: str) -> str:
+def _address(snapshot: Snapshot, *, refreshes: bool, number: int | None = None) -> str:
+    """The address of a page of contacts; of the one that is shown without a `number`."""
+    number = number or snapshot.page_number
+    settings = [
+        *(() if refreshes else ["refresh=off"]),
+        *([f"page={number}"] if number > 1 else ()),
+    ]
+    return f"/?{'&amp;'.join(settings)}" if settings else "/"
+
+
+def _pages(snapshot: Snapshot) -> str:
+    """Links to the pages of contacts beside the one that is shown."""
+    refreshes = bool(snapshot.refresh_s)
+    links = [
+        f'<a href="{_address(snapshot, refreshes=refreshes, number=number)}">{text}</a>'
+        for number, text in (
+            (snapshot.page_number - 1, "Newer contacts"),
+            (snapshot.page_number + 1, "Older contacts"),
+        )
+        if 1 <= number <= snapshot.last_page
+    ]
+    return f'<p class="pages">{" ".join(links)}</p>' if links else ""
+
+
+def _section(title: str, count: int, table: str, nothing: str, first: int = 1) -> str:
     if not count:
         return (
             f'<section id="{title.lower()}"><h2>{title}</h2><p>{nothing}</p></section>'
@@ -82,6 +117,8 @@ def _section(title: str, count: int, table: str, nothing: str) -> str:
             else ""
         )
     shown = f"the newest {SHOWN} of {count}" if count > SHOWN else str(count)
+    if first > 1:
+        shown = f"{first} to {min(first + SHOWN - 1, count)} of {count}, the newest first"
     return (
         f'<section id="{title.lower()}"><h2>{title} <small>({shown})</small></h2>{table}</section>'
     )
@@ -110,17 +147,18 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _contacts(snapshot: Snapshot) -> str:
-    heads = ("Id", "Name", "Email", "Phone", "External id", "Status", "Groups", "More", "Modified")
-    return _table(heads, (_contact(it, snapshot.account) for it in snapshot.contacts))
+    heads = ("Id", "Name", "Email", "Phone", "External id", "Status", "Groups", "More", _MODIFIED)
+    return _table(heads, (_contact(it, snapshot) for it in snapshot.contacts))
 
 
-def _contact(stored: Stored, account: Account) -> Sequence[str]:
-    contact = stored.contact
+def _contact(stored: Stored, snapshot: Snapshot) -> Sequence[str]:
+    contact, account = stored.contact, snapshot.account
     names = account.groups or {}
     groups = (item["groupId"] for item in contact.get("groups", ()))
     return (
         str(stored.contact_id),
-        _text(f"{contact.get('firstName', '')} {contact.get('lastName', '')}"),
+        _text(f"{contact.get('firstName', '')} {contact.get('lastName', '')}")
+        + _doubled(snapshot.namesakes.get(stored.contact_id, ())),
         _text(contact.get("email", "")),
         _text(contact.get("phone", "")),
         _text(contact.get("externalId", "")),
@@ -129,6 +167,15 @@ def _contact(stored: Stored, account: Account) -> Sequence[str]:
         "<br>".join(_more(contact, account)),
         timestamp(stored.modified_at),
     )
+
+
+def _doubled(others: Sequence[int]) -> str:
+    """A mark for a contact that is there several times."""
+    if not others:
+        return ""
+    shown = ", ".join(map(str, others[:_NAMESAKES_SHOWN]))
+    more = " and more" if len(others) > _NAMESAKES_SHOWN else ""
+    return f'<br><span class="fault" title="the same names and email">same as {shown}{more}</span>'
 
 
 def _statuses(contact: Mapping[str, Any]) -> str:
@@ -224,9 +271,12 @@ th, td { border-bottom: 1px solid var(--line); padding: .3rem .5rem; text-align:
 section { overflow-x: auto; }
 th { font-size: .8rem; white-space: nowrap; }
 td { min-width: 3.5rem; }
-td[data-name="At (UTC)"], td[data-name="Modified"], td[data-name="Id"] {
+td[data-name="At (UTC)"], td[data-name="Modified (UTC)"], td[data-name="Id"] {
   font-variant-numeric: tabular-nums; white-space: nowrap; }
 code, td[data-name="More"], td[data-name="Outcome"] { overflow-wrap: anywhere; }
+td[data-name="Name"] { min-width: 9rem; }
+td[data-name="More"] { min-width: 14rem; }
+.pages a { margin-right: 1rem; }
 code { font: .8rem/1.4 ui-monospace, monospace; }
 nav a { margin: 0 .8rem 0 0; }
 .good { color: #1a7f37; } .bad { color: #cf222e; } .fault { color: #9a6700; }
@@ -238,7 +288,7 @@ nav a { margin: 0 .8rem 0 0; }
   table, tbody, tr, td { display: block; width: 100%; }
   tr { background: var(--soft); border: 1px solid var(--line); border-radius: .4rem;
     margin-bottom: .6rem; padding: .3rem; }
-  td { border: 0; padding: .1rem .3rem; }
+  td, td[data-name="Name"], td[data-name="More"] { border: 0; min-width: 0; padding: .1rem .3rem; }
   td.empty { display: none; }
   td::before { content: attr(data-name) ": "; font-size: .8rem; opacity: .7; }
 }

@@ -42,7 +42,7 @@ class Origin:
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object of a request body; NaN and infinities are no JSON.
+    """The JSON object of a request body; NaN and infinities are not JSON.
 
     Raises:
         RefusedError: 400 if the body is anything else.

@@ -14,6 +14,6 @@ def read_timestamp(text: str) -> float:
     """Epoch seconds of a timestamp.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a timestamp.
     """
     return datetime.strptime(text.removesuffix(" UTC"), _FORMAT).replace(tzinfo=UTC).timestamp()

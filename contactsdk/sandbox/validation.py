@@ -73,7 +73,7 @@ def is_id(value: Any) -> bool:
 
 
 def contact_id_of(params: Mapping[str, Any]) -> int | None:
-    """The id of the contact that is to be updated; `None` for an add, and for what is no id."""
+    """The id of the contact that is to be updated; `None` for an add, and for what is not an id."""
     value = params.get("id")
     return int(value) if value is not None and is_id(value) else None
 
@@ -185,7 +185,7 @@ def _custom_field(field_id: Any, value: Any, rules: Rules) -> str | None:
     if not fits(field_type, value):
         return f"Field {field_id} does not take this value: it is a {field_type.value}"
     if guesses.unlisted_selection == "refuse" and not is_listed(definition, value):
-        return f"Field {field_id} does not take this value: it is none of its selectValues"
+        return f"Field {field_id} does not take this value: it is not one of its selectValues"
     return None
 
 

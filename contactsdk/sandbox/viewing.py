@@ -40,7 +40,7 @@ class Viewer:
         if not self._is_own_address(request.host):
             return web.Response(status=403, text="This is not the sandbox's address.")
         refresh_s = None if request.query.get("refresh") == "off" else _REFRESH_S
-        text = page(self._snapshot(refresh_s))
+        text = page(self._snapshot(refresh_s, request.query.get("page", "")))
         return web.Response(
             body=text.encode("utf-8", "replace"),
             content_type="text/html",
@@ -63,13 +63,24 @@ class Viewer:
             return False
         return True
 
-    def _snapshot(self, refresh_s: int | None) -> Snapshot:
+    def _snapshot(self, refresh_s: int | None, wanted: str) -> Snapshot:
         platform, ledger = self._platform, self._ledger
+        last = max(1, -(-len(platform.contacts.present) // SHOWN))
+        # More digits are no page, and int() refuses very many.
+        number = int(wanted) if wanted.isdecimal() and len(wanted) < 10 else 1
+        number = min(max(1, number), last)
+        contacts = platform.contacts.newest(SHOWN, SHOWN * (number - 1))
+        namesakes = {
+            it.contact_id: platform.contacts.others_of_the_name(it.contact) for it in contacts
+        }
         return Snapshot(
+            page_number=number,
+            last_page=last,
+            namesakes={contact_id: others for contact_id, others in namesakes.items() if others},
             url=self._url(),
             account=self._rules.account,
             refresh_s=refresh_s,
-            contacts=platform.contacts.newest(SHOWN),
+            contacts=contacts,
             requests=list(islice(reversed(ledger.requests), SHOWN)),
             batches=platform.batches.newest(SHOWN),
             contact_count=len(platform.contacts.present),

@@ -101,13 +101,15 @@ def custom_field_definitions(rules: Rules) -> Any:
     )
 
 
-def _select_values(definition: FieldDefinition, guesses: Guesses) -> list[Any]:
+def _select_values(definition: FieldDefinition, guesses: Guesses) -> list[Any] | dict[str, str]:
     values = definition.select_values or ()
     match guesses.select_values:
         case "id_name":
             return [{"id": number, "name": text} for number, text in enumerate(values, 1)]
         case "value_label":
             return [{"value": text, "label": text} for text in values]
+        case "object":
+            return {text: text for text in values}
         case _:
             return list(values)
 

@@ -1,6 +1,6 @@
 """Settling: finding out, by looking on the platform, what became of an uncertain add."""
 
-from contactsdk.settling.known import AnsweredIds, KeysInDoubt
+from contactsdk.settling.answered_ids import AnsweredIds, KeysInDoubt
 from contactsdk.settling.search import (
     Ambiguous,
     Found,
@@ -8,10 +8,10 @@ from contactsdk.settling.search import (
     Search,
     Several,
     filter_for,
-    is_refused,
     judge,
+    may_not_look,
 )
-from contactsdk.settling.single import MOST_PAGES, CallSettler
+from contactsdk.settling.single_call import MOST_PAGES, CallSettler
 
 __all__ = [
     "MOST_PAGES",
@@ -24,6 +24,6 @@ __all__ = [
     "Search",
     "Several",
     "filter_for",
-    "is_refused",
     "judge",
+    "may_not_look",
 ]

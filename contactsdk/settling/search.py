@@ -20,11 +20,11 @@ FIRST_WAIT_S: Final = 2.0
 _GROWTH: Final = 1.5
 _MOST_WAIT_S: Final = 15.0
 _LEAST_WAIT_S: Final = 1.0
-_A_MOMENT_S: Final = 0.01  # timers may be a little early
+_TIMER_TOLERANCE_S: Final = 0.01  # timers may be a little early
 
 # The platform takes a request whose date is up to five minutes from its clock, so our idea of its
 # time may be off by as much. An older contact that is listed for it is ruled out by its id.
-_CLOCKS_APART: Final = datetime.timedelta(seconds=305)
+_MAX_CLOCK_SKEW: Final = datetime.timedelta(seconds=305)
 
 _NOT_ALLOWED: Final = (401, 403)
 
@@ -52,7 +52,7 @@ class NotYet:
 
 @frozen
 class Ambiguous:
-    """One contact may be it, or what became of another uncertain contact of the same names."""
+    """One contact may be it, or what became of another uncertain contact of the same name."""
 
 
 Verdict: TypeAlias = Found | Several | Ambiguous | NotYet
@@ -90,7 +90,7 @@ def filter_for(contact: Contact, since: datetime.datetime | None) -> ContactFilt
     )
 
 
-def is_refused(error: ContactError) -> bool:
+def may_not_look(error: ContactError) -> bool:
     """Whether a failed look-up says that the key may not look contacts up."""
     if error.specific_code == wire.STALE_DATE:
         return False
@@ -102,8 +102,8 @@ def is_refused(error: ContactError) -> bool:
 class Search:
     """What is known of an uncertain contact that is being looked for; times are in seconds.
 
-    A contact is found once two looks after each other have found it, and no other. A list that lags
-    may show another client's contact of the same names before it shows ours.
+    A contact is found once two consecutive looks have found it, and no other. A list that lags
+    may show another client's contact of the same name before it shows ours.
     """
 
     contact: Contact
@@ -129,8 +129,8 @@ class Search:
 
     @property
     def since(self) -> datetime.datetime:
-        """What was modified before this, by the platform's clock, was not added by this contact."""
-        return self.sent_at - _CLOCKS_APART
+        """Contacts last modified before this time (platform's clock) cannot come from this call."""
+        return self.sent_at - _MAX_CLOCK_SKEW
 
     @property
     def filter(self) -> ContactFilter:
@@ -139,7 +139,10 @@ class Search:
 
     def next_look(self, now: float) -> float | None:
         """When to look next; `None` if another look cannot help, or the time is over."""
-        if isinstance(self._verdict, Several | Ambiguous) or now > self.ends_at - _A_MOMENT_S:
+        if (
+            isinstance(self._verdict, Several | Ambiguous)
+            or now > self.ends_at - _TIMER_TOLERANCE_S
+        ):
             return None
         wait_s = self._first_wait_s
         wait_s = min(_MOST_WAIT_S, wait_s * _GROWTH ** max(0, self._looks - 1))
@@ -206,7 +209,7 @@ class Search:
             case Ambiguous():
                 return (
                     f"{looked}, and one contact was found that may be it, or another contact of "
-                    "the same names and email that is uncertain too"
+                    "the same first name, last name and email that is uncertain too"
                 )
             case Found():
                 return f"{looked}, and only the last look found one contact that may be it"

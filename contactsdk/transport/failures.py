@@ -27,7 +27,7 @@ _AIOHTTP_REQUEST: Final = aiohttp.ClientSession._request
 def is_mocked(session: aiohttp.ClientSession) -> bool:
     """Whether requests are made by something else than aiohttp, such as a mock in a test.
 
-    A body that aiohttp has not asked for was never sent; of what others do that is no proof.
+    A body that aiohttp has not asked for was never sent; of what others do that is not a proof.
     """
     return getattr(type(session), "_request", None) is not _AIOHTTP_REQUEST
 
@@ -50,15 +50,20 @@ def transport_error(
     if _is_certificate_alert(chain) and (not sent or _is_unanswered(body)):
         return SetupError(
             "the platform, or a proxy before it, does not accept the client's TLS certificate, or "
-            f"misses one: hand in a session whose connector has it ({why})"
+            f"asks for one: hand in a session whose connector has it ({why})"
         )
     match exc:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():
-            return SetupError(f"the platform's certificate is not accepted: {why}")
+            return SetupError(
+                f"the platform's certificate is not accepted: {why}; hand in a session whose "
+                "connector trusts it"
+            )
         case aiohttp.ClientHttpProxyError() if exc.status < 500:
-            return SetupError(f"the proxy refused to connect: HTTP {exc.status}")
+            return SetupError(
+                f"the proxy refused to connect: HTTP {exc.status}; check its user and password"
+            )
         case ValueError() | TypeError() if not sent and not ended:
-            return SetupError(f"never sent, nor can it be with this session: {why}")
+            return SetupError(f"never sent, and this session cannot send it: {why}")
     if not sent:
         return UnavailableError(f"never sent: {why}")
     if isinstance(exc, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
@@ -100,7 +105,7 @@ def _reason(chain: list[BaseException]) -> str:
         case aiohttp.ClientHttpProxyError():
             return f"the proxy answered HTTP {exc.status}"
         case aiohttp.ClientResponseError():
-            return "it is not HTTP as aiohttp knows it; see whether the address is the platform's"
+            return "it is not HTTP as aiohttp knows it; check whether the address is the platform's"
         case aiohttp.ClientPayloadError():
             return "it was cut short"
         case aiohttp.ClientConnectorError():
@@ -112,7 +117,7 @@ def _reason(chain: list[BaseException]) -> str:
         case aiohttp.ServerDisconnectedError():
             return "the connection was closed"
         case aiohttp.InvalidURL():
-            return "the address of the session's proxy is none"
+            return "the address of the session's proxy is not valid"
         case asyncio.CancelledError():
             return "the session was closed"
         case _:

@@ -54,7 +54,7 @@ def connection_limit(connector: aiohttp.BaseConnector | None) -> int | None:
 
 
 class Request(aiohttp.ClientRequest):
-    """A request that writes a small `Body` itself; all others are as aiohttp has them.
+    """A request that writes a small `Body` itself; all others are handled by aiohttp.
 
     aiohttp makes a task for each body, since to write a large one may have to wait. That costs more
     than to sign it.

@@ -9,11 +9,13 @@ import select
 from collections.abc import Callable
 from typing import Any, Final
 
-_TURNS: Final = 10  # of the loop, in which what lies unread is read; a few would do
+_LOOP_ITERATIONS: Final = 10  # in which what lies unread is read; a few would do
 
 
 class Watch:
-    """Stands between a transport and its protocol for good, and notes whether anything came."""
+    """Sits between a transport and its protocol for the life of the connection, and notes whether
+    anything came.
+    """
 
     is_new: bool
     """No answer has been read on the connection so far."""
@@ -41,7 +43,7 @@ class Watch:
         return watch
 
     def answered(self) -> None:
-        """The answer to the last request has been read: what comes from here on is none."""
+        """The answer to the last request has been read: what comes from now on is not an answer."""
         self.is_new = False
         self.something_came = False
 
@@ -55,7 +57,7 @@ class Watch:
 
     async def falls_silent(self) -> bool:
         """Whether what lies unread turns out to be nothing, such as a session ticket of TLS."""
-        for _ in range(_TURNS):
+        for _ in range(_LOOP_ITERATIONS):
             if self.something_came or self._transport.is_closing():
                 return False
             if not self._poll(0):
@@ -65,7 +67,7 @@ class Watch:
 
     async def closed(self) -> None:
         """Wait for the end of a connection that is being closed."""
-        for _ in range(_TURNS):
+        for _ in range(_LOOP_ITERATIONS):
             if self._is_lost or not self._transport.is_closing():
                 return
             await asyncio.sleep(0)

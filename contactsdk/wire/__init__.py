@@ -1,8 +1,8 @@
-"""The platform's JSON: pure functions, and the only place that uses the platform's names.
+"""The platform's JSON: pure functions, and the only place that converts between it and contacts.
 
-`contact` writes and reads contacts, `answers` says what an answer means, `lookups` lists contacts,
-`matching` says whether a listed one is the one looked for, `definitions` reads what an account
-declares, `batch` sends many contacts in one request.
+`contact` writes and reads contacts, `answers` says what an answer means, `contact_lists` reads
+lists of contacts, `matching` says whether a listed one is the one looked for, `definitions` reads
+what an account declares, `batch` sends many contacts in one request.
 """
 
 from contactsdk.wire.answers import (
@@ -32,11 +32,12 @@ from contactsdk.wire.contact import (
     contact_to_json,
     contacts_from,
     encode,
+    in_platform_names,
     in_the_names_of,
+    platform_name,
     platform_path,
 )
-from contactsdk.wire.definitions import read_custom_fields, read_groups
-from contactsdk.wire.lookups import (
+from contactsdk.wire.contact_lists import (
     ContactFilter,
     ContactPage,
     ListedContact,
@@ -45,6 +46,7 @@ from contactsdk.wire.lookups import (
     read_contact,
     read_page,
 )
+from contactsdk.wire.definitions import read_custom_fields, read_groups
 from contactsdk.wire.matching import ListedByEmail, matches, satisfies, shows_all
 
 __all__ = [
@@ -67,11 +69,13 @@ __all__ = [
     "encode_get",
     "encode_list",
     "encode_run",
+    "in_platform_names",
     "in_the_names_of",
     "is_foreign",
     "is_too_large",
     "job_outcome",
     "matches",
+    "platform_name",
     "platform_path",
     "read_ack",
     "read_async_id",

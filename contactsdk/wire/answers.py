@@ -1,7 +1,9 @@
 """What an answer of the platform says: the value that was asked for, or a `ContactError`.
 
 The tables below say what each errorCode and each HTTP status means. Where no page of the platform
-says what an answer means, it means that the contact may have been applied. Sources: the platform's
+says what an answer means, it means that the contact may have been applied. What the refusal of a
+whole batch means is in `batch.py`; what each error means for the pace is in `pacing/pacer.py`.
+Sources: the platform's
 pages "Add or Update Contact", "Exceptions" and "Ping".
 
 `headers` are looked up case-insensitively by their own type, as aiohttp's are.
@@ -75,12 +77,21 @@ _BY_STATUS: Final[dict[int | None, type[ContactError]]] = {
     422: RejectedError,
 }
 
+_ADVICE: Final[dict[int | None, str]] = {
+    **dict.fromkeys((404, 405, 421), "check base_url"),
+    **dict.fromkeys((401, 403), "check key and secret, or a firewall on the way"),
+    407: "check the user and password of the proxy",
+    413: "the request is too large",
+    503: "try again later",
+}
+"""What to do about an answer whose HTTP status is all that is known of it."""
+
 
 def read_id(status: int, headers: Mapping[str, str], body: bytes) -> int:
-    """The contact's id that an answer to add-or-update names.
+    """The contact's id that an answer to add-or-update contains.
 
     Raises:
-        ContactError: The answer names none; which subclass says what is known.
+        ContactError: The answer contains none; which subclass says what is known.
     """
     return id_of(read_object(status, headers, body), status)
 
@@ -93,15 +104,15 @@ def id_of(answer: Mapping[str, Any], status: int | None) -> int:
     """
     contact_id = positive_id(answer.get("id"))
     if contact_id is None:
-        raise UncertainError("the answer names no contact id", http_status=status)
+        raise UncertainError("the answer contains no contact id", http_status=status)
     return contact_id
 
 
 def read_ack(status: int, headers: Mapping[str, str], body: bytes) -> datetime.datetime:
-    """The platform's time, in UTC, that an answer to a ping names (platform page, "Ping").
+    """The platform's time, in UTC, that an answer to a ping contains (platform page, "Ping").
 
     Raises:
-        ContactError: The answer names none; which subclass says what is known.
+        ContactError: The answer contains none; which subclass says what is known.
     """
     time = timestamp(read_object(status, headers, body).get("ack"))
     if time is None:
@@ -110,7 +121,7 @@ def read_ack(status: int, headers: Mapping[str, str], body: bytes) -> datetime.d
 
 
 def server_time(headers: Mapping[str, str]) -> float | None:
-    """Seconds since the epoch by the answer's `Date` header; `None` where it has none to read."""
+    """Seconds since the epoch by the answer's `Date` header; `None` if it has none."""
     return http_date(headers.get("Date", ""))
 
 
@@ -139,7 +150,7 @@ def read_json(status: int, headers: Mapping[str, str], body: bytes) -> Any:
     """The JSON value of an answer that reports success; of several actions it is an array.
 
     Raises:
-        ContactError: The answer reports an error, or is no JSON.
+        ContactError: The answer reports an error, or is not JSON.
     """
     try:
         answer = orjson.loads(body.removeprefix(_BYTE_ORDER_MARK))
@@ -169,7 +180,7 @@ def results_of(answer: Any, status: int) -> list[dict[str, Any]]:
 def refusal(status: int | None, headers: Mapping[str, str], answer: Any) -> ContactError | None:
     """The error that an answer reports, given its parsed body; `None` where it reports none.
 
-    `status` is `None` for an answer that came within another one.
+    `status` is `None` for the response to one contact in a batch.
     """
     fields: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
     code = _error_code(fields["errorCode"]) if "errorCode" in fields else None
@@ -204,7 +215,7 @@ def _unreadable(status: int) -> UncertainError:
 def _parse_leniently(body: bytes) -> Any:
     """What a body says that is JSON but for its text; `None` for any other.
 
-    A refusal that repeats what it was sent may hold bytes that are no UTF-8, or a control
+    A refusal that repeats what it was sent may hold bytes that are not UTF-8, or a control
     character, and refuses nevertheless. A success is not read from such a body.
     """
     try:
@@ -216,7 +227,7 @@ def _parse_leniently(body: bytes) -> Any:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _message(
@@ -226,12 +237,18 @@ def _message(
     code: int | str | None,
 ) -> str:
     if code is None and status is not None and 300 <= status <= 399:
-        return f"HTTP {status} redirects to {headers.get('Location', 'nowhere')}; use that address"
+        location = headers.get("Location")
+        if location is None:
+            return f"HTTP {status} redirects without saying where; check base_url"
+        return f"HTTP {status} redirects to {location}; use that address"
     if isinstance(message := answer.get("message"), str) and message:
         return message
     if answer.get("success") is False:
         return "refused without a reason"
-    return f"HTTP {status} without a readable answer" if code is None else f"error {code}"
+    if code is not None:
+        return f"error {code}"
+    advice = _ADVICE.get(status)
+    return f"HTTP {status} without a readable answer{f'; {advice}' if advice else ''}"
 
 
 def _error_code(value: object) -> int | str | None:

@@ -71,7 +71,7 @@ def read_async_id(status: int, headers: Mapping[str, str], body: bytes) -> str:
         raise meant from error
     async_id = _async_id(answer.get("asyncId"))
     if async_id is None:
-        raise UncertainError("the answer names no batch", http_status=status)
+        raise UncertainError("the answer contains no batch id", http_status=status)
     return async_id
 
 
@@ -94,7 +94,7 @@ def read_progress(status: int, headers: Mapping[str, str], body: bytes) -> int:
     """
     percent = whole_number(read_object(status, headers, body).get("progress"))
     if percent is None or not 0 <= percent <= 100:
-        raise UncertainError("the answer names no progress", http_status=status)
+        raise UncertainError("the answer contains no progress", http_status=status)
     return percent
 
 
@@ -131,8 +131,8 @@ def job_outcome(job: JobResult | None, sent_body: bytes) -> int:
     `sent_body` is the contact as `encode` wrote it.
 
     Raises:
-        UncertainError: There is no result, it is another contact's, or it names no id.
-        ContactError: As of an answer to this contact alone.
+        UncertainError: There is no result, it is another contact's, or it contains no id.
+        ContactError: As for an answer to this contact alone.
     """
     if job is None:
         raise UncertainError("the batch has no result for this contact")

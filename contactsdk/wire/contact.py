@@ -4,7 +4,7 @@ Source: the platform's page "Add or Update Contact".
 """
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -33,8 +33,8 @@ _RENAMED: Final = {
 
 _converter: Final = Converter()
 
-# orjson writes the rest itself: enums as numbers, tuples as lists, dates as yyyy-mm-dd. A function
-# of our own would be called for each field; cattrs leaves out its own.
+# orjson writes the rest itself: enums as numbers, tuples as lists, dates as yyyy-mm-dd. A hook of
+# our own would be called for each field; cattrs omits the call for its identity hook.
 _as_it_is: Final[Callable[[Any], Any]] = _converter.get_unstructure_hook(int)
 
 
@@ -68,7 +68,7 @@ def encode(contact: Contact) -> bytes:
 
 
 def contact_to_json(contact: Contact) -> dict[str, Any]:
-    """The JSON object that is sent for `contact`, in the platform's names: what `encode` writes.
+    """The JSON object that is sent for `contact`, in the platform's names; a new dict.
 
     `contact_from` reads it back as an equal contact, but for dates: JSON has none, so they come
     back as the text that the platform gets, `yyyy-mm-dd`.
@@ -87,10 +87,11 @@ def contact_from(row: Mapping[str, Any]) -> Contact:
     """The contact that a JSON object describes, in the platform's shape.
 
     Keys are the platform's names or Python's, in any case. Groups may be plain ids, custom fields a
-    mapping of id to value. `null` is not sent, but for `externalUrls`, which it clears.
+    mapping of id to value. `null` counts as absent, except in `externalUrls`, where it removes all
+    links.
 
     Raises:
-        InvalidContactError: A key is unknown or there twice, a value is wrong, or the row is no
+        InvalidContactError: A key is unknown or given twice, a value is wrong, or the row is not a
             mapping. It calls fields by the platform's names if the row does.
     """
     if not isinstance(row, Mapping):
@@ -102,7 +103,7 @@ def contact_from(row: Mapping[str, Any]) -> Contact:
         if name is None:
             problems.append(((str(key),), "is not a field of a contact"))
         elif name in values:
-            problems.append(((str(key),), "is there twice"))
+            problems.append(((str(key),), "is given twice"))
         else:
             values[name] = _READ.get(name, _as_it_is)(value)
     try:
@@ -122,11 +123,21 @@ def in_the_names_of(
     spelled = {name for name in names if isinstance(name, str)}
     if spelled.isdisjoint(_RENAMED.values()) or not spelled.isdisjoint(_RENAMED):
         return list(errors)
+    return in_platform_names(errors)
+
+
+def in_platform_names(errors: Iterable[tuple[Path, str]]) -> list[tuple[Path, str]]:
+    """These errors, with fields by the platform's names."""
     return [
         # A group may also be a plain id, so it is its place alone that names it.
         (path if path[:1] == ("groups",) else platform_path(path), what)
         for path, what in errors
     ]
+
+
+def platform_name(field: str) -> str:
+    """What the platform calls the field that has this name in Python."""
+    return _RENAMED.get(field, field)
 
 
 def platform_path(path: Path) -> Path:
@@ -207,8 +218,9 @@ def _read_part(
     return InvalidPart(tuple(problems), item.get("ref")) if problems else part
 
 
-def _key_problems(item: Mapping[str, Any], known: Container[str]) -> list[tuple[Path, str]]:
-    return [((str(key),), "is not known here") for key in item if key not in known]
+def _key_problems(item: Mapping[str, Any], known: Collection[str]) -> list[tuple[Path, str]]:
+    what = f"is not a key of this object; known are {', '.join(known)}"
+    return [((str(key),), what) for key in item if key not in known]
 
 
 _READ: Final[dict[str, Callable[[Any], Any]]] = {

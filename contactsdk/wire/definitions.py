@@ -18,7 +18,7 @@ def read_groups(status: int, headers: Mapping[str, str], body: bytes) -> tuple[G
     """The subscription groups of an account, in the platform's order.
 
     Raises:
-        ContactError: The answer is no such list; which subclass says what is known.
+        ContactError: The answer is not such a list; which subclass says what is known.
     """
     return tuple(
         _group(item, status) for item in results_of(read_json(status, headers, body), status)
@@ -31,7 +31,7 @@ def read_custom_fields(
     """The custom fields of an account's contacts, in the platform's order.
 
     Raises:
-        ContactError: The answer is no such list; which subclass says what is known.
+        ContactError: The answer is not such a list; which subclass says what is known.
     """
     return tuple(
         _definition(item, status) for item in results_of(read_json(status, headers, body), status)

@@ -6,8 +6,8 @@ from typing import Any
 
 from contactsdk.models import Contact
 from contactsdk.wire.contact import contact_to_json
+from contactsdk.wire.contact_lists import ContactFilter, ListedContact
 from contactsdk.wire.equality import folded, same_email, same_phone, same_value
-from contactsdk.wire.lookups import ContactFilter, ListedContact
 from contactsdk.wire.values import whole_number
 
 
@@ -27,7 +27,7 @@ def satisfies(contact_filter: ContactFilter, listed: ListedContact) -> bool:
 
 
 def shows_all(contact_filter: ContactFilter, listed: ListedContact) -> bool:
-    """Whether a list shows every text that the filter names, so that the list is as good as it."""
+    """Whether a list shows every field that the filter uses, so that filtering here is as good."""
     return all(name in listed.shown for name in _texts(contact_filter))
 
 

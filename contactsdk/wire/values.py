@@ -13,7 +13,7 @@ _TIMESTAMP: Final = "%Y-%m-%d %H:%M:%S"
 
 
 def whole_number(value: object) -> int | None:
-    """The whole number that a JSON value is, or spells in digits; `None` if it is none."""
+    """The whole number that a JSON value is, or spells in digits; `None` if it is not one."""
     match value:
         case bool():
             return None
@@ -27,7 +27,7 @@ def whole_number(value: object) -> int | None:
 
 
 def positive_id(value: object) -> int | None:
-    """The id that a JSON value is, or spells in digits; `None` if it is none."""
+    """The id that a JSON value is, or spells in digits; `None` if it is not one."""
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     # The type, since True is an int, and a float may stand for several ids.
@@ -35,15 +35,15 @@ def positive_id(value: object) -> int | None:
 
 
 def seconds(value: str) -> float | None:
-    """A whole number of seconds in digits, such as 2 or 2.0; `None` if it is none."""
+    """A whole number of seconds in digits, such as 2 or 2.0; `None` if it is not one."""
     return float(value) if _SECONDS.fullmatch(value) else None
 
 
 def printable(value: object) -> str:
     """A JSON value, or a header, as one line of text that any terminal and any log can show.
 
-    What came is no text to trust: it may hold control characters, marks that turn the direction of
-    writing, and lone surrogates, as bytes that are no UTF-8 become in a header.
+    What came is not text to trust: it may hold control characters, marks that turn the direction of
+    writing, and lone surrogates, as bytes that are not UTF-8 become in a header.
     """
     try:
         text = str(value)
@@ -61,7 +61,7 @@ def _printable_character(character: str) -> str:
 
 
 def timestamp(value: object) -> datetime.datetime | None:
-    """A time in UTC, written `yyyy-mm-dd HH:mm:ss` or that and ` UTC`; `None` if it is none."""
+    """A time in UTC, written `yyyy-mm-dd HH:mm:ss` or that and ` UTC`; `None` if it is not one."""
     if not isinstance(value, str):
         return None
     try:
@@ -72,7 +72,7 @@ def timestamp(value: object) -> datetime.datetime | None:
 
 
 def encode_timestamp(time: datetime.datetime) -> str:
-    """A time that knows its zone as the platform writes it, in whole seconds.
+    """A timezone-aware time as the platform writes it, in whole seconds.
 
     Years before 1000 have four digits too, which strftime does not see to everywhere.
     """
@@ -80,7 +80,7 @@ def encode_timestamp(time: datetime.datetime) -> str:
 
 
 def http_date(value: str) -> float | None:
-    """Seconds since the epoch of a date as headers have it; `None` if it is none."""
+    """Seconds since the epoch of a date in the format of HTTP headers; `None` if it is not one."""
     try:
         date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

@@ -54,6 +54,14 @@ def test_failure_has_the_message_of_its_error() -> None:
     assert (outcome.ok, outcome.message, outcome.uncertain) == (False, "no such group", False)
 
 
+def test_message_says_why_the_platform_refused() -> None:
+    error = RejectedError("'groups' does not validate", additional_messages=["Group 99 is unknown"])
+    outcome = an_outcome(0, error)
+
+    assert outcome.message == "'groups' does not validate; Group 99 is unknown"
+    assert str(error) == "'groups' does not validate"
+
+
 def test_uncertain_is_neither_success_nor_failure() -> None:
     outcome = an_outcome(0, UncertainError("no answer"))
 

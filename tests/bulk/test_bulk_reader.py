@@ -140,7 +140,8 @@ async def test_item_that_is_no_contact_stops_the_run_and_is_named(source: Any, i
     outcomes, raised = await read_all(stream_of(source([*many(6), item, *many(9)]), platform))
 
     assert isinstance(raised, TypeError)
-    assert str(raised) == f"item 6 must be a Contact, not a {type(item).__name__}"
+    advice = ": make contacts of mappings with contacts_from(rows)" if type(item) is dict else ""
+    assert str(raised) == f"item 6 must be a Contact, not a {type(item).__name__}{advice}"
     assert indexes(outcomes) == list(range(6))
     assert errors(outcomes) == [None] * 6
 

@@ -216,7 +216,7 @@ async def test_later_contact_with_the_key_of_one_that_was_not_found_is_ambiguous
     outcomes, _ = await read_all(stream_of(same, platform))
 
     assert errors(outcomes) == [UncertainError, UncertainError]
-    assert "another contact of the same names" in str(outcomes[1].error)
+    assert "another contact of the same first name" in str(outcomes[1].error)
 
 
 @in_held_time

@@ -59,7 +59,7 @@ def test_case_31_unknown_group_fails_before_sending_with_those_that_exist(
 ) -> None:
     result = call("import", str(CASES / "31-unknown-group.csv"), code=1)
 
-    assert "must be a group of the account, which has: VIP (10), Press (11)" in result.output
+    assert "must be a group of the account; its groups are: VIP (10), Press (11)" in result.output
     assert contact_requests(sandbox) == []
 
 
@@ -116,7 +116,7 @@ def test_ids_go_on_working_where_the_key_may_not_ask(code: int, folder: Path) ->
 
         assert len(sandbox.ledger.writes) == 1
     assert "the account's subscription groups cannot be asked for (" in result.stderr
-    assert "): only ids will do, and are not checked" in result.stderr
+    assert "): use ids instead of names; they are not checked" in result.stderr
     assert "the account's custom fields cannot be asked for (" in result.stderr
 
 
@@ -155,7 +155,7 @@ def test_dry_run_goes_on_with_ids_where_the_platform_does_not_answer(
 
     result = call("import", "in.csv", "--dry-run")
 
-    assert "only ids will do, and are not checked" in result.stderr
+    assert "use ids instead of names; they are not checked" in result.stderr
 
 
 def test_dry_run_without_credentials_works_on_ids_and_says_so(folder: Path) -> None:

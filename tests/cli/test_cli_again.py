@@ -40,7 +40,7 @@ def test_options_that_were_given_are_given_again() -> None:
         f"contactsdk import bad.csv --key k {columns}",
         "contactsdk settle run.sqlite --input 'my list.csv' --key k --format csv --encoding cp1252 "
         f"{columns} --run may",
-        "contactsdk journal run.sqlite --input 'my list.csv' --merged FILE --format csv "
+        "contactsdk journal run.sqlite --input 'my list.csv' --merged FILE --key k --format csv "
         f"--encoding cp1252 {columns} --run may",
     ]  # fmt: skip
 

@@ -68,3 +68,24 @@ def test_host_that_cannot_be_listened_on_is_an_error(monkeypatch: pytest.MonkeyP
 
 def test_no_command_shows_the_help() -> None:
     assert "import" in CliRunner().invoke(app, []).output
+
+
+def test_file_in_place_of_a_command_is_answered_with_how_to_import_it(folder: Path) -> None:
+    (folder / "my list.csv").write_text(sample(1))
+    said = call("my list.csv", "--dry-run", code=2).stderr
+    assert said == (
+        "contactsdk: my list.csv is no command; to import it: contactsdk import 'my list.csv' "
+        "--dry-run\n"
+    )
+    assert "No such command 'nothing.csv'" in call("nothing.csv", code=2).stderr
+
+
+def test_help_has_a_short_option() -> None:
+    assert call("-h").stdout == call("--help").stdout
+    assert call("import", "-h").stdout == call("import", "--help").stdout
+
+
+def test_options_of_an_import_are_in_groups() -> None:
+    text = call("import", "--help").stdout
+    titles = ("Account", "How the file is read", "Files that are written", "How it is sent")
+    assert all(f" {title} " in text for title in (*titles, "Journal"))

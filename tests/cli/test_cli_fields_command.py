@@ -91,4 +91,6 @@ def test_wrong_secret_says_so_for_both(sandbox: Sandbox, monkeypatch: pytest.Mon
     result = call("fields", code=3)
 
     assert result.stdout == ""
-    assert "subscription groups cannot be asked for (Invalid API key or signature)" in result.stderr
+    assert (
+        "subscription groups cannot be asked for (Invalid API key or signature: " in result.stderr
+    )

@@ -27,7 +27,13 @@ def page(
     name: str = "in.csv",
 ) -> str:
     text = html_report(
-        name, tally, spans, elapsed_s=4.0, ended_at="2026-11-26 08:00 UTC", stopped=stopped
+        name,
+        "https://crm.example.com",
+        tally,
+        spans,
+        elapsed_s=4.0,
+        ended_at="2026-11-26 08:00 UTC",
+        stopped=stopped,
     )
     Balanced().feed(text)
     return text
@@ -61,6 +67,7 @@ ALL_KINDS = tally_of(
 
 def test_page_needs_no_other_resource_and_runs_nothing() -> None:
     text = page(ALL_KINDS, stopped="the platform does not answer")
+    text = text.replace('<p class="quiet">To https://crm.example.com.</p>', "")
     assert not re.search(r"<script|<link|<img|@import|url\(|https?:|\son\w+=", text)
 
 
@@ -132,7 +139,13 @@ def test_narrow_page_says_rows_in_the_plural_where_there_are_several() -> None:
 
 def test_axis_of_the_chart_ends_where_the_run_ended() -> None:
     text = html_report(
-        "in.csv", ALL_KINDS, SPANS, elapsed_s=8.0, ended_at="2026-11-26 08:00 UTC", stopped=None
+        "in.csv",
+        "https://crm.example.com",
+        ALL_KINDS,
+        SPANS,
+        elapsed_s=8.0,
+        ended_at="2026-11-26 08:00 UTC",
+        stopped=None,
     )
     assert "<span>0 s</span><span>8.0 s</span>" in text
     assert "L500.0,100 Z" in text

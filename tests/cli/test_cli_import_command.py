@@ -3,6 +3,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
@@ -244,7 +246,7 @@ def test_unreadable_file_is_found_before_anything_is_sent(
         (["import", "in.csv", "--concurrency", "0"], "--concurrency"),
         (["import", "in.csv", "--rejects", "in.csv"], "different files"),
         (["import", "in.csv", "--report", "run.pdf"], "ends in .html"),
-        (["import", "in.csv", "--rejects", "bad.xlsx"], "ends in .csv or .jsonl"),
+        (["import", "in.csv", "--rejects", "bad.xls"], "ends in .xlsx, .csv or .jsonl"),
         (["import", "in.jsonl", "--rejects", "bad.csv"], "ends in .jsonl"),
         (
             ["import", "in.csv", "--results", "none/out.csv"],
@@ -254,7 +256,7 @@ def test_unreadable_file_is_found_before_anything_is_sent(
         (["import", "in.csv", "--key", "a b"], "key"),
         (["import", "in.csv", "--secret-file", "none"], "none: No such file"),
         (["import", "in.csv", "--secret-file", "odd"], "odd: the secret is not UTF-8 text"),
-        (["ping", "--url", "here"], "base_url"),
+        (["ping", "--url", "here"], "CONTACTSDK_URL (or --url) must "),
     ],
 )
 def test_wrong_use_is_an_error(
@@ -320,7 +322,7 @@ def test_output_that_nobody_reads_stops_the_run(sandbox: Sandbox, folder: Path) 
     with started("import", "in.csv", "--results", "-") as process:
         process.stdout.close()
         said = process.stderr.read()
-        assert "nobody reads the output any more\n" in said
+        assert "the program that read the output has ended\n" in said
         assert process.wait() == 3
 
 
@@ -359,7 +361,7 @@ class TestTerminal:
         assert code == 0
         assert out.startswith("line,row,")
         assert "20 adds" in shown
-        assert "Send 20 contacts? [y/N] " in shown
+        assert f"Send 20 contacts to {sandbox.url} (this machine)? [y/N] " in shown
         assert "20/20" in shown
         assert "20 succeeded" in shown
         assert len(sandbox.ledger.writes) == 20
@@ -373,7 +375,7 @@ class TestTerminal:
         code, _, shown = terminal("--journal", "run.sqlite", answer="y\n")
         assert code == 0
         assert "run.sqlite has 4 of the rows: they are not sent again" in shown
-        assert "Send the other 2 contacts? [y/N] " in shown
+        assert "Send the other 2 contacts to http" in shown
         assert len(sandbox.ledger.writes) == 6
 
     def test_import_that_was_all_sent_is_not_asked_about(
@@ -430,7 +432,7 @@ def test_without_a_terminal_what_may_be_meant_otherwise_is_said_on_standard_erro
     result = call("import", "in.csv")
     assert "each time this is run, 2 contacts are added again" in result.stderr
     assert "--update-if-exists" in result.stderr
-    assert "2 rows have the same names and email" in result.stderr
+    assert "2 rows have the same name and email" in result.stderr
     assert len(sandbox.ledger.writes) == 2
 
 
@@ -501,6 +503,7 @@ def test_report_is_written(sandbox: Sandbox, folder: Path) -> None:
     call("import", "in.csv", "--report", "run.html", code=1)
     page = (folder / "run.html").read_text()
     assert "Import of in.csv" in page
+    assert f"To {sandbox.url} (this machine)." in page
     assert "row 5" in page
     assert "example.com" not in page
 
@@ -584,6 +587,66 @@ def test_files_that_were_not_written_are_not_named(sandbox: Sandbox, folder: Pat
     result = call("import", "in.csv", "--rejects", "bad.csv", code=3)
     assert not (folder / "bad.csv").exists()
     assert "Wrote" not in result.output
+
+
+def test_unknown_header_is_answered_with_a_command_that_takes_what_is_guessed(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "in.csv").write_text(
+        "Anrede,Vorname,Nachname,E-Mail-Adresse\nFrau,Ada,Abt,ada@example.com\n"
+    )
+    monkeypatch.setattr(sys, "argv", ["contactsdk", "import", "in.csv"])
+    lines = call("import", "in.csv", code=2).stderr.splitlines()
+    assert lines[:2] == ["contactsdk: in.csv, row 1:", "  unknown column 'Anrede'"]
+    _, _, command = lines[-1].partition("To go on with what is guessed: contactsdk ")
+    call(*shlex.split(command))
+    assert emails(sandbox) == ["ada@example.com"]
+
+
+def test_dry_run_ends_with_where_it_would_go_and_the_command(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "in.csv").write_text(sample(1))
+    (folder / "out.csv").write_text("of an earlier run")
+    arguments = ("import", "in.csv", "--dry-run", "--results", "out.csv")
+    monkeypatch.setattr(sys, "argv", ["contactsdk", *arguments])
+    lines = call(*arguments).stdout.splitlines()
+    assert lines[-3:] == [
+        f"This was a dry run: nothing was sent. It would go to {sandbox.url} (this machine).",
+        "Note: out.csv is there already: it is replaced, and what is in it now is kept as "
+        "out.csv.bak.",
+        "To import it: contactsdk import in.csv --results out.csv",
+    ]
+    assert (folder / "out.csv.bak").read_text() == "of an earlier run"
+
+
+def test_wrong_key_asks_for_no_correction_of_the_rows(sandbox: Sandbox, folder: Path) -> None:
+    (folder / "in.csv").write_text(sample(3))
+    result = call("import", "in.csv", "--key", "another", "--rejects", "bad.csv", code=3)
+    assert "check CONTACTSDK_KEY" in result.stdout
+    assert result.stderr.endswith(
+        "Wrote bad.csv: 3 rows.\n"
+        "Nothing was applied. Once that is put right, run the same command again.\n"
+    )
+
+
+def test_what_was_wrong_in_cells_of_a_choice_is_shown_in_a_dry_run(
+    sandbox: Sandbox, folder: Path
+) -> None:
+    (folder / "in.csv").write_text(f"{NAMES},status\nA,A,a@example.com,aktiv\n")
+    result = call("import", "in.csv", "--dry-run", code=1)
+    assert "written there: 'aktiv' (1 x)" in result.stdout
+
+
+def test_rejects_in_a_workbook_can_be_imported(sandbox: Sandbox, folder: Path) -> None:
+    (folder / "in.csv").write_text(f"{NAMES},phone\nA,A,a@example,0412345678\n")
+    call("import", "in.csv", "--rejects", "bad.xlsx", code=1)
+    book = openpyxl.load_workbook("bad.xlsx")
+    book.worksheets[0]["C2"] = "a@example.com"
+    book.save("bad.xlsx")
+    book.close()
+    call("import", "bad.xlsx")
+    assert [write.body["phone"] for write in sandbox.ledger.writes] == ["0412345678"]
 
 
 def test_paragraphs_of_the_help_fill_the_width(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -301,7 +301,10 @@ class TestJournal:
 
     def test_command_that_looks_uncertain_rows_up_is_named(self, recorded: str) -> None:
         command = f"contactsdk settle {recorded} --input"
-        assert f"This looks them up for you: {command} FILE\n" in call("journal", recorded).stdout
+        assert (
+            f"This looks them up for you: {command} FILE (with the options"
+            in call("journal", recorded).stdout
+        )
         assert f"{command} in.csv\n" in call("journal", recorded, "--input", "in.csv").stdout
 
     def test_rejects_without_the_input_are_refused(self, recorded: str) -> None:
@@ -357,7 +360,7 @@ class TestJournal:
 
     def test_file_that_is_no_journal_is_refused(self, folder: Path) -> None:
         Path("in.csv").write_text(sample(1))
-        assert "no journal of contactsdk" in call("journal", "in.csv", code=2).stderr
+        assert "not a journal of contactsdk" in call("journal", "in.csv", code=2).stderr
 
     def test_file_that_is_not_there_is_named(self, folder: Path) -> None:
         refused = call("journal", "none.sqlite", code=2)

@@ -87,6 +87,7 @@ def test_tables_are_made_by_init(own_database_url: str) -> None:
         (["journal", ABSENT, "--run", "spring"], "refused"),
         (["journal", ABSENT, "--run", "\n"], "run must be a name"),
         (["journal", "run.sqlite", "--run", "spring"], "for a journal in a database"),
+        (["journal", "init"], "init needs the database: contactsdk journal init postgresql://"),
         (["journal", "init", "run.sqlite"], "only a database"),
         (["journal", "init", "postgresql://user:hid@den@host/name"], "url must look like"),
         (["journal", "init", ABSENT], "refused"),

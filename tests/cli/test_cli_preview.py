@@ -5,23 +5,31 @@ import pytest
 from contactsdk import InvalidContactError
 from contactsdk.cli.preview import full_preview, notes, short_preview
 from contactsdk.cli.recorded import Recorded
-from contactsdk.files import Input
+from contactsdk.files import Input, KnownNames
 from contactsdk.models import Item
 from tests.cli.test_cli_survey import survey_of
 from tests.examples import a_contact, an_update
-from tests.files.made import csv_input, made_input, workbook
+from tests.files.made import a_field, csv_input, made_input, workbook
 
+NOT_KNOWN = KnownNames()
 INVALID = InvalidContactError([(("email",), "is required")])
 
 
 def preview_of(
-    *items: Item, source: Input | None = None, full: bool = True, has_journal: bool = True
+    *items: Item,
+    source: Input | None = None,
+    full: bool = True,
+    has_journal: bool = True,
+    address: str = "https://api.example.com",
+    names: KnownNames = NOT_KNOWN,
 ) -> str:
     """A preview of these items, as if they had been read from `source`."""
     source = source or csv_input("id,phone\n7,1\n")
     survey = survey_of(*items)
     if full:
-        return full_preview("in.csv", source, survey, has_journal=has_journal, in_batches=False)
+        return full_preview(
+            "in.csv", address, source, survey, names, has_journal=has_journal, in_batches=False
+        )
     recorded = Recorded(name="run.sqlite") if has_journal else None
     return short_preview("in.csv", source, survey, recorded=recorded, in_batches=False)
 
@@ -45,19 +53,22 @@ def notes_of(
 
 def test_full_preview_shows_how_the_file_is_read_and_what_would_be_sent() -> None:
     source = csv_input(
-        "Vorname;Email;Notiz\nJ\u00f6rg;a@example.com;x\n".encode("cp1252"),
+        "Vorname;Last Name;Email;Notiz\nJ\u00f6rg;A;a@example.com;x\n".encode("cp1252"),
         maps=["Vorname=firstName"],
         ignored=["Notiz"],
     )
     text = preview_of(a_contact(), INVALID, source=source)
     assert text.splitlines() == [
         "in.csv: Windows-1252, divided by semicolons",
-        "  Vorname  ->  first_name",
-        "  Email    ->  email",
+        "  Vorname    ->  firstName",
+        "  Last Name  ->  lastName",
+        "  Email      ->  email",
         "Left out: Notiz (ignored)",
         "",
-        "The first rows as they would be sent:",
-        '  row 2: firstName "Ada", lastName "Archer", email "ada@example.com"',
+        "Row 2 would be sent as:",
+        "  firstName: Ada",
+        "  lastName: Archer",
+        "  email: ada@example.com",
         "",
         "2 rows",
         "1 add",
@@ -65,6 +76,8 @@ def test_full_preview_shows_how_the_file_is_read_and_what_would_be_sent() -> Non
         "",
         "Invalid:",
         "  1 x email is required (row 3)",
+        "",
+        "This was a dry run: nothing was sent. It would go to https://api.example.com.",
     ]
 
 
@@ -83,13 +96,19 @@ def test_full_preview_says_whose_export_it_is_and_that_it_is_compressed() -> Non
 
 def test_full_preview_of_what_is_all_invalid_shows_no_row() -> None:
     text = preview_of(INVALID)
-    assert "as they would be sent" not in text
+    assert "would be sent as" not in text
 
 
-def test_long_value_is_cut_in_the_preview() -> None:
-    contact = a_contact(phone="1" * 100)
-    text = preview_of(contact)
-    assert f'phone "{"1" * 59}...\n' in text
+def test_full_preview_says_that_no_address_is_set() -> None:
+    assert preview_of(a_contact(), address="").endswith("nothing was sent. No address is set.")
+
+
+def test_full_preview_names_custom_fields_beside_their_headers() -> None:
+    names = KnownNames(ask_custom_fields=lambda: [a_field(101, "Diet", 0)])
+    source = csv_input("id,customFields.101\n7,vegan\n")
+    text = preview_of(an_update(custom_fields={101: "vegan"}), source=source, names=names)
+    assert "  customFields.101  ->  customFields.101 (Diet)\n" in text
+    assert "  customFields.101 (Diet): vegan\n" in text
 
 
 def test_short_preview_shows_no_value_of_a_contact() -> None:
@@ -113,7 +132,7 @@ def test_what_is_odd_about_the_file_is_a_note() -> None:
 @pytest.mark.parametrize(
     ("items", "note"),
     [
-        ([a_contact(), a_contact()], "2 rows have the same names and email; each adds a contact"),
+        ([a_contact(), a_contact()], "2 rows have the same name and email; each adds a contact"),
         ([a_contact(external_id="1")] * 2, "2 rows have the same external id: rows 2, 3."),
         ([a_contact(phone="412345678")], "1 phone is a number without a leading 0 or +; a"),
         ([a_contact(phone="412345678")] * 2, "2 phones are numbers without a leading 0 or +"),
@@ -146,7 +165,7 @@ def test_what_is_safe_to_run_again_is_no_note() -> None:
 
 def test_adds_that_may_be_updates_say_whose() -> None:
     text = preview_of(*[a_contact(update_if_exists=True)] * 2, full=False)
-    assert "2 adds, or updates of contacts with the same names and email" in text
+    assert "2 adds, or updates of contacts with the same name and email" in text
     assert "0 " not in text
 
 

@@ -1,13 +1,13 @@
-import io
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from contactsdk.cli import probe_command
 from contactsdk.sandbox import Fault, FaultKind, FieldType, Guesses, Sandbox
+from contactsdk.sandbox.contacts import Change, Contacts
 from tests.background import sandbox_in_thread
 from tests.cli.commanding import ADD, call
 
@@ -105,21 +105,37 @@ def test_probe_needs_yes_where_nobody_can_be_asked(sandbox: Sandbox) -> None:
     assert sandbox.ledger.requests == []
 
 
-@pytest.mark.parametrize(("typed", "code"), [("y", 1), ("n", 3), ("", 3)])
+@pytest.mark.parametrize(("is_yes", "code"), [(True, 1), (False, 3)])
 def test_person_at_a_terminal_is_asked(
-    typed: str, code: int, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    is_yes: bool, code: int, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    questions: list[str] = []
+
+    def answer_is_yes(question: str) -> bool:
+        questions.append(question)
+        return is_yes
+
     monkeypatch.setattr(probe_command, "is_terminal", lambda: True)
-    monkeypatch.setattr(probe_command, "answer", lambda: typed)
+    monkeypatch.setattr(probe_command, "answer_is_yes", answer_is_yes)
 
-    result = call("probe", code=code)
+    call("probe", code=code)
 
-    assert "This adds one contact to the account at http://127.0.0.1" in result.stderr
-    assert bool(sandbox.ledger.writes) == (typed == "y")
+    [question] = questions
+    assert question.startswith("This adds one contact to the account at http://127.0.0.1")
+    assert bool(sandbox.ledger.writes) == is_yes
 
 
 def test_report_of_another_kind_is_refused(sandbox: Sandbox) -> None:
     assert "ends in .json" in call("probe", "--yes", "--report", "x.txt", code=2).stderr
+
+
+def test_report_in_a_folder_that_is_not_there_is_refused_before_anything_is_sent(
+    sandbox: Sandbox, folder: Path
+) -> None:
+    result = call("probe", "--yes", "--report", "no-folder/probe.json", code=2)
+
+    assert "no-folder: there is no such folder; make it first" in result.stderr
+    assert sandbox.ledger.requests == []
 
 
 def test_wrong_address_is_one_clear_line(sandbox: Sandbox) -> None:
@@ -128,10 +144,32 @@ def test_wrong_address_is_one_clear_line(sandbox: Sandbox) -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_answer_is_a_line_of_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("y\nn\n"))
+@pytest.mark.parametrize("guesses", [Guesses(null_id="absent")])
+def test_every_contact_that_the_probe_added_is_named(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_or_update = Contacts.add_or_update
 
-    assert probe_command.answer() == "y\n"
+    def add_always(contacts: Contacts, params: Mapping[str, Any]) -> Change:
+        without = {name: value for name, value in params.items() if name != "updateIfExists"}
+        return add_or_update(contacts, without)
+
+    monkeypatch.setattr(Contacts, "add_or_update", add_always)
+
+    result = call("probe", "--yes", code=1)
+
+    assert list(sandbox.contacts) == [1001, 1002, 1003]
+    assert "stay on the account: their ids are 1001, 1002 and 1003, their last" in result.stdout
+
+
+def test_contact_that_a_later_add_may_have_made_is_named(sandbox: Sandbox, folder: Path) -> None:
+    lost = Fault(FaultKind.CLOSE_AFTER_WRITE)
+    sandbox.script(None, None, lost, action=ADD)  # an add, an update, an add
+
+    result = call("probe", "--yes", code=3)
+
+    assert "its id is 1001" in result.stdout
+    assert "Another contact with the last name Probe-" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from tests.cli.test_cli_timeline import progress
         ({}, ""),
         (
             {"is_platform_away": True, "resumes_in_s": 7.6},
-            "the platform does not answer: trying again in 8 s",
+            "the platform is unavailable: trying again in 8 s",
         ),
-        ({"is_platform_away": True}, "the platform does not answer: trying again now"),
+        ({"is_platform_away": True}, "the platform is unavailable: trying again now"),
         ({"resumes_in_s": 30.0}, "the platform asks to wait: going on in 30 s"),
         ({"rate_limit_per_s": 40.2}, "throttled: 40 a second found"),
     ],

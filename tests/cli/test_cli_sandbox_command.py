@@ -191,7 +191,10 @@ def test_guesses_are_listed_with_their_answers() -> None:
         (["--rate-limit", "0"], "--rate-limit: must be more than 0"),
         (["--batch-rate", "inf"], "--batch-rate: must be more than 0"),
         (["--retry-after", "-1"], "--retry-after: must be at least 0"),
-        (["--fault", "nothing=1"], "--fault: 'nothing' is no kind of fault: throttled, "),
+        (
+            ["--fault", "nothing=1"],
+            "--fault: 'nothing' is not a kind of fault; the kinds are throttled, ",
+        ),
         (["--fault", "html"], "--fault: 'html' must end in a share, such as html=0.1"),
         (["--fault", "html=1", "--fault", "raced=1"], "--fault: shares must be at least 0"),
         (["--groups", "news"], "--groups: 'news' must begin with an id"),
@@ -211,7 +214,7 @@ def test_file_of_fields_that_cannot_be_read_is_refused(
     wrong.write_text('[{"fieldId": 1}]')
     assert "No such file" in call("--fields", str(missing), code=2).stderr
     stderr = call("--fields", str(wrong), code=2).stderr
-    assert "field 1: fieldType must be a whole number from 0 to 8" in stderr
+    assert "field 1: fieldType must be one of 0 (small text), 1 (large text)" in stderr
 
 
 def test_name_that_is_not_found_is_an_error() -> None:
@@ -230,7 +233,9 @@ def test_settings_that_nobody_reads_end_the_sandbox() -> None:
     )
     os.close(write)
     with process:
-        assert process.communicate()[1] == "contactsdk: nobody reads the output any more\n"
+        assert (
+            process.communicate()[1] == "contactsdk: the program that read the output has ended\n"
+        )
         assert process.returncode == 3
 
 
@@ -243,3 +248,34 @@ def test_interruption_before_the_sandbox_runs_is_no_traceback(
 
     monkeypatch.setattr("contactsdk.cli.sandbox_command.asyncio.run", interrupt)
     assert call(code=130).output == ""
+
+
+def test_file_for_the_other_commands_is_written(
+    stopped: type[Stopped], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    result = call("--env-file", str(tmp_path / "sandbox.env"), "--verbose")
+    assert (tmp_path / "sandbox.env").read_text() == result.stdout
+    assert f"contactsdk ping --env-file {tmp_path / 'sandbox.env'}" in result.stderr
+
+
+def test_file_that_cannot_be_written_is_named(stopped: type[Stopped], tmp_path: Path) -> None:
+    result = call("--env-file", str(tmp_path / "none" / "sandbox.env"), code=2)
+    assert "sandbox.env: No such file or directory" in result.stderr
+
+
+def test_fields_may_be_given_in_short_and_in_files(stopped: type[Stopped], tmp_path: Path) -> None:
+    file = tmp_path / "a=b.json"
+    file.write_text('[{"fieldId": 5, "fieldType": 8, "displayName": "Seats"}]')
+    call("--fields", "101=Diet, 102=Birthday:date", "--fields", str(file))
+    fields = stopped.made[0]["custom_fields"]
+    assert {number: (it.display_name, it.field_type) for number, it in fields.items()} == {
+        101: ("Diet", FieldType.SMALL_TEXT),
+        102: ("Birthday", FieldType.DATE),
+        5: ("Seats", FieldType.WHOLE_NUMBER),
+    }
+
+
+def test_wrong_field_in_short_is_refused() -> None:
+    stderr = call("--fields", "101=Diet:food", code=2).stderr
+    assert "the types are small-text, large-text" in stderr

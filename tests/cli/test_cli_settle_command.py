@@ -38,10 +38,10 @@ def test_found_row_is_recorded_with_its_id_and_nothing_is_sent_again(
     assert "row 3: found, id 1002" in result.stderr
     written = "contactsdk journal run.sqlite --input in.csv --merged FILE"
     assert f"To write the ids that were found: {written}\n" in result.stderr
-    assert "1 were in doubt and found; 0 are still uncertain." in result.stdout
+    assert "1 were uncertain and then found; 0 are still uncertain." in result.stdout
     assert recorded() == [("succeeded", False), ("succeeded", True), ("succeeded", False)]
     assert len(sandbox.ledger.writes) == sent
-    assert "1 were in doubt and found" in call("journal", "run.sqlite").stdout
+    assert "1 were uncertain and then found" in call("journal", "run.sqlite").stdout
 
 
 def test_row_that_is_not_there_is_written_to_uncertain_and_stays_so(
@@ -52,7 +52,7 @@ def test_row_that_is_not_there_is_written_to_uncertain_and_stays_so(
     result = call("settle", "run.sqlite", "--input", "in.csv", "--uncertain", "left.csv", code=1)
 
     assert "row 3: Internal error; looked up, and not found" in result.stderr
-    assert "1 were in doubt and found; 1 are still uncertain." in result.stdout
+    assert "1 were uncertain and then found; 1 are still uncertain." in result.stdout
     with open("left.csv", newline="") as file:
         assert [row["email"] for row in csv.DictReader(file)] == ["ada1@example.com"]
     assert recorded()[1:] == [("uncertain", False), ("succeeded", True)]
@@ -131,6 +131,6 @@ def test_import_with_settle_finds_what_was_in_doubt(sandbox: Sandbox, folder: Pa
 
     result = call("import", "in.csv", "--settle", "2", "--results", "out.csv")
 
-    assert "1 were in doubt and found" in result.stdout
+    assert "1 were uncertain and then found" in result.stdout
     with open("out.csv", newline="") as file:
         assert {row["state"] for row in csv.DictReader(file)} == {State.SUCCEEDED}

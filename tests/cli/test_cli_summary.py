@@ -64,3 +64,8 @@ def test_run_in_which_nothing_was_sent_has_no_rate() -> None:
     tally = a_tally(State.SUCCEEDED, [""] * 3)
     tally.from_journal = 3
     assert summary(tally, elapsed_s=0.0).endswith("in 0.0 s")
+
+
+def test_summary_says_where_the_contacts_went() -> None:
+    text = summary(a_tally(State.SUCCEEDED, [""]), elapsed_s=1, sent_to="https://a.example.com")
+    assert text.endswith("\nto https://a.example.com")

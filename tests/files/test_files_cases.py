@@ -107,9 +107,9 @@ def test_how_a_list_was_read_is_known(name: str, encoding: str, delimiter: str) 
         ("18b-blank.csv", "there is nothing to do"),
         ("18c-header-only.csv", "there is nothing to do"),
         ("18e-empty.jsonl", "there is nothing to do"),
-        ("18d-no-header.csv", "this is no header row: it looks like a contact"),
+        ("18d-no-header.csv", "this is not a header row: it looks like a contact"),
         ("18g-title-row.csv", "it looks like a title, and row 3 like the header"),
-        ("20c-html.csv", "this is no header row: the file looks like a web page"),
+        ("20c-html.csv", "this is not a header row: the file looks like a web page"),
         ("21i-wrapped.jsonl", "the list is within an object, under the key 'contacts'"),
         ("22f-fullname.csv", '--map "Name=firstName lastName"'),
         ("23-own-message.csv", "unknown column 'Message'"),
@@ -122,7 +122,6 @@ def test_list_is_refused_with_what_to_do(name: str, words: str) -> None:
     with pytest.raises(FileError) as caught:
         outcome_of(name)
     assert words in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +175,7 @@ def test_status_is_read_by_name_and_number() -> None:
     sent, failed = outcome_of("10-status.csv")
     assert [contact.status for contact in sent.values()] == STATUSES
     assert list(failed) == [7, 9, 10, 12]
-    assert all("5 (no marketing)" in message for message in failed.values())
+    assert all("no marketing (5)" in message for message in failed.values())
 
 
 def test_line_breaks_within_a_cell_stay() -> None:
@@ -226,7 +225,7 @@ def test_lines_that_are_not_json_fail() -> None:
 def test_key_that_is_there_twice_fails_its_line_which_comes_back_as_it_was() -> None:
     with open_input(str(CASES / "21f-dupkeys.jsonl")) as source:
         rows = list(source)
-        assert all("is there twice" in str(source.item(row)) for row in rows)
+        assert all("is given twice" in str(source.item(row)) for row in rows)
         back = "".join(source.with_message(row, "why") for row in rows)
     for line, original in zip(back.splitlines(), rows, strict=True):
         assert line == original.cells[0][:-1] + ', "contactsdk_message": "why"}'

@@ -81,8 +81,9 @@ def test_empty_cell_is_not_sent(column: str, cell: str) -> None:
     ("column", "cell", "path"),
     [
         ("groups", "10;x", ("groups",)),
-        ("companies", "-4", ("companies", 0)),
-        ("companies", "\u0664", ("companies", 0)),
+        ("companies", "-4", ("companies",)),
+        ("companies", "\u0664", ("companies",)),
+        ("companies", "Abt AG", ("companies",)),
         ("status", "Foo", ("status",)),
         ("status", "6", ("status",)),
         ("smsStatus", "Bounced", ("smsStatus",)),

@@ -79,7 +79,7 @@ def test_target_of_a_map_is_found(text: str, column: Column) -> None:
 
 @pytest.mark.parametrize("text", ["", "name", "firstName email", "firstName firstName"])
 def test_target_that_is_no_field_is_refused_with_the_fields(text: str) -> None:
-    with pytest.raises(FileError, match="is no field of a contact; fields are id, external_id"):
+    with pytest.raises(FileError, match="is not a field of a contact; fields are id, externalId"):
         target_of(text, NAMES)
 
 

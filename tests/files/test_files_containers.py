@@ -64,7 +64,7 @@ def test_file_that_is_no_list_is_refused_as_what_it_is(content: bytes, what: str
         with pytest.raises(FileError) as caught:
             made_input(content, name)
         assert str(caught.value).startswith(
-            f"{name}, row 1: this is no header row: the file looks like {what}"
+            f"{name}, row 1: this is not a header row: the file looks like {what}"
         )
 
 

@@ -120,7 +120,7 @@ def test_parts_of_an_address_are_columns_of_their_own() -> None:
     ("header", "field", "what"),
     [
         ("Mine", a_field(5, "Mine", 4), "is an address: name its parts in columns: Mine.line1"),
-        ("customFields.5.city", a_field(5, "Mine", 0), "is no address and has no parts"),
+        ("customFields.5.city", a_field(5, "Mine", 0), "is not an address and has no parts"),
         ("Mine", a_field(5, "Mine", 7), "is a fixed text and cannot be set"),
         ("customFields.5", a_field(5, "Mine", 6), "is a file and cannot be set"),
         ("customFields.6", a_field(5, "Mine", 0), "has no custom field 6; it has 5 (Mine)"),
@@ -171,13 +171,13 @@ def test_groups_are_known_by_id_and_name(cell: str, groups: tuple[int, ...] | No
 
 def test_group_of_a_name_that_several_have_fails() -> None:
     source = csv_input("id,groups\n7,vip\n", groups=GROUPS)
-    assert "may be several groups, give the id as a number: VIP (10)" in message_of(
+    assert "may be any of several groups; give the id as a number: VIP (10)" in message_of(
         one_item(source)
     )
 
 
 def test_unknown_group_fails() -> None:
-    assert "which has: none" in message_of(one_item(csv_input("id,groups\n7,1\n", groups=[])))
+    assert "its groups are: none" in message_of(one_item(csv_input("id,groups\n7,1\n", groups=[])))
 
 
 @pytest.mark.parametrize("type", [0, 2, 3, 5, 8])

@@ -163,7 +163,7 @@ def test_workbook_that_cannot_be_read_is_refused(content: bytes) -> None:
 
 def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "python_calamine", None)
-    with pytest.raises(FileError, match=r"to read workbooks, install contactsdk\[cli\]"):
+    with pytest.raises(FileError, match=r"to read workbooks, pip install 'contactsdk\[cli\]"):
         xlsx_input(workbook([HEADER, ROW]))
 
 

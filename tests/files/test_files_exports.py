@@ -273,6 +273,15 @@ def test_column_of_an_export_can_be_mapped_all_the_same() -> None:
     assert contact_of(item).external_id == "101"
 
 
-def test_export_of_who_unsubscribed_is_cautioned_about() -> None:
-    [warning] = opened({**MAILCHIMP, "UNSUB_TIME": "2026-02-03"}, "csv").warnings()
-    assert warning == ("These contacts have unsubscribed: --set status=Unsubscribed keeps that.")
+@pytest.mark.parametrize(
+    ("export", "column", "what"),
+    [
+        (MAILCHIMP, "UNSUB_TIME", "These contacts have unsubscribed: --set status=Unsubscribed"),
+        (HUBSPOT, "Unsubscribed from all email", "leave these rows out, or map a column to status"),
+    ],
+)
+def test_export_of_who_unsubscribed_is_cautioned_about(
+    export: dict[str, Any], column: str, what: str
+) -> None:
+    [warning] = opened({**export, column: "2026-02-03"}, "csv").warnings()
+    assert what in warning

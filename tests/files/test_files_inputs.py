@@ -2,6 +2,7 @@ import io
 import os
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from contactsdk import Contact
@@ -12,7 +13,7 @@ from contactsdk.files import (
     open_input,
     spooled_standard_input,
 )
-from tests.files.made import ADA, NAMES, items, made_input
+from tests.files.made import ADA, NAMES, items, made_input, saved
 
 CSV = "id,phone\n7,1\n"
 JSON = '{"id": 7, "phone": "1"}'
@@ -54,7 +55,7 @@ def test_file_is_called_as_it_is_to_be_shown(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("unknown\n1\n")
     with (
-        pytest.raises(FileError, match=r"^standard input, row 1: unknown column"),
+        pytest.raises(FileError, match=r"^standard input, row 1:\s+unknown column"),
         open_input(str(path), shown="standard input"),
     ):
         pass
@@ -70,7 +71,7 @@ def test_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 def test_folder_is_no_file(tmp_path: Path) -> None:
     with (
-        pytest.raises(FileError, match="it is no regular file"),
+        pytest.raises(FileError, match="it is not a regular file"),
         open_input(str(tmp_path)),
     ):
         pass
@@ -108,3 +109,35 @@ def test_standard_input_is_spooled_and_goes() -> None:
     finally:
         os.dup2(before, 0)
         os.close(before)
+
+
+def two_sheets(*, second: bool = True, third: bool = False) -> bytes:
+    book = openpyxl.Workbook()
+    book.worksheets[0].title = "New"
+    book.worksheets[0].append(["id", "phone"])
+    book.worksheets[0].append([7, "1"])
+    for title, is_filled in (("Old", second), ("Older", third)):
+        sheet = book.create_sheet(title)
+        if is_filled:
+            sheet.append(["id", "phone"])
+    return saved(book)
+
+
+def test_other_sheets_with_rows_are_a_note() -> None:
+    note = "the sheet 'Old' has rows too, which are not imported; --sheet chooses another sheet."
+    assert made_input(two_sheets(), "x.xlsx").warnings() == (note,)
+    both = made_input(two_sheets(third=True), "x.xlsx").warnings()
+    assert both[0].startswith("the sheets 'Old', 'Older' have rows too")
+
+
+def test_other_sheets_without_rows_are_no_note() -> None:
+    assert made_input(two_sheets(second=False), "x.xlsx").warnings() == ()
+
+
+def test_other_sheets_are_no_note_where_one_was_chosen() -> None:
+    assert made_input(two_sheets(), "x.xlsx", sheet="New").warnings() == ()
+
+
+def test_encoding_of_a_workbook_is_refused() -> None:
+    with pytest.raises(FileError, match="--encoding is of text, and this is a workbook"):
+        made_input(two_sheets(), "x.xlsx", encoding="cp1252")

@@ -93,5 +93,5 @@ def test_key_that_is_there_twice_is_an_error(text: str) -> None:
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
 def test_what_is_not_json_is_an_error(constant: str) -> None:
-    with pytest.raises(ValueError, match=f"{constant} is no JSON"):
+    with pytest.raises(ValueError, match=f"{constant} is not JSON"):
         parsed(f'{{"a": {constant}}}')

@@ -50,7 +50,7 @@ def test_map_of_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
         ("\udcff", "this is not TOML: "),
         ("Name = 5\n", 'write each column as "its header" = "field"; see \'Name\''),
         ("map = 5\n", 'write each column as "its header" = "field"; see \'map\''),
-        ('Name = "nothing"\n', "--map \"Name=nothing\": 'nothing' is no field of a contact"),
+        ('Name = "nothing"\n', "--map \"Name=nothing\": 'nothing' is not a field of a contact"),
     ],
 )
 def test_map_file_that_says_nothing_is_refused(text: str, what: str, tmp_path: Path) -> None:
@@ -72,12 +72,12 @@ def test_map_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ({"maps": ["Name"]}, '--map "Name": write it as --map "E-mail 1 - Value=email"'),
         ({"maps": ["Name="]}, '--map "Name=": write it as'),
         ({"maps": ["=email"]}, '--map "=email": write it as'),
-        ({"maps": ["Name=nothing"]}, "'nothing' is no field of a contact; fields are "),
+        ({"maps": ["Name=nothing"]}, "'nothing' is not a field of a contact; fields are "),
         ({"maps": ["x=customFields.Diet"]}, "'customFields.Diet': a custom field is named by its"),
         ({"sets": ["status"]}, '--set "status": write it as --set "groups=10;11"'),
-        ({"sets": ["nothing=1"]}, "--set \"nothing=1\": 'nothing' is no field of a contact"),
-        ({"sets": ["status=Foo"]}, '--set "status=Foo": status must be one of 1 (subscribed)'),
-        ({"sets": ["groups=x"]}, '--set "groups=x": groups holds something that is no id'),
+        ({"sets": ["nothing=1"]}, "--set \"nothing=1\": 'nothing' is not a field of a contact"),
+        ({"sets": ["status=Foo"]}, '--set "status=Foo": status must be one of subscribed (1)'),
+        ({"sets": ["groups=x"]}, '--set "groups=x": groups holds something that is not an id'),
         ({"sets": ["phone=#REF!"]}, '--set "phone=#REF!": phone holds an error of a spreadsheet'),
         ({"sets": ["groups=;"]}, '--set "groups=;": there is no value'),
         ({"sets": ["id=7"]}, '--set "id=7": one id cannot be that of each contact'),
@@ -143,7 +143,7 @@ def test_own_values_are_not_replaced() -> None:
 def test_groups_are_set_by_name() -> None:
     options = {"sets": ["groups=VIP"], "groups": [a_group(10, "VIP")]}
     assert one_item(csv_input("id\n7\n", **options)) == Contact(id=7, groups=(10,))
-    with pytest.raises(FileError, match=r"which has: VIP \(10\)"):
+    with pytest.raises(FileError, match=r"its groups are: VIP \(10\)"):
         options_for(sets=["groups=99"], groups=[a_group(10, "VIP")])
 
 

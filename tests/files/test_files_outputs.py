@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from contactsdk import Contact, InvalidContactError, RejectedError, UnavailableError, UncertainError
@@ -31,6 +32,12 @@ RESULT = Result(line=4, row=3, state=State.NOT_STARTED, message="ü")
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def sheet(name: str) -> list[list[Any]]:
+    """The cells of the only sheet of a workbook."""
+    with open(name, "rb") as file:
+        return [list(row) for row in openpyxl.load_workbook(file).worksheets[0].values]
 
 
 def write_all(source: Any, rows: Any, *, resumable: bool = False, **names: Any) -> None:
@@ -153,11 +160,11 @@ def test_rejects_of_json_lines_on_standard_output_are_json_lines(
 
 
 @pytest.mark.parametrize("option", ["results", "rejects", "uncertain", "merged"])
-@pytest.mark.parametrize("name", ["out", "out.xlsx", "out.csv.gz"])
+@pytest.mark.parametrize("name", ["out", "out.xls", "out.csv.gz"])
 def test_unknown_ending_is_refused_before_anything_is_opened(
     option: str, name: str, folder: Path
 ) -> None:
-    with pytest.raises(FileError, match=r"a name that ends in \.csv or \.jsonl"):
+    with pytest.raises(FileError, match=r"a name that ends in \.xlsx, \.csv or \.jsonl"):
         check_output_names(OutputNames(**{option: name}), Format.CSV)
     assert list(folder.iterdir()) == []
 
@@ -166,6 +173,8 @@ def test_unknown_ending_is_refused_before_anything_is_opened(
 def test_rows_of_json_lines_are_no_csv(option: str) -> None:
     with pytest.raises(FileError, match=r"is JSON Lines: use a name that ends in \.jsonl"):
         check_output_names(OutputNames(**{option: "out.csv"}), Format.JSONL)
+    with pytest.raises(FileError, match=r"is JSON Lines: use a name that ends in \.jsonl"):
+        check_output_names(OutputNames(**{option: "out.xlsx"}), Format.JSONL)
     check_output_names(OutputNames(results="out.csv", **{option: "out.jsonl"}), Format.JSONL)
 
 
@@ -186,6 +195,86 @@ def test_file_that_was_there_is_replaced_once_the_new_one_is_complete() -> None:
     assert Path("out.csv").read_text() == "new"
     assert stat.S_IMODE(Path("out.csv").stat().st_mode) == 0o640
     assert not Path("out.partial.csv").exists()
+
+
+def test_file_that_is_replaced_is_kept_beside_the_new_one(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    Path("link.csv").symlink_to("sub/out.csv")
+    for text in ("first", "second", "third"):
+        with open_text("link.csv") as stream:
+            stream.write(text)
+    assert Path("link.csv").read_text() == "third"
+    assert Path("sub/out.csv.bak").read_text() == "second"
+
+
+def test_empty_file_is_replaced_and_not_kept(folder: Path) -> None:
+    Path("out.csv").touch()
+    with open_text("out.csv") as stream:
+        stream.write("new")
+    assert [path.name for path in folder.iterdir()] == ["out.csv"]
+
+
+def test_rows_are_written_into_a_workbook_as_texts() -> None:
+    text = 'id,phone,contactsdk_message,note\n7,0412345678,old,=1+1\n8,+61 4,,"x\ny"\n'
+    source = csv_input(text, ignored=["note"])
+    rows = [
+        (row, Result(line=2, row=2, id=10**15, state=State.FAILED, message="-why"))
+        for row in source
+    ]
+    write_all(source, rows, rejects="rejects.xlsx", merged="merged.xlsx", results="results.xlsx")
+    assert sheet("rejects.xlsx") == [
+        ["id", "phone", "note", "contactsdk_message"],
+        ["7", "0412345678", "=1+1", "-why"],
+        ["8", "+61 4", "x\ny", "-why"],
+    ]
+    assert sheet("merged.xlsx")[1] == [
+        "7",
+        "0412345678",
+        "=1+1",
+        "1000000000000000",
+        "failed",
+        "-why",
+    ]
+    assert sheet("results.xlsx")[1] == [2, 2, "1000000000000000", "failed", "-why", 0]
+
+
+def test_workbook_with_rejects_is_imported_again() -> None:
+    source = csv_input("id,phone,groups\n7,0412345678,10;11\n8,+61 4,\n")
+    rows = list(source)
+    write_all(source, [(row, RESULT) for row in rows], rejects="rejects.xlsx")
+    with open_input("rejects.xlsx") as again:
+        assert [again.item(row) for row in again] == [source.item(row) for row in rows]
+
+
+def test_row_that_cannot_be_divided_is_in_a_workbook_as_it_was() -> None:
+    source = csv_input('id,phone\n7,1\n8,"x"y\n')
+    write_all(source, [(row, RESULT) for row in source], rejects="rejects.xlsx")
+    assert sheet("rejects.xlsx")[2] == ['8,"x"y\n', None, "ü"]
+
+
+def test_workbook_is_there_under_its_other_name_after_an_error() -> None:
+    source = csv_input("id\n7\n")
+    with (
+        pytest.raises(ZeroDivisionError),
+        open_outputs(OutputNames(rejects="bad.xlsx"), source) as outputs,
+    ):
+        outputs.write(RESULT, next(iter(source)))
+        1 / 0  # noqa: B018  # whatever goes wrong
+    assert not Path("bad.xlsx").exists()
+    assert sheet("bad.partial.xlsx")[1] == ["7", "ü"]
+
+
+def test_workbook_is_no_pipe() -> None:
+    os.mkfifo("pipe.xlsx")
+    with pytest.raises(FileError, match="cannot be written into a pipe or a device"):
+        check_output_names(OutputNames(results="pipe.xlsx"), Format.CSV)
+
+
+def test_more_rows_than_a_sheet_has_are_refused_beforehand() -> None:
+    names = OutputNames(rejects="bad.xlsx")
+    check_output_names(names, Format.CSV, rows=1_048_575)
+    with pytest.raises(FileError, match="a sheet holds 1,048,576 rows with its header"):
+        check_output_names(names, Format.CSV, rows=1_048_576)
 
 
 def test_file_that_could_not_be_completed_says_so_by_its_name() -> None:

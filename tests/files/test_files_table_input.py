@@ -1,11 +1,21 @@
 import pytest
 
 from contactsdk import Contact, InvalidContactError
-from tests.files.made import ADA, NAMES, csv_input, errors, items, one_item, written_back
+from tests.files.made import (
+    ADA,
+    NAMES,
+    a_field,
+    a_group,
+    csv_input,
+    errors,
+    items,
+    one_item,
+    written_back,
+)
 
 
 def test_all_that_is_wrong_with_a_row_is_said_at_once() -> None:
-    item = one_item(csv_input("firstName;status;groups;phone\nAda;Foo;1;#REF!\n"))
+    item = one_item(csv_input("firstName;lastName;email;status;phone\nAda;;;Foo;#REF!\n"))
     assert list(errors(item)) == [("lastName",), ("email",), ("status",), ("phone",)]
 
 
@@ -63,9 +73,9 @@ def test_written_back_rows_make_the_same_items() -> None:
 
 
 def test_filled_cells_have_the_names_of_their_columns() -> None:
-    source = csv_input('First Name,Email,,Phone\n Ada ,,x\n"a"b,c\n', ignored=["column C"])
+    source = csv_input('Id,First Name,,Phone\n7, Ada ,x\n"a"b,c\n', ignored=["column C"])
     ada, broken = list(source)
-    assert source.values(ada) == {"First Name": " Ada "}
+    assert source.values(ada) == {"Id": "7", "First Name": " Ada "}
     assert source.values(broken) == {"line": '"a"b,c\n'}
 
 
@@ -86,3 +96,24 @@ def test_ordinary_letters_are_not_warned_of() -> None:
     source = csv_input(f"{NAMES}\nJoão,SÃO,j@example.com\nÂngela,Ärmel?,a@example.com\n")
     items(source)
     assert source.warnings() == ()
+
+
+def test_cells_that_hold_a_wrong_choice_are_named() -> None:
+    source = csv_input(
+        "id,email,status,customFields.5,groups\n7,x, active ,3,10\n8,,1,x,Kunden|VIP\n",
+        groups=[a_group(10, "Kunden")],
+        custom_fields=[a_field(5, "Seats", 8)],
+    )
+    rows = list(source)
+    found = []
+    for row in rows:
+        item = source.item(row)
+        assert isinstance(item, InvalidContactError)
+        found.append(source.choices_in(row, item))
+    assert found == [("active",), ("Kunden|VIP", "x")]
+
+
+def test_choice_in_a_cell_that_is_not_there_is_not_named() -> None:
+    source = csv_input("id,first_name,status\n7\n")
+    [row] = source
+    assert source.choices_in(row, InvalidContactError([(("status",), "is wrong")])) == ()

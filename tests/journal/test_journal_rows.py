@@ -79,7 +79,9 @@ def test_no_error_is_kept_as_none() -> None:
         (UncertainError("sent"), State.UNCERTAIN),
         (UnavailableError("later"), State.NOT_APPLIED),
         (RateLimitedError("later"), State.NOT_APPLIED),
+        (SetupError("wrong"), State.NOT_APPLIED),
         (AuthenticationError("wrong"), State.NOT_APPLIED),
+        (ContactError("of a class that nobody has sorted in"), State.UNCERTAIN),
     ],
 )
 def test_state_follows_from_the_error(error: ContactError | None, state: State) -> None:

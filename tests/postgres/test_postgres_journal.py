@@ -103,8 +103,8 @@ async def test_counts_follow_each_row_from_state_to_state(
     await client.add_or_update_many(items, journal=resending, concurrency=1)
     after = journal_of().status()
 
-    assert (before.recorded, before.succeeded, before.failed, before.uncertain) == (4, 1, 2, 1)
-    assert (after.recorded, after.succeeded, after.failed, after.uncertain) == (4, 2, 2, 0)
+    assert (before.recorded, before.succeeded, before.refused, before.uncertain) == (4, 1, 2, 1)
+    assert (after.recorded, after.succeeded, after.refused, after.uncertain) == (4, 2, 2, 0)
     assert after.open == 0
     assert after.owner is None
 

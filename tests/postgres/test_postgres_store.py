@@ -146,7 +146,7 @@ async def test_standby_of_a_run_that_is_deleted_stops_waiting(
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schema, "run")))
 
-    with pytest.raises(JournalError, match="it was deleted meanwhile"):
+    with pytest.raises(JournalError, match="the run was deleted meanwhile"):
         await waiting
     await owner.close(())
 

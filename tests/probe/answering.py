@@ -19,7 +19,8 @@ async def probing(
     """A probe of a platform with these answers, status and JSON, by their action."""
 
     async def answer(request: web.Request) -> web.Response:
-        status, value = answers[f"{request.path.rpartition('/')[2]}?{request.query['action']}"]
+        namespace = request.path.rpartition("/")[2]
+        status, value = answers[f"{namespace}?action={request.query['action']}"]
         return web.json_response(value, status=status)
 
     app = web.Application()

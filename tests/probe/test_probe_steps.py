@@ -10,12 +10,12 @@ from contactsdk.probe.writing import see_custom_fields, see_unchanged, see_updat
 from tests.probe.answering import probing
 from tests.probe.probed import seen
 
-ADD = "contact?addOrUpdateContact"
-GET = "contact?getContact"
-LIST = "contact?getContactList"
-PING = "test?ping"
-GROUPS = "contact?getSubscriptionGroupList"
-FIELDS = "contact?getCustomFieldDefinition"
+ADD = "contact?action=addOrUpdateContact"
+GET = "contact?action=getContact"
+LIST = "contact?action=getContactList"
+PING = "test?action=ping"
+GROUPS = "contact?action=getSubscriptionGroupList"
+FIELDS = "contact?action=getCustomFieldDefinition"
 STALE = {"errorCode": "400", "specificCode": "23005"}
 
 

@@ -28,7 +28,7 @@ def test_no_settings_are_the_defaults() -> None:
     [
         ("null_text=maybe", "null_text must be refuse, clear or keep"),
         ("null_text", "null_text must be refuse, clear or keep"),
-        ("nothing=keep", "'nothing' is no guess: it must be custom_fields, "),
+        ("nothing=keep", "'nothing' is not a guess: it must be custom_fields, "),
     ],
 )
 def test_setting_that_is_no_guess_is_refused(setting: str, message: str) -> None:

@@ -103,7 +103,7 @@ def test_contact_is_shown_with_its_fields() -> None:
             "Address: 1 High St, Hull|Field 2: Red, Blue|Field 3: No|Field 4: 7"
             '|Field 5: [{"a":1}]|Companies: 4, 5|crm: https://example.com|Privacy consent: no'
         ],
-        "Modified": ["2026-11-23 12:00:00"],
+        "Modified (UTC)": ["2026-11-23 12:00:00"],
     }
 
 
@@ -213,4 +213,35 @@ def test_cleared_names_are_shown_as_nothing() -> None:
     bare = {name: value for name, value in contact.contact.items() if name not in BOBBY}
     bare_one = Stored(contact=bare, modified_at=NOON, joined_at={})
     cells = Read(shown(contacts=[bare_one])).cells
-    assert cells == {"Id": ["1001"], "Modified": ["2026-11-23 12:00:00"]}
+    assert cells == {"Id": ["1001"], "Modified (UTC)": ["2026-11-23 12:00:00"]}
+
+
+def test_contact_that_is_there_several_times_is_marked() -> None:
+    marked = shown(contacts=[stored()], namesakes={1001: [1002, 1003, 1004, 1005]})
+    assert Read(marked).cells["Name"] == ["Bobby Smith|same as 1002, 1003, 1004 and more"]
+    assert "same as 1002<" in shown(contacts=[stored()], namesakes={1001: [1002]})
+
+
+@pytest.mark.parametrize(
+    ("number", "refresh_s", "links", "title"),
+    [
+        (1, 2, ["/?page=2"], "the newest 50 of 120"),
+        (2, 2, ["/", "/?page=3"], "51 to 100 of 120, the newest first"),
+        (3, None, ["/?refresh=off&page=2"], "101 to 120 of 120, the newest first"),
+        (2, None, ["/?refresh=off", "/?refresh=off&page=3"], "51 to 100"),
+    ],
+)
+def test_other_pages_of_contacts_are_linked(
+    number: int, refresh_s: int | None, links: list[str], title: str
+) -> None:
+    text = shown(
+        contacts=[stored()], contact_count=120, page_number=number, last_page=3, refresh_s=refresh_s
+    )
+    targets = [attributes["href"] for tag, attributes in Read(text).tags if tag == "a"]
+    assert targets[-len(links) :] == links
+    assert title in text
+
+
+def test_refreshing_is_stopped_on_the_page_that_is_shown() -> None:
+    text = shown(contacts=[stored()], contact_count=120, page_number=2, last_page=3)
+    assert 'href="/?refresh=off&amp;page=2">Stop refreshing' in text

@@ -90,3 +90,22 @@ async def test_page_is_shown_under_the_name_on_which_the_sandbox_listens(
         own.replace("sandbox.internal", "127.0.0.1"), headers={"Host": own.partition("://")[2]}
     ) as response:
         assert response.status == 200
+
+
+async def test_all_contacts_can_be_looked_at_page_by_page(ask: Asking) -> None:
+    for number in range(51):
+        await ask(ADD, {**BOBBY, "email": f"no-{number}@example.com"})
+    for path in ("/", "/?page=1", "/?page=0", "/?page=x", f"/?page={'9' * 5000}x"):
+        _, text = await seen(ask, path)
+        assert "no-50@" in text.partition('id="requests"')[0]
+    for path in ("/?page=2", "/?page=3", "/?page=999999999"):
+        _, text = await seen(ask, path)
+        assert "51 to 51 of 51" in text
+
+
+async def test_contacts_of_the_same_names_and_email_are_marked(ask: Asking) -> None:
+    for _ in range(2):
+        await ask(ADD, BOBBY)
+    await ask(ADD, {**BOBBY, "email": "another@example.com"})
+    _, text = await seen(ask)
+    assert text.count(">same as ") == 2

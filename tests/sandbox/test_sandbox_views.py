@@ -142,6 +142,7 @@ def test_no_custom_field_is_listed_where_none_is_declared() -> None:
         ("texts", ["Red", "Blue"]),
         ("id_name", [{"id": 1, "name": "Red"}, {"id": 2, "name": "Blue"}]),
         ("value_label", [{"value": "Red", "label": "Red"}, {"value": "Blue", "label": "Blue"}]),
+        ("object", {"Red": "Red", "Blue": "Blue"}),
     ],
 )
 def test_values_of_a_selection_are_listed_as_guessed(guess: str, values: list[Any]) -> None:

@@ -13,8 +13,8 @@ from contactsdk.settling import (
     Search,
     Several,
     filter_for,
-    is_refused,
     judge,
+    may_not_look,
 )
 from contactsdk.wire import ContactFilter, ListedContact, contact_to_json
 from tests.examples import a_contact
@@ -183,7 +183,10 @@ def test_search_for_a_contact_that_was_sent_again_begins_anew() -> None:
         ([NotYet()], "no answer; it was looked for on the platform for 9 s and not found"),
         ([NotYet(), UncertainError("cut")], "9 s and not found, and the last look failed: cut"),
         ([Several(3)], "9 s, and 3 contacts there may be it"),
-        ([Ambiguous()], "another contact of the same names and email that is uncertain too"),
+        (
+            [Ambiguous()],
+            "another contact of the same first name, last name and email that is uncertain too",
+        ),
     ],
 )
 def test_final_error_says_what_was_found_and_for_how_long_it_was_looked(
@@ -213,7 +216,7 @@ def test_final_error_says_what_was_found_and_for_how_long_it_was_looked(
     ],
 )
 def test_refused_look_is_not_taken_for_a_failed_one(error: Any, refused: bool) -> None:
-    assert is_refused(error) is refused
+    assert may_not_look(error) is refused
 
 
 def test_contact_that_was_found_and_then_not_is_not_found() -> None:

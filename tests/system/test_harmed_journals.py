@@ -178,7 +178,7 @@ HARMS: dict[str, tuple[Callable[[Path], object], str]] = {
     "one state overwritten": (flip_a_state, "damaged"),
     "another database": (
         another_database,
-        "no journal of contactsdk",
+        "not a journal of contactsdk",
     ),
     "rows deleted": (sql("DELETE FROM rows WHERE number % 3 = 0"), "damaged: it has"),
     "all rows deleted": (sql("DELETE FROM rows"), "damaged: it has 0 rows"),

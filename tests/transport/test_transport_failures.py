@@ -172,8 +172,8 @@ class TestMessage:
         "no HTTP": (
             [REQUEST, b"SSH-2.0-OpenSSH_9.9\r\n\r\n"],
             UncertainError,
-            "sent, but the answer cannot be read: it is not HTTP as aiohttp knows it; see whether "
-            "the address is the platform's",
+            "sent, but the answer cannot be read: it is not HTTP as aiohttp knows it; check "
+            "whether the address is the platform's",
         ),
         "cut short": (
             [REQUEST, b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", CLOSE],
@@ -227,7 +227,7 @@ class TestMessage:
 
         assert type(error) is SetupError
         assert str(error) == (
-            "never sent, nor can it be with this session: ValueError was raised, see the cause"
+            "never sent, and this session cannot send it: ValueError was raised, see the cause"
         )
         assert error.attempts == 1
 
@@ -237,7 +237,7 @@ class TestMessage:
             error = await error_of(ContactClient("https://api.example.com", session=session))
 
         assert type(error) is SetupError
-        assert "the address of the session's proxy is none" in str(error)
+        assert "the address of the session's proxy is not valid" in str(error)
 
     async def test_of_a_proxy_that_is_not_there(self) -> None:
         async with aiohttp.ClientSession(proxy="http://127.0.0.1:1") as session:

@@ -288,7 +288,7 @@ def test_additional_messages_are_strings_or_left_out(sent_messages: Any, kept: A
         (400, {"message": "no"}, "no"),
         (502, b"<html>", "HTTP 502 without a readable answer"),
         (200, b"", "HTTP 200 without a readable answer"),
-        (200, {}, "the answer names no contact id"),
+        (200, {}, "the answer contains no contact id"),
     ],
 )
 def test_an_error_has_a_message_whatever_came(status: int, body: Any, message: str) -> None:
@@ -314,8 +314,27 @@ def test_where_a_redirect_leads_is_shown_as_printable_text(location: str, shown:
     assert message == f"HTTP 301 redirects to {shown}; use that address"
 
 
-def test_a_redirect_to_nowhere_is_reported_too() -> None:
-    assert str(refusal(304, b"")) == "HTTP 304 redirects to nowhere; use that address"
+def test_a_redirect_that_does_not_say_where_is_reported_too() -> None:
+    assert str(refusal(304, b"")) == "HTTP 304 redirects without saying where; check base_url"
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (400, ""),
+        (401, "; check key and secret, or a firewall on the way"),
+        (403, "; check key and secret, or a firewall on the way"),
+        (404, "; check base_url"),
+        (405, "; check base_url"),
+        (407, "; check the user and password of the proxy"),
+        (413, "; the request is too large"),
+        (421, "; check base_url"),
+        (500, ""),
+        (503, "; try again later"),
+    ],
+)
+def test_unreadable_answer_says_what_its_status_asks_for(status: int, advice: str) -> None:
+    assert str(refusal(status, b"<html>")) == f"HTTP {status} without a readable answer{advice}"
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,8 @@ EXAMPLES = [
 
 ARABIC_FIVE = "\u0665"  # a digit to int() and str.isdigit(), but not to the platform
 
+CUSTOM_FIELDS = "must be a mapping of field id to value, or an iterable of CustomField"
+
 WIRE_NAMES = {
     "id": "id",
     "external_id": "externalId",
@@ -246,12 +248,12 @@ def test_an_unknown_key_is_refused(key: Any) -> None:
 
 @pytest.mark.parametrize("second", ["PHONE", "Phone"])
 def test_the_same_field_twice_is_refused(second: str) -> None:
-    assert wrong({"id": 7, "phone": "1", second: "2"}) == (((second,), "is there twice"),)
+    assert wrong({"id": 7, "phone": "1", second: "2"}) == (((second,), "is given twice"),)
 
 
 def test_the_same_field_by_both_names_is_refused() -> None:
     row = {"id": 7, "firstName": "Ada", "first_name": "Ada"}
-    assert wrong(row) == ((("first_name",), "is there twice"),)
+    assert wrong(row) == ((("first_name",), "is given twice"),)
 
 
 @pytest.mark.parametrize("row", [None, 5, "id", b"id", [["id", 7]], [], True], ids=repr)
@@ -317,18 +319,18 @@ POSITIVE = "must be a positive integer"
         ({"groups": [{"groupId": None}]}, [(("groups", 0), POSITIVE)]),
         (
             {"groups": [10, {"groupId": 10, "name": "a"}]},
-            [(("groups", 1, "name"), "is not known here")],
+            [(("groups", 1, "name"), "is not a key of this object; known are groupId")],
         ),
         ({"groups": [{}]}, [(("groups", 0, "groupId"), "is required")]),
         (
             {"groups": [0, {"id": 3}]},
             [
                 (("groups", 0), POSITIVE),
-                (("groups", 1, "id"), "is not known here"),
+                (("groups", 1, "id"), "is not a key of this object; known are groupId"),
                 (("groups", 1, "groupId"), "is required"),
             ],
         ),
-        ({"customFields": "a"}, [(("customFields",), "must be an iterable of CustomField")]),
+        ({"customFields": "a"}, [(("customFields",), CUSTOM_FIELDS)]),
         ({"customFields": {"x": 1}}, [(("customFields", 0, "fieldId"), POSITIVE)]),
         ({"customFields": {"9" * 19: 1}}, [(("customFields", 0, "fieldId"), POSITIVE)]),
         ({"customFields": {ARABIC_FIVE: 1}}, [(("customFields", 0, "fieldId"), POSITIVE)]),
@@ -343,8 +345,11 @@ POSITIVE = "must be a positive integer"
         (
             {"customFields": [{"fieldId": 5, "value": 1, "name": "a"}, 5]},
             [
-                (("customFields", 0, "name"), "is not known here"),
-                (("customFields", 1), "is no CustomField"),
+                (
+                    ("customFields", 0, "name"),
+                    "is not a key of this object; known are fieldId, value",
+                ),
+                (("customFields", 1), "must be a CustomField"),
             ],
         ),
         ({"externalUrls": 5}, [(("externalUrls",), "must be an iterable of ExternalUrl")]),
@@ -359,7 +364,7 @@ POSITIVE = "must be a positive integer"
             {"externalUrls": [{"ref": ref, "url": None} for ref in ("a", "b", "c", "")]},
             [
                 (("externalUrls", 3, "ref"), "is required"),
-                (("externalUrls",), "must not be more than 3"),
+                (("externalUrls",), "must have at most 3 links"),
             ],
         ),
         (
@@ -371,7 +376,7 @@ POSITIVE = "must be a positive integer"
             },
             [
                 (("externalUrls", 0, "url"), "must be an https address"),
-                (("externalUrls",), "must not name a ref twice"),
+                (("externalUrls",), "must not use a ref twice"),
             ],
         ),
         (

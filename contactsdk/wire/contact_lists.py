@@ -1,4 +1,4 @@
-"""How contacts are looked up: one by its id, or a list of those that a filter lets through.
+"""How contacts are looked up: one by its id, or a list of those that match a filter.
 
 Sources: the platform's pages "Get Contact", "Get Contact List", "Filtering", "Pagination" and
 "Collections".
@@ -36,7 +36,7 @@ class ContactFilter:
     email: str | None = field(default=None, repr=False)
     """The email address, in any case."""
     modified_since: datetime.datetime | None = None
-    """Modified then or later; it must know its time zone."""
+    """Modified then or later; must be timezone-aware."""
 
 
 @frozen(kw_only=True)
@@ -80,7 +80,7 @@ def read_page(status: int, headers: Mapping[str, str], body: bytes) -> ContactPa
     """A page of a list of contacts.
 
     Raises:
-        ContactError: The answer is no such page; which subclass says what is known.
+        ContactError: The answer is not such a page; which subclass says what is known.
     """
     answer = read_json(status, headers, body)
     contacts = tuple(_listed(item, status) for item in results_of(answer, status))
@@ -99,12 +99,12 @@ def read_contact(status: int, headers: Mapping[str, str], body: bytes) -> dict[s
     """All that the platform shows of a contact, in its names.
 
     Raises:
-        ContactError: The answer is no contact; which subclass says what is known. A
-            `RejectedError` with the specific code 24096 where there is none of this id.
+        ContactError: The answer is not a contact; which subclass says what is known. A
+            `RejectedError` with the specific code 24096 if there is no contact with this id.
     """
     contact = read_object(status, headers, body)
     if positive_id(contact.get("id")) is None:
-        raise UncertainError("the answer is no contact with an id", http_status=status)
+        raise UncertainError("the answer is not a contact with an id", http_status=status)
     return contact
 
 

@@ -28,7 +28,7 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: Any
-    """The JSON value; `None` where it is none."""
+    """The JSON value; `None` if it is not JSON."""
 
     @property
     def is_refusal(self) -> bool:
@@ -44,7 +44,7 @@ class Reply:
 
     @property
     def codes(self) -> str:
-        """The two codes of an error, such as `400/23016`; `accepted` if it is none.
+        """The two codes of an error, such as `400/23016`; `accepted` if it is not an error.
 
         The status stands for an `errorCode` that is missing.
         """
@@ -93,7 +93,7 @@ class Asker:
         """What the first 429 looked like; `None` if none came."""
 
     async def ask(self, action: str, params: Any = None) -> Reply:
-        """The answer to `namespace?action`, such as `test?ping`, with these parameters."""
+        """The answer to an action, such as `test?action=ping`, with these parameters."""
         content = b"" if params is None else orjson.dumps(params)
         reply = await self._send(action, content)
         for _ in range(_MOST_WAITS):
@@ -109,7 +109,7 @@ class Asker:
         if self.requests >= MOST_REQUESTS:
             raise TooManyRequestsError
         self.requests += 1
-        namespace, _, name = action.partition("?")
+        namespace, _, name = action.partition("?action=")
         return await self.requester.attempt(self.requester.url(namespace, name), content, _reply)
 
 

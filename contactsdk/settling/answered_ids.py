@@ -17,7 +17,8 @@ class AnsweredIds:
     """The ids that the platform has answered to calls and runs of one client.
 
     `keeps` says whether to keep the single ids, which only settling needs. Kept are those that were
-    answered while an add was open, so that they are few.
+    answered while an add was open, so that they are few. The floor of an add is the highest id
+    answered before it was sent.
     """
 
     def __init__(self, *, keeps: bool) -> None:
@@ -48,7 +49,7 @@ class AnsweredIds:
         return len(self._kept)
 
     def begin_add(self) -> int:
-        """An add is about to be sent; its floor, which the id of what it adds is above."""
+        """An add is about to be sent; its floor: the id of what it adds is above that."""
         floor = self.highest
         self._open[floor] = self._open.get(floor, 0) + 1
         return floor

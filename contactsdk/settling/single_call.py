@@ -11,8 +11,8 @@ from contactsdk.errors import ContactError, UncertainError
 from contactsdk.lookups import Lookups
 from contactsdk.models import Contact, key_of
 from contactsdk.retry import Delivery, RetryPolicy
-from contactsdk.settling.known import AnsweredIds, KeysInDoubt
-from contactsdk.settling.search import Search, is_refused, judge
+from contactsdk.settling.answered_ids import AnsweredIds, KeysInDoubt
+from contactsdk.settling.search import Search, judge, may_not_look
 
 MOST_PAGES: Final = 20
 """How many pages of a list are read to find one contact; a longer list was not filtered."""
@@ -85,7 +85,7 @@ class CallSettler:
                 return await send()
             except UncertainError as error:
                 now = self._clock()
-                search.resume(error, now, self._end(delivery, now))
+                search.resume(error, now, self._search_ends_at(delivery, now))
 
     async def _find(self, search: Search, delivery: Delivery) -> int | None:
         """The id of the contact, once it is found; `None` if it is not looked for any longer."""
@@ -97,7 +97,7 @@ class CallSettler:
                 )
             except ContactError as error:
                 search.note_failure(error)
-                if is_refused(error):
+                if may_not_look(error):
                     return None
                 continue
             except RuntimeError as error:  # the client was closed meanwhile
@@ -121,11 +121,11 @@ class CallSettler:
             error=error,
             sent_at=self._platform_now() - datetime.timedelta(seconds=now - delivery.started_at),
             began_at=now,
-            ends_at=self._end(delivery, now),
+            ends_at=self._search_ends_at(delivery, now),
             deadline=_last_look_at(delivery),
         )
 
-    def _end(self, delivery: Delivery, now: float) -> float:
+    def _search_ends_at(self, delivery: Delivery, now: float) -> float:
         assert self._policy.settle_s is not None  # noqa: S101  # made for a policy that settles
         return min(now + self._policy.settle_s, _last_look_at(delivery))
 

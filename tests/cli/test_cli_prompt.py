@@ -1,0 +1,105 @@
+import io
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from contactsdk.cli.prompt import answer_is_yes, drop_typed_ahead, is_terminal
+
+Ask: TypeAlias = Callable[..., tuple[str, str]]
+
+IN_A_SESSION = """
+import os, sys
+os.open(sys.argv[1], os.O_RDWR)  # the first terminal that a new session opens is its own
+if sys.argv[2] == "background":
+    os.setpgid(0, 0) if os.fork() == 0 else os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+from contactsdk.cli.prompt import answer_is_yes, is_terminal
+print(is_terminal() and answer_is_yes("Send? "))
+"""
+
+
+@pytest.fixture
+def ask() -> Ask:
+    """Asks in a process with a terminal; what it answered, and what the terminal showed."""
+
+    def ask(answer: str = "y\n", *, place: str = "foreground", **streams: Any) -> tuple[str, str]:
+        ours, its = pty.openpty()
+        os.write(ours, answer.encode())
+        command = [sys.executable, "-c", IN_A_SESSION, os.ttyname(its), place]
+        given = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **streams}
+        streams = {name: its if stream == "terminal" else stream for name, stream in given.items()}
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, start_new_session=True, text=True, **streams
+        )
+        os.write(its, b".")  # else there may be nothing to read
+        shown = os.read(ours, 4096).decode()
+        os.close(ours)
+        os.close(its)
+        return done.stdout.strip(), shown
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "streams",
+    [
+        {"stdin": "terminal", "stderr": "terminal"},
+        {"stdin": "terminal"},
+        {"stderr": "terminal"},
+        {},
+    ],
+)
+def test_person_is_asked_wherever_the_standard_streams_lead(
+    streams: dict[str, str], ask: Ask
+) -> None:
+    said, shown = ask("y\n", **streams)
+    assert said == "True"
+    assert "Send? " in shown
+    assert ask("n\n", **streams)[0] == "False"
+
+
+def test_job_in_the_background_is_not_asked(ask: Ask) -> None:
+    said, shown = ask(place="background")
+    assert said == "False"
+    assert "Send? " not in shown
+
+
+def test_terminal_that_cannot_be_opened_is_nobody(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ours, its = pty.openpty()
+    with os.fdopen(its) as keyboard:
+        monkeypatch.setattr("sys.stdin", keyboard)
+        monkeypatch.setattr(os, "ttyname", lambda _: str(tmp_path / "none"))
+        assert not is_terminal()
+    os.close(ours)
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_yes"), [("y\n", True), (" YES \n", True), ("n\n", False), ("", False)]
+)
+def test_only_yes_is_yes(typed: str, is_yes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    assert answer_is_yes("Send? ") is is_yes
+
+
+def test_what_was_typed_before_the_question_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, its = pty.openpty()
+    with os.fdopen(its) as terminal:
+        monkeypatch.setattr("sys.stdin", terminal)
+        os.write(ours, b"y\n")
+        drop_typed_ahead()
+        os.write(ours, b"n\n")
+        assert not answer_is_yes("Record? ")
+    os.close(ours)
+
+
+def test_input_that_is_no_terminal_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    drop_typed_ahead()
+    assert answer_is_yes("Record? ")

@@ -1,0 +1,100 @@
+from pathlib import Path
+
+from contactsdk.cli.summary import Tally
+from contactsdk.cli.written_files import Written, next_lines
+from contactsdk.files import OutputNames, Result, State
+
+COMMAND = "contactsdk import bad.csv"
+
+
+def lines(
+    outputs: OutputNames,
+    *results: Result,
+    report: Path | None = None,
+    has_journal: bool = False,
+    is_excel: bool = False,
+    is_stopped: bool = False,
+) -> list[str]:
+    tally = Tally()
+    for result in results:
+        tally.add(result)
+    written = Written.of(outputs, report)
+    steps = next_lines(
+        outputs,
+        tally,
+        has_journal=has_journal,
+        is_excel=is_excel,
+        is_stopped=is_stopped,
+        import_rejects=COMMAND,
+    )
+    return [*written.lines(tally, has_journal=has_journal), *steps]
+
+
+def a_row(state: State, *, refused: bool = False) -> Result:
+    return Result(line=2, row=2, state=state, refused=refused)
+
+
+REFUSED = a_row(State.FAILED, refused=True)
+NOT_STARTED = a_row(State.NOT_STARTED)
+
+
+def test_each_file_is_named_with_its_rows() -> None:
+    outputs = OutputNames(results="r.csv", rejects="bad.csv", uncertain="u.csv", merged="-")
+    rows = (a_row(State.SUCCEEDED), REFUSED, NOT_STARTED)
+    assert lines(outputs, *rows, report=Path("run.html")) == [
+        "Wrote r.csv: 3 rows.",
+        "Wrote bad.csv: 2 rows.",
+        "Wrote u.csv: no rows.",
+        "Wrote run.html.",
+        f"To import the rejects, once they are corrected: {COMMAND}",
+    ]
+
+
+def test_rejects_of_a_run_that_goes_on_wait_until_it_has_ended() -> None:
+    outputs = OutputNames(rejects="bad.csv")
+    assert lines(outputs, REFUSED, NOT_STARTED, has_journal=True) == [
+        "Wrote bad.csv: 1 row.",
+        "Run that first, then correct the rejects: bad.csv is written again by it.",
+    ]
+    assert lines(outputs, REFUSED, has_journal=True)[-1].endswith(COMMAND)
+
+
+def test_rejects_of_a_workbook_come_with_what_excel_does_to_them() -> None:
+    outputs = OutputNames(rejects="bad.csv")
+    assert "with the phone column as Text" in lines(outputs, REFUSED, is_excel=True)[-1]
+    assert len(lines(outputs, a_row(State.SUCCEEDED), is_excel=True)) == 1
+    workbook = lines(OutputNames(rejects="bad.xlsx"), REFUSED, is_excel=True)
+    assert not any("Text/CSV" in line for line in workbook)
+
+
+def test_run_that_something_else_than_its_rows_stopped_is_to_be_run_again() -> None:
+    outputs = OutputNames(rejects="bad.csv")
+    again = "Nothing was applied. Once that is put right, run the same command again."
+    assert lines(outputs, NOT_STARTED, is_stopped=True)[1:] == [again]
+    assert lines(OutputNames(), NOT_STARTED, is_stopped=True) == [again]
+
+
+def test_rest_of_a_stopped_run_is_in_its_rejects() -> None:
+    outputs = OutputNames(rejects="bad.csv")
+    assert lines(outputs, a_row(State.SUCCEEDED), NOT_STARTED, is_stopped=True)[1:] == [
+        f"To import the rows that were not applied, once that is put right: {COMMAND}"
+    ]
+
+
+def test_file_that_is_replaced_is_announced_and_named(folder: Path) -> None:
+    (folder / "bad.csv").write_text("corrected by hand")
+    (folder / "run.html").write_text("old")
+    (folder / "empty.csv").touch()
+    (folder / "run.html.bak").write_text("older")
+    outputs = OutputNames(rejects="bad.csv", results="empty.csv", merged="new.csv")
+    assert Written.of(outputs, Path("run.html")).warnings() == [
+        "Note: bad.csv is there already: it is replaced, and what is in it now is kept as "
+        "bad.csv.bak.",
+        "Note: run.html is there already: it is replaced, and what is in it now is kept as "
+        "run.html.bak, in place of the one that is there.",
+    ]
+    assert lines(outputs, REFUSED, report=Path("run.html"))[1:4] == [
+        "Wrote bad.csv: 1 row; what was in it before is in bad.csv.bak.",
+        "Wrote new.csv: 1 row.",
+        "Wrote run.html; what was in it before is in run.html.bak.",
+    ]
