@@ -73,8 +73,13 @@ async def feed(
     feeder = _Feeder(journal, account, settings, partitions)
     try:
         await feeder.in_thread(feeder.open)
-        while items := await _next_items(reader):
-            await feeder.in_thread(partial(feeder.take, items))
+        items = await _next_items(reader)
+        while items:
+            taking = asyncio.ensure_future(feeder.in_thread(partial(feeder.take, items)))
+            try:
+                items = await _next_items(reader)  # while the database is at work
+            finally:
+                await taking
         if reader.error is not None:
             raise reader.error
         await feeder.in_thread(partial(feeder.seal, enqueue))
