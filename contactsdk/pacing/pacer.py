@@ -68,6 +68,8 @@ class Pacer:
         # leave at once, and successes need not be recorded.
         self._is_calm = True
         self._scheduled_at = -math.inf
+        self._jitter = 0.0
+        self._random = random
         self._paused_at = -math.inf
         self._paused_until = -math.inf
         # When requests may leave again: the end of a pause, or when a probe may leave.
@@ -105,7 +107,7 @@ class Pacer:
         A time that has passed for at once, `math.inf` while only the result of a probe can tell.
         """
         rate = self._rate.rate_per_s
-        paced_at = -math.inf if rate is None else self._scheduled_at + 1 / rate
+        paced_at = -math.inf if rate is None else self._scheduled_at + (1 + self._jitter) / rate
         return max(self._opens_at, paced_at)
 
     def acquire_nowait(self) -> Turn | None:
@@ -237,7 +239,10 @@ class Pacer:
 
     def _take(self) -> Turn:
         now = self._clock()
-        self._scheduled_at = max(self.ready_at, now - _CATCH_UP_S)
+        rate = self._rate.rate_per_s
+        due_at = -math.inf if rate is None else self._scheduled_at + 1 / rate
+        self._scheduled_at = max(due_at, self._opens_at, now - _CATCH_UP_S - (0 if rate is None else 1 / rate))
+        self._jitter = self._random()
         self._outage.begin_probe(now)
         self._throttle_breaker.begin_probe(now)
         if self._is_probing():
