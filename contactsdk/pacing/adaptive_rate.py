@@ -225,11 +225,12 @@ class AdaptiveRate:
         expected = self._expected(checked)
         if expected < _CHECKED_THROTTLES:
             return
-        if checked.throttled < expected - 3 * self._spread(checked):
+        surplus = checked.throttled - expected
+        if surplus < -3 * self._spread(checked):
             # Noise does not go away. What was taken for it was others, or is over.
             self._evidence = Count(checked.answered, checked.throttled + 1)
             self.noise = checked.share
-        elif self._evidence.throttled < _NOISE_IS_KNOWN:
+        elif surplus < self._spread(checked) and self._evidence.throttled < _NOISE_IS_KNOWN:
             self._evidence += checked
             self.noise = self._evidence.share
         self._unchecked = Count()

@@ -42,4 +42,4 @@ class NoiseTrial:
 
     @property
     def noise(self) -> Count:
-        return self.count if self._log_ratio > 0 else Count()
+        return self.count if self._log_ratio > -_SURE else Count()
