@@ -9,7 +9,7 @@ from contactsdk.pacing.noise_trial import NoiseTrial
 _CUT: Final = 0.03  # of the rate, for each surplus throttle: small steps hold it close to the limit
 _GROWTH_PER_S: Final = 0.004  # so that near the limit one request in some hundred is throttled
 _SETTLED_S: Final = 5.0  # without a cut, then growth accelerates: there is more to find
-_DOUBLING_S: Final = 1.8  # of that growth; a bucket that is a second deep hides the limit for long
+_DOUBLING_S: Final = 1.6  # of that growth; a bucket that is a second deep hides the limit for long
 _MOST_GROWTH_PER_S: Final = 0.5
 _MOST_GROWTH_IN_NOISE_PER_S: Final = 0.06  # for there a limit shows later
 _NO_LIMIT_PER_S: Final = 1e5  # more than one client can send
@@ -56,6 +56,7 @@ class AdaptiveRate:
         self._try_at = math.inf
         self._tried_at = -math.inf
         self._before_trial_per_s: float | None = None
+        self._is_new = False
         self._former_share = 0.0
 
     def record(self, sent_at: float, now: float, *, is_throttled: bool) -> None:
@@ -109,8 +110,12 @@ class AdaptiveRate:
     def _follow(self, rate: float, now: float) -> None:
         recent = self._recent
         excess = recent.count.share - self.noise * (1 + _TOLERATED_NOISE) - _TOLERATED
+        reached = recent.goodput_per_s / (1 - self.noise)
+        if self._is_new and recent.is_telling:
+            # What a full bucket let through was part of the first rate.
+            self._is_new = False
+            self._reference_per_s = min(rate, reached)
         if rate > self._reference_per_s:
-            reached = recent.goodput_per_s / (1 - self.noise)
             self._reference_per_s += _REFERENCE_RISE * max(0.0, min(rate, reached) - self._reference_per_s)
         else:
             fall = _REFERENCE_FALL if excess <= 0 else _REFERENCE_FALL / 40
@@ -162,6 +167,7 @@ class AdaptiveRate:
             self._settled_s = _SETTLED_S + 5
         self.rate_per_s = max(recent.goodput_per_s / (1 - self.noise), self._least_per_s)
         self._reference_per_s = self.rate_per_s
+        self._is_new = True
         self._recent = Recent(0.0, None, self.rate_per_s)
 
     def _speed_up(self, elapsed_s: float) -> None:
@@ -169,7 +175,8 @@ class AdaptiveRate:
         if self.rate_per_s is not None:
             doublings = min(max(0.0, self._settled_s - _SETTLED_S) / _DOUBLING_S, 30.0)
             most = _MOST_GROWTH_IN_NOISE_PER_S if self.noise else _MOST_GROWTH_PER_S
-            growth = min(most, _GROWTH_PER_S * 2**doublings)
+            slow = _GROWTH_PER_S * (100 / self.rate_per_s) ** 0.5
+            growth = min(most, slow * 2**doublings)
             self.rate_per_s *= 1 + growth * elapsed_s
             if self.rate_per_s > _NO_LIMIT_PER_S:
                 self.rate_per_s = None
