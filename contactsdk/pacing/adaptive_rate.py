@@ -7,7 +7,7 @@ from contactsdk.pacing.answer_counts import Count, Recent
 from contactsdk.pacing.noise_trial import NoiseTrial
 
 _CUT: Final = 0.03  # of the rate, for each surplus throttle: small steps hold it close to the limit
-_GROWTH_PER_S: Final = 0.004  # so that near the limit one request in some hundred is throttled
+_GROWTH_PER_S: Final = 0.005  # so that near the limit one request in some hundred is throttled
 _SETTLED_S: Final = 5.0  # without a cut, then growth accelerates: there is more to find
 _DOUBLING_S: Final = 1.6  # of that growth; a bucket that is a second deep hides the limit for long
 _MOST_GROWTH_PER_S: Final = 0.5
@@ -109,7 +109,7 @@ class AdaptiveRate:
 
     def _follow(self, rate: float, now: float) -> None:
         recent = self._recent
-        excess = recent.count.share - self.noise * (1 + _TOLERATED_NOISE) - _TOLERATED
+        excess = recent.count.share - self.noise - self._tolerated_noise - _TOLERATED
         reached = recent.goodput_per_s / (1 - self.noise)
         if self._is_new and recent.is_telling:
             # What a full bucket let through was part of the first rate.
@@ -133,7 +133,11 @@ class AdaptiveRate:
         slack = 0.0
         if self.rate_per_s is not None and self.rate_per_s < self._reference_per_s:
             slack = _SLACK * (1 - self.rate_per_s / self._reference_per_s)
-        return self.noise * _TOLERATED_NOISE + _TOLERATED + slack
+        return self._tolerated_noise + _TOLERATED + slack
+
+    @property
+    def _tolerated_noise(self) -> float:
+        return self.noise * 0.05 + 0.01 if self.noise else 0.0
 
     def _is_one_too_many(self, is_throttled: bool) -> bool:
         noise, tolerated = self.noise, self._tolerated
@@ -204,7 +208,7 @@ class AdaptiveRate:
             )
             self._evidence = self._evidence + found if is_confirmed else found
             self.noise = self._evidence.share
-            self._try_at = now + _AGAIN_S
+            self._try_at = now + (2 if is_confirmed else 1) * _AGAIN_S
             if self.rate_per_s is not None:
                 self.rate_per_s = max(self.rate_per_s, self._reference_per_s)
         else:
