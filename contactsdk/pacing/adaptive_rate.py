@@ -7,7 +7,7 @@ from contactsdk.pacing.answer_counts import Count, Recent
 from contactsdk.pacing.noise_trial import NoiseTrial
 
 _CUT: Final = 0.03  # of the rate, for each surplus throttle: small steps hold it close to the limit
-_GROWTH_PER_S: Final = 0.005  # so that near the limit one request in some hundred is throttled
+_GROWTH_PER_S: Final = 0.004  # so that near the limit one request in some hundred is throttled
 _SETTLED_S: Final = 5.0  # without a cut, then growth accelerates: there is more to find
 _DOUBLING_S: Final = 1.6  # of that growth; a bucket that is a second deep hides the limit for long
 _MOST_GROWTH_PER_S: Final = 0.5
@@ -114,7 +114,7 @@ class AdaptiveRate:
         if self._is_new and recent.is_telling:
             # What a full bucket let through was part of the first rate.
             self._is_new = False
-            self._reference_per_s = min(rate, reached)
+            self._reference_per_s *= 1 - recent.count.share
         if rate > self._reference_per_s:
             self._reference_per_s += _REFERENCE_RISE * max(0.0, min(rate, reached) - self._reference_per_s)
         else:
@@ -137,7 +137,7 @@ class AdaptiveRate:
 
     @property
     def _tolerated_noise(self) -> float:
-        return self.noise * 0.05 + 0.01 if self.noise else 0.0
+        return self.noise * 0.08 + 0.008 if self.noise else 0.0
 
     def _is_one_too_many(self, is_throttled: bool) -> bool:
         noise, tolerated = self.noise, self._tolerated
