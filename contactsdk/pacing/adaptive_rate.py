@@ -20,7 +20,7 @@ _TOLERATED: Final = 0.005  # of all requests: so few throttles slow nothing
 _TOLERATED_NOISE: Final = 0.12  # of the noise: what is known of it is no more exact than this
 _SLACK: Final = 0.4
 _SURPLUS: Final = 3.0  # throttles in excess are chance, one more is a sign of the limit
-_CHANCE: Final = 4.0  # so that noise alone passes its bounds once in minutes at most
+_CHANCE: Final = 6.0  # so that noise alone passes its bounds once in minutes at most
 _IDLE_S: Final = 1.0  # between two answers; what is beyond says nothing of the rate
 
 _QUIET: Final = 0.01
@@ -114,7 +114,7 @@ class AdaptiveRate:
         if self._is_new and recent.is_telling:
             # What a full bucket let through was part of the first rate.
             self._is_new = False
-            self._reference_per_s *= 1 - recent.count.share
+            self._reference_per_s = min(rate, self._reference_per_s * (1 - recent.count.share))
         if rate > self._reference_per_s:
             self._reference_per_s += _REFERENCE_RISE * max(0.0, min(rate, reached) - self._reference_per_s)
         else:
@@ -179,7 +179,7 @@ class AdaptiveRate:
         if self.rate_per_s is not None:
             doublings = min(max(0.0, self._settled_s - _SETTLED_S) / _DOUBLING_S, 30.0)
             most = _MOST_GROWTH_IN_NOISE_PER_S if self.noise else _MOST_GROWTH_PER_S
-            slow = _GROWTH_PER_S * (100 / self.rate_per_s) ** 0.5
+            slow = _GROWTH_PER_S * max(0.75, math.sqrt(60 / self.rate_per_s))
             growth = min(most, slow * 2**doublings)
             self.rate_per_s *= 1 + growth * elapsed_s
             if self.rate_per_s > _NO_LIMIT_PER_S:
