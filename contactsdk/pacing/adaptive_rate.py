@@ -26,6 +26,7 @@ _IDLE_S: Final = 1.0  # between two answers; what is beyond says nothing of the 
 _QUIET: Final = 0.01
 _BELOW: Final = 0.95
 _BELOW_S: Final = 6.0
+_BELOW_THROTTLED: Final = 20
 _REFERENCE_FALL: Final = 0.2
 _REFERENCE_RISE: Final = 0.07
 _TRIAL: Final = 0.5  # of the rate
@@ -125,7 +126,7 @@ class AdaptiveRate:
             return
         self._below += recent.second
         self._below_s += recent.second_s
-        if self._below_s >= _BELOW_S:
+        if self._below_s >= _BELOW_S and self._below.throttled >= _BELOW_THROTTLED:
             self._try_at = min(self._try_at, max(now, self._tried_at + _AGAIN_S / 2))
 
     @property
