@@ -7,9 +7,9 @@ from contactsdk.pacing.answer_counts import Count, Recent
 from contactsdk.pacing.noise_trial import NoiseTrial
 
 _CUT: Final = 0.03  # of the rate, for each surplus throttle: small steps hold it close to the limit
-_GROWTH_PER_S: Final = 0.004  # so that near the limit one request in some hundred is throttled
+_GROWTH_PER_S: Final = 0.003  # so that near the limit one request in some hundred is throttled
 _SETTLED_S: Final = 5.0  # without a cut, then growth accelerates: there is more to find
-_DOUBLING_S: Final = 1.6  # of that growth; a bucket that is a second deep hides the limit for long
+_DOUBLING_S: Final = 1.5  # of that growth; a bucket that is a second deep hides the limit for long
 _MOST_GROWTH_PER_S: Final = 0.5
 _MOST_GROWTH_IN_NOISE_PER_S: Final = 0.06  # for there a limit shows later
 _NO_LIMIT_PER_S: Final = 1e5  # more than one client can send
@@ -29,7 +29,7 @@ _BELOW_S: Final = 6.0
 _BELOW_THROTTLED: Final = 20
 _REFERENCE_FALL: Final = 0.2
 _REFERENCE_RISE: Final = 0.07
-_TRIAL: Final = 0.5  # of the rate
+_TRIAL: Final = 0.65  # of the rate
 _AGAIN_S: Final = 30.0  # until the next trial
 _CHECKED_THROTTLES: Final = 24  # tell their share to a fifth
 _NOISE_IS_KNOWN: Final = 100  # throttles tell the share of noise to a tenth
@@ -169,7 +169,7 @@ class AdaptiveRate:
         recent = self._recent
         if recent.count.answered - recent.count.throttled < 30:
             # So few that got through tell little, and are few because all wait that were throttled.
-            self._settled_s = _SETTLED_S + 5
+            self._settled_s = _SETTLED_S + 8
         self.rate_per_s = max(recent.goodput_per_s / (1 - self.noise), self._least_per_s)
         self._reference_per_s = self.rate_per_s
         self._is_new = True
@@ -180,7 +180,7 @@ class AdaptiveRate:
         if self.rate_per_s is not None:
             doublings = min(max(0.0, self._settled_s - _SETTLED_S) / _DOUBLING_S, 30.0)
             most = _MOST_GROWTH_IN_NOISE_PER_S if self.noise else _MOST_GROWTH_PER_S
-            slow = _GROWTH_PER_S * max(0.75, math.sqrt(60 / self.rate_per_s))
+            slow = _GROWTH_PER_S * max(1.0, math.sqrt(50 / self.rate_per_s))
             growth = min(most, slow * 2**doublings)
             self.rate_per_s *= 1 + growth * elapsed_s
             if self.rate_per_s > _NO_LIMIT_PER_S:
@@ -204,6 +204,10 @@ class AdaptiveRate:
         self._tried_at = now
         self.rate_per_s = self._before_trial_per_s
         if found.throttled:
+            below = self._below
+            expected = found.share * below.answered
+            if abs(below.throttled - expected) <= 2 * math.sqrt(expected + expected**2 / found.throttled):
+                found = found + below
             is_confirmed = self.noise and abs(found.throttled - self._expected(found)) <= 2 * (
                 self._spread(found)
             )
