@@ -191,7 +191,7 @@ class AdaptiveRate:
 
     def _begin_trial(self, now: float) -> None:
         self._try_at = math.inf
-        former = self._below.share if self._below_s >= _BELOW_S else self.noise
+        former = self.noise or self._below.share
         rate = self._recent.sent_per_s
         self._before_trial_per_s = self.rate_per_s
         if self.rate_per_s is not None:
