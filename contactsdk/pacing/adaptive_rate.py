@@ -12,7 +12,7 @@ _SETTLED_S: Final = 5.0  # without a cut, then growth accelerates: there is more
 _DOUBLING_S: Final = 1.5  # of that growth; a bucket that is a second deep hides the limit for long
 _MOST_GROWTH_PER_S: Final = 0.5
 _MOST_GROWTH_IN_NOISE_PER_S: Final = 0.06  # for there a limit shows later
-_NO_LIMIT_PER_S: Final = 1e5  # more than one client can send
+_NO_LIMIT_PER_S: Final = 1e4  # more than one client can send
 _MOST_CUT_PER_S: Final = 0.3  # of the rate: a throttled second says little about the next
 _OVERSHOOT: Final = 1.5  # times the throttled share is what a second's cuts may add up to ...
 _OVERSHOOT_LEAST: Final = 0.03  # ... and this, so that a full bucket can run dry at all
@@ -30,6 +30,8 @@ _BELOW_THROTTLED: Final = 20
 _REFERENCE_FALL: Final = 0.2
 _REFERENCE_RISE: Final = 0.07
 _TRIAL: Final = 0.65  # of the rate
+_LONGEST_S: Final = 6.0  # others take what this client leaves
+_LONGEST_DOUBT_S: Final = 60.0
 _AGAIN_S: Final = 30.0  # until the next trial
 _CHECKED_THROTTLES: Final = 24  # tell their share to a fifth
 _NOISE_IS_KNOWN: Final = 100  # throttles tell the share of noise to a tenth
@@ -58,6 +60,7 @@ class AdaptiveRate:
         self._tried_at = -math.inf
         self._before_trial_per_s: float | None = None
         self._is_new = False
+        self._is_costly = False
         self._former_share = 0.0
 
     def record(self, sent_at: float, now: float, *, is_throttled: bool) -> None:
@@ -85,6 +88,7 @@ class AdaptiveRate:
     def doubt(self, now: float) -> None:
         """Find out soon whether throttles are noise: what follows from them is costly."""
         if not self.noise:
+            self._is_costly = True
             self._try_at = min(self._try_at, max(now, self._tried_at + _AGAIN_S))
 
     @property
@@ -110,7 +114,10 @@ class AdaptiveRate:
 
     def _follow(self, rate: float, now: float) -> None:
         recent = self._recent
-        excess = recent.count.share - self.noise - self._tolerated_noise - _TOLERATED
+        self._below += recent.second
+        self._below_s += recent.second_s
+        count = recent.count if self._below_s < 2 else self._below
+        excess = count.share - self.noise - self._tolerated_noise - _TOLERATED
         reached = recent.goodput_per_s / (1 - self.noise)
         if self._is_new and recent.is_telling:
             # What a full bucket let through was part of the first rate.
@@ -119,15 +126,13 @@ class AdaptiveRate:
         if rate > self._reference_per_s:
             self._reference_per_s += _REFERENCE_RISE * max(0.0, min(rate, reached) - self._reference_per_s)
         else:
-            fall = _REFERENCE_FALL if excess <= 0 else _REFERENCE_FALL / 40
+            slowly = _REFERENCE_FALL / (6 if self.noise else 40)
+            fall = _REFERENCE_FALL if excess <= 0 else slowly
             self._reference_per_s += fall * (rate - self._reference_per_s)
         if excess <= _QUIET or rate > _BELOW * self._reference_per_s:
             self._below, self._below_s = Count(), 0.0
-            return
-        self._below += recent.second
-        self._below_s += recent.second_s
-        if self._below_s >= _BELOW_S and self._below.throttled >= _BELOW_THROTTLED:
-            self._try_at = min(self._try_at, max(now, self._tried_at + _AGAIN_S / 2))
+        elif self._below_s >= _BELOW_S and self._below.throttled >= _BELOW_THROTTLED:
+            self._try_at = min(self._try_at, max(now, self._tried_at + _AGAIN_S / 3))
 
     @property
     def _tolerated(self) -> float:
@@ -198,7 +203,7 @@ class AdaptiveRate:
             rate = min(rate, self.rate_per_s)
         self.rate_per_s = max(_TRIAL * rate, self._least_per_s)
         self._former_share = former or self._recent.count.share
-        self._trial = NoiseTrial(now, self._former_share)
+        self._trial = NoiseTrial(now, self._former_share, longest_s=_LONGEST_DOUBT_S if self._is_costly else _LONGEST_S)
 
     def _end_trial(self, found: Count, now: float) -> None:
         self._tried_at = now
@@ -206,7 +211,7 @@ class AdaptiveRate:
         if found.throttled:
             below = self._below
             expected = found.share * below.answered
-            if abs(below.throttled - expected) <= 2 * math.sqrt(expected + expected**2 / found.throttled):
+            if not self.noise and abs(below.throttled - expected) <= 2 * math.sqrt(expected + expected**2 / found.throttled):
                 found = found + below
             is_confirmed = self.noise and abs(found.throttled - self._expected(found)) <= 2 * (
                 self._spread(found)
@@ -225,6 +230,7 @@ class AdaptiveRate:
         self._settled_s = 0.0
         self._surplus = 0.0
         self._trial = None
+        self._is_costly = False
         self._unchecked = Count()
         self._recent = Recent(0.0, None, self.rate_per_s)
 
