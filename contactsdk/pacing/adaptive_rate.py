@@ -1,67 +1,93 @@
-"""The rate limit of the platform, found from what it throttles."""
+"""The rate limit of the platform, found from what it throttles.
+
+Noise is the share of the requests that is throttled at random, whatever the rate. The surplus
+counts throttles beyond what noise explains. Goodput is how many requests a second are not
+throttled.
+"""
 
 import math
 from typing import Final
 
 from contactsdk.pacing.answer_counts import Count, Recent
-from contactsdk.pacing.noise_trial import NoiseTrial
+from contactsdk.pacing.noise import Noise, NoiseTrial
+from contactsdk.pacing.sustained_rate import SustainedRate
 
 _CUT: Final = 0.03  # of the rate, for each surplus throttle: small steps hold it close to the limit
+_MOST_CUT_PER_S: Final = 0.3  # of the rate: a throttled second says little about the next
+_OVERSHOOT: Final = 1.5  # times what noise leaves unexplained: what a second's cuts may be ...
+_OVERSHOOT_LEAST: Final = 0.03  # ... and this, so that a full bucket can run dry at all
+_SURPLUS: Final = 3.0  # throttles in excess are chance, one more is a sign of the limit
+_CHANCE: Final = 6.0  # so that noise alone passes its bounds once in minutes at most
+_SLACK: Final = 0.4  # of the requests may be throttled for each part of the rate that is given up
+
 _GROWTH_PER_S: Final = 0.003  # so that near the limit one request in some hundred is throttled
+_SLOW_PER_S: Final = 50.0  # below it growth is faster: so clients' shares of a limit become equal
 _SETTLED_S: Final = 5.0  # without a cut, then growth accelerates: there is more to find
 _DOUBLING_S: Final = 1.5  # of that growth; a bucket that is a second deep hides the limit for long
 _MOST_GROWTH_PER_S: Final = 0.5
 _MOST_GROWTH_IN_NOISE_PER_S: Final = 0.06  # for there a limit shows later
 _NO_LIMIT_PER_S: Final = 1e4  # more than one client can send
-_MOST_CUT_PER_S: Final = 0.3  # of the rate: a throttled second says little about the next
-_OVERSHOOT: Final = 1.5  # times the throttled share is what a second's cuts may add up to ...
-_OVERSHOOT_LEAST: Final = 0.03  # ... and this, so that a full bucket can run dry at all
-_TOLERATED: Final = 0.005  # of all requests: so few throttles slow nothing
-_TOLERATED_NOISE: Final = 0.12  # of the noise: what is known of it is no more exact than this
-_SLACK: Final = 0.4
-_SURPLUS: Final = 3.0  # throttles in excess are chance, one more is a sign of the limit
-_CHANCE: Final = 6.0  # so that noise alone passes its bounds once in minutes at most
-_IDLE_S: Final = 1.0  # between two answers; what is beyond says nothing of the rate
+_FEW: Final = 30  # requests got through: their rate tells little, and is low because all wait
+_AFTER_FEW_S: Final = 8.0  # of faster growth already at the beginning
 
-_QUIET: Final = 0.01
-_BELOW: Final = 0.95
-_BELOW_S: Final = 6.0
-_BELOW_THROTTLED: Final = 20
-_REFERENCE_FALL: Final = 0.2
-_REFERENCE_RISE: Final = 0.07
-_TRIAL: Final = 0.65  # of the rate
-_LONGEST_S: Final = 6.0  # others take what this client leaves
-_LONGEST_DOUBT_S: Final = 60.0
-_AGAIN_S: Final = 30.0  # until the next trial
-_CHECKED_THROTTLES: Final = 24  # tell their share to a fifth
-_NOISE_IS_KNOWN: Final = 100  # throttles tell the share of noise to a tenth
+_TRIAL: Final = 0.65  # of the rate, for a while
+_TRIAL_S: Final = 6.0  # at most: other clients take what this one leaves
+_COSTLY_TRIAL_S: Final = 60.0  # at most, where all pause for each throttle
+_COSTLY_SHARE: Final = 0.03  # is what is looked for where all pause: few answers tell no share
+_SOONEST_S: Final = 10.0  # after a trial comes another
+_AGAIN_S: Final = 30.0  # after it has found noise, which may be over
+_CALM_S: Final = 2.0  # without a cut
+_IDLE_S: Final = 1.0  # between two answers; what is beyond says nothing of the rate
 
 
 class AdaptiveRate:
+    """Finds how many requests a second the platform takes, from what it throttles.
+
+    There is no limit before the first throttles. Then the rate is what got through; each throttle
+    that is one too many lowers it by 3 %, and time without one raises it, the faster the longer
+    there was none. So it stays close below the limit, and clients that share one limit come
+    to equal shares of it: whoever sends more is throttled more often.
+
+    Some platforms throttle at random, whatever the rate. Two things keep them from stopping a run:
+
+    - The lower the rate is against what was sustained before, the more throttles are
+      tolerated: a limit has none there.
+    - If they go on at the lower rate, a trial is made at two thirds of it. A limit throttles less
+      then. If as many are throttled, they are noise; the former rate is taken up again, and from
+      then on only throttles beyond that share count. Noise is tried again from time to time.
+
+    The rate never falls below `least_per_s`: else a platform that throttled everything for an hour
+    would find nobody there when it is well again.
+    """
+
     def __init__(self, least_per_s: float) -> None:
         self._least_per_s = least_per_s
         self.rate_per_s: float | None = None
         """The limit as far as it is known, in requests a second; `None` for none."""
-        self.noise = 0.0
-        """The share of the requests that is throttled whatever the rate."""
         self.is_calm = True
         """Whether nothing is throttled: then answers that are no throttle need not be recorded."""
         self._answered_at = 0.0
         self._recent = Recent(0.0, None)
         self._surplus = 0.0
-        self._settled_s = 0.0
-        self._reference_per_s = 0.0
-        self._below = Count()
-        self._below_s = 0.0
+        self._uncut_s = 0.0
+        self._sustained = SustainedRate()
+        self._noise = Noise()
         self._trial: NoiseTrial | None = None
-        self._evidence = Count()
-        self._unchecked = Count()
+        self._before_trial_per_s: float | None = None
+        self._former_share = 0.0
         self._try_at = math.inf
         self._tried_at = -math.inf
-        self._before_trial_per_s: float | None = None
-        self._is_new = False
         self._is_costly = False
-        self._former_share = 0.0
+
+    @property
+    def noise(self) -> float:
+        """The share of the requests that is throttled whatever the rate."""
+        return self._noise.share
+
+    @property
+    def is_measuring(self) -> bool:
+        """Whether it is being found out if throttles are noise."""
+        return self._trial is not None
 
     def record(self, sent_at: float, now: float, *, is_throttled: bool) -> None:
         """Learn from the answer that came now to the request that was sent then."""
@@ -77,8 +103,7 @@ class AdaptiveRate:
         if self._trial is not None:
             if self._trial.record(sent_at, now, is_throttled=is_throttled):
                 self._end_trial(self._trial.noise, now)
-            return
-        if now >= self._try_at and self._recent.is_telling:
+        elif now >= self._try_at and self._recent.is_telling:
             self._begin_trial(now)
         elif self._is_one_too_many(is_throttled):
             self._slow_down()
@@ -91,71 +116,36 @@ class AdaptiveRate:
             self._is_costly = True
             self._try_at = min(self._try_at, max(now, self._tried_at + _AGAIN_S))
 
-    @property
-    def is_measuring(self) -> bool:
-        """Whether it is being found out if throttles are noise."""
-        return self._trial is not None
-
     def _begin(self, now: float) -> None:
         # This throttle itself is not counted: that one came is why anything is.
         self.is_calm = False
         self._answered_at = now
         self._recent = Recent(0.0, None)
         self._surplus = 0.0
-        self._settled_s = 0.0
+        self._uncut_s = 0.0
 
     def _end_second(self, now: float) -> None:
         if self._trial is None:
-            if self.noise:
-                self._check_noise(self._recent.second)
+            self._noise.check(self._recent.second)
             if self.rate_per_s is not None:
-                self._follow(self.rate_per_s, now)
+                self._sustained.follow(self.rate_per_s, self._recent, self._noise)
+                if self._sustained.is_doubtful:
+                    self._try_at = min(self._try_at, max(now, self._tried_at + _SOONEST_S))
         self._recent = Recent(self._recent.second_s, self._recent.second, self.rate_per_s)
 
-    def _follow(self, rate: float, now: float) -> None:
-        recent = self._recent
-        self._below += recent.second
-        self._below_s += recent.second_s
-        count = recent.count if self._below_s < 2 else self._below
-        excess = count.share - self.noise - self._tolerated_noise - _TOLERATED
-        reached = recent.goodput_per_s / (1 - self.noise)
-        if self._is_new and recent.is_telling:
-            # What a full bucket let through was part of the first rate.
-            self._is_new = False
-            self._reference_per_s = min(rate, self._reference_per_s * (1 - recent.count.share))
-        if rate > self._reference_per_s:
-            self._reference_per_s += _REFERENCE_RISE * max(0.0, min(rate, reached) - self._reference_per_s)
-        else:
-            slowly = _REFERENCE_FALL / (6 if self.noise else 40)
-            fall = _REFERENCE_FALL if excess <= 0 else slowly
-            self._reference_per_s += fall * (rate - self._reference_per_s)
-        if excess <= _QUIET or rate > _BELOW * self._reference_per_s:
-            self._below, self._below_s = Count(), 0.0
-        elif self._below_s >= _BELOW_S and self._below.throttled >= _BELOW_THROTTLED:
-            self._try_at = min(self._try_at, max(now, self._tried_at + _AGAIN_S / 3))
-
-    @property
-    def _tolerated(self) -> float:
-        slack = 0.0
-        if self.rate_per_s is not None and self.rate_per_s < self._reference_per_s:
-            slack = _SLACK * (1 - self.rate_per_s / self._reference_per_s)
-        return self._tolerated_noise + _TOLERATED + slack
-
-    @property
-    def _tolerated_noise(self) -> float:
-        return self.noise * 0.08 + 0.008 if self.noise else 0.0
-
     def _is_one_too_many(self, is_throttled: bool) -> bool:
-        noise, tolerated = self.noise, self._tolerated
+        noise, tolerated = self.noise, self._noise.tolerated
+        if self.rate_per_s is not None:
+            tolerated += _SLACK * self._sustained.shortfall(self.rate_per_s)
         # How far chance alone takes such a sum grows with the variance, and falls with the drift.
-        most = max(_SURPLUS, _CHANCE * noise * (1 - noise) / tolerated)
-        surplus = max(0.0, self._surplus + is_throttled - noise - tolerated)
+        most = max(_SURPLUS, _CHANCE * noise * (1 - noise) / (tolerated - noise))
+        surplus = max(0.0, self._surplus + is_throttled - tolerated)
         self._surplus = min(surplus, most)
         return surplus > most
 
     def _slow_down(self) -> None:
         recent = self._recent
-        self._settled_s = 0.0
+        self._uncut_s = 0.0
         if self.rate_per_s is None:
             if recent.is_telling and recent.goodput_per_s > 0:
                 self._find_first_rate()
@@ -163,96 +153,64 @@ class AdaptiveRate:
         if recent.is_telling and self.rate_per_s > 1.1 * recent.sent_per_s:
             # A rate that is not reached says nothing.
             self.rate_per_s = 1.1 * recent.sent_per_s
-            self._reference_per_s = min(self._reference_per_s, self.rate_per_s)
+            self._sustained.per_s = min(self._sustained.per_s, self.rate_per_s)
         before = self.rate_per_s if recent.rate_per_s is None else recent.rate_per_s
-        cut = min(_MOST_CUT_PER_S, _OVERSHOOT * max(0.0, recent.count.share - self.noise) + _OVERSHOOT_LEAST)
-        lowest = before * (1 - cut)
+        unexplained = max(0.0, recent.count.share - self.noise)
+        lowest = before * (1 - min(_MOST_CUT_PER_S, _OVERSHOOT * unexplained + _OVERSHOOT_LEAST))
         rate = max(min(self.rate_per_s, lowest), self.rate_per_s * (1 - _CUT))
         self.rate_per_s = max(rate, self._least_per_s)
 
     def _find_first_rate(self) -> None:
         recent = self._recent
-        if recent.count.answered - recent.count.throttled < 30:
-            # So few that got through tell little, and are few because all wait that were throttled.
-            self._settled_s = _SETTLED_S + 8
+        if recent.count.answered - recent.count.throttled < _FEW:
+            self._uncut_s = _SETTLED_S + _AFTER_FEW_S
         self.rate_per_s = max(recent.goodput_per_s / (1 - self.noise), self._least_per_s)
-        self._reference_per_s = self.rate_per_s
-        self._is_new = True
+        self._sustained.begin(self.rate_per_s)
         self._recent = Recent(0.0, None, self.rate_per_s)
 
     def _speed_up(self, elapsed_s: float) -> None:
-        self._settled_s += elapsed_s
+        self._uncut_s += elapsed_s
         if self.rate_per_s is not None:
-            doublings = min(max(0.0, self._settled_s - _SETTLED_S) / _DOUBLING_S, 30.0)
+            doublings = min(max(0.0, self._uncut_s - _SETTLED_S) / _DOUBLING_S, 30.0)
+            slow = _GROWTH_PER_S * max(1.0, math.sqrt(_SLOW_PER_S / self.rate_per_s))
             most = _MOST_GROWTH_IN_NOISE_PER_S if self.noise else _MOST_GROWTH_PER_S
-            slow = _GROWTH_PER_S * max(1.0, math.sqrt(50 / self.rate_per_s))
-            growth = min(most, slow * 2**doublings)
-            self.rate_per_s *= 1 + growth * elapsed_s
+            self.rate_per_s *= 1 + min(most, slow * 2**doublings) * elapsed_s
             if self.rate_per_s > _NO_LIMIT_PER_S:
                 self.rate_per_s = None
-        if self._surplus == 0 and self._settled_s >= 2:
+        if self._surplus == 0 and self._uncut_s >= _CALM_S:
             is_quiet = self._recent.is_telling and not self._recent.count.throttled
             self.is_calm = self.rate_per_s is None and not self.noise and is_quiet
 
     def _begin_trial(self, now: float) -> None:
+        recent = self._recent
         self._try_at = math.inf
-        former = self.noise or self._below.share
-        rate = self._recent.sent_per_s
-        self._before_trial_per_s = self.rate_per_s
+        self._former_share = self.noise or self._sustained.below.share or recent.count.share
+        rate = recent.sent_per_s
         if self.rate_per_s is not None:
             rate = min(rate, self.rate_per_s)
+        self._before_trial_per_s = self.rate_per_s
         self.rate_per_s = max(_TRIAL * rate, self._least_per_s)
-        self._former_share = former or self._recent.count.share
-        self._trial = NoiseTrial(now, self._former_share, longest_s=_LONGEST_DOUBT_S if self._is_costly else _LONGEST_S)
+        if self._is_costly:
+            former_share = min(self._former_share, _COSTLY_SHARE)
+            self._trial = NoiseTrial(now, former_share, _COSTLY_TRIAL_S)
+        else:
+            self._trial = NoiseTrial(now, self._former_share, _TRIAL_S)
 
     def _end_trial(self, found: Count, now: float) -> None:
-        self._tried_at = now
-        self.rate_per_s = self._before_trial_per_s
-        if found.throttled:
-            below = self._below
-            expected = found.share * below.answered
-            if not self.noise and abs(below.throttled - expected) <= 2 * math.sqrt(expected + expected**2 / found.throttled):
-                found = found + below
-            is_confirmed = self.noise and abs(found.throttled - self._expected(found)) <= 2 * (
-                self._spread(found)
-            )
-            self._evidence = self._evidence + found if is_confirmed else found
-            self.noise = self._evidence.share
+        rate = self._before_trial_per_s
+        is_confirmed = self._noise.learn(found, self._sustained.below)
+        if self.noise:
             self._try_at = now + (2 if is_confirmed else 1) * _AGAIN_S
-            if self.rate_per_s is not None:
-                self.rate_per_s = max(self.rate_per_s, self._reference_per_s)
-        else:
-            self.noise = 0.0
-            if self.rate_per_s is not None:
-                self.rate_per_s *= 1 - self._former_share
-                self._reference_per_s = self.rate_per_s
-        self._below, self._below_s = Count(), 0.0
-        self._settled_s = 0.0
-        self._surplus = 0.0
+            if rate is not None:
+                rate = max(rate, self._sustained.per_s)
+                self._sustained.restart(self._sustained.per_s)
+        elif rate is not None:
+            rate *= 1 - self._former_share
+            self._sustained.restart(rate)
+        self.rate_per_s = rate
+        self._tried_at = now
         self._trial = None
         self._is_costly = False
-        self._unchecked = Count()
-        self._recent = Recent(0.0, None, self.rate_per_s)
-
-    def _expected(self, count: Count) -> float:
-        return self.noise * count.answered
-
-    def _spread(self, count: Count) -> float:
-        # Of what is counted, and of what is known.
-        expected = self._expected(count)
-        return math.sqrt(expected + expected**2 / max(1, self._evidence.throttled))
-
-    def _check_noise(self, second: Count) -> None:
-        self._unchecked = checked = self._unchecked + second
-        expected = self._expected(checked)
-        if expected < _CHECKED_THROTTLES:
-            return
-        surplus = checked.throttled - expected
-        if surplus < -3 * self._spread(checked):
-            # Noise does not go away. What was taken for it was others, or is over.
-            self._evidence = Count(checked.answered, checked.throttled + 1)
-            self.noise = checked.share
-        elif surplus < self._spread(checked) and self._evidence.throttled < _NOISE_IS_KNOWN:
-            self._evidence += checked
-            self.noise = self._evidence.share
-        self._unchecked = Count()
+        self._uncut_s = 0.0
+        self._surplus = 0.0
+        self._recent = Recent(0.0, None, rate)

@@ -67,6 +67,8 @@ class Pacer:
         # Calm, as nearly always: no limit found, nothing failing, nobody waiting. Then requests
         # leave at once, and successes need not be recorded.
         self._is_calm = True
+        # Turns are evenly spaced; each request leaves at a random moment between its turn and the
+        # next. Else, of clients that share a limit by the second, one would always be the last.
         self._scheduled_at = -math.inf
         self._jitter = 0.0
         self._random = random
@@ -240,8 +242,9 @@ class Pacer:
     def _take(self) -> Turn:
         now = self._clock()
         rate = self._rate.rate_per_s
-        due_at = -math.inf if rate is None else self._scheduled_at + 1 / rate
-        self._scheduled_at = max(due_at, self._opens_at, now - _CATCH_UP_S - (0 if rate is None else 1 / rate))
+        interval_s = 0.0 if rate is None else 1 / rate
+        earliest = now - interval_s - _CATCH_UP_S
+        self._scheduled_at = max(self._scheduled_at + interval_s, earliest)
         self._jitter = self._random()
         self._outage.begin_probe(now)
         self._throttle_breaker.begin_probe(now)

@@ -241,7 +241,7 @@ def test_doubt_that_is_unfounded_ends_with_the_former_rate() -> None:
     paced.rate.doubt(paced.now)
     paced.answers(".", 1)
     assert paced.rate.is_measuring
-    assert paced.rate.rate_per_s == pytest.approx(0.6 * 97, rel=0.1)
+    assert paced.rate.rate_per_s == pytest.approx(0.65 * 97, rel=0.1)
 
     paced.answers(".", 30)
 
