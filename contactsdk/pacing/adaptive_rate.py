@@ -67,6 +67,7 @@ class AdaptiveRate:
         self.is_calm = True
         """Whether nothing is throttled: then answers that are no throttle need not be recorded."""
         self._answered_at = 0.0
+        self._limited_since = -math.inf
         self._recent = Recent(0.0, None)
         self._surplus = 0.0
         self._uncut_s = 0.0
@@ -106,7 +107,7 @@ class AdaptiveRate:
         elif now >= self._try_at and self._recent.is_telling:
             self._begin_trial(now)
         elif self._is_one_too_many(is_throttled):
-            self._slow_down()
+            self._slow_down(sent_at, now)
         else:
             self._speed_up(elapsed_s)
 
@@ -143,12 +144,13 @@ class AdaptiveRate:
         self._surplus = min(surplus, most)
         return surplus > most
 
-    def _slow_down(self) -> None:
+    def _slow_down(self, sent_at: float, now: float) -> None:
         recent = self._recent
-        self._uncut_s = 0.0
+        if sent_at >= self._limited_since:
+            self._uncut_s = 0.0
         if self.rate_per_s is None:
             if recent.is_telling and recent.goodput_per_s > 0:
-                self._find_first_rate()
+                self._find_first_rate(now)
             return
         if recent.is_telling and self.rate_per_s > 1.1 * recent.sent_per_s:
             # A rate that is not reached says nothing.
@@ -160,12 +162,13 @@ class AdaptiveRate:
         rate = max(min(self.rate_per_s, lowest), self.rate_per_s * (1 - _CUT))
         self.rate_per_s = max(rate, self._least_per_s)
 
-    def _find_first_rate(self) -> None:
+    def _find_first_rate(self, now: float) -> None:
         recent = self._recent
-        if recent.count.answered - recent.count.throttled < _FEW:
-            self._uncut_s = _SETTLED_S + _AFTER_FEW_S
+        is_few = recent.count.answered - recent.count.throttled < _FEW
+        self._uncut_s = _SETTLED_S + _AFTER_FEW_S if is_few else 0.0
         self.rate_per_s = max(recent.goodput_per_s / (1 - self.noise), self._least_per_s)
         self._sustained.begin(self.rate_per_s)
+        self._limited_since = now
         self._recent = Recent(0.0, None, self.rate_per_s)
 
     def _speed_up(self, elapsed_s: float) -> None:

@@ -24,7 +24,7 @@ _ALL_THROTTLED_S: Final = 1.0
 _OWN_THROTTLES: Final = 5  # in a row of one contact; more are about it, if others get through
 _SHORT_WAIT_S: Final = 1.0  # the shortest `Retry-After` there is: "slow down", no known time
 _LONGEST_PAUSE_S: Final = 3600.0  # one wrong header must not end the use of a client
-_CATCH_UP_S: Final = 0.01  # what a late wake-up may make good at once: timers are that coarse
+_CATCH_UP_S: Final = 0.025  # what a late wake-up may make good at once: a busy machine is that late
 
 
 class Pacer:
