@@ -28,6 +28,7 @@ _MOST_GROWTH_PER_S: Final = 0.5
 _MOST_GROWTH_IN_NOISE_PER_S: Final = 0.06  # for there a limit shows later
 _NO_LIMIT_PER_S: Final = 1e4  # more than one client can send
 _FEW: Final = 30  # requests got through: their rate tells little, and is low because all wait
+_FIRST_S: Final = 1.0  # of a limit: what is throttled may have been so before it
 _AFTER_FEW_S: Final = 8.0  # of faster growth already at the beginning
 
 _TRIAL: Final = 0.65  # of the rate, for a while
@@ -146,7 +147,7 @@ class AdaptiveRate:
 
     def _slow_down(self, sent_at: float, now: float) -> None:
         recent = self._recent
-        if sent_at >= self._limited_since:
+        if sent_at >= self._limited_since + _FIRST_S:
             self._uncut_s = 0.0
         if self.rate_per_s is None:
             if recent.is_telling and recent.goodput_per_s > 0:

@@ -11,13 +11,14 @@ _TOLERATED: Final = 0.005  # of all requests: so few throttles slow nothing down
 _TOLERATED_OF_NOISE: Final = 0.08  # for what is known of it is no more exact than this ...
 _TOLERATED_IN_NOISE: Final = 0.008  # ... nor than this, of all requests
 _CHECKED: Final = 24  # throttles tell their share to a fifth
+_BY_CHANCE: Final = 2  # throttles are no noise
 _IS_KNOWN: Final = 100  # throttles tell it to a tenth
 
 _NEW_SECOND_S: Final = 1.0  # a limit that counts by the second throttles until its next one begins
 _SHORTEST_S: Final = 2.0  # of what counts
 _LEAST_SHARE: Final = 0.005  # of all requests: less is not worth a longer trial
 _SAME: Final = 0.4  # of the former share; fewer are due to a limit, which other clients may share
-_BY_CHANCE: Final = 2  # throttles come of something else
+_FEWEST: Final = 8  # throttles are noise; what slow clients send tells nothing in that time
 _ENOUGH: Final = 12  # throttles tell their share to a third
 _NONE_OF: Final = 4  # throttles that are expected stay away by chance once in fifty times
 _ONE_OF: Final = 6
@@ -118,6 +119,6 @@ class NoiseTrial:
     def noise(self) -> Count:
         """The answers if their throttles are noise; none where they are a limit's, or a burst."""
         count = self._count
-        is_same = count.throttled > _BY_CHANCE and count.share >= _SAME * self._former_share
+        is_same = count.throttled >= _FEWEST and count.share >= _SAME * self._former_share
         is_burst = len(self._throttled_seconds) < min(count.throttled, self._lasted_s) / 2
         return count if is_same and not is_burst else Count()
