@@ -228,7 +228,7 @@ def test_burst_of_throttles_is_no_noise() -> None:
 def test_noise_that_is_over_is_forgotten() -> None:
     paced = Paced()
     paced.answers("x" + 9 * ".", 60)
-    paced.answers(".", 60)
+    paced.answers(".", 100)
 
     assert paced.rate.noise == 0.0
     assert paced.rate.rate_per_s is None
