@@ -8,7 +8,7 @@ from typing import Final
 from contactsdk.pacing.answer_counts import Count
 
 _TOLERATED: Final = 0.005  # of all requests: so few throttles slow nothing down
-_TOLERATED_OF_NOISE: Final = 0.08  # for what is known of it is no more exact than this ...
+_TOLERATED_OF_NOISE: Final = 0.06  # for what is known of it is no more exact than this ...
 _TOLERATED_IN_NOISE: Final = 0.008  # ... nor than this, of all requests
 _CHECKED: Final = 24  # throttles tell their share to a fifth
 _BY_CHANCE: Final = 2  # throttles are no noise
@@ -19,7 +19,7 @@ _SHORTEST_S: Final = 2.0  # of what counts
 _LEAST_SHARE: Final = 0.005  # of all requests: less is not worth a longer trial
 _SAME: Final = 0.4  # of the former share; fewer are due to a limit, which other clients may share
 _FEWEST: Final = 8  # throttles are noise; what slow clients send tells nothing in that time
-_ENOUGH: Final = 12  # throttles tell their share to a third
+_ENOUGH: Final = 16  # throttles tell their share to a quarter
 _NONE_OF: Final = 4  # throttles that are expected stay away by chance once in fifty times
 _ONE_OF: Final = 6
 
@@ -70,7 +70,7 @@ class Noise:
             # Noise does not go away. What was taken for it was other clients, or is over.
             self._evidence = checked if checked.throttled > _BY_CHANCE else Count()
             self.share = self._evidence.share
-        elif self._evidence.throttled < _IS_KNOWN and checked.throttled < expected + spread:
+        elif self._evidence.throttled < _IS_KNOWN and checked.throttled < expected + 2 * spread:
             self._evidence += checked
             self.share = self._evidence.share
 

@@ -56,7 +56,7 @@ def test_trial_of_few_requests_takes_longer_if_it_may() -> None:
     assert short is not None
     assert long is not None
     assert short.answered <= long.answered
-    assert long.throttled == 12
+    assert long.throttled == 16
 
 
 def test_answers_from_before_the_trial_and_of_its_first_second_do_not_count() -> None:
