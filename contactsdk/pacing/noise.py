@@ -48,6 +48,10 @@ class Noise:
         is_confirmed = bool(self.share and found.throttled) and _is_like(found, self._evidence)
         if is_confirmed:
             self._evidence += found
+        elif self.share and found.throttled:
+            # One trial may be far off by chance.
+            known = self._evidence
+            self._evidence = Count(known.answered // 2, known.throttled // 2) + found
         elif not self.share and _is_like(before, found):
             self._evidence = before + found
         else:
