@@ -26,7 +26,7 @@ _ALL_THROTTLED_S: Final = 1.0
 _OWN_THROTTLES: Final = 5  # in a row of one contact; more are about it, if others get through
 _SHORT_WAIT_S: Final = 1.0  # a Retry-After of up to 1 s says "slow down"; it is not a pause
 _LONGEST_PAUSE_S: Final = 3600.0  # one wrong header must not end the use of a client
-_CATCH_UP_S: Final = 0.01  # how much lateness may be caught up: timers are that coarse
+_CATCH_UP_S: Final = 0.025  # how much lateness may be caught up: a busy machine is that late
 
 
 class Pacer:
@@ -70,7 +70,11 @@ class Pacer:
         # Calm, as nearly always: no limit found, nothing failing, nobody waiting. Then requests
         # leave at once, and successes need not be recorded.
         self._is_calm = True
+        # Turns are evenly spaced; each request leaves at a random moment between its turn and the
+        # next. Else, of clients that share a limit by the second, one would always be the last.
         self._scheduled_at = -math.inf
+        self._jitter = 0.0
+        self._random = random
         self._paused_at = -math.inf
         self._paused_until = -math.inf
         # When requests may leave again: the end of a pause, or when a probe may leave.
@@ -108,7 +112,7 @@ class Pacer:
         A time that has passed for at once, `math.inf` while only the result of a probe can tell.
         """
         rate = self._rate.rate_per_s
-        paced_at = -math.inf if rate is None else self._scheduled_at + 1 / rate
+        paced_at = -math.inf if rate is None else self._scheduled_at + (1 + self._jitter) / rate
         return max(self._opens_at, paced_at)
 
     def acquire_nowait(self) -> Turn | None:
@@ -254,7 +258,11 @@ class Pacer:
 
     def _take(self) -> Turn:
         now = self._clock()
-        self._scheduled_at = max(self.ready_at, now - _CATCH_UP_S)
+        rate = self._rate.rate_per_s
+        interval_s = 0.0 if rate is None else 1 / rate
+        earliest = now - interval_s - _CATCH_UP_S
+        self._scheduled_at = max(self._scheduled_at + interval_s, earliest)
+        self._jitter = self._random()
         self._outage.begin_probe(now)
         self._throttle_breaker.begin_probe(now)
         if self._is_probing():

@@ -195,11 +195,7 @@ def change_rows(limits: tuple[int, ...] = (50, 200, 500)) -> list[Row]:
 
 
 def shared_limit_rows() -> list[Row]:
-    """Platforms with one limit for four clients.
-
-    Not met, and so not here: a fixed window that names a `Retry-After`. All that were throttled
-    come back together in the next second, and are taken for noise by one another for a minute.
-    """
+    """Platforms with one limit for four clients."""
     return [
         Row(
             name=f"4 clients, limit 200, {kind}{asks}",
@@ -210,12 +206,10 @@ def shared_limit_rows() -> list[Row]:
             apart_s=0.3,
             least_good=0.9,
             most_throttled=0.02,
-            # Who comes early in a fixed window is never throttled, so its shares stay unequal.
-            least_of_most=0.0 if kind == "fixed window" else 0.2,
+            least_of_most=0.2,
         )
         for kind, depth_s in KINDS.items()
         for retry_after_s, asks in ((None, ""), (1.0, ", Retry-After 1"))
-        if kind != "fixed window" or retry_after_s is None
     ]
 
 

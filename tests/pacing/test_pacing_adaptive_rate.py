@@ -228,7 +228,7 @@ def test_burst_of_throttles_is_no_noise() -> None:
 def test_noise_that_is_over_is_forgotten() -> None:
     paced = Paced()
     paced.answers("x" + 9 * ".", 60)
-    paced.answers(".", 60)
+    paced.answers(".", 100)
 
     assert paced.rate.noise == 0.0
     assert paced.rate.rate_per_s is None
@@ -241,7 +241,7 @@ def test_doubt_that_is_unfounded_ends_with_the_former_rate() -> None:
     paced.rate.doubt(paced.now)
     paced.answers(".", 1)
     assert paced.rate.is_measuring
-    assert paced.rate.rate_per_s == pytest.approx(0.6 * 97, rel=0.1)
+    assert paced.rate.rate_per_s == pytest.approx(0.65 * 97, rel=0.1)
 
     paced.answers(".", 30)
 

@@ -1,6 +1,8 @@
 """When each request of a client may leave. Time is held in the hand."""
 
 import asyncio
+import itertools
+import random
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -167,6 +169,22 @@ async def test_throttles_in_excess_set_a_rate_that_all_keep_to() -> None:
     times = await let_through(pacer, 51)
 
     assert 50 / (times[-1] - times[0]) == pytest.approx(rate, rel=0.05)
+
+
+@in_held_time
+async def test_turns_under_a_rate_limit_come_at_random_times_at_the_same_mean() -> None:
+    chance = random.Random(1)
+    pacer = a_pacer(random=chance.random)
+    await find_a_limit(pacer)
+    rate = pacer.rate_per_s
+    assert rate is not None
+
+    times = await let_through(pacer, 101)
+
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    assert 100 / (times[-1] - times[0]) == pytest.approx(rate, rel=0.05)
+    assert min(gaps) < 0.4 / rate
+    assert max(gaps) > 1.6 / rate
 
 
 @in_held_time

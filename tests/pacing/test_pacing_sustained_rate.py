@@ -1,0 +1,113 @@
+"""The rate that was kept up for a while."""
+
+import pytest
+
+from contactsdk.pacing.answer_counts import Count, Recent
+from contactsdk.pacing.noise import Noise
+from contactsdk.pacing.sustained_rate import SustainedRate
+
+
+def a_second(rate: float, throttled: float) -> Recent:
+    """Two seconds in which requests were sent at this rate, and a share of them was throttled."""
+    count = int(rate)
+    recent = Recent(1.0, Count(count, int(count * throttled)))
+    for n in range(count):
+        recent.add(1 / count, n < count * throttled)
+    return recent
+
+
+def a_sustained_rate(per_s: float = 100.0) -> SustainedRate:
+    sustained = SustainedRate()
+    sustained.restart(per_s)
+    return sustained
+
+
+def keep(sustained: SustainedRate, rate: float, throttled: float, seconds: int) -> None:
+    for _ in range(seconds):
+        sustained.follow(rate, a_second(rate, throttled), Noise())
+
+
+def test_no_rate_falls_short_of_none() -> None:
+    assert SustainedRate().shortfall(5.0) == 0.0
+
+
+def test_shortfall_is_the_part_that_is_not_reached() -> None:
+    sustained = a_sustained_rate(100.0)
+
+    assert sustained.shortfall(80.0) == pytest.approx(0.2)
+    assert sustained.shortfall(120.0) == 0.0
+
+
+def test_higher_rate_becomes_the_sustained_one_slowly() -> None:
+    sustained = a_sustained_rate()
+    keep(sustained, 200.0, 0.0, 3)
+    assert 100 < sustained.per_s < 130
+
+    keep(sustained, 200.0, 0.0, 60)
+
+    assert sustained.per_s == pytest.approx(200, rel=0.02)
+
+
+def test_rate_that_is_only_sent_and_throttled_is_not_sustained() -> None:
+    sustained = a_sustained_rate()
+    keep(sustained, 200.0, 0.5, 60)
+
+    assert sustained.per_s == pytest.approx(100.0)
+
+
+def test_lower_rate_at_which_nothing_is_throttled_becomes_the_sustained_one_soon() -> None:
+    sustained = a_sustained_rate()
+    keep(sustained, 50.0, 0.0, 20)
+
+    assert sustained.per_s == pytest.approx(50, rel=0.02)
+    assert not sustained.is_doubtful
+
+
+def test_throttles_that_go_on_at_a_lower_rate_are_doubtful() -> None:
+    sustained = a_sustained_rate()
+    keep(sustained, 80.0, 0.1, 5)
+    assert not sustained.is_doubtful
+
+    keep(sustained, 80.0, 0.1, 2)
+
+    assert sustained.is_doubtful
+    assert sustained.below.share == pytest.approx(0.1)
+    assert sustained.per_s > 98
+
+
+def test_few_throttles_are_not_doubtful() -> None:
+    sustained = a_sustained_rate(10.0)
+    keep(sustained, 8.0, 0.2, 7)
+
+    assert not sustained.is_doubtful
+
+
+@pytest.mark.parametrize(("rate", "throttled"), [(99.0, 0.1), (80.0, 0.0)])
+def test_doubt_ends_when_the_rate_is_back_or_throttles_stop(rate: float, throttled: float) -> None:
+    sustained = a_sustained_rate()
+    keep(sustained, 80.0, 0.03, 3)
+    assert sustained.below.answered == 240
+
+    keep(sustained, rate, throttled, 5)
+
+    assert sustained.below == Count()
+
+
+def test_throttles_beyond_known_noise_are_a_limit_that_lowers_the_rate() -> None:
+    known = Noise()
+    known.learn(Count(1000, 100), Count())
+    sustained, in_doubt = a_sustained_rate(), a_sustained_rate()
+    for _ in range(10):
+        sustained.follow(80.0, a_second(80.0, 0.3), known)
+
+    keep(in_doubt, 80.0, 0.3, 10)
+
+    assert sustained.per_s < 95 < in_doubt.per_s
+
+
+def test_first_rate_counts_only_as_far_as_it_gets_through() -> None:
+    sustained = SustainedRate()
+    sustained.begin(400.0)
+    keep(sustained, 300.0, 0.5, 1)
+
+    assert sustained.per_s == pytest.approx(200.0)
