@@ -12,12 +12,12 @@ from contactsdk.files.distinct import STANDARD, check_files_differ, kept_as
 from contactsdk.files.formats import MESSAGE, FileError, Format, HeaderError, Row, format_of
 from contactsdk.files.inputs import Input, open_input, read_input, spooled_standard_input
 from contactsdk.files.options import InputOptions, input_options
+from contactsdk.files.output_files import open_text
 from contactsdk.files.outputs import (
     OutputNames,
     Outputs,
     check_output_names,
     open_outputs,
-    open_text,
 )
 from contactsdk.files.results import (
     Result,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contactsdk import Contact, EmailStatus, ExternalUrl
+from contactsdk import Contact, EmailStatus, ExternalUrl, InvalidContactError
 from contactsdk.files import FileError
 from tests.files.made import (
     a_field,
@@ -265,3 +265,11 @@ def test_file_without_objects_is_nothing_to_do(text: str) -> None:
 def test_meaning_of_many_different_keys_is_not_kept() -> None:
     text = "".join(f'{{"id": 7, "customFields.{number}": 1}}\n' for number in range(1, 400))
     assert len(items(jsonl_input(text))) == 399
+
+
+def test_choices_of_json_are_not_named() -> None:
+    source = jsonl_input('{"id": 7, "status": "active"}\n')
+    [row] = source
+    item = source.item(row)
+    assert isinstance(item, InvalidContactError)
+    assert source.choices_in(row, item) == ()

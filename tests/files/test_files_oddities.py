@@ -32,7 +32,7 @@ def test_dates_of_a_field_that_takes_dates_are_no_note() -> None:
 
 @pytest.mark.parametrize("header", ["PLZ", "Zip code", "Postal-Code", "Home PLZ"])
 def test_postcodes_that_may_have_lost_a_zero_are_a_note(header: str) -> None:
-    text = f"id,{header}\n1,80331\n2,1067\n3,04109\n4,1099\n5,W1A 1AA\n"
+    text = f"id,{header}\n1,80331\n2,1067\n3,04109\n4,1099\n5,W1A 1AA\n6,1011 AB\n"
     assert notes_of(text, maps=[f"{header}=customFields.5"]) == (
         f"in the column '{header}', 2 postcodes have a digit less than the others; a spreadsheet "
         "may have removed a leading 0.",

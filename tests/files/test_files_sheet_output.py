@@ -52,6 +52,16 @@ def test_disk_that_is_full_is_a_failure(tmp_path: Path) -> None:
     assert "No space left on device" in str(error)
 
 
+def test_only_the_first_failure_is_told(tmp_path: Path) -> None:
+    failures = Failures()
+    (tmp_path / "x.xlsx").symlink_to("/dev/full")
+    output = SheetOutput(tmp_path / "x.xlsx", failures)
+    output.write(["x" * 32_768])
+    output.close()
+    [(_, error)] = failures
+    assert "a cell 32,767 characters" in str(error)
+
+
 def test_failure_of_xlsxwriter_itself_is_one_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
