@@ -163,6 +163,20 @@ def test_a_select_whose_options_are_not_known_takes_any_text(kind: FieldType, se
 
 
 @pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (FieldType.SINGLE_SELECT, "^must be text$"),
+        (FieldType.MULTIPLE_SELECT, "^must be a list of options, or text$"),
+    ],
+)
+def test_a_select_whose_options_are_not_known_takes_nothing_else(
+    kind: FieldType, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        converter_of(a_field(kind))({"a": 1})
+
+
+@pytest.mark.parametrize(
     ("value", "sent"),
     [
         ({"city": "Perth", "LINE1": "1 Main St"}, {"city": "Perth", "line1": "1 Main St"}),
