@@ -6,6 +6,7 @@ its number.
 """
 
 import sys
+from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -16,13 +17,10 @@ from contactsdk.journal.identity import Account, Digests, other_account
 from contactsdk.journal.postgres_connection import Connection, connect_durably, errors_of
 from contactsdk.journal.postgres_schema import prepare
 from contactsdk.journal.postgres_store import PostgresStore
-from contactsdk.journal.rows import State
 from contactsdk.journal.store import PAGE_NUMBERS, StoredRow
 
 OnRelease: TypeAlias = Callable[[Connection, int], object]
 """Is called when a partition is let go, with how many of its rows are open, in that transaction."""
-
-_OPEN = (State.WAITING, State.SENT)
 
 
 class PartitionTakenError(JournalError):
@@ -41,8 +39,8 @@ class PartitionStore(PostgresStore):
         self._on_release = on_release
         self._first = 0
         self._page: Sequence[StoredRow] = ()
-        self._places_read = 0
-        self._numbers: dict[int, int] = {}
+        # The number of each row that was read, by its place. Any may be written again at the end.
+        self._numbers = array("q")
 
     async def open(self, account: Account, *, standby: bool = False) -> "PartitionStore":
         """Take the lease of the partition.
@@ -74,9 +72,8 @@ class PartitionStore(PostgresStore):
         rows = self._noted(found)
         if rows:
             self._first = rows[-1].number + 1
-        start = self._places_read
-        self._places_read += len(rows)
-        self._numbers.update((start + place, row.number) for place, row in enumerate(rows))
+        start = len(self._numbers)
+        self._numbers.extend(row.number for row in rows)
         self._page = [row._replace(number=start + place) for place, row in enumerate(rows)]
         return self._page
 
@@ -102,9 +99,6 @@ class PartitionStore(PostgresStore):
 
     async def write(self, rows: Sequence[StoredRow]) -> None:
         await super().write(self._numbered(rows))
-        for row in rows:
-            if row.state not in _OPEN:
-                self._numbers.pop(row.number, None)
 
     async def close(self, rows: Sequence[StoredRow]) -> None:
         await super().close(self._numbered(rows))

@@ -18,10 +18,12 @@ from contactsdk import (
     State,
     UncertainError,
 )
-from contactsdk.distributed import Partition, PartitionTakenError, SubmittedRun
-from contactsdk.journal import postgres_partition
+from contactsdk.distributed import Partition, PartitionTakenError, RunSettings, SubmittedRun
+from contactsdk.distributed.feeder import feed
+from contactsdk.journal import Account, postgres_partition
 from contactsdk.journal import run as journal_run
 from contactsdk.journal.postgres import PostgresJournal
+from contactsdk.journal.postgres_partition import PartitionStore
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
 from tests.distributed.fixtures import Tables, many, numbers, send_part
 from tests.examples import a_contact, a_full_contact, an_update
@@ -435,6 +437,22 @@ async def test_worker_finds_out_that_the_run_was_stopped(
     await run.resume()
     await send_part(client, run)
     assert (await run.progress()).succeeded == 200
+
+
+async def test_outcome_whose_writing_was_cut_off_is_written_again_at_the_end(
+    journal: PostgresJournal,
+) -> None:
+    account = Account(url="https://api.example.com", key="key", secret="secret")
+    run = await feed(many(3), journal, account, RunSettings(), partitions=1)
+    store = await PartitionStore(journal.database, journal.run).open(account)
+    page = await store.next_page()
+    done = page[1]._replace(state=State.SUCCEEDED.value, id=7)
+
+    await store.write([done])
+    await store.close([done])
+
+    progress = await run.progress()
+    assert (progress.succeeded, progress.open, progress.workers) == (1, 2, 0)
 
 
 async def test_partition_without_open_rows_is_an_empty_input(
