@@ -1,6 +1,7 @@
 """A slice: what one worker sends of a partition before it looks what else there is to send."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Final, TypeAlias
@@ -98,14 +99,11 @@ class Slice:
         return SliceEnd(counts=self._counts, open=self._open, stopped_by=stream.stopped_by)
 
     async def _take_outcomes(self, stream: OutcomeStream) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             async with self._patience:
                 self._stream = stream
                 while (outcome := await stream.next()) is not None:
                     self._counts[state_of(outcome.error)] += 1
-        except TimeoutError:
-            if not self._patience.expired():
-                raise
 
     async def _contacts(self) -> AsyncIterator[Contact]:
         clock = asyncio.get_running_loop().time

@@ -83,7 +83,7 @@ class PostgresStore:
         self._run_name = run
         self._part = part
         self._attempt_timeout_s = attempt_timeout_s
-        self._durability = durability
+        self._durability: Durability = durability
         self._lease_s = lease_s
         self._reconnect_s = reconnect_s
         self._now = now
