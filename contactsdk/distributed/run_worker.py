@@ -6,9 +6,9 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from contactsdk.client import ContactClient
 from contactsdk.distributed.postgres_rate import TurnTable
 from contactsdk.distributed.sender import Sender
+from contactsdk.distributed.sending_client import SendingClient
 from contactsdk.distributed.slices import SLICE_S
 from contactsdk.distributed.submitted_run import RunProgress, SubmittedRun
 from contactsdk.distributed.work import open_partitions
@@ -25,7 +25,7 @@ class RunWorker:
     Unlike `Worker` it ends by itself, and needs no extra but `postgres`.
 
     Args:
-        client: A client of the account that the run was submitted for.
+        client: A `ContactClient` of the account that the run was submitted for.
         run: The run; the `lease_s` of its journal counts.
         concurrency: As of `Worker`.
         slice_s: As of `Worker`.
@@ -38,7 +38,7 @@ class RunWorker:
 
     def __init__(
         self,
-        client: ContactClient,
+        client: SendingClient,
         run: SubmittedRun,
         *,
         concurrency: int | None = None,

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 from contactsdk.arguments import check_positive
-from contactsdk.client import ContactClient
 from contactsdk.distributed.postgres_rate import TurnTable
+from contactsdk.distributed.sending_client import SendingClient
 from contactsdk.distributed.slices import SLICE_S, Continue, Slice, SliceEnd
 from contactsdk.distributed.submitted_run import SubmittedRun
 from contactsdk.distributed.work import record_setup_error
@@ -33,7 +33,7 @@ class Sender:
 
     def __init__(
         self,
-        client: ContactClient,
+        client: SendingClient,
         journal_of: Callable[[str], PostgresJournal],
         *,
         turns: TurnTable | None = None,

@@ -9,8 +9,8 @@ from attrs import frozen
 
 from contactsdk.bulk import OutcomeStream, Progress
 from contactsdk.bulk.turns import SharedRate
-from contactsdk.client import ContactClient
 from contactsdk.distributed.partition import Partition
+from contactsdk.distributed.sending_client import SendingClient
 from contactsdk.distributed.settings import RunSettings
 from contactsdk.journal import State
 from contactsdk.journal.postgres import PostgresJournal
@@ -46,7 +46,7 @@ class Slice:
 
     def __init__(
         self,
-        client: ContactClient,
+        client: SendingClient,
         journal: PostgresJournal,
         part: int,
         settings: RunSettings,

@@ -12,11 +12,11 @@ from typing import Final
 from yarl import URL
 
 from contactsdk.arguments import check_positive
-from contactsdk.client import ContactClient
 from contactsdk.distributed.engine import enqueue, make_tables, queue_of
 from contactsdk.distributed.engine_loop import EngineLoop
 from contactsdk.distributed.postgres_rate import TurnTable
 from contactsdk.distributed.sender import Sender
+from contactsdk.distributed.sending_client import SendingClient
 from contactsdk.distributed.slices import SLICE_S
 from contactsdk.distributed.sweep import sweep
 from contactsdk.journal.postgres import PostgresJournal
@@ -33,8 +33,8 @@ class Worker:
     Any number of workers share the work, on any machines. Make one in each process.
 
     Args:
-        client: What it sends with, and so what it shares with other calls: the connections, the
-            rate that the platform allows, an outage.
+        client: The `ContactClient` that it sends with, and so shares with other calls: the
+            connections, the rate that the platform allows, an outage.
         url: The database, such as `postgresql://user:password@host:5432/name`.
         concurrency: How many requests are in flight at a time; 32 contacts by default, or 4
             batches.
@@ -50,7 +50,7 @@ class Worker:
 
     def __init__(
         self,
-        client: ContactClient,
+        client: SendingClient,
         url: str,
         *,
         concurrency: int | None = None,

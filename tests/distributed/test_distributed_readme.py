@@ -36,3 +36,18 @@ async def test_run_is_submitted_and_watched_as_shown(
     shown = capsys.readouterr().out
     assert "3 contacts wait for workers\n2 of 3 succeeded\n" in shown
     assert "sent, but no answer came" in shown
+
+
+async def test_run_is_sent_here_as_shown(
+    sandbox: Sandbox,
+    own_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in environment_of(sandbox).items():
+        monkeypatch.setenv(name, value)
+    await README.module("submit").submit(own_database_url, many(3))
+
+    await README.module("here").send_here(own_database_url)
+
+    assert "3 of 3 succeeded" in capsys.readouterr().out
