@@ -5,8 +5,8 @@
 
 A quarter of an hour; `--quick` takes seconds, shows only that all of it works, and writes nothing.
 The tables are also written beside this file, as `results.json` and as the chart `results.svg`. Each
-module says what its figures mean; `pace`, `outage`, `latency`, `journal`, `kills` and `soak` are
-about other things than cost, and run by themselves.
+module says what its figures mean; `pace`, `outage`, `latency`, `journal`, `machines`, `kills` and
+`soak` are about other things than cost, and run by themselves.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """The public methods of the SDK."""
 
 import asyncio
+import contextlib
 import datetime
 import functools
 import os
@@ -28,6 +29,7 @@ from contactsdk.bulk import (
 )
 from contactsdk.bulk.actions import RequestedBatchActions
 from contactsdk.bulk.options import DEFAULT_BATCHES, DEFAULT_CONCURRENCY, DEFAULT_GIVE_UP_S
+from contactsdk.bulk.turns import SharedRate
 from contactsdk.calls import Caller
 from contactsdk.journal import Account, Journal
 from contactsdk.lookups import Lookups
@@ -284,7 +286,8 @@ class ContactClient:
                   default, or 4 batches.
                 - `batch_size`: How many contacts go in one request, from 1 to 200; `None`, the
                   default, sends each by itself.
-                - `rate_per_s`: How many requests may leave in any second, at most; rounded up.
+                - `rate_per_s`: How many requests may leave in any second, at most; rounded up. A
+                  `PostgresRate` is a ceiling that many processes share.
                 - `give_up_s`: For how many seconds a platform that lets nothing through is tried,
                   and the longest wait that it may ask for, before the run stops; 300 by default.
                 - `retry`: The policy of this run; the client's by default.
@@ -302,16 +305,16 @@ class ContactClient:
         if unknown:
             raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
         journal, batch_size = options.get("journal"), options.get("batch_size")
-        policy = options.get("retry") or self._retry
+        rate, policy = options.get("rate_per_s"), options.get("retry") or self._retry
         run_options = RunOptions(
             policy=policy,
             concurrency=self._concurrency(options.get("concurrency"), batch_size),
             batch_size=batch_size,
-            rate_per_s=options.get("rate_per_s"),
+            rate_per_s=None if isinstance(rate, SharedRate) else rate,
             give_up_s=options.get("give_up_s", DEFAULT_GIVE_UP_S),
             on_progress=options.get("on_progress"),
         )
-        self._requester.running_loop()  # an error here, and not in the middle of the run
+        loop = self._requester.running_loop()  # an error here, and not in the middle of the run
         run = Run(
             contacts,
             functools.partial(self._requester.attempt, self._contact_url, read=wire.read_id),
@@ -326,6 +329,9 @@ class ContactClient:
             is_proven=self._requester.has_succeeded,
             ids=self._ids_for(policy),
             settling=self._settling_means(),
+            turns=rate.turns(self._account, self._caller.pacer, loop.time)
+            if isinstance(rate, SharedRate)
+            else None,
         )
         return outcome_stream(run)
 
@@ -389,10 +395,15 @@ class ContactClient:
             TypeError: `contacts` is no iterable of contacts.
         """
         # Here, since what it needs is an extra.
-        from contactsdk.distributed.engine import first_jobs_of
-        from contactsdk.distributed.feeder import feed
+        from contactsdk.distributed.feeder import Enqueue, feed
         from contactsdk.distributed.settings import RunSettings
 
+        enqueue: Enqueue | None = None
+        # Without the extra `workers` there are no jobs: the first worker that looks makes them.
+        with contextlib.suppress(ImportError):
+            from contactsdk.distributed.engine import first_jobs_of
+
+            enqueue = first_jobs_of(journal.database, self._account)
         settings = RunSettings(
             retry=retry or self._retry,
             batch_size=batch_size,
@@ -406,7 +417,7 @@ class ContactClient:
             self._account,
             settings,
             partitions=partitions,
-            enqueue=first_jobs_of(journal.database, self._account),
+            enqueue=enqueue,
         )
 
     def check_journal(self, journal: Journal, contacts: Iterable[Item]) -> None:

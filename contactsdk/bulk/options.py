@@ -6,6 +6,7 @@ from attrs import frozen
 
 from contactsdk.arguments import check_count, check_positive, check_seconds
 from contactsdk.bulk.progress import OnProgress
+from contactsdk.bulk.turns import SharedRate
 from contactsdk.journal import RunJournal
 from contactsdk.retry import RetryPolicy
 from contactsdk.wire import MAX_JOBS
@@ -24,8 +25,9 @@ class BulkOptions(TypedDict, total=False):
     batch_size: int | None
     """How many contacts go in one request, at most, from 1 to 200; `None` to send each by itself.
     """
-    rate_per_s: float | None
-    """How many requests may leave in any second, at most; `None` for no cap."""
+    rate_per_s: float | SharedRate | None
+    """How many requests may leave in any second, at most: of this run, or with a `PostgresRate` of
+    all processes that share it; `None` for no cap."""
     give_up_s: float
     """For how many seconds a platform that lets nothing through is tried, and the longest wait
     that it may ask for, before the run stops; 300 by default."""

@@ -25,7 +25,7 @@ from contactsdk.bulk.schedule import Job, Schedule
 from contactsdk.bulk.settling import RunClock, RunSettler, SettlingMeans
 from contactsdk.bulk.turns import Turns
 from contactsdk.bulk.waiters import Waiters
-from contactsdk.errors import ContactError, RateLimitedError
+from contactsdk.errors import ContactError, JournalError, RateLimitedError
 from contactsdk.journal import JournalRun
 from contactsdk.models import Item
 from contactsdk.pacing import BreakerState, Pacer, RateCap, Turn
@@ -50,6 +50,7 @@ class Run:
         is_proven: bool = False,
         ids: AnsweredIds | None = None,
         settling: SettlingMeans | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self.options = options
         self.send = send
@@ -67,7 +68,7 @@ class Run:
         self.is_stopping = False
         rate = options.rate_per_s
         cap = None if rate is None else RateCap(rate, clock=self.clock)
-        self.turns = Turns(pacer, cap)
+        self.turns = turns or Turns(pacer, cap)
         self.unless_stopped = InterruptibleWaits()
         """Waits that `stop` ends: those to start something new."""
         self.unless_given_up = InterruptibleWaits()
@@ -219,11 +220,18 @@ class Run:
         else:
             self.schedule.make_ready(job)
 
+    def most_urgent(self, job: Job) -> Job:
+        """This job, or a retry that has become due since, in place of which it is put back."""
+        if job.delivery.attempts or (retry := self.schedule.take_due(self.clock())) is None:
+            return job
+        self.put_back(job)
+        return retry
+
     async def next_turn(self) -> Turn | None:
         """A turn, once there is one; `None` when the run is stopped.
 
         A platform that has let nothing through for `give_up_s`, or that asks for a longer wait,
-        stops the run.
+        stops the run; so does a database from which no turn can be had.
         """
         if self.is_stopping:
             return None
@@ -238,6 +246,8 @@ class Run:
                     return await self.turns.acquire_unless(self.unless_stopped)
             except TimeoutError:
                 continue  # whether the platform is given up is decided anew
+            except JournalError as error:
+                self.stop(error)  # the database that has the turns cannot be reached
         return turn
 
     def note_platform_failure(self, error: ContactError) -> None:

@@ -131,10 +131,17 @@ class Schedule:
 
     def take(self, now: float) -> Job | None:
         """The next job: a retry that is due, else the first that is ready; `None` for none."""
+        job = self.take_due(now)
+        if job is None and self._ready:
+            return self._ready.popleft()
+        return job
+
+    def take_due(self, now: float) -> Job | None:
+        """The retry that has been due for longest; `None` where none is."""
         if self._due and self._due[0][0] <= now:
             self.waiting -= 1
             return heapq.heappop(self._due)[2]
-        return self._ready.popleft() if self._ready else None
+        return None
 
     def take_searches(self, now: float) -> list[Job]:
         """All that are due to be looked for and can be found in one list, the longest due first."""

@@ -35,18 +35,13 @@ class Worker:
                 continue
             turn = run.turns.acquire_nowait()
             if turn is None:
-                # Meanwhile another contact may become more urgent, such as a retry that is due.
-                run.put_back(job)
+                # The job is kept: were it put back, others would take it and wait for turns, too,
+                # and for most of these turns there would be nothing to send.
                 turn = await run.next_turn()
                 if turn is None:
+                    run.put_back(job)
                     continue  # the run was stopped
-                next_job = run.next_job_nowait()
-                if next_job is None or next_job.outcome is not None:
-                    run.pacer.abandon(turn)
-                    if next_job is not None:
-                        await self._hand_out(next_job)
-                    continue
-                job = next_job
+                job = run.most_urgent(job)
             if job.is_looked_for:
                 await self._results.look_for(job, turn)
             else:

@@ -40,6 +40,11 @@ def settle_command(context: typer.Context, journal: str, input: str | None) -> s
     return command(["settle", journal, "--input", input or "FILE", *options])
 
 
+def journal_command(context: typer.Context, journal: str) -> str:
+    """Shows how far the run of a journal has come."""
+    return command(["journal", journal, *_words(context, ("run",))])
+
+
 def merged_command(context: typer.Context, journal: str, input: str) -> str:
     """Writes the rows of an input with the ids that are in a journal."""
     options = _words(context, (*_FILE, *_COLUMNS, "run"))

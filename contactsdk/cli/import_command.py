@@ -13,7 +13,7 @@ from contactsdk.cli.account_names import account_names
 from contactsdk.cli.checking import InputFile
 from contactsdk.cli.exits import errors_as_exits, fail
 from contactsdk.cli.importing import ImportOptions, dry_run, send_import
-from contactsdk.cli.journal_place import Run, file_of, journal_at
+from contactsdk.cli.journal_place import Run, file_of, is_database, journal_at
 from contactsdk.cli.options import (
     DateOrderOption,
     Encoding,
@@ -112,7 +112,7 @@ def import_(
             help="Record the run here; the same command then goes on where it stopped. Move or "
             "copy a journal only while no run is using it, and all of its files together: FILE and "
             "those that have its name with an ending such as -wal or -journal. Or a database, "
-            "postgresql://user:password@host/name, that processes on many machines may share.",
+            "postgresql://user:password@host/name, from where workers on any machines send it.",
         ),
     ] = None,
     settle: Annotated[
@@ -124,16 +124,20 @@ def import_(
         ),
     ] = None,
     run: Run = None,
-    standby: Annotated[
+    here: Annotated[
         bool,
         typer.Option(
-            "--standby",
-            help="Wait while another process sends this run, and go on when it has died.",
+            "--here",
+            help="With a journal in a database: send in this process, too, and not only where no "
+            "worker (contactsdk worker) sends for ten seconds.",
         ),
     ] = False,
     resend_uncertain: Annotated[
         bool,
-        typer.Option("--resend-uncertain", help="Send what the journal calls uncertain again."),
+        typer.Option(
+            "--resend-uncertain",
+            help="Send what the journal calls uncertain again; not with one in a database.",
+        ),
     ] = False,
     dry_run_: Annotated[
         bool,
@@ -159,10 +163,11 @@ def import_(
     for name, value in (("--rate", rate), ("--give-up", give_up), ("--settle", settle)):
         if value is not None and not 0 < value < math.inf:
             raise typer.BadParameter("must be more than 0", param_hint=name)
-    if (run is not None or standby) and journal is None:
-        fail("--run and --standby are about a journal in a database: use --journal URL")
-    if resend_uncertain and journal is None:
-        fail("--resend-uncertain is about what a journal recorded: use --journal")
+    in_database = journal is not None and is_database(journal)
+    if (run is not None or here) and not in_database:
+        fail("--run and --here are about a journal in a database: use --journal URL")
+    if resend_uncertain and (journal is None or in_database):
+        fail("--resend-uncertain is about what a journal in a file recorded: use --journal FILE")
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         fail(f"{report}: --report writes a page: give it a name that ends in .html")
     outputs = OutputNames(results=results, rejects=rejects, uncertain=uncertain, merged=merged)
@@ -196,6 +201,7 @@ def import_(
             ask=not yes,
             quiet=quiet,
             look_up=_look_up(context, file, journal, uncertain),
+            look_at="" if journal is None else again.journal_command(context, journal),
             import_rejects="" if rejects is None else again.import_command(context, rejects),
         )
         if dry_run_:
@@ -207,7 +213,6 @@ def import_(
             recorded_in = journal_at(
                 journal,
                 run,
-                standby=standby,
                 resend_uncertain=resend_uncertain,
                 line_of=lines.get,
             )
@@ -218,6 +223,7 @@ def import_(
             give_up_s=give_up,
             journal=recorded_in,
             lines=lines,
+            here=here,
         )
         raise typer.Exit(send_import(options, client, sending))
 

@@ -6,7 +6,6 @@ import time
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import typer
 from attrs import evolve, frozen
@@ -17,12 +16,13 @@ from contactsdk.cli.asking import answer_is_yes, is_terminal
 from contactsdk.cli.checking import CheckedInput, InputFile, checked
 from contactsdk.cli.exits import Exit, complain
 from contactsdk.cli.html_report import html_report
-from contactsdk.cli.interruption import GRACE_S
+from contactsdk.cli.interruption import STOPPING
 from contactsdk.cli.preview import full_preview, notes, short_preview
 from contactsdk.cli.progress import bar
 from contactsdk.cli.recorded import Recorded, check_recorded, read_recorded
 from contactsdk.cli.recording import Recording
 from contactsdk.cli.run import Ending, Sending, import_rows
+from contactsdk.cli.submitting import LeftRunningError, Watching, import_by_workers
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.cli.text import printable
 from contactsdk.cli.timeline import Timeline
@@ -39,10 +39,7 @@ from contactsdk.files import (
     not_started,
     open_outputs,
 )
-
-_STOPPING: Final = (
-    f"stopping: what is in flight has {GRACE_S:.0f} s to finish; interrupt again to leave at once"
-)
+from contactsdk.journal import SqliteJournal
 
 
 @frozen(kw_only=True)
@@ -67,6 +64,8 @@ class ImportOptions:
     """How uncertain rows can be looked up, as a sentence."""
     import_rejects: str
     """The command that imports the corrected rejects."""
+    look_at: str = ""
+    """The command that shows a run in a database."""
 
 
 def dry_run(options: ImportOptions) -> Exit:
@@ -108,6 +107,16 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
         FileError: A file cannot be read or written.
         JournalError: The journal cannot be used.
     """
+    try:
+        return _checked_and_sent(options, client, sending)
+    except LeftRunningError as left:
+        complain(str(left))
+        typer.echo(f"To look at the run: {options.look_at}", err=True)
+        typer.echo(f"To go on, and to write the files: {command(sys.argv[1:])}", err=True)
+        return Exit.INTERRUPTED
+
+
+def _checked_and_sent(options: ImportOptions, client: ContactClient, sending: Sending) -> Exit:
     outputs, journal = options.outputs, sending.journal
     with (
         checked(options.file, outputs) as found,
@@ -186,17 +195,26 @@ def _sent(
             timeline.add(progress)
             show(progress)
 
-        ending = asyncio.run(
-            import_rows(
+        def say(line: str) -> None:
+            if not options.quiet:
+                complain(line)
+
+        journal = sending.journal
+        if journal is None or isinstance(journal, SqliteJournal):
+            run = import_rows(
                 client,
                 found.items,
                 record,
                 recording.open,
                 evolve(sending, on_progress=on_progress),
-                on_interrupt=lambda: None if options.quiet else complain(_STOPPING),
+                on_interrupt=lambda: say(STOPPING),
                 must_stop=lambda: recording.has_failed,
             )
-        )
+        else:
+            watching = Watching(record=record, begin=recording.open, show=on_progress, say=say)
+            submitting = evolve(sending, rows=found.survey.rows)
+            run = import_by_workers(client, journal, found.items, submitting, watching)
+        ending = asyncio.run(run)
         # Where an output cannot be opened, nothing was sent, and there is nothing to sum up.
         if isinstance(ending.stopped_by, OSError | FileError) and not recording.is_open:
             raise ending.stopped_by

@@ -9,6 +9,11 @@ from typing import Any, Final, Self
 GRACE_S: Final = 10.0
 """How long what is in flight may still take after a first signal, unless it is said."""
 
+STOPPING: Final = (
+    f"stopping: what is in flight has {GRACE_S:.0f} s to finish; interrupt again to leave at once"
+)
+"""What a person is shown at the first signal."""
+
 # Windows has no SIGHUP.
 _SIGNALS: Final = tuple(
     signal.Signals[name]

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
 from contactsdk.cli.exits import fail
-from contactsdk.journal import Journal, SqliteJournal
+from contactsdk.journal import SqliteJournal
+
+if TYPE_CHECKING:  # at run time it needs an extra
+    from contactsdk.journal.postgres import PostgresJournal
 
 Run: TypeAlias = Annotated[
     str | None,
@@ -36,10 +39,9 @@ def journal_at(
     place: str,
     run: str | None,
     *,
-    standby: bool = False,
     resend_uncertain: bool = False,
     line_of: Callable[[int], int | None] | None = None,
-) -> Journal:
+) -> "SqliteJournal | PostgresJournal":
     """The journal of this name; nothing is opened.
 
     Raises:
@@ -47,8 +49,8 @@ def journal_at(
             the URL is wrong; or what reads the database is not installed.
     """
     if not is_database(place):
-        if run is not None or standby:
-            fail(f"{place} is a file: --run and --standby are for a journal in a database")
+        if run is not None:
+            fail(f"{place} is a file: --run is for a journal in a database")
         return SqliteJournal(place, resend_uncertain=resend_uncertain, line_of=line_of)
     if run is None:
         fail("a database holds the journals of many runs: name one with --run NAME")
@@ -58,9 +60,7 @@ def journal_at(
     except ImportError:
         fail("a journal in a database needs more: pip install 'contactsdk[postgres]'")
     try:
-        return PostgresJournal(
-            place, run=run, standby=standby, resend_uncertain=resend_uncertain, line_of=line_of
-        )
+        return PostgresJournal(place, run=run, resend_uncertain=resend_uncertain, line_of=line_of)
     except ValueError as exc:
         fail(f"the journal: {exc}")
 

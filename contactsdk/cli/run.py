@@ -1,7 +1,7 @@
 """Contacts through a client, and what became of each to whoever keeps count of it."""
 
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import Factory, frozen
 
@@ -15,8 +15,11 @@ from contactsdk.cli.spool import Spool
 from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError, SetupError
 from contactsdk.files import Result, not_started, result_of
-from contactsdk.journal import Journal
+from contactsdk.journal import SqliteJournal
 from contactsdk.models import Item
+
+if TYPE_CHECKING:  # at run time it needs an extra
+    from contactsdk.journal.postgres import PostgresJournal
 
 _PING_S: Final = 5.0
 
@@ -59,12 +62,18 @@ class Sending:
     """Requests in any second, at most."""
     give_up_s: float = DEFAULT_GIVE_UP_S
     """How long a platform that does not answer is tried."""
-    journal: Journal | None = None
+    journal: "SqliteJournal | PostgresJournal | None" = None
     """Where the run is recorded."""
     lines: dict[int, int] = Factory(dict)
     """The row number of each contact in flight, by its place in the input, for the journal."""
     on_progress: OnProgress | None = None
     """Called with the progress of the run."""
+    rows: int = 0
+    """How many rows the input has."""
+    here: bool = False
+    """Whether this process sends a run in a database at once, and not only where no worker does."""
+    worker_within_s: float = 10.0
+    """For how many seconds nobody may send a run in a database, until this process does."""
 
 
 async def send(

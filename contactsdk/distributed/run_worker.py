@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from contactsdk.distributed.postgres_rate import TurnTable
 from contactsdk.distributed.sender import Sender
 from contactsdk.distributed.sending_client import SendingClient
 from contactsdk.distributed.slices import SLICE_S
@@ -47,8 +48,14 @@ class RunWorker:
     ) -> None:
         self._run = run
         self._sleep = sleep
+        self._turns = TurnTable(run.journal.database)
         self._sender = Sender(
-            client, lambda name: run.journal, concurrency=concurrency, slice_s=slice_s, say=say
+            client,
+            lambda name: run.journal,
+            turns=self._turns,
+            concurrency=concurrency,
+            slice_s=slice_s,
+            say=say,
         )
 
     async def work(self) -> RunProgress:
@@ -60,6 +67,10 @@ class RunWorker:
             SetupError: Nothing can be sent from here, since every call will fail.
             JournalError: There is no such run, or the database cannot be used.
         """
+        async with self._turns:
+            return await self._work()
+
+    async def _work(self) -> RunProgress:
         while True:
             progress = await self._run.progress()
             if progress.is_done or progress.stopped_for or self._sender.is_stopping:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from contactsdk.arguments import check_positive
+from contactsdk.distributed.postgres_rate import TurnTable
 from contactsdk.distributed.sending_client import SendingClient
 from contactsdk.distributed.slices import SLICE_S, Continue, Slice, SliceEnd
 from contactsdk.distributed.submitted_run import SubmittedRun
@@ -23,8 +24,8 @@ _logger: Final = logging.getLogger("contactsdk")
 class Sender:
     """What a worker sends with: its client, and how it goes about each partition.
 
-    `journal_of` makes the journal of a run by its name. `say` is given a line of text for each
-    thing that is done.
+    `journal_of` makes the journal of a run by its name. `turns` has the turns of the account;
+    without it no rate is kept. `say` is given a line of text for each thing that is done.
     """
 
     stopped_by: SetupError | None = None
@@ -35,6 +36,7 @@ class Sender:
         client: SendingClient,
         journal_of: Callable[[str], PostgresJournal],
         *,
+        turns: TurnTable | None = None,
         concurrency: int | None,
         slice_s: float = SLICE_S,
         say: Callable[[str], object] = _logger.info,
@@ -45,6 +47,7 @@ class Sender:
         self.is_stopping = False
         self._client = client
         self._journal_of = journal_of
+        self._turns = turns
         self._concurrency = concurrency
         self._slice_s = slice_s
         self._say = say
@@ -72,6 +75,7 @@ class Sender:
                 journal,
                 part,
                 settings,
+                rate=None if self._turns is None else self._turns.rate(settings.rate_per_s),
                 concurrency=self._concurrency,
                 slice_s=self._slice_s,
                 continue_=continue_,

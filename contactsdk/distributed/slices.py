@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from attrs import frozen
 
 from contactsdk.bulk import OutcomeStream, Progress
+from contactsdk.bulk.turns import SharedRate
 from contactsdk.distributed.partition import Partition
 from contactsdk.distributed.sending_client import SendingClient
 from contactsdk.distributed.settings import RunSettings
@@ -40,6 +41,7 @@ class SliceEnd:
 class Slice:
     """Sends the open contacts of one partition, for a while or until there are no more.
 
+    `rate` is the ceiling that all workers share; `None` for none.
     Where some are left, `continue_` is called as the partition is let go; `None` for nothing.
     """
 
@@ -50,6 +52,7 @@ class Slice:
         part: int,
         settings: RunSettings,
         *,
+        rate: SharedRate | None = None,
         concurrency: int | None = None,
         slice_s: float = SLICE_S,
         continue_: Continue | None = None,
@@ -57,6 +60,7 @@ class Slice:
         self._client = client
         self._partition = Partition(journal, part, on_release=self._on_release)
         self._settings = settings
+        self._rate = rate
         self._concurrency = concurrency
         self._slice_s = slice_s
         self._continue = continue_
@@ -89,6 +93,7 @@ class Slice:
         """
         options = self._settings.bulk_options
         options["journal"] = self._partition
+        options["rate_per_s"] = self._rate
         options["concurrency"] = self._concurrency
         options["on_progress"] = self._look_if_stopped
         stream = self._client.stream(self._contacts(), **options)

@@ -46,6 +46,8 @@ class RunProgress:
     """Whether the whole input is in the database; only then it is sent."""
     stopped_for: str | None
     """Why it was stopped; `None` where it was not."""
+    partitions: int
+    """Into how many parts it is divided."""
 
     @property
     def open(self) -> int:
@@ -94,6 +96,7 @@ class SubmittedRun:
                 workers=len(found.owners),
                 is_sealed=found.is_sealed,
                 stopped_for=found.stopped_for,
+                partitions=found.partitions,
             )
 
         return await self._ask(read)

@@ -14,6 +14,7 @@ from yarl import URL
 from contactsdk.arguments import check_positive
 from contactsdk.distributed.engine import enqueue, make_tables, queue_of
 from contactsdk.distributed.engine_loop import EngineLoop
+from contactsdk.distributed.postgres_rate import TurnTable
 from contactsdk.distributed.sender import Sender
 from contactsdk.distributed.sending_client import SendingClient
 from contactsdk.distributed.slices import SLICE_S
@@ -65,9 +66,11 @@ class Worker:
         self._queue = queue_of(client.account)
         self._say = say
         self._other_accounts: set[str] = set()
+        self._turns = TurnTable(self._database)
         self._sender = Sender(
             client,
             lambda run: PostgresJournal(url, run=run, lease_s=lease_s, schema=schema),
+            turns=self._turns,
             concurrency=concurrency,
             slice_s=slice_s,
             say=say,
@@ -94,7 +97,8 @@ class Worker:
         self._say(
             f"ready: sends what {self._database.name} has for {URL(self._account.url).origin()}"
         )
-        await self._loop.run()
+        async with self._turns:
+            await self._loop.run()
         if self._sender.stopped_by is not None:
             raise self._sender.stopped_by
         self._say("stopped")

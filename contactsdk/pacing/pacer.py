@@ -167,6 +167,20 @@ class Pacer:
         """The request will have no result: it was cancelled, or its own deadline was too short."""
         self._end(turn, self._clock())
 
+    def pause(self, until: float) -> None:
+        """Hold all requests back until then, by the pacer's clock.
+
+        For a process that has the same account as another one, which the platform asked to wait. It
+        changes nothing where this pacer has found that such requests are made at random.
+        """
+        now = self._clock()
+        until = min(until, now + _LONGEST_PAUSE_S)
+        if self._rate.noise or self._rate.is_measuring or until <= max(now, self._paused_until):
+            return
+        self._paused_at = now
+        self._paused_until = until
+        self._update(now)
+
     def _learn(
         self, turn: Turn, error: ContactError | None, now: float, is_contacts_own: bool
     ) -> bool:
@@ -250,6 +264,9 @@ class Pacer:
         # A probe that has decided nothing, of this breaker at least, makes way for the next.
         self._outage.abandon(turn)
         self._throttle_breaker.abandon(turn)
+        self._update(now)
+
+    def _update(self, now: float) -> None:
         self._opens_at = self._next_opening()
         self._held.hold(now, self._opens_at)
         self._is_calm = (

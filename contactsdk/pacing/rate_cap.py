@@ -40,7 +40,7 @@ class RateCap:
         if not self.acquire_nowait():
             await self._queue.wait(self._queue.join())
 
-    async def wait(self) -> None:
+    async def wait(self, wanted: int) -> None:
         """Wait until one more request may leave, without counting it."""
         await asyncio.sleep(max(0.0, self._ready_at() - self._clock()))
 

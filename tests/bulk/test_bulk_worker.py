@@ -380,6 +380,34 @@ async def test_rate_cap_holds_for_a_whole_run() -> None:
     assert now() < 4.5
 
 
+@in_held_time
+async def test_rate_cap_is_used_up_where_the_input_is_read_in_a_task_of_its_own() -> None:
+    async def contacts() -> AsyncIterator[Contact]:
+        for contact in many(200):
+            yield contact
+
+    platform = HeldPlatform(latency_s=0.02)
+
+    report = await collect(stream_of(contacts(), platform, concurrency=32, rate_per_s=10.0))
+
+    assert len(report.ids) == 200
+    assert now() < 200 / 10 + 1
+
+
+@in_held_time
+async def test_retry_that_is_due_goes_before_contacts_that_wait_for_their_turn() -> None:
+    def judge(contact: Contact) -> int | Exception:
+        is_first = number(contact) == 0 and platform.sent.count(contact) == 1
+        return UnavailableError("never sent: refused") if is_first else 1
+
+    platform = HeldPlatform(judge)
+    policy = RetryPolicy(base_s=0.5, max_wait_s=0.5)
+
+    await collect(stream_of(many(40), platform, concurrency=32, policy=policy, rate_per_s=2.0))
+
+    assert [number(contact) for contact in platform.sent].index(0, 1) < 5
+
+
 @pytest.mark.parametrize("more", [many(90), [InvalidContactError([((), "no")])] * 90])
 @in_held_time
 async def test_no_more_is_read_once_the_platform_is_given_up(more: list[Any]) -> None:

@@ -81,7 +81,7 @@ def started(*arguments: str, **options: Any) -> Iterator[Any]:
 
 
 def wait_until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -22,7 +22,8 @@ def test_import_with_a_database_goes_on_where_it_stopped(
     sandbox: Sandbox, folder: Path, own_database_url: str
 ) -> None:
     Path("in.csv").write_text(sample(5))
-    command = ["import", "in.csv", "--yes", "--journal", own_database_url, "--run", "spring"]
+    journal = ["--journal", own_database_url, "--run", "spring", "--here"]
+    command = ["import", "in.csv", "--yes", *journal]
     sandbox.script(None, Fault(FaultKind.CLOSE_AFTER_WRITE), action=ADD)
     call(*command, "--concurrency", "1", code=1)
     written = emails(sandbox)
@@ -31,33 +32,23 @@ def test_import_with_a_database_goes_on_where_it_stopped(
 
     assert emails(sandbox) == written
     assert len(written) == 5
-    assert list(states("out.csv").values()).count("uncertain") == 1
+    (uncertain,) = [row for row, state in states("out.csv").items() if state == "uncertain"]
     assert "came from the journal and were not sent again" in again.output
     told = call("journal", own_database_url, "--run", "spring").output
     assert "1 uncertain" in told
-    assert "row 3" in told
+    assert f"row {uncertain}" in told
     call(
         *("settle", own_database_url, "--run", "spring", "--input", "in.csv", "--yes"),
     )
     assert PostgresJournal(own_database_url, run="spring").status().succeeded == 5
 
 
-def test_standby_imports_a_run_that_nobody_sends(
-    sandbox: Sandbox, folder: Path, own_database_url: str
-) -> None:
-    Path("in.csv").write_text(sample(2))
-    journal = ["--journal", own_database_url, "--run", "spring", "--standby"]
-
-    call("import", "in.csv", "--yes", *journal)
-
-    assert len(emails(sandbox)) == 2
-
-
 def test_input_that_changed_is_refused_by_its_row(
     sandbox: Sandbox, folder: Path, own_database_url: str
 ) -> None:
     Path("in.csv").write_text(sample(2))
-    command = ["import", "in.csv", "--yes", "--journal", own_database_url, "--run", "spring"]
+    journal = ["--journal", own_database_url, "--run", "spring", "--here"]
+    command = ["import", "in.csv", "--yes", *journal]
     call(*command)
     Path("in.csv").write_text(sample(2).replace("ada1", "bob1"))
 
@@ -101,8 +92,13 @@ def test_tables_are_made_by_init(own_database_url: str) -> None:
         (["journal", "init", ABSENT], "refused"),
         (["journal", "run.sqlite", "other.sqlite"], "one journal at a time"),
         (["import", "in.csv", "--run", "spring"], "use --journal URL"),
-        (["import", "in.csv", "--standby"], "use --journal URL"),
-        (["import", "in.csv", "--journal", "f", "--standby"], "for a journal in a database"),
+        (["import", "in.csv", "--here"], "use --journal URL"),
+        (["import", "in.csv", "--journal", "f", "--here"], "use --journal URL"),
+        (["import", "in.csv", "--journal", ABSENT], "name one with --run NAME"),
+        (
+            ["import", "in.csv", "--journal", ABSENT, "--run", "x", "--resend-uncertain"],
+            "use --journal FILE",
+        ),
         (["settle", ABSENT, "--input", "in.csv"], "name one with --run NAME"),
     ],
 )
