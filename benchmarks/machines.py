@@ -43,10 +43,10 @@ from attrs import frozen
 from benchmarks.platforms import Platform, Setting, sandbox
 from contactsdk import Contact, ContactClient, Credentials
 from contactsdk.distributed import SubmittedRun
-from contactsdk.distributed.sweep import STALLED_S
-from contactsdk.distributed.worker import Worker
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import RateLimit
+from contactsdk.workers.sweep import STALLED_S
+from contactsdk.workers.worker import Worker
 from tests.distributed import chaos
 from tests.postgres.servers import own_server
 

@@ -24,8 +24,8 @@ from contactsdk.models import Contact, Item
 
 if TYPE_CHECKING:  # at run time it needs an extra
     from contactsdk.distributed import RunProgress
-    from contactsdk.distributed.run_worker import RunWorker
     from contactsdk.journal.postgres import PostgresJournal
+    from contactsdk.workers.run_worker import RunWorker
 
 _LOOK_EVERY_S: Final = 0.2
 
@@ -218,7 +218,7 @@ class _SubmittedImport:
             return
 
     def _send_here(self, tasks: asyncio.TaskGroup) -> None:
-        from contactsdk.distributed.run_worker import RunWorker
+        from contactsdk.workers.run_worker import RunWorker
 
         worker = RunWorker(
             self._client, self._run, concurrency=self._sending.concurrency, say=lambda _: None

@@ -20,7 +20,7 @@ from contactsdk.client import ContactClient
 from contactsdk.errors import SetupError
 
 if TYPE_CHECKING:
-    from contactsdk.distributed.worker import Worker
+    from contactsdk.workers.worker import Worker
 
 GRACE_S: Final = 45.0
 """How long what is in flight may take after a first signal: one attempt, and its recording."""
@@ -85,7 +85,7 @@ def _worker(
         fail("a worker needs a database: contactsdk worker postgresql://...")
     try:
         # Here, since it is an extra, and takes longer to load than all else that a command needs.
-        from contactsdk.distributed.worker import Worker
+        from contactsdk.workers.worker import Worker
     except ImportError:
         fail("a worker needs more: pip install 'contactsdk[cli,workers]'")
     try:
@@ -96,7 +96,7 @@ def _worker(
 
 async def _work(client: ContactClient, made: "Worker") -> bool:
     """Work until a signal comes; whether it ended in order."""
-    from contactsdk.distributed.engine_loop import pass_over_lost_jobs  # an extra, as above
+    from contactsdk.workers.engine_loop import pass_over_lost_jobs  # an extra, as above
 
     asyncio.get_running_loop().set_exception_handler(pass_over_lost_jobs)
     with Interruption(made.stop, grace_s=GRACE_S) as interruption:

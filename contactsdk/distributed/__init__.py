@@ -1,8 +1,8 @@
-"""Runs that any number of workers send, on any machines, from one PostgreSQL database.
+"""Runs in a PostgreSQL database that any number of workers send, on any machines.
 
 A run is submitted (`feeder.py`) in partitions by the keys of its contacts. Whoever has the lease of
 a partition sends it (`partition.py`). `SubmittedRun` shows how far a run has come, and stops it.
-It needs the extra `postgres`.
+What workers do is in `contactsdk/workers/`. It needs the extra `postgres`.
 """
 
 from contactsdk.distributed.partition import Partition

@@ -10,9 +10,9 @@ import pytest
 
 from contactsdk import ContactClient, Credentials
 from contactsdk.distributed import SubmittedRun
-from contactsdk.distributed.worker import Worker
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from contactsdk.workers.worker import Worker
 from tests.cli.commanding import ADD, call, contact_requests, started
 from tests.distributed.samples import contacts
 
@@ -137,6 +137,6 @@ def test_database_that_cannot_be_reached_is_said(sandbox: Sandbox) -> None:
 
 
 def test_missing_extra_is_named(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "contactsdk.distributed.worker", None)
+    monkeypatch.setitem(sys.modules, "contactsdk.workers.worker", None)
     result = call("worker", "postgresql://here/there", code=2)
     assert "pip install 'contactsdk[cli,workers]'" in result.stderr

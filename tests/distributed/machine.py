@@ -19,9 +19,9 @@ from functools import partial
 from attrs import asdict, frozen
 
 from contactsdk import ContactClient, Credentials, RetryPolicy
-from contactsdk.distributed.engine_loop import pass_over_lost_jobs
-from contactsdk.distributed.worker import Worker
 from contactsdk.sandbox import Sandbox
+from contactsdk.workers.engine_loop import pass_over_lost_jobs
+from contactsdk.workers.worker import Worker
 
 
 @frozen(kw_only=True)

@@ -9,11 +9,12 @@ from procrastinate.worker import Worker
 from psycopg import sql
 
 from contactsdk import JournalError
-from contactsdk.distributed import engine, engine_loop
+from contactsdk.distributed import engine
 from contactsdk.distributed.engine import enqueue, make_engine_tables
-from contactsdk.distributed.engine_loop import EngineLoop, pass_over_lost_jobs
 from contactsdk.journal.postgres import make_tables
 from contactsdk.journal.postgres_connection import Connection, Database
+from contactsdk.workers import engine_loop
+from contactsdk.workers.engine_loop import EngineLoop, pass_over_lost_jobs
 from tests.postgres.servers import Server
 
 Drain = Callable[[str, int], Awaitable[None]]

@@ -5,10 +5,10 @@ import pytest
 
 from contactsdk import ContactClient, Credentials, SetupError
 from contactsdk.distributed import SubmittedRun
-from contactsdk.distributed.run_worker import RunWorker
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from contactsdk.workers.run_worker import RunWorker
 from tests.distributed.samples import contacts, take_lease
 
 

@@ -7,12 +7,12 @@ from psycopg import sql
 
 from contactsdk import ContactClient, JournalError, SetupError
 from contactsdk.distributed import SubmittedRun
-from contactsdk.distributed import sender as sender_module
-from contactsdk.distributed.sender import Sender
-from contactsdk.distributed.slices import Slice, SliceEnd
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from contactsdk.workers import sender as sender_module
+from contactsdk.workers.sender import Sender
+from contactsdk.workers.slices import Slice, SliceEnd
 from tests.distributed.samples import contacts, take_lease
 
 JournalOf = Callable[..., PostgresJournal]

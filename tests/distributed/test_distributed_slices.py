@@ -7,11 +7,11 @@ import pytest
 
 from contactsdk import Contact, ContactClient, Credentials, JournalError, SetupError
 from contactsdk.distributed import PartitionTakenError, SubmittedRun
-from contactsdk.distributed.slices import Slice
 from contactsdk.journal import State
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from contactsdk.workers.slices import Slice
 from tests.distributed.samples import contact, contacts, take_lease, versions
 
 AT_ONCE = 1e-9

@@ -8,10 +8,10 @@ from psycopg import sql
 from contactsdk import ContactClient, Credentials
 from contactsdk.distributed import SubmittedRun
 from contactsdk.distributed.engine import engine_app, enqueue, queue_of
-from contactsdk.distributed.sweep import finish_stalled_jobs, sweep
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Sandbox
+from contactsdk.workers.sweep import finish_stalled_jobs, sweep
 from tests.distributed.samples import contacts, delete_jobs, statuses, take_lease, waiting
 
 

@@ -9,10 +9,10 @@ from psycopg import sql
 from contactsdk import ContactClient, Credentials, SetupError
 from contactsdk.distributed import SubmittedRun
 from contactsdk.distributed.engine import enqueue, queue_of
-from contactsdk.distributed.worker import Worker
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from contactsdk.workers.worker import Worker
 from tests.distributed.samples import contacts, delete_jobs, statuses, versions, waiting
 
 JournalOf = Callable[..., PostgresJournal]

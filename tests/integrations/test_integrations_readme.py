@@ -13,8 +13,8 @@ from aiohttp import web
 
 from contactsdk import ContactClient, PostgresJournal
 from contactsdk.distributed import SubmittedRun
-from contactsdk.distributed.run_worker import RunWorker
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from contactsdk.workers.run_worker import RunWorker
 from tests.background import environment_of
 from tests.integrations.bodies import ADA
 from tests.integrations.serving import serve

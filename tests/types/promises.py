@@ -202,7 +202,7 @@ def a_state_narrows(row: JournalRow) -> bool:
     match row.state:
         case State.SUCCEEDED | State.REJECTED | State.INVALID | State.UNCERTAIN:
             return True
-        case State.WAITING | State.SENT | State.NOT_APPLIED:
+        case State.SENT | State.NOT_APPLIED | State.WAITING:
             return False
         case _:
             assert_never(row.state)

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Final
 
 from contactsdk.arguments import check_positive
+from contactsdk.client import ContactClient
 from contactsdk.distributed.postgres_rate import TurnTable
-from contactsdk.distributed.sending_client import SendingClient
-from contactsdk.distributed.slices import SLICE_S, Continue, Slice, SliceEnd
 from contactsdk.distributed.submitted_run import SubmittedRun
 from contactsdk.distributed.work import record_setup_error
 from contactsdk.errors import ContactError, JournalError, SetupError
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_partition import PartitionTakenError
+from contactsdk.workers.slices import SLICE_S, Continue, Slice, SliceEnd
 
 _logger: Final = logging.getLogger("contactsdk")
 
@@ -33,7 +33,7 @@ class Sender:
 
     def __init__(
         self,
-        client: SendingClient,
+        client: ContactClient,
         journal_of: Callable[[str], PostgresJournal],
         *,
         turns: TurnTable | None = None,

@@ -6,13 +6,13 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from contactsdk.client import ContactClient
 from contactsdk.distributed.postgres_rate import TurnTable
-from contactsdk.distributed.sender import Sender
-from contactsdk.distributed.sending_client import SendingClient
-from contactsdk.distributed.slices import SLICE_S
 from contactsdk.distributed.submitted_run import RunProgress, SubmittedRun
 from contactsdk.distributed.work import open_partitions
 from contactsdk.journal.postgres_connection import errors_of
+from contactsdk.workers.sender import Sender
+from contactsdk.workers.slices import SLICE_S
 
 _logger: Final = logging.getLogger("contactsdk")
 
@@ -38,7 +38,7 @@ class RunWorker:
 
     def __init__(
         self,
-        client: SendingClient,
+        client: ContactClient,
         run: SubmittedRun,
         *,
         concurrency: int | None = None,

@@ -15,9 +15,9 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
 
 from contactsdk.distributed.engine import Drain, engine_app
-from contactsdk.distributed.sweep import HEARTBEAT_S, STALLED_S, finish_stalled_jobs
 from contactsdk.errors import JournalError
 from contactsdk.journal.postgres_connection import Database, journal_error
+from contactsdk.workers.sweep import HEARTBEAT_S, STALLED_S, finish_stalled_jobs
 
 _logger: Final = logging.getLogger("contactsdk")
 

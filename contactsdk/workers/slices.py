@@ -10,8 +10,8 @@ from attrs import frozen
 
 from contactsdk.bulk import OutcomeStream, Progress
 from contactsdk.bulk.turns import SharedRate
+from contactsdk.client import ContactClient
 from contactsdk.distributed.partition import Partition
-from contactsdk.distributed.sending_client import SendingClient
 from contactsdk.distributed.settings import RunSettings
 from contactsdk.journal import State
 from contactsdk.journal.postgres import PostgresJournal
@@ -47,7 +47,7 @@ class Slice:
 
     def __init__(
         self,
-        client: SendingClient,
+        client: ContactClient,
         journal: PostgresJournal,
         part: int,
         settings: RunSettings,

@@ -12,15 +12,15 @@ from typing import Final
 from yarl import URL
 
 from contactsdk.arguments import check_positive
+from contactsdk.client import ContactClient
 from contactsdk.distributed.engine import enqueue, make_tables, queue_of
-from contactsdk.distributed.engine_loop import EngineLoop
 from contactsdk.distributed.postgres_rate import TurnTable
-from contactsdk.distributed.sender import Sender
-from contactsdk.distributed.sending_client import SendingClient
-from contactsdk.distributed.slices import SLICE_S
-from contactsdk.distributed.sweep import sweep
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database, errors_of
+from contactsdk.workers.engine_loop import EngineLoop
+from contactsdk.workers.sender import Sender
+from contactsdk.workers.slices import SLICE_S
+from contactsdk.workers.sweep import sweep
 
 _logger: Final = logging.getLogger("contactsdk")
 
@@ -50,7 +50,7 @@ class Worker:
 
     def __init__(
         self,
-        client: SendingClient,
+        client: ContactClient,
         url: str,
         *,
         concurrency: int | None = None,
