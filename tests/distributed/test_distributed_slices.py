@@ -129,6 +129,16 @@ async def test_results_of_a_batch_that_are_late_are_left_to_the_next_slice(
     assert len(sandbox.batches) == len(sandbox.ledger.writes) == 1
 
 
+async def test_slice_in_batches_may_be_stopped_after_its_end(
+    client: ContactClient, journal: PostgresJournal, jobs: Jobs, sandbox: Sandbox
+) -> None:
+    run = await client.submit(contacts(3), journal=journal, partitions=1, batch_size=5)
+    slice_ = await slice_of(client, run, jobs)
+    end = await slice_.send()
+    slice_.stop()
+    assert end.counts == {State.SUCCEEDED: 3}
+
+
 async def test_slice_ends_when_its_run_is_stopped(
     client: ContactClient, journal: PostgresJournal, jobs: Jobs, sandbox: Sandbox
 ) -> None:
