@@ -30,6 +30,8 @@ _TASK: Final = "contactsdk.drain"
 # Any number: it keeps two processes from making the same tables at a time.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(1668248181)"
 
+_CONNECTIONS: Final = 2  # for jobs and heartbeats; the engine listens by another one
+
 POOL_TIMEOUT_S: Final = 5.0
 """How long an engine waits for a connection before it ends by an error."""
 
@@ -141,8 +143,9 @@ def engine_app(database: Database, drain: Drain) -> App:
     connector = PsycopgConnector(
         kwargs=database.options,
         configure=configure,
-        min_size=1,
-        max_size=3,
+        # Of a fixed size: a connection that the pool is making while it is closed stays open.
+        min_size=_CONNECTIONS,
+        max_size=_CONNECTIONS,
         timeout=POOL_TIMEOUT_S,
         name="contactsdk",
     )

@@ -65,7 +65,7 @@ class Slice:
         self._continue = continue_
         self._counts = Counter[State]()
         self._stream: OutcomeStream | None = None
-        self._patience = asyncio.timeout(None)
+        self._patience: asyncio.Timeout | None = None
         self._is_stopped = False
         self._open: int | None = None
 
@@ -77,7 +77,7 @@ class Slice:
         """
         if self._stream is not None and not self._is_stopped:
             self._stream.stop()
-            if self._settings.batch_size is not None:
+            if self._patience is not None and self._settings.batch_size is not None:
                 now = asyncio.get_running_loop().time()
                 self._patience.reschedule(now + self._settings.attempt_timeout_s)
         self._is_stopped = True
@@ -103,14 +103,15 @@ class Slice:
         return SliceEnd(counts=self._counts, open=self._open, stopped_by=stream.stopped_by)
 
     async def _take_outcomes(self, stream: OutcomeStream) -> None:
+        self._stream = stream
         try:
-            async with self._patience:
-                self._stream = stream
+            async with asyncio.timeout(None) as self._patience:
                 while (outcome := await stream.next()) is not None:
                     self._counts[state_of(outcome.error)] += 1
         except TimeoutError:
-            if not self._patience.expired():
-                raise
+            pass  # what is still in flight is a batch, which stays on record
+        finally:
+            self._patience = None
 
     async def _contacts(self) -> AsyncIterator[Contact]:
         clock = asyncio.get_running_loop().time

@@ -1,9 +1,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from procrastinate.exceptions import ConnectorException
+from procrastinate.worker import Worker
 from psycopg import sql
 
 from contactsdk import JournalError
@@ -123,6 +125,22 @@ async def test_loop_that_was_stopped_before_does_nothing(
     loop = loop_of(database, nothing)
     enqueue(connection, database, "queue", "run", [0])
     loop.stop()
+    await loop.run()
+    assert statuses(connection, database) == ["todo"]
+
+
+async def test_loop_that_is_stopped_while_it_begins_does_nothing(
+    connection: Connection, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = loop_of(database, nothing)
+
+    class Stopping(Worker):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            loop.stop()
+
+    monkeypatch.setattr(engine_loop, "Worker", Stopping)
+    enqueue(connection, database, "queue", "run", [0])
     await loop.run()
     assert statuses(connection, database) == ["todo"]
 

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
+import attrs
 import pytest
 
 from contactsdk import Contact, ContactClient, Credentials, JournalError, SetupError
@@ -110,12 +111,12 @@ async def test_results_of_a_batch_that_are_late_are_left_to_the_next_slice(
 ) -> None:
     sandbox.batch_rate_per_s = 0.001
     credentials = Credentials(sandbox.key, sandbox.secret)
-    # Short is the time for which a slice waits that is stopped; nothing here takes longer.
-    async with ContactClient(sandbox.url, credentials, timeout_s=0.5) as client:
+    async with ContactClient(sandbox.url, credentials, timeout_s=2.0) as client:
         run = await client.submit(contacts(1), journal=journal, partitions=1, batch_size=5)
-        slice_ = await slice_of(client, run, jobs)
+        impatient = attrs.evolve(await run.settings(), attempt_timeout_s=0.01)
+        slice_ = Slice(client, journal, 0, impatient, continue_=jobs.add)
         sending = asyncio.create_task(slice_.send())
-        while not sandbox.batches:
+        while not any("results" in request.action for request in sandbox.ledger.requests):
             await asyncio.sleep(0.001)
         slice_.stop()
         end = await sending
@@ -126,6 +127,16 @@ async def test_results_of_a_batch_that_are_late_are_left_to_the_next_slice(
         end = await (await slice_of(client, run, jobs)).send()
     assert end.counts == {State.SUCCEEDED: 1}
     assert len(sandbox.batches) == len(sandbox.ledger.writes) == 1
+
+
+async def test_slice_in_batches_may_be_stopped_after_its_end(
+    client: ContactClient, journal: PostgresJournal, jobs: Jobs, sandbox: Sandbox
+) -> None:
+    run = await client.submit(contacts(3), journal=journal, partitions=1, batch_size=5)
+    slice_ = await slice_of(client, run, jobs)
+    end = await slice_.send()
+    slice_.stop()
+    assert end.counts == {State.SUCCEEDED: 3}
 
 
 async def test_slice_ends_when_its_run_is_stopped(
