@@ -20,7 +20,7 @@ _SURPLUS: Final = 3.0  # throttles in excess are chance, one more is a sign of t
 _CHANCE: Final = 6.0  # so that noise alone passes its bounds once in minutes at most
 _SLACK: Final = 0.4  # of the requests may be throttled for each part of the rate that is given up
 
-_GROWTH_PER_S: Final = 0.003  # so that near the limit one request in some hundred is throttled
+_GROWTH_PER_S: Final = 0.0025  # so that near the limit one request in some hundred is throttled
 _SLOW_PER_S: Final = 50.0  # below it growth is faster: so clients' shares of a limit become equal
 _SETTLED_S: Final = 5.0  # without a cut, then growth accelerates: there is more to find
 _DOUBLING_S: Final = 1.5  # of that growth; a bucket that is a second deep hides the limit for long
