@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import cast
 from unittest import mock
 
-_BODY = b'{"success":true,"id":33884}'
+# An id for a contact; and an empty list, since `contactsdk import` asks for the account's groups.
+_BODY = b'{"success":true,"id":33884,"results":[]}'
 _ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
     + str(len(_BODY)).encode()
