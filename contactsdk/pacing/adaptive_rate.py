@@ -18,8 +18,8 @@ _OVERSHOOT: Final = 1.5  # times what noise leaves unexplained: what a second's 
 _OVERSHOOT_LEAST: Final = 0.03  # ... and this, so that a full bucket can run dry at all
 _SURPLUS: Final = 3.0  # throttles in excess are chance, one more is a sign of the limit
 _CHANCE: Final = 6.0  # so that noise alone passes its bounds once in minutes at most
-_SLACK: Final = 0.4  # of the requests may be throttled for each part of the rate that is given up
-_SLACK_FROM: Final = 0.02  # of the rate: so much a limit takes, too
+_SLACK: Final = 0.6  # of the requests may be throttled for each part of the rate that is given up
+_SLACK_FROM: Final = 0.03  # of the rate: so much a limit takes, too
 
 _GROWTH_PER_S: Final = 0.003  # so that near the limit one request in some hundred is throttled
 _SLOW_PER_S: Final = 50.0  # below it growth is faster: so clients' shares of a limit become equal
