@@ -18,9 +18,10 @@ _OVERSHOOT: Final = 1.5  # times what noise leaves unexplained: what a second's 
 _OVERSHOOT_LEAST: Final = 0.03  # ... and this, so that a full bucket can run dry at all
 _SURPLUS: Final = 3.0  # throttles in excess are chance, one more is a sign of the limit
 _CHANCE: Final = 6.0  # so that noise alone passes its bounds once in minutes at most
-_SLACK: Final = 0.4  # of the requests may be throttled for each part of the rate that is given up
+_SLACK: Final = 0.6  # of the requests may be throttled for each part of the rate that is given up
+_SLACK_FROM: Final = 0.03  # of the rate: so much a limit takes, too
 
-_GROWTH_PER_S: Final = 0.0025  # so that near the limit one request in some hundred is throttled
+_GROWTH_PER_S: Final = 0.003  # so that near the limit one request in some hundred is throttled
 _SLOW_PER_S: Final = 50.0  # below it growth is faster: so clients' shares of a limit become equal
 _SETTLED_S: Final = 5.0  # without a cut, then growth accelerates: there is more to find
 _DOUBLING_S: Final = 1.5  # of that growth; a bucket that is a second deep hides the limit for long
@@ -33,6 +34,8 @@ _AFTER_FEW_S: Final = 8.0  # of faster growth already at the beginning
 
 _TRIAL: Final = 0.65  # of the rate, for a while
 _TRIAL_S: Final = 6.0  # at most: other clients take what this one leaves
+_TRIAL_OF_MANY_S: Final = 15.0  # at most, for slow clients' sake, where ...
+_MANY: Final = 0.1  # ... of the requests are throttled: by a limit they are not for long
 _COSTLY_TRIAL_S: Final = 60.0  # at most, where all pause for each throttle
 _COSTLY_SHARE: Final = 0.03  # is what is looked for where all pause: few answers tell no share
 _SOONEST_S: Final = 10.0  # after a trial comes another
@@ -138,7 +141,8 @@ class AdaptiveRate:
     def _is_one_too_many(self, is_throttled: bool) -> bool:
         noise, tolerated = self.noise, self._noise.tolerated
         if self.rate_per_s is not None:
-            tolerated += _SLACK * self._sustained.shortfall(self.rate_per_s)
+            given_up = self._sustained.shortfall(self.rate_per_s) - _SLACK_FROM
+            tolerated += _SLACK * max(0.0, given_up)
         # How far chance alone takes such a sum grows with the variance, and falls with the drift.
         most = max(_SURPLUS, _CHANCE * noise * (1 - noise) / (tolerated - noise))
         surplus = max(0.0, self._surplus + is_throttled - tolerated)
@@ -198,7 +202,8 @@ class AdaptiveRate:
             former_share = min(self._former_share, _COSTLY_SHARE)
             self._trial = NoiseTrial(now, former_share, _COSTLY_TRIAL_S)
         else:
-            self._trial = NoiseTrial(now, self._former_share, _TRIAL_S)
+            longest_s = _TRIAL_S if self._former_share < _MANY else _TRIAL_OF_MANY_S
+            self._trial = NoiseTrial(now, self._former_share, longest_s)
 
     def _end_trial(self, found: Count, now: float) -> None:
         rate = self._before_trial_per_s

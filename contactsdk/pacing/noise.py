@@ -7,7 +7,7 @@ from typing import Final
 
 from contactsdk.pacing.answer_counts import Count
 
-_TOLERATED: Final = 0.005  # of all requests: so few throttles slow nothing down
+_TOLERATED: Final = 0.004  # of all requests: so few throttles slow nothing down
 _TOLERATED_OF_NOISE: Final = 0.06  # for what is known of it is no more exact than this ...
 _TOLERATED_IN_NOISE: Final = 0.008  # ... nor than this, of all requests
 _CHECKED: Final = 24  # throttles tell their share to a fifth

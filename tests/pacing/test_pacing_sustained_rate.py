@@ -88,7 +88,7 @@ def test_doubt_ends_when_the_rate_is_back_or_throttles_stop(rate: float, throttl
     keep(sustained, 80.0, 0.03, 3)
     assert sustained.below.answered == 240
 
-    keep(sustained, rate, throttled, 5)
+    keep(sustained, rate, throttled, 7)
 
     assert sustained.below == Count()
 
