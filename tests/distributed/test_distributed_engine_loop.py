@@ -312,3 +312,28 @@ async def test_job_that_somebody_else_has_finished_is_passed_over(
     loop = asyncio.get_running_loop()
     pass_over_lost_jobs(loop, {"message": "a task failed", "exception": error})
     assert ("a task failed" in caplog.text) == is_shown
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (None, "its connection broke"),  # as it ends where only its heartbeat failed
+        (ZeroDivisionError("a mistake"), "ZeroDivisionError: a mistake"),
+    ],
+)
+async def test_engine_that_ends_by_itself_is_started_again(
+    error: Exception | None, reason: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restarts: list[str] = []
+
+    class Ending(Worker):
+        async def run(self) -> None:
+            if restarts:
+                loop.stop()
+            elif error is not None:
+                raise error
+
+    monkeypatch.setattr(engine_loop, "Worker", Ending)
+    loop = loop_of(database, nothing, restarts=restarts)
+    await loop.run()
+    assert restarts == [reason]
