@@ -534,7 +534,7 @@ class TestFind:
             await client.find()
 
     async def test_date_needs_its_time_zone(self, client: ContactClient) -> None:
-        with pytest.raises(ValueError, match="time zone"):
+        with pytest.raises(ValueError, match="timezone"):
             await client.find(modified_since=datetime(2026, 11, 5))
 
     async def test_finds_all_with_the_external_id(

@@ -111,7 +111,7 @@ def test_report_prints_how_many_uncertain_contacts_were_found() -> None:
     outcome = Outcome(0, a_contact(), 7, None, 1, 1.0, settled=True)
     report = BulkReport(outcomes=(outcome,), stopped_by=None, elapsed_s=1.0)
 
-    assert str(report).splitlines()[1:] == ["1 were in doubt and found"]
+    assert str(report).splitlines()[1:] == ["1 were uncertain and then found"]
 
 
 def test_report_prints_what_stopped_the_run() -> None:
