@@ -136,7 +136,8 @@ def _checked_and_sent(options: ImportOptions, client: ContactClient, sending: Se
         if journal is not None:
             check = partial(client.check_journal, journal)
             check_recorded(check, journal.name, found.items, options.file.shown)
-            recorded = read_recorded(journal, found.items)
+            in_database = not isinstance(journal, SqliteJournal)
+            recorded = read_recorded(journal, found.items, may_be_sending=in_database)
         if not _is_agreed(options, found, recorded, written):
             complain("nothing was sent")
             return Exit.STOPPED

@@ -10,7 +10,6 @@ from contactsdk.errors import JournalError
 from contactsdk.files import FileError
 from contactsdk.journal import Journal
 from contactsdk.journal import State as JournalState
-from contactsdk.journal.sqlite import SqliteJournal
 from contactsdk.models import Contact, Item
 
 
@@ -84,10 +83,12 @@ class Recorded:
         )
 
 
-def read_recorded(journal: Journal, items: Iterable[NumberedItem]) -> Recorded:
+def read_recorded(
+    journal: Journal, items: Iterable[NumberedItem], *, may_be_sending: bool = False
+) -> Recorded:
     """Count the rows of an input that a run with this journal does not send.
 
-    What is in flight in a database may be so at this moment, so nothing can be said of it.
+    Where others `may_be_sending` it at this moment, nothing is said of what is in flight.
 
     Raises:
         JournalError: The journal cannot be read.
@@ -100,7 +101,7 @@ def read_recorded(journal: Journal, items: Iterable[NumberedItem]) -> Recorded:
         counts[row.state] += 1
         if row.state is JournalState.SENT:
             in_flight.add(row.number)
-    if in_flight and isinstance(journal, SqliteJournal):
+    if in_flight and not may_be_sending:
         counts[JournalState.UNCERTAIN] += sum(
             number in in_flight and _is_plain_add(item) for number, (_, _, item) in enumerate(items)
         )

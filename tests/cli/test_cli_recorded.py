@@ -62,11 +62,13 @@ class StoredRows:
             yield JournalRow(number=number, line=None, state=state, id=None, error=None, attempts=1)
 
 
-def recorded_of(*states: State, resend_uncertain: bool = False) -> Any:
+def recorded_of(
+    *states: State, resend_uncertain: bool = False, may_be_sending: bool = False
+) -> Any:
     """What is read of a journal of two adds and an update that have these states."""
     journal: Any = StoredRows(*states, resend_uncertain=resend_uncertain)
     items = [(2, 2, a_contact()), (3, 3, a_contact()), (4, 4, an_update(id=1))]
-    return read_recorded(journal, items)
+    return read_recorded(journal, items, may_be_sending=may_be_sending)
 
 
 def test_rows_that_are_not_sent_again_are_counted_by_state() -> None:
@@ -77,6 +79,11 @@ def test_rows_that_are_not_sent_again_are_counted_by_state() -> None:
 def test_add_that_was_in_flight_is_uncertain_and_an_update_is_sent_again() -> None:
     recorded = recorded_of(State.UNCERTAIN, State.SENT, State.SENT)
     assert (recorded.uncertain, recorded.rows) == (2, 2)
+
+
+def test_what_others_may_be_sending_now_is_not_counted() -> None:
+    recorded = recorded_of(State.UNCERTAIN, State.SENT, State.SENT, may_be_sending=True)
+    assert (recorded.uncertain, recorded.rows) == (1, 1)
 
 
 def test_uncertain_rows_that_are_sent_again_are_not_counted() -> None:

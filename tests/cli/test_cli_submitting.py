@@ -207,6 +207,24 @@ async def test_interrupt_while_the_input_is_submitted_sends_nothing(
     assert not emails(sandbox)
 
 
+async def test_interrupted_command_says_whether_workers_go_on(
+    sandbox: Sandbox, own_database_url: str
+) -> None:
+    watched = Watched(sandbox, own_database_url, worker_within_s=600.0)
+    run = asyncio.create_task(watched.run(rows(3)))
+    while not watched.progress:
+        await asyncio.sleep(0.05)
+    lease = "UPDATE {lease} SET owner = 'a worker', until = clock_timestamp() + interval '1 hour'"
+    Tables(own_database_url, "contactsdk").execute(lease)
+    seen = len(watched.progress)
+    while len(watched.progress) < seen + 2:
+        await asyncio.sleep(0.05)
+    signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(LeftRunningError, match="0 of 3 rows are done, and workers go on"):
+        await run
+
+
 def test_another_process_goes_on_when_the_one_that_sends_is_killed(
     sandbox: Sandbox, folder: Path, own_database_url: str
 ) -> None:
