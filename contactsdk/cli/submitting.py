@@ -5,6 +5,7 @@ known of the run is in the database.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -90,6 +91,7 @@ async def import_by_workers(
         with Interruption(submitted.interrupt) as interruption:
             await interruption.guard(submitted.run_to_its_end(numbered))
         if submitted.progress is None or interruption.happened:
+            await submitted.look_again()
             raise LeftRunningError(submitted.left())
         await submitted.record_all(numbered)
         return Ending(submitted.stopped_by)
@@ -143,6 +145,12 @@ class _SubmittedImport:
                 await self._watch(tasks)
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
+
+    async def look_again(self) -> None:
+        """See how far the run is now; where the database is away, what was seen last stays."""
+        if self.progress is not None:
+            with contextlib.suppress(JournalError):
+                self.progress = await self._run.progress()
 
     def left(self) -> str:
         """What a person should know of a run that goes on without this command."""

@@ -145,7 +145,7 @@ class TestJournal:
             pass
 
         monkeypatch.setattr(ContactClient, "check_journal", nothing_to_check)
-        monkeypatch.setattr("contactsdk.cli.importing.read_recorded", lambda *_: None)
+        monkeypatch.setattr("contactsdk.cli.importing.read_recorded", lambda *_, **__: None)
         (folder / "in.csv").write_text(sample(2))
         with in_use("run.sqlite"):
             files = ("--journal", "run.sqlite", "--results", "out.csv")
