@@ -61,6 +61,7 @@ class BatchWorker:
                     self._run.put_back(job)
                 return
             parts = await self._send(part, next_turn) + parts
+            self._run.engage_idle()  # what waited behind contacts of this part
 
     async def _send(self, jobs: list[Job], turn: Turn) -> list[list[Job]]:
         """Send a batch and see to what follows; the batches to send instead, if it was refused."""
@@ -105,6 +106,7 @@ class BatchWorker:
             is_late = deadline is not None and now >= deadline
             (late if is_late else ready).append(job)
         await all_of(self._attempts.failed(job, _timed_out(job)) for job in late)
+        self._run.engage_idle()  # what waited behind those
         return ready
 
     async def _request(self, jobs: Sequence[Job]) -> str:

@@ -34,6 +34,7 @@ class Gathering:
     async def next_batch(self) -> Batch | None:
         """The next batch, once it may leave; `None` when there will be none."""
         run = self._run
+        run.engage_idle()  # the worker that fills a batch is the one that waits for more
         async with self._filling:
             while (first := await run.next_job(self._size())) is not None:
                 taken = await self._take(first)

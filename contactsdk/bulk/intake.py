@@ -110,6 +110,14 @@ class Intake:
                 return job
         return None
 
+    def read_ahead(self) -> bool:
+        """Read an input that is read directly, until a job is ready; whether one is."""
+        job = self.read_directly()
+        if job is None:
+            return False
+        self._schedule.make_ready(job)
+        return True
+
     def want(self, count: int) -> None:
         """Have `count` items read, and one for each other worker that waits for one."""
         if self.reads_directly or self._is_full():

@@ -6,7 +6,6 @@ from contactsdk.bulk.outcome_queue import OutcomeQueue
 from contactsdk.bulk.outcomes import Outcome
 from contactsdk.bulk.schedule import Job, Schedule
 from contactsdk.bulk.settling import RunClock, RunSettler
-from contactsdk.bulk.waiters import Waiters
 from contactsdk.errors import (
     ContactError,
     JournalError,
@@ -29,7 +28,6 @@ class OpenJobs:
         self,
         outcomes: OutcomeQueue,
         schedule: Schedule,
-        idle: Waiters,
         ids: AnsweredIds,
         times: RunClock,
         *,
@@ -41,7 +39,6 @@ class OpenJobs:
         self.uncertain = 0
         self._outcomes = outcomes
         self._schedule = schedule
-        self._idle = idle
         self._ids = ids
         self._times = times
         self._settler = settler
@@ -109,8 +106,8 @@ class OpenJobs:
         else:
             self.failed += 1
         self._outcomes.put(outcome)
-        if self._schedule.release(job):
-            self._idle.wake()
+        # No worker is woken for what waited behind it: the one that ended this job takes it next.
+        self._schedule.release(job)
 
     def finish_all(self) -> None:
         """Hand out an outcome for all that was read and has none yet, in input order."""

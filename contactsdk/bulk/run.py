@@ -85,7 +85,6 @@ class Run:
         self.jobs = OpenJobs(
             self.outcomes,
             self.schedule,
-            self._idle,
             self._ids,
             times,
             settler=self.settler,
@@ -175,6 +174,7 @@ class Run:
         if self.schedule:
             job = self.schedule.take(self.clock())
             if job is not None:
+                self.engage_idle()
                 return job
         return self.intake.read_directly()
 
@@ -209,6 +209,13 @@ class Run:
             await self._idle.wait(min(end, self.schedule.next_due or end))
         return None
 
+    def engage_idle(self) -> None:
+        """Wake an idle worker if there is something for it that no other may be about to take."""
+        if self._idle:
+            self.intake.want(0)
+            if self.schedule.has_ready or self.intake.read_ahead():
+                self._idle.wake()
+
     def retry_later(self, job: Job, wait_s: float) -> None:
         """Have a job sent again after `wait_s` seconds."""
         self.schedule.retry_at(job, self.clock() + wait_s)
@@ -225,6 +232,7 @@ class Run:
         if job.delivery.attempts or (retry := self.schedule.take_due(self.clock())) is None:
             return job
         self.put_back(job)
+        self.engage_idle()
         return retry
 
     async def next_turn(self) -> Turn | None:

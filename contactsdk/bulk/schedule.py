@@ -97,19 +97,18 @@ class Schedule:
         self.waiting += 1
         return False
 
-    def release(self, job: Job) -> bool:
-        """The job has its outcome; whether another one with its key is ready now."""
+    def release(self, job: Job) -> None:
+        """Free the key of a job that has its outcome; the next one behind it is ready then."""
         if not job.holds_key:
-            return False
+            return
         queue = self._behind.pop(job.key, None)
         if not queue:
-            return False
+            return
         self._behind[job.key] = queue
         self.waiting -= 1
         following = queue.popleft()
         following.holds_key = True
         self.make_ready(following)
-        return True
 
     def make_ready(self, job: Job) -> None:
         """Have a job taken that holds its key, or needs none."""
@@ -124,6 +123,11 @@ class Schedule:
         self.waiting += 1
         if self._due[0][2] is job:
             self._on_sooner()
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether a job may be taken that waits for nothing."""
+        return bool(self._ready)
 
     @property
     def next_due(self) -> float | None:

@@ -10,18 +10,22 @@ class HeldTime:
     """
 
     def __init__(self) -> None:
-        self._done_s = 0.0
+        self._before_s = 0.0
         self._since = 0.0
         self._until = -math.inf
+        self._at_end_s = 0.0  # so that the total is known at once while nothing is held back
 
     def hold(self, now: float, until: float) -> None:
         """From now on requests are held back until then: `math.inf` for until this is called again,
         a time that has passed for not at all.
         """
-        self._done_s = self.total_s(now)
+        self._before_s = self.total_s(now)
         self._since = now
         self._until = until
+        self._at_end_s = self._before_s + max(0.0, until - now)
 
     def total_s(self, now: float) -> float:
         """For how many seconds, up to now, they were."""
-        return self._done_s + max(0.0, min(now, self._until) - self._since)
+        if now >= self._until:
+            return self._at_end_s
+        return self._before_s + now - self._since

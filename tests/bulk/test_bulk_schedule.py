@@ -38,9 +38,11 @@ def test_contacts_with_the_same_key_are_ready_one_after_another_in_the_order_of_
     assert [schedule.claim(job) for job in jobs] == [True, False, False]
     assert schedule.take(0.0) is None
     for job, following in itertools.pairwise(jobs):
-        assert schedule.release(job)
+        schedule.release(job)
+        assert schedule.has_ready
         assert schedule.take(0.0) is following
-    assert not schedule.release(jobs[-1])
+    schedule.release(jobs[-1])
+    assert not schedule.has_ready
     assert schedule.claim(a_job(3))
     assert len(schedule) == 0
 
@@ -59,7 +61,7 @@ def test_retry_is_taken_when_it_is_due_before_what_is_ready_and_keeps_its_key() 
     assert schedule.take(9.9) is None
     assert schedule.take(10.0) is first
     assert schedule.next_due is None
-    assert schedule.release(first)
+    schedule.release(first)
     assert schedule.take(10.0) is second
 
 
@@ -96,7 +98,8 @@ def test_clear_forgets_all_and_frees_their_keys() -> None:
 
     assert schedule.take(5.0) is None
     assert len(schedule) == 0
-    assert not schedule.release(jobs[0])
+    schedule.release(jobs[0])
+    assert not schedule.has_ready
 
 
 class Watching(HeldPlatform):
