@@ -166,6 +166,19 @@ async def test_ids_and_names_are_kept_apart() -> None:
 
 
 @in_held_time
+async def test_others_behind_many_equal_keys_are_sent_as_soon_as_they_can_be_read() -> None:
+    platform = HeldPlatform(latency_s=1.0)
+    contacts = [*updates([7] * 20), *many(9)]
+
+    async with stream_of(contacts, platform, concurrency=4) as stream:
+        done_at = {(await anext(stream)).index: now() for _ in contacts}
+
+    # Seventeen of the equal ones are read at first. After three more, three places are free.
+    assert max(at for index, at in done_at.items() if index >= 20) <= done_at[0] + 6.0
+    assert done_at[19] == done_at[0] + 19.0
+
+
+@in_held_time
 async def test_many_equal_keys_do_not_stop_others_within_the_read_ahead() -> None:
     platform = HeldPlatform(latency_s=1.0)
     contacts = [*updates([7] * 12), *many(9)]
