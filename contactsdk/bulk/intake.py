@@ -25,9 +25,9 @@ MOST_WAITING_FOR_EACH_IN_FLIGHT: Final = 4
 class Intake:
     """Reads items as they are wanted, until too many contacts wait.
 
-    An input that is at hand, of a run without a journal, is read by whichever worker is free: to
-    wake another task for each contact would cost more than all else that a run does for it. Any
-    other input is read by `read_all`, in a task of its own.
+    An input that is not async is read directly, by whichever worker is free: to wake another task
+    for each contact would cost more than all else that a run does for it. An async input, and items
+    that an earlier run may have recorded, are read by `read_all`, in a task of its own.
 
     `on_journal_error` is called with what a journal raised while items were recalled from it.
     """
@@ -85,6 +85,7 @@ class Intake:
     def use(self, journal: JournalRun) -> None:
         """Look in this journal for what an earlier run recorded."""
         self._journal = journal
+        self._read_directly_past(journal)
 
     def finish(self) -> None:
         """Read no more once the item that is being read has come, or its reading was cancelled."""
@@ -106,8 +107,12 @@ class Intake:
                 self._note_error()
                 return None
             job = self._new_job(item)
+            if self._journal is not None and isinstance(item, Contact):
+                job.not_before = self._journal.not_before(item)
             if job.outcome is not None or self._schedule.claim(job):
-                return job
+                if job.not_before is None:
+                    return job
+                self._schedule.make_ready(job)
         return None
 
     def read_ahead(self) -> bool:
@@ -127,7 +132,7 @@ class Intake:
             self._wanted.release()
 
     async def read_all(self, conclude_earlier: Callable[[Job], Awaitable[bool]]) -> None:
-        """Read an input that is not read directly, as far as items are wanted.
+        """Read an input as far as items are wanted, to its end or until it is read directly.
 
         `conclude_earlier` hands out what became of a contact that an earlier run sent in a batch,
         and says whether that is known.
@@ -139,6 +144,8 @@ class Intake:
                 await self._wanted.acquire()
                 await self._read_one(conclude_earlier)
                 self._wanted_count -= 1
+                if self._journal is not None and self._read_directly_past(self._journal):
+                    return
             if task is not None and not (self._reader.is_finished or task.cancelling()):
                 # The cancellation that comes after `finish` is not to disturb the closing.
                 await asyncio.get_running_loop().create_future()
@@ -146,10 +153,17 @@ class Intake:
             self._on_journal_error(error)
         finally:
             try:
-                await self._reader.aclose()
+                if not self.reads_directly:
+                    await self._reader.aclose()
             finally:
                 self._note_error()
                 self._idle.wake_all()
+
+    def _read_directly_past(self, journal: JournalRun) -> bool:
+        """Read directly from here on, if that can be done; whether it can."""
+        is_past = self._reader.count >= journal.end
+        self.reads_directly = is_past and not self._reader.is_async
+        return self.reads_directly
 
     async def _read_one(self, conclude_earlier: Callable[[Job], Awaitable[bool]]) -> None:
         """Read until there is something for a worker, or until too many wait."""

@@ -63,7 +63,8 @@ class JournalRun:
         self.is_slice = is_slice
         """Whether another run goes on with what this one leaves open."""
         self._unsent_state = State.WAITING if is_slice else State.NOT_APPLIED
-        self._end = store.end
+        self.end = store.end
+        """Items from this number on were not recorded by an earlier run."""
         self._loading = asyncio.Lock()
         self._page_number = _NO_PAGE
         self._page: dict[int, StoredRow] = {}
@@ -124,7 +125,7 @@ class JournalRun:
 
     def needs_load(self, number: int) -> bool:
         """Whether `load` has to be awaited before this item can be recalled."""
-        return number < self._end and number // PAGE_NUMBERS != self._page_number
+        return number < self.end and number // PAGE_NUMBERS != self._page_number
 
     async def load(self, number: int) -> None:
         """Load the rows near this number of the input.
@@ -165,7 +166,7 @@ class JournalRun:
             JournalError: It is another item than the recorded one.
             RuntimeError: Its rows are not at hand: `load` comes first.
         """
-        if number >= self._end:
+        if number >= self.end:
             return None
         if self.needs_load(number):
             raise RuntimeError(f"the rows around item {number} were not loaded")
