@@ -35,7 +35,7 @@ async def connected(**options: Any) -> AsyncIterator[tuple[Sandbox, ContactClien
     sandbox = sandbox_for_calls(**options)
     credentials = Credentials(sandbox.key, sandbox.secret)
     async with sandbox, ContactClient(sandbox.url, credentials) as client:
-        await populate(sandbox, client, 400)
+        populate(sandbox, 400)
         yield sandbox, client
 
 

@@ -49,7 +49,7 @@ async def connected(**options: Any) -> AsyncIterator[tuple[Sandbox, ContactClien
     async with sandbox_for_calls(**options) as sandbox:
         credentials = Credentials(sandbox.key, sandbox.secret)
         async with ContactClient(sandbox.url, credentials) as client:
-            await populate(sandbox, client, 400)
+            populate(sandbox, 400)
             yield sandbox, client
 
 
@@ -126,7 +126,7 @@ async def test_connections_that_the_server_closes_while_idle_double_nothing() ->
     async with sandbox_for_calls(keepalive_timeout_s=2.0) as sandbox:
         credentials = Credentials(sandbox.key, sandbox.secret)
         async with ContactClient(sandbox.url, credentials, keepalive_s=600) as client:
-            await populate(sandbox, client, 100)
+            populate(sandbox, 100)
             calls = calls_of(SEED, 200, sandbox.contacts.values())
             sandbox.mix(SEED, 0.1, MIX_FOR_STREAMS)
             ends: dict[int, End] = {}
