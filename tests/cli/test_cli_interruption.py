@@ -87,6 +87,8 @@ def test_signal_finishes_what_is_in_flight_and_writes_every_output(
     with started("import", "in.csv", "--concurrency", "1", *files) as process:
         wait_until(lambda: len(sandbox.ledger.writes) == 1)
         process.send_signal(signal_)
+        # Two signals of a kind that wait are one to Python.
+        assert any(line.startswith("contactsdk: stopping: ") for line in process.stderr)
         process.send_signal(signal.SIGINT)
         err = process.communicate()[1]
         assert process.returncode == 130, err
@@ -170,9 +172,7 @@ async def test_signal_while_nothing_is_awaited_is_kept_for_later() -> None:
     assert interruption.happened
 
 
-async def test_first_signal_leaves_time_and_second_does_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_first_signal_leaves_time_and_second_does_not() -> None:
     woken = []
     forever = asyncio.Event()
     with Interruption(lambda: woken.append(1)) as interruption:
@@ -188,9 +188,8 @@ async def test_first_signal_leaves_time_and_second_does_not(
     assert woken == [1]
 
 
-async def test_grace_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("contactsdk.cli.interruption.GRACE_S", 0.01)
-    with Interruption() as interruption:
+async def test_grace_ends_by_itself() -> None:
+    with Interruption(grace_s=0.01) as interruption:
         signal.raise_signal(signal.SIGINT)
         await interruption.guard(asyncio.Event().wait())
     assert interruption.happened
