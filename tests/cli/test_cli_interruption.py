@@ -1,9 +1,11 @@
 import asyncio
 import fcntl
+import os
 import signal
 import struct
 import subprocess
 import termios
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,22 @@ def test_ctrl_c_finishes_what_is_in_flight(sandbox: Sandbox, folder: Path) -> No
     assert len((folder / "unsure.csv").read_text().splitlines()) == 1
     assert out.endswith("Stopped: interrupted\n")
     assert "contactsdk: stopping: " in err
+
+
+def test_quiet_import_stops_without_a_word_about_it(sandbox: Sandbox, folder: Path) -> None:
+    sandbox.latency_s = 0.1
+    (folder / "in.csv").write_text(sample(100))
+
+    def interrupt() -> None:
+        wait_until(lambda: sandbox.ledger.writes)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    result = call("import", "in.csv", "--concurrency", "1", "--quiet", code=130)
+    interrupting.join()
+    assert 0 < len(sandbox.ledger.writes) < 100
+    assert "stopping" not in result.output
 
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
