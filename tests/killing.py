@@ -53,7 +53,7 @@ def import_and_kill(
 ) -> Found:
     """Import so many new contacts with a journal, killing the command at random moments.
 
-    Each kill strikes some writes after the last one and up to 2 ms later; every tenth strikes at a
+    Each kill strikes some writes after the last one and up to 2 ms later; every fifth strikes at a
     time of its own, so also while the command starts or reads its input.
     """
     chance = random.Random(seed)
@@ -67,7 +67,7 @@ def import_and_kill(
     killed = 0
     for number in range(kills):
         process = subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.DEVNULL)
-        if number % 10 == 9:
+        if number % 5 == 4:
             time.sleep(chance.uniform(0, 1))
         else:
             goal = len(sandbox.ledger.writes) + chance.randrange(1, max(2, rows // kills))

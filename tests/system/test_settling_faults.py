@@ -55,7 +55,7 @@ async def connected(**options: Any) -> AsyncIterator[tuple[Sandbox, ContactClien
         return began + loop.time() - start
 
     async with Lagging(groups=(10, 11), clock=platform_time, **options) as sandbox:
-        adds = [call for call in calls_of(SEED, 600, ()) if call.kind is Kind.ADD]
+        adds = [call for call in calls_of(SEED, 400, ()) if call.kind is Kind.ADD]
         for call in adds[::3]:
             names = NAMES if call.number % 2 else (*NAMES, "externalId", "customFields")
             sandbox.write_as_rival({name: call.body[name] for name in call.body if name in names})
@@ -65,7 +65,7 @@ async def connected(**options: Any) -> AsyncIterator[tuple[Sandbox, ContactClien
             # A client that was answered no id yet cannot tell an older namesake from its contact.
             await client.add_or_update(a_contact())
             sandbox.ledger.clear()
-            yield sandbox, client, calls_of(SEED, 600, ())
+            yield sandbox, client, calls_of(SEED, 400, ())
 
 
 def twins_of(call: Sent, contacts: Mapping[int, Mapping[str, Any]], hidden: Sequence[str]) -> int:
