@@ -299,20 +299,18 @@ async def test_add_that_a_killed_worker_had_in_flight_is_looked_for_where_the_ru
     assert (progress.succeeded, progress.is_done) == (3 if is_written else 2, True)
 
 
-async def test_adds_of_one_key_that_were_in_flight_are_looked_for_one_after_another(
-    sandbox: Sandbox, journal: PostgresJournal, tables: Tables
+async def test_update_that_a_killed_worker_had_in_flight_is_sent_again_where_the_run_settles(
+    sandbox: Sandbox, client: ContactClient, journal: PostgresJournal, tables: Tables
 ) -> None:
-    policy = evolve(QUICK, settle_s=0.4)
-    credentials = Credentials(sandbox.key, sandbox.secret)
-    async with ContactClient(sandbox.url, credentials, timeout_s=1.0) as client:
-        run = await client.submit(many(1) * 2, journal=journal, partitions=1, retry=policy)
-        tables.execute("UPDATE {row} SET state = 'sent'")
+    items = many(2, update_if_exists=True)
+    policy = evolve(QUICK, settle_s=60)
+    run = await client.submit(items, journal=journal, partitions=1, retry=policy)
+    tables.execute("UPDATE {row} SET state = 'sent' WHERE number = 0")
 
-        outcomes = await send_part(client, run)
+    outcomes = await send_part(client, run)
 
-    assert [outcome.index for outcome in outcomes if outcome.uncertain] == [0, 1]
-    assert not sandbox.ledger.writes
-    assert (await run.progress()).is_done
+    assert all(outcome.ok and not outcome.settled for outcome in outcomes)
+    assert len(sandbox.ledger.writes) == 2
 
 
 async def test_add_that_is_looked_for_when_a_slice_ends_is_looked_for_by_one_more(
