@@ -20,6 +20,7 @@ def test_killed_import_goes_on_without_losing_or_doubling_a_row(tmp_path: Path) 
             kills=KILLS,
             concurrency=CONCURRENCY,
             seed=1,
+            any_time_every=KILLS,
         )
 
     assert found.kills > 0
