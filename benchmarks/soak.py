@@ -84,8 +84,7 @@ async def run(
         AsyncExitStack() as stack,
     ):
         credentials = Credentials(sandbox.key, sandbox.secret)
-        async with ContactClient(sandbox.url, credentials) as patient:
-            await populate(sandbox, patient, 100)
+        populate(sandbox, 100)
         client = await stack.enter_async_context(
             ContactClient(sandbox.url, credentials, retry=POLICY, timeout_s=0.1)
         )

@@ -50,11 +50,12 @@ def import_and_kill(
     kills: int,
     concurrency: int,
     seed: int,
+    any_time_every: int = 10,
 ) -> Found:
     """Import so many new contacts with a journal, killing the command at random moments.
 
-    Each kill strikes some writes after the last one and up to 2 ms later; every tenth strikes at a
-    time of its own, so also while the command starts or reads its input.
+    Each kill strikes some writes after the last one and up to 2 ms later; one in `any_time_every`
+    strikes at a time of its own, so also while the command starts or reads its input.
     """
     chance = random.Random(seed)
     lines = [f"Ada,No {number},ada@example.com,row-{number}" for number in range(rows)]
@@ -67,7 +68,7 @@ def import_and_kill(
     killed = 0
     for number in range(kills):
         process = subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.DEVNULL)
-        if number % 10 == 9:
+        if number % any_time_every == any_time_every - 1:
             time.sleep(chance.uniform(0, 1))
         else:
             goal = len(sandbox.ledger.writes) + chance.randrange(1, max(2, rows // kills))

@@ -170,7 +170,7 @@ class RawServer:
             # A client may go at any time, and a handshake fail: that is what a test is about.
             with contextlib.suppress(OSError), connection.socket:
                 if self._tls is not None:
-                    connection.socket = self._tls.wrap_socket(connection.socket, server_side=True)
+                    self._shake_hands(connection, self._tls)
                 for step in script:
                     self._play(step, connection)
                 while connection.receive():
@@ -179,6 +179,22 @@ class RawServer:
             self.problems.append(exc)
         finally:
             connection.socket.close()
+
+    @staticmethod
+    def _shake_hands(connection: _Connection, tls: ssl.SSLContext) -> None:
+        below_tls = connection.socket.dup()
+        try:
+            connection.socket = tls.wrap_socket(connection.socket, server_side=True)
+        except OSError:
+            # A close with something unread is a reset, after which the client may not see the
+            # alert that says why.
+            connection.socket = below_tls
+            below_tls.shutdown(socket.SHUT_WR)
+            while connection.receive():
+                pass
+            connection.total = b""  # of it nothing came after TLS
+            raise
+        below_tls.close()
 
     def _play(self, step: Step, connection: _Connection) -> None:
         match step:

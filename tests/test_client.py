@@ -6,7 +6,7 @@ import logging
 import pickle
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -536,6 +536,17 @@ class TestFind:
     async def test_date_needs_its_time_zone(self, client: ContactClient) -> None:
         with pytest.raises(ValueError, match="timezone"):
             await client.find(modified_since=datetime(2026, 11, 5))
+
+    @pytest.mark.parametrize(("later_s", "is_found"), [(-60, True), (60, False)])
+    async def test_finds_what_was_modified_since(
+        self, later_s: float, is_found: bool, client: ContactClient
+    ) -> None:
+        contact_id = await client.add_or_update(ADD)
+
+        since = datetime.now(UTC) + timedelta(seconds=later_s)
+        found = await client.find(modified_since=since)
+
+        assert found == ((contact_id,) if is_found else ())
 
     async def test_finds_all_with_the_external_id(
         self, sandbox: Sandbox, client: ContactClient

@@ -16,7 +16,7 @@ from tests.background import environment_of, sandbox_in_thread
 
 BATCH_SIZE = 20
 CONCURRENCY = 4
-KILLS = 4
+KILLS = 3
 
 
 def command(folder: Path) -> list[str]:
@@ -83,7 +83,7 @@ def has_written(sandbox: Sandbox, count: int) -> Callable[[], bool]:
 
 def test_import_killed_at_any_moment_loses_and_doubles_no_row(tmp_path: Path) -> None:
     chance = random.Random(1)
-    rows = 800
+    rows = 600
     write_input(tmp_path, rows)
     with sandbox_in_thread(latency_s=0.01, batch_rate_per_s=100.0) as sandbox:
         for _ in range(KILLS):

@@ -99,9 +99,6 @@ class AskedAccount:
                 return answer or None
         return None
 
-    def _goes_on_without(self, error: ContactError) -> bool:
-        return self.can_do_without or isinstance(error, SetupError | RejectedError)
-
 
 def account_names(
     url: str, key: str, secret_file: Path | None, *, can_do_without: bool = False

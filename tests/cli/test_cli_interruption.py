@@ -1,9 +1,11 @@
 import asyncio
 import fcntl
+import os
 import signal
 import struct
 import subprocess
 import termios
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,22 @@ def test_ctrl_c_finishes_what_is_in_flight(sandbox: Sandbox, folder: Path) -> No
     assert "contactsdk: stopping: " in err
 
 
+def test_quiet_import_stops_without_a_word_about_it(sandbox: Sandbox, folder: Path) -> None:
+    sandbox.latency_s = 0.1
+    (folder / "in.csv").write_text(sample(100))
+
+    def interrupt() -> None:
+        wait_until(lambda: sandbox.ledger.writes)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    result = call("import", "in.csv", "--concurrency", "1", "--quiet", code=130)
+    interrupting.join()
+    assert 0 < len(sandbox.ledger.writes) < 100
+    assert "stopping" not in result.output
+
+
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
 def test_second_ctrl_c_leaves_at_once(first: int, sandbox: Sandbox, folder: Path) -> None:
     sandbox.script(*[Fault(FaultKind.HANG_AFTER_WRITE)] * 3, action=ADD)
@@ -87,6 +105,8 @@ def test_signal_finishes_what_is_in_flight_and_writes_every_output(
     with started("import", "in.csv", "--concurrency", "1", *files) as process:
         wait_until(lambda: len(sandbox.ledger.writes) == 1)
         process.send_signal(signal_)
+        # Two signals of a kind that wait are one to Python.
+        assert any(line.startswith("contactsdk: stopping: ") for line in process.stderr)
         process.send_signal(signal.SIGINT)
         err = process.communicate()[1]
         assert process.returncode == 130, err
@@ -170,9 +190,7 @@ async def test_signal_while_nothing_is_awaited_is_kept_for_later() -> None:
     assert interruption.happened
 
 
-async def test_first_signal_leaves_time_and_second_does_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_first_signal_leaves_time_and_second_does_not() -> None:
     woken = []
     forever = asyncio.Event()
     with Interruption(lambda: woken.append(1)) as interruption:
@@ -188,9 +206,8 @@ async def test_first_signal_leaves_time_and_second_does_not(
     assert woken == [1]
 
 
-async def test_grace_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("contactsdk.cli.interruption.GRACE_S", 0.01)
-    with Interruption() as interruption:
+async def test_grace_ends_by_itself() -> None:
+    with Interruption(grace_s=0.01) as interruption:
         signal.raise_signal(signal.SIGINT)
         await interruption.guard(asyncio.Event().wait())
     assert interruption.happened

@@ -11,7 +11,7 @@ import pytest
 
 from contactsdk.cli.prompt import answer_is_yes, drop_typed_ahead, is_terminal
 
-Ask: TypeAlias = Callable[..., tuple[str, str]]
+Ask: TypeAlias = Callable[..., tuple[list[str], str]]
 
 IN_A_SESSION = """
 import os, sys
@@ -19,18 +19,20 @@ os.open(sys.argv[1], os.O_RDWR)  # the first terminal that a new session opens i
 if sys.argv[2] == "background":
     os.setpgid(0, 0) if os.fork() == 0 else os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
 from contactsdk.cli.prompt import answer_is_yes, is_terminal
-print(is_terminal() and answer_is_yes("Send? "))
+for _ in range(int(sys.argv[3])):
+    print(is_terminal() and answer_is_yes("Send? "))
 """
 
 
 @pytest.fixture
 def ask() -> Ask:
-    """Asks in a process with a terminal; what it answered, and what the terminal showed."""
+    """Asks in a process with a terminal; what it took the answers for, and what was shown."""
 
-    def ask(answer: str = "y\n", *, place: str = "foreground", **streams: Any) -> tuple[str, str]:
+    def ask(*answers: str, place: str = "foreground", **streams: Any) -> tuple[list[str], str]:
         ours, its = pty.openpty()
-        os.write(ours, answer.encode())
-        command = [sys.executable, "-c", IN_A_SESSION, os.ttyname(its), place]
+        os.write(ours, "".join(answers).encode())
+        terminal, times = os.ttyname(its), str(len(answers))
+        command = [sys.executable, "-c", IN_A_SESSION, terminal, place, times]
         given = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **streams}
         streams = {name: its if stream == "terminal" else stream for name, stream in given.items()}
         done = subprocess.run(
@@ -40,7 +42,7 @@ def ask() -> Ask:
         shown = os.read(ours, 4096).decode()
         os.close(ours)
         os.close(its)
-        return done.stdout.strip(), shown
+        return done.stdout.split(), shown
 
     return ask
 
@@ -57,15 +59,14 @@ def ask() -> Ask:
 def test_person_is_asked_wherever_the_standard_streams_lead(
     streams: dict[str, str], ask: Ask
 ) -> None:
-    said, shown = ask("y\n", **streams)
-    assert said == "True"
-    assert "Send? " in shown
-    assert ask("n\n", **streams)[0] == "False"
+    said, shown = ask("y\n", "n\n", **streams)
+    assert said == ["True", "False"]
+    assert shown.count("Send? ") == 2
 
 
 def test_job_in_the_background_is_not_asked(ask: Ask) -> None:
-    said, shown = ask(place="background")
-    assert said == "False"
+    said, shown = ask("y\n", place="background")
+    assert said == ["False"]
     assert "Send? " not in shown
 
 
@@ -81,7 +82,8 @@ def test_terminal_that_cannot_be_opened_is_nobody(
 
 
 @pytest.mark.parametrize(
-    ("typed", "is_yes"), [("y\n", True), (" YES \n", True), ("n\n", False), ("", False)]
+    ("typed", "is_yes"),
+    [("y\n", True), (" YES \n", True), ("n\n", False), ("\n", False), ("", False)],
 )
 def test_only_yes_is_yes(typed: str, is_yes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))

@@ -14,7 +14,6 @@ from typer.testing import CliRunner, Result
 import contactsdk
 from contactsdk import Contact, ContactClient
 from contactsdk.cli import app
-from contactsdk.cli import sandbox_command as command
 from contactsdk.sandbox import Fault, FaultKind, FieldType, Guesses, RateLimit, Sandbox
 
 ADA = Contact(first_name="Ada", last_name="Archer", email="ada@example.com")
@@ -52,7 +51,7 @@ class Stopped(Sandbox):
 def stopped(monkeypatch: pytest.MonkeyPatch) -> type[Stopped]:
     monkeypatch.setattr(Stopped, "made", [])
     monkeypatch.setattr(Stopped, "shares", [])
-    monkeypatch.setattr(command, "Sandbox", Stopped)
+    monkeypatch.setattr("contactsdk.sandbox.server.Sandbox", Stopped)
     return Stopped
 
 

@@ -12,6 +12,7 @@ from contactsdk.distributed.engine import enqueue, queue_of
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.sandbox import Fault, FaultKind, Sandbox
+from contactsdk.workers.engine_loop import pass_over_lost_jobs
 from contactsdk.workers.worker import Worker
 from tests.distributed.samples import contacts, delete_jobs, statuses, versions, waiting
 
@@ -151,6 +152,7 @@ async def test_run_survives_that_its_jobs_are_deleted_again_and_again(
     sandbox: Sandbox,
 ) -> None:
     # As a worker does that was paused, and finishes the job of its successor.
+    asyncio.get_running_loop().set_exception_handler(pass_over_lost_jobs)  # as the command does
     run = await submitted(client, journal, count=30, partitions=2)
     sandbox.latency_s = 0.005
     async with working(worker_of(client, slice_s=0.05, concurrency=1)):

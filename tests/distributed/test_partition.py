@@ -299,6 +299,20 @@ async def test_add_that_a_killed_worker_had_in_flight_is_looked_for_where_the_ru
     assert (progress.succeeded, progress.is_done) == (3 if is_written else 2, True)
 
 
+async def test_update_that_a_killed_worker_had_in_flight_is_sent_again_where_the_run_settles(
+    sandbox: Sandbox, client: ContactClient, journal: PostgresJournal, tables: Tables
+) -> None:
+    items = many(2, update_if_exists=True)
+    policy = evolve(QUICK, settle_s=60)
+    run = await client.submit(items, journal=journal, partitions=1, retry=policy)
+    tables.execute("UPDATE {row} SET state = 'sent' WHERE number = 0")
+
+    outcomes = await send_part(client, run)
+
+    assert all(outcome.ok and not outcome.settled for outcome in outcomes)
+    assert len(sandbox.ledger.writes) == 2
+
+
 async def test_add_that_is_looked_for_when_a_slice_ends_is_looked_for_by_one_more(
     sandbox: Sandbox, journal: PostgresJournal
 ) -> None:

@@ -209,6 +209,8 @@ class _Simulation:
             while changes and self._now >= changes[0][0]:
                 changes.pop(0)[1]()
             if turn is None:
+                if self._now != client.looks_at:
+                    continue  # it has looked earlier since, and would look ever more often
                 client.looks_at = None
             else:
                 (throttled if is_throttled else succeeded)[index[client]][int(self._now)] += 1

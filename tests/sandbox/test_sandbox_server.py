@@ -37,6 +37,11 @@ def test_public_names_are_guarded() -> None:
     assert all(getattr(sandbox_package, name).__doc__ for name in names)
 
 
+def test_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Platform'"):
+        getattr(sandbox_package, "Platform")  # noqa: B009  # type checkers know that it is not there
+
+
 async def test_declared_groups_companies_and_fields_are_all_there_are(ask: Asking) -> None:
     params = {**BOBBY, "groups": [{"groupId": 10}], "companies": [4]}
     params["customFields"] = [{"fieldId": 1, "value": "No"}]

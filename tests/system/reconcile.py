@@ -65,14 +65,12 @@ def sandbox_for_calls(**options: Any) -> Sandbox:
     return Sandbox(groups=GROUPS, **options)
 
 
-async def populate(sandbox: Sandbox, client: ContactClient, count: int) -> None:
+def populate(sandbox: Sandbox, count: int) -> None:
     """Put contacts there to be updated, and forget how they came."""
-    contacts = (
-        Contact(first_name="Bo", last_name=f"Before {n}", email=f"before{n}@example.test")
-        for n in range(count)
-    )
-    report = await client.add_or_update_many(contacts, concurrency=8)
-    assert len(report.ids) == count, report
+    for n in range(count):
+        sandbox.write_as_rival(
+            {"firstName": "Bo", "lastName": f"Before {n}", "email": f"before{n}@example.test"}
+        )
     sandbox.ledger.clear()
 
 

@@ -30,7 +30,7 @@ async def leaving_nothing() -> AsyncIterator[tuple[Sandbox, ContactClient]]:
     async with sandbox_for_calls() as sandbox:
         credentials = Credentials(sandbox.key, sandbox.secret)
         async with ContactClient(sandbox.url, credentials) as client:
-            await populate(sandbox, client, 100)
+            populate(sandbox, 100)
             yield sandbox, client
     await asyncio.sleep(1)  # a transport closes its socket a little after it was told to
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -49,7 +49,7 @@ async def connected(**options: Any) -> AsyncIterator[tuple[Sandbox, ContactClien
     async with sandbox_for_calls(**options) as sandbox:
         credentials = Credentials(sandbox.key, sandbox.secret)
         async with ContactClient(sandbox.url, credentials) as client:
-            await populate(sandbox, client, 400)
+            populate(sandbox, 400)
             yield sandbox, client
 
 
@@ -59,7 +59,7 @@ async def test_single_calls_through_every_fault_lose_nothing_and_double_nothing(
     errors_at_200: bool,
 ) -> None:
     async with connected(errors_at_200=errors_at_200) as (sandbox, client):
-        calls = calls_of(SEED, 800, sandbox.contacts.values())
+        calls = calls_of(SEED, 500, sandbox.contacts.values())
         sandbox.mix(SEED, SHARE, DEFAULT_MIX)
 
         ends = await singly(client, calls, concurrency=CONCURRENCY)
@@ -84,7 +84,7 @@ async def test_stream_through_every_fault_that_does_not_end_it_loses_nothing(
     errors_at_200: bool,
 ) -> None:
     async with connected(errors_at_200=errors_at_200) as (sandbox, client):
-        calls = calls_of(SEED, 700, sandbox.contacts.values())
+        calls = calls_of(SEED, 450, sandbox.contacts.values())
         sandbox.mix(SEED, 0.3, MIX_FOR_STREAMS)
 
         ends = await streamed(client, calls, concurrency=CONCURRENCY)
@@ -107,7 +107,7 @@ async def test_server_that_is_restarted_in_the_middle_loses_nothing(
         sandbox.mix(SEED, 0.1, MIX_FOR_STREAMS)
         async with (
             ContactClient(sandbox.url, credentials, retry=RetryPolicy(attempts=3)) as client,
-            restarting(sandbox, every=100, away_s=away_s) as stops,
+            restarting(sandbox, every=60, away_s=away_s) as stops,
         ):
             ends = await drive(client, calls, concurrency=CONCURRENCY)
 
@@ -126,7 +126,7 @@ async def test_connections_that_the_server_closes_while_idle_double_nothing() ->
     async with sandbox_for_calls(keepalive_timeout_s=2.0) as sandbox:
         credentials = Credentials(sandbox.key, sandbox.secret)
         async with ContactClient(sandbox.url, credentials, keepalive_s=600) as client:
-            await populate(sandbox, client, 100)
+            populate(sandbox, 100)
             calls = calls_of(SEED, 200, sandbox.contacts.values())
             sandbox.mix(SEED, 0.1, MIX_FOR_STREAMS)
             ends: dict[int, End] = {}

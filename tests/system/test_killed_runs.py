@@ -5,9 +5,9 @@ from pathlib import Path
 from tests.background import environment_of, sandbox_in_thread
 from tests.killing import import_and_kill
 
-ROWS = 1200
+ROWS = 600
 CONCURRENCY = 8
-KILLS = 10  # the tenth strikes at any time, and not while something is sent
+KILLS = 5  # the fifth strikes at any time, and not while something is sent
 
 
 def test_killed_import_goes_on_without_losing_or_doubling_a_row(tmp_path: Path) -> None:
@@ -20,6 +20,7 @@ def test_killed_import_goes_on_without_losing_or_doubling_a_row(tmp_path: Path) 
             kills=KILLS,
             concurrency=CONCURRENCY,
             seed=1,
+            any_time_every=KILLS,
         )
 
     assert found.kills > 0

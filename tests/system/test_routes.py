@@ -65,7 +65,7 @@ async def route(
         )
         credentials = Credentials(sandbox.key, sandbox.secret)
         client = ContactClient(sandbox.url, credentials, session=session)
-        await populate(sandbox, client, 100)
+        populate(sandbox, 100)
         yield Route(sandbox, client, proxy)
 
 
