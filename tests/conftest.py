@@ -39,7 +39,7 @@ pytest_plugins = ["tests.postgres.fixtures"]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Twice as many as cores: a third of the tests' time they wait, as for other processes."""
+    """Twice as many as cores, since tests wait two fifths of their time, as for other processes."""
     return 2 * (os.cpu_count() or 1)
 
 
