@@ -295,8 +295,8 @@ class Requester:
             if encoding.lower() in _ENCODINGS:
                 raise
             message = (
-                f"the answer is encoded as {encoding!r}, which was not asked for; check whether a "
-                "proxy or gateway in between changes answers"
+                f"the answer is encoded as {encoding!r}, which was not asked for; look at what a "
+                "proxy or gateway on the way does to answers"
             )
             raise converted(error, UncertainError, message) from error
 

@@ -435,7 +435,7 @@ class ContactClient:
             contacts: As for `stream`. An `InvalidContactError` gets a row and is not sent.
             journal: The database and the name of the run.
             partitions: How many partitions the run has, by the keys of its contacts, from 1 to
-                1024. At most so many workers can send it at a time.
+                1024. At most this many workers can send it at a time.
             rate_per_s: How many requests all workers together may send in any second; `None` for no
                 ceiling.
             batch_size: As for `stream`.

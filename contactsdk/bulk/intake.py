@@ -18,7 +18,7 @@ from contactsdk.models import Contact, Item, key_of
 from contactsdk.retry import Delivery, RetryPolicy, is_idempotent
 
 MOST_WAITING_FOR_EACH_IN_FLIGHT: Final = 4
-"""For each contact that may be in flight, so many may wait behind their key or for a retry."""
+"""For each contact that may be in flight, this many may wait behind their key or for a retry."""
 
 
 class Intake:
@@ -224,7 +224,7 @@ class Intake:
         return True
 
     def _is_full(self) -> bool:
-        """Whether so many contacts wait that no more are read."""
+        """Whether too many contacts wait, so that no more items are read."""
         waiting = self._schedule.waiting
         if self._settler is not None:
             waiting += self._settler.waiting

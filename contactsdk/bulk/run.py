@@ -251,7 +251,7 @@ class Run:
         return turn
 
     def note_platform_failure(self, error: ContactError) -> None:
-        """Note a failure of which the platform is the cause, and not the contact."""
+        """Note a failure that the platform caused, and not the contact."""
         self._last_failure = error
 
     def _patience_left_s(self) -> float:

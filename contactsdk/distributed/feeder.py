@@ -183,7 +183,7 @@ class _Feeder:
             )
 
     def take(self, items: Sequence[Item]) -> None:
-        """Compare the next items with the rows that the database has of them, and add the rest."""
+        """Compare items that are in the database already with their rows, and add the others."""
         run, first = self._run, self._count
         contents = [content_of(item) for item in items]
         digests = [self._digests.of_content(content) for content in contents]

@@ -49,9 +49,10 @@ class Partition:
 
     @property
     def stopped_for(self) -> str | None:
-        """Why the whole run was stopped; `None` if it was not, as of this worker's last write.
+        """Why the whole run was stopped; `None` if it was not.
 
-        A worker that finds a reason here should call `stop` of its stream.
+        It is updated by each write of this worker. A worker that finds a reason here should call
+        `stop` of its stream.
         """
         return None if self._store is None else self._store.stopped_for
 

@@ -8,7 +8,7 @@ from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database, errors_of
 
 SETUP_ERRORS_TO_STOP: Final = 3
-"""When so many different workers could not send a run, it is stopped for all workers."""
+"""If this many different workers could not send a run, it is stopped for all workers."""
 
 
 class OpenPartition(NamedTuple):

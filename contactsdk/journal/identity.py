@@ -100,6 +100,6 @@ def changed_item(number: int) -> JournalError:
 def other_account(name: str) -> JournalError:
     """The error for a journal that is used with an account that is not its own."""
     return JournalError(
-        f"{name}: made for another account (address, key or secret); "
+        f"{name}: it was made for another account (address, key or secret): "
         "use that account, or another journal"
     )

@@ -79,7 +79,7 @@ class PostgresStore:
         self.name = f"{database.name}, run {run}"
         self.renew_every_s = lease_s / 3
         self.stopped_for: str | None = None
-        """Why the run was stopped for all workers; `None` if it was not, as of the last write."""
+        """Why the run was stopped for all workers; `None` if it was not. Each write updates it."""
         self._database = database
         self._run_name = run
         self._part = part
@@ -179,7 +179,7 @@ class PostgresStore:
             self._thread.shutdown(wait=False)
 
     def _rows_with_epochs(self, found: Sequence[tuple[Any, ...]]) -> list[StoredRow]:
-        """Make rows from columns of which the last is the epoch.
+        """Make rows from the results of a query whose last column is the epoch.
 
         For rows in doubt, note until when an earlier owner's request may still be applied.
         """

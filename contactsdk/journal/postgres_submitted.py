@@ -288,7 +288,7 @@ def stop_run(database: Database) -> Composed:
 
 
 def note_setup_error(database: Database) -> Composed:
-    """Record that a worker cannot send the run, and stop the run if too many workers cannot.
+    """Record that a worker cannot send the run, and stop the run if `most` workers cannot.
 
     It returns why the run is stopped; NULL if it is not.
     """

@@ -36,8 +36,9 @@ class CircuitBreaker:
         random: Callable[[], float],
     ) -> None:
         self.state = BreakerState.CLOSED
+        """Whether requests may leave."""
         self.probe_at = -math.inf
-        """While open: when the next probe may leave."""
+        """When the next probe may leave, while the breaker is open."""
         self._failures = failures
         self._over_s = over_s
         self._base_s = base_s

@@ -33,10 +33,10 @@ class Pacer:
     """Gives each request its turn, and learns from its result. Each client has one pacer.
 
     Single calls and all runs of a client share the rate limit that was found, the pauses that the
-    platform asked for, and the circuit breakers. There are two of these: one opens in an outage,
-    where there is no answer, or only errors such as 502 and 503; the other where everything is
-    throttled. Turns are given in the order in which they are asked for. Each ends with
-    `record_result` or `abandon`.
+    platform asked for, and two circuit breakers. One breaker opens in an outage, when no answers
+    come, or only errors such as 502 and 503. The other one opens when everything is throttled.
+    Turns are given in the order in which they are asked for. End each turn with `record_result` or
+    `abandon`.
     """
 
     def __init__(
@@ -67,11 +67,12 @@ class Pacer:
             ready_at=lambda: self.ready_at, take=self._take, give_back=self.abandon, clock=clock
         )
         self._impatient: dict[asyncio.Future[Turn], float] = {}
-        # Calm, as nearly always: no limit found, nothing failing, nobody waiting. Then requests
-        # leave at once, and successes need not be recorded.
+        # Nearly always the pacer is calm: no limit is known, nothing fails and nobody waits. Then
+        # requests leave at once, and successes need not be recorded.
         self._is_calm = True
-        # Turns are evenly spaced; each request leaves at a random moment between its turn and the
-        # next. Else, of clients that share a limit by the second, one would always be the last.
+        # Turns are evenly spaced, and each request leaves at a random moment between its turn and
+        # the next. Without that, if clients share a limit by the second, the same one of them would
+        # always come last.
         self._scheduled_at = -math.inf
         self._jitter = 0.0
         self._random = random

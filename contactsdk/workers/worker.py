@@ -82,7 +82,7 @@ class Worker:
             self._drain,
             self._sweep,
             sweep_every_s=min(_SWEEP_EVERY_S, lease_s / 3),
-            on_restart=lambda reason: say(f"beginning anew: {reason}"),
+            on_restart=lambda reason: say(f"starting again: {reason}"),
         )
 
     async def work(self) -> None:
@@ -97,7 +97,7 @@ class Worker:
         """
         await asyncio.to_thread(make_tables, self._url, schema=self._database.schema)
         self._say(
-            f"ready: sends what {self._database.name} has for {URL(self._account.url).origin()}"
+            f"ready: sending the runs in {self._database.name} to {URL(self._account.url).origin()}"
         )
         async with self._turns:
             await self._loop.run()
@@ -122,7 +122,7 @@ class Worker:
         others = await asyncio.to_thread(self._sweep_in_thread)
         for run in sorted(set(others) - self._other_accounts):
             self._say(
-                f"run {run}: made for another account (address, key or secret): not sent here"
+                f"run {run}: it is for another account (address, key or secret): not sent here"
             )
         self._other_accounts.update(others)
 
