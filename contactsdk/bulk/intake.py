@@ -24,9 +24,9 @@ MOST_WAITING_FOR_EACH_IN_FLIGHT: Final = 4
 class Intake:
     """Reads items when workers want them, unless too many contacts are waiting.
 
-    In a run without a journal, a synchronous input is read directly by the worker that is free:
-    waking another task for each contact would cost more than everything else that a run does for
-    it. Any other input is read by `read_all`, in a task of its own.
+    An input that is at hand, of a run without a journal, is read by whichever worker is free: to
+    wake another task for each contact would cost more than all else that a run does for it. Any
+    other input is read by `read_all`, in a task of its own.
 
     `on_journal_error` is called with the error if an item cannot be recalled from the journal.
     """
@@ -119,7 +119,7 @@ class Intake:
             self._wanted.release()
 
     async def read_all(self, conclude_earlier: Callable[[Job], Awaitable[bool]]) -> None:
-        """Read an input that is not read directly, whenever items are requested.
+        """Read an input that is not read directly, as far as items are wanted.
 
         `conclude_earlier` is called for a contact that an earlier run sent in a batch. It returns
         whether it could conclude the contact by the results of that batch.
