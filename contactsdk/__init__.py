@@ -1,9 +1,10 @@
 """Adds or updates contacts on the iVvy platform.
 
-Each contact gets exactly one outcome (applied, not applied or uncertain), and nothing is sent twice
-where that could duplicate it, unless you ask for it.
+Each contact gets exactly one outcome: applied, not applied or uncertain. No contact is sent twice
+if that could add it twice, unless you ask for that.
 
-Start with `ContactClient`, `Credentials` and `Contact`; what can go wrong is below `ContactError`.
+Start with `ContactClient`, `Credentials` and `Contact`. All errors about contacts are subclasses of
+`ContactError`.
 """
 
 import importlib as _importlib
@@ -54,8 +55,8 @@ if _typing.TYPE_CHECKING:
     from contactsdk.journal.sqlite import SqliteJournal
     from contactsdk.naming import AccountNames, contact_from_names
 else:
-    # What single calls can do without is imported when its name is asked for. `PostgresJournal` is
-    # not in __all__, since it needs the extra `postgres`.
+    # Single calls do not need these names, so they are imported lazily, at their first use.
+    # `PostgresJournal` is not in `__all__`, since it needs the extra `postgres`.
     _MODULES = {
         "AccountNames": "naming",
         "BulkOptions": "bulk",

@@ -1,4 +1,4 @@
-"""Where the `contactsdk` command and `python -m contactsdk` start."""
+"""The entry point of the `contactsdk` command and of `python -m contactsdk`."""
 
 import sys
 
@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Run the command that the arguments name, and exit."""
     try:
-        # Here, since without the extra there is nothing to import.
+        # It is imported here, since the import fails without the extra `cli`.
         from contactsdk.cli import app
     except ModuleNotFoundError as exc:
         if exc.name not in ("typer", "rich"):

@@ -1,4 +1,4 @@
-"""Checks of what callers pass."""
+"""Checks of the arguments that callers pass."""
 
 import math
 import re
@@ -10,10 +10,10 @@ _LOOPBACK: Final = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
 def check_count(name: str, value: int, most: int | None = None) -> None:
-    """Refuse anything but a whole number from 1, and to `most` where that is given.
+    """Refuse anything but a whole number from 1 to `most`; `None` for no upper limit.
 
     Raises:
-        ValueError: The message names the argument and what is expected.
+        ValueError: `value` is anything else. The message says what the argument `name` must be.
     """
     is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 1
     if not is_count or (most is not None and value > most):
@@ -25,7 +25,7 @@ def check_seconds(name: str, value: float) -> None:
     """Refuse anything but a positive, finite number of seconds.
 
     Raises:
-        ValueError: The message names the argument and what is expected.
+        ValueError: `value` is anything else. The message says what the argument `name` must be.
     """
     check_positive(name, value, "a positive number of seconds")
 
@@ -34,7 +34,7 @@ def check_positive(name: str, value: float, expected: str = "a positive number")
     """Refuse anything but a positive, finite number.
 
     Raises:
-        ValueError: The message names the argument and what is expected.
+        ValueError: `value` is anything else. The message says what the argument `name` must be.
     """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or value <= 0:
@@ -42,10 +42,10 @@ def check_positive(name: str, value: float, expected: str = "a positive number")
 
 
 def checked_base_url(base_url: str) -> URL:
-    """The address of the platform, such as `https://api.ap-southeast-2.ivvy.com`.
+    """Parse the address of the platform, such as `https://api.ap-southeast-2.ivvy.com`.
 
     Raises:
-        ValueError: It is not an address, or it is plain http to another machine.
+        ValueError: `base_url` is not such an address, or is plain http to another machine.
     """
     expected = "base_url must look like https://api.ap-southeast-2.ivvy.com"
     try:
@@ -57,5 +57,5 @@ def checked_base_url(base_url: str) -> URL:
     if url.query_string or url.fragment or url.user is not None or url.password is not None:
         raise ValueError(f"{expected}: without a query, a fragment or credentials")
     if url.scheme == "http" and not _LOOPBACK.fullmatch(url.host):
-        raise ValueError(f"{expected}: plain http is for this machine alone")
+        raise ValueError(f"{expected}: plain http is allowed only to this machine")
     return url

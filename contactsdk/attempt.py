@@ -1,4 +1,4 @@
-"""One request: limiter, deadline, signature, post, answer."""
+"""One attempt: it waits for the limiter, signs the request, sends it and reads the answer."""
 
 import asyncio
 import logging
@@ -47,11 +47,11 @@ _Answer: TypeAlias = tuple[int, Mapping[str, str], bytes]
 
 _logger: Final = logging.getLogger("contactsdk")
 
-_ENCODINGS: Final = {"identity", "gzip", "deflate", "br", "zstd"}  # that aiohttp undoes
+_ENCODINGS: Final = {"identity", "gzip", "deflate", "br", "zstd"}  # aiohttp can decode these
 
 
 class Requester:
-    """One account's way to the platform: session, limiter, deadlines, offset of its clock.
+    """Makes the attempts of one account, with its session, limiter, deadlines and clock offset.
 
     The arguments are those of `ContactClient`.
 
@@ -61,14 +61,14 @@ class Requester:
     """
 
     max_connections: int | None
-    """How many attempts are in flight at a time, at most; `None` for no limit."""
+    """The largest number of attempts in flight; `None` for no limit."""
 
     has_succeeded: bool
     """Whether an attempt has had a good answer, so that address, key and secret are known to work.
     """
 
     clock_offset_s: float
-    """How many seconds the platform's clock is ahead of this machine's, as far as is known."""
+    """How many seconds the platform's clock is ahead of this machine's; 0 until it is known."""
 
     def __init__(
         self,
@@ -93,12 +93,13 @@ class Requester:
             kind = f"{type(session).__module__}.{type(session).__qualname__}"
             raise TypeError(f"session must be an aiohttp.ClientSession or None, not {kind}")
         if session is not None and trace_configs:
-            raise ValueError("trace_configs belong to the session: give them to the one you made")
+            raise ValueError("trace_configs cannot be used with session: pass them to the session")
         self._base = checked_base_url(base_url)
         self._credentials = credentials
         self.timeout_s = timeout_s
-        """How long an attempt may take, in seconds, from having its connection."""
-        # aiohttp does not time the wait for its pool: the limiter lets no more in than it takes.
+        """How long an attempt may take, in seconds, from the moment when it has a connection."""
+        # This does not limit a wait for aiohttp's pool. There is no such wait, since the limiter
+        # admits no more attempts than the pool has connections.
         self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout_s)
         self._session = session
         self._owns_session = session is None
@@ -112,24 +113,24 @@ class Requester:
         self.has_succeeded = False
         self._limiter = Limiter(self.max_connections or sys.maxsize)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._deadlines: Deadlines  # made for the loop
+        self._deadlines: Deadlines  # made at first use, for the event loop
         self._is_closed = False
 
     @property
     def is_closed(self) -> bool:
-        """Whether it was closed; it makes no more attempts then."""
+        """Whether `aclose` was called; no more attempts are made then."""
         return self._is_closed
 
     def url(self, namespace: str, action: str) -> URL:
-        """The address of an action, spelled as it is signed and as it goes out."""
+        """The address of an action, spelled exactly as it is signed and sent."""
         path = f"{self._base.raw_path.rstrip('/')}/api/{API_VERSION}/{namespace}"
         return self._base.join(URL(f"{path}?action={action}", encoded=True))
 
     def running_loop(self) -> asyncio.AbstractEventLoop:
-        """The running event loop, which has to be the one that was first used.
+        """The running event loop, which has to be the one of the first use.
 
         Raises:
-            RuntimeError: It is another one, or that of the session is.
+            RuntimeError: It is another loop than that of the first use or of the session.
         """
         loop = asyncio.get_running_loop()
         if self._loop is None:
@@ -151,20 +152,26 @@ class Requester:
         deadline: float | None = None,
         before_send: Callable[[], object] | None = None,
     ) -> _T:
-        """Send `content` once, and give what `read` makes of the status, headers and answer.
+        """Send `content` once; returns what `read` makes of the answer.
 
-        `deadline` is by the clock of the event loop; `None` for no other than `timeout_s`.
-        `before_send` is called right before the content is handed to an open connection: from then
-        on the platform may have applied it. An error that it raises ends the attempt, with nothing
-        sent.
+        Args:
+            url: The address of the action, as `url` returns it.
+            content: The body of the request.
+            read: Called with the status, the headers and the body of the answer; its result is
+                returned.
+            deadline: When the attempt has to end, by the event loop's clock; `None` for no deadline
+                but `timeout_s`.
+            before_send: Called right before the content is handed to an open connection. From then
+                on the platform may have applied it. If it raises, nothing is sent, and the attempt
+                ends with that error.
 
         Raises:
-            StaleDateError: The platform refused the date, and now its clock is known: an attempt
-                that is made at once is signed by that clock.
-            ContactError: There was no trustworthy answer, or it reports an error.
-            RuntimeError: It is closed, or was first used in another event loop.
+            StaleDateError: The platform refused the date of the request. Its clock is known now, so
+                the next attempt is signed with the right time.
+            ContactError: There was no trustworthy answer, or the answer is an error.
+            RuntimeError: The client is closed, or was first used in another event loop.
         """
-        self.running_loop()  # raises in a loop that is not this client's
+        self.running_loop()  # this raises in another event loop
         session = self._open()
         at = math.inf if deadline is None else deadline
         end = Deadline(self._deadlines, at, self.timeout_s)
@@ -175,7 +182,7 @@ class Requester:
                     await self._limiter.acquire()
                 try:
                     while True:
-                        # In a request that needs a hook it is aiohttp that writes the body.
+                        # If the session needs a hook, aiohttp writes the body itself.
                         is_one_of_many = self._limiter.borrowed_tokens > 1 and not self._needs_hook
                         body = Body(
                             content, end.start_timeout, before_send, is_one_of_many=is_one_of_many
@@ -194,25 +201,25 @@ class Requester:
                 for body in bodies:
                     body.seal()
                 raise
-            # aiohttp cancels what waits for a session that is closed.
+            # This task was not cancelled: aiohttp cancels requests that wait in a closed session.
             raise self._error(exc, session, bodies, end) from exc
         except ContactError:
             raise
         except Exception as exc:
             if bodies and bodies[-1].refused_by is not None:
-                raise bodies[-1].refused_by from None  # aiohttp may have made another of it
+                raise bodies[-1].refused_by from None  # aiohttp may have wrapped it
             raise self._error(exc, session, bodies, end) from exc
         result = self._read(read, *answer)
         self.has_succeeded = True
         return result
 
     async def aclose(self) -> None:
-        """Make no more attempts: those that have sent nothing end at once, as never sent.
+        """Make no more attempts; attempts that have sent nothing end at once, as never sent.
 
-        The session is closed if it was made here, which ends the others too, as uncertain.
+        The session is closed if it was made here. That ends the other attempts too, as uncertain.
 
         Raises:
-            RuntimeError: It was first used in another event loop; nothing has changed.
+            RuntimeError: The client was first used in another event loop; nothing is changed.
         """
         if self._loop is not None:
             self.running_loop()
@@ -227,8 +234,8 @@ class Requester:
             data=body,
             headers=self._signed(url, body),
             timeout=self._connect_timeout,
-            # A session that was handed in may have other defaults, each of which would lose an
-            # answer, hide one, or send the contact twice.
+            # The caller's own session may have other defaults. Each of them could lose an answer,
+            # hide one, or send the contact twice.
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=True,
@@ -238,7 +245,8 @@ class Requester:
             body.seal()
             response.close()
             raise _unasked(response)
-        # Most answers have come whole by now; `read` would only see so several times.
+        # Most answers are complete by now. Reading them directly is faster than `read`, which
+        # checks that several times.
         if response.content.is_eof() and not session.trace_configs:
             answer = response.content.read_nowait()
         else:
@@ -246,7 +254,7 @@ class Requester:
         if body.watch is not None:
             body.watch.answered()
         if not response.closed:
-            response.release()  # as after "101 Switching Protocols"
+            response.release()  # for example after "101 Switching Protocols"
         return response.status, response.headers, answer
 
     def _signed(self, url: URL, body: Body) -> CIMultiDict[str]:
@@ -303,7 +311,8 @@ class Requester:
             )
         if self._session.closed:
             raise RuntimeError(
-                "the session that this client was given is closed: make a client with an open one"
+                "the session that was passed to this client is closed: make a client with an open "
+                "one"
             )
         return self._session
 
@@ -312,8 +321,8 @@ def _unasked(response: aiohttp.ClientResponse) -> Exception:
     """The error for an answer that came before the body was sent."""
     if hdrs.EXPECT in response.request_info.headers:
         return UnavailableError(
-            f"never sent: the server answered HTTP {response.status} to the header Expect of the "
-            "session, and not 100; leave that header out",
+            f"never sent: the server answered HTTP {response.status}, and not 100, to the header "
+            "Expect of the session; remove that header",
             http_status=response.status,
         )
-    return UnusableConnectionError("an answer lay on the connection before anything was sent")
+    return UnusableConnectionError("the connection had an answer before anything was sent")

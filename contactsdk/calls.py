@@ -1,4 +1,4 @@
-"""One call: an attempt, a decision, a sleep, and perhaps another attempt."""
+"""Single calls: an attempt, a decision, a sleep, and perhaps another attempt."""
 
 import asyncio
 import logging
@@ -24,7 +24,8 @@ from contactsdk.retry import (
 _T = TypeVar("_T")
 
 Read: TypeAlias = Callable[[int, Mapping[str, str], bytes], _T]
-"""Makes a value of the status, the headers and the body of an answer, or raises a ContactError."""
+"""Called with the status, headers and body of an answer; returns a value or raises a ContactError.
+"""
 
 _logger: Final = logging.getLogger("contactsdk")
 
@@ -36,12 +37,12 @@ class Caller:
         self._requester = requester
         self._policy = policy
         self._budget = RetryBudget()
-        self._pacer: Pacer | None = None  # made for the event loop
+        self._pacer: Pacer | None = None  # made at first use, for the event loop
 
     def delivery(self, deadline_s: float | None, *, is_idempotent: bool) -> Delivery:
-        """What is known of a call that begins now.
+        """The `Delivery` of a call that begins now.
 
-        `deadline_s` is used instead of the policy's unless it is `None`.
+        `deadline_s` replaces the policy's; `None` uses the policy's.
 
         Raises:
             ValueError: `deadline_s` is not a positive number of seconds.
@@ -55,7 +56,7 @@ class Caller:
         return Delivery(is_idempotent, now, None if deadline_s is None else now + deadline_s)
 
     async def call(self, url: URL, content: bytes, read: Read[_T], delivery: Delivery) -> _T:
-        """Attempt the call until it succeeds, or must not or may not be attempted again.
+        """Make attempts until one succeeds, or until no other attempt is useful or allowed.
 
         Raises:
             ContactError: The final error of the call.
@@ -71,13 +72,13 @@ class Caller:
                 result = await self._attempt(url, content, read, delivery, turn)
             except ContactError as error:
                 delivery.record_failure(error)
-                # An attempt that got no turn put no load on the platform.
+                # An attempt without a turn put no load on the platform, so it costs no budget.
                 is_empty = self._budget.is_empty and turn is not None
                 decision = decide(
                     error, delivery, self._now(), self._policy, is_budget_empty=is_empty
                 )
                 if isinstance(decision, Fail):
-                    raise decision.error  # noqa: B904  # mostly this very error
+                    raise decision.error  # noqa: B904  # in most cases it is `error` itself
                 if self._requester.is_closed:
                     raise final_error(error, delivery)  # noqa: B904  # no attempt can follow
                 if decision.costs_budget and turn is not None:
@@ -91,7 +92,15 @@ class Caller:
     async def call_read_only(
         self, url: URL, content: bytes, read: Read[_T], deadline_s: float | None
     ) -> _T:
-        """Make a call that changes nothing on the platform, so that nothing becomes uncertain."""
+        """Make a call that changes nothing on the platform, so an uncertain result is a failure.
+
+        `deadline_s` replaces the policy's; `None` uses the policy's.
+
+        Raises:
+            ContactError: The final error of the call; never an `UncertainError`.
+            ValueError: `deadline_s` is not a positive number of seconds.
+            RuntimeError: The client is closed, or belongs to another event loop.
+        """
         try:
             delivery = self.delivery(deadline_s, is_idempotent=True)
             return await self.call(url, content, read, delivery)
@@ -100,7 +109,7 @@ class Caller:
 
     @property
     def pacer(self) -> Pacer:
-        """The pacer of all calls and runs of the client, made for the event loop at first use."""
+        """The pacer of all calls and runs of the client; it is made at first use."""
         if self._pacer is None:
             loop, policy = self._requester.running_loop(), self._policy
             self._pacer = Pacer(base_s=policy.base_s, max_wait_s=policy.max_wait_s, clock=loop.time)
@@ -109,7 +118,7 @@ class Caller:
     async def _attempt(
         self, url: URL, content: bytes, read: Read[_T], delivery: Delivery, turn: Turn
     ) -> _T:
-        """One attempt, of which the pacer learns what became."""
+        """Make one attempt, and report its result to the pacer."""
         pacer = self.pacer
         try:
             result = await self._requester.attempt(
@@ -121,7 +130,8 @@ class Caller:
             )
         except ContactError as error:
             if delivery.deadline is not None and self._now() >= delivery.deadline:
-                pacer.abandon(turn)  # its own deadline was short, which says nothing of others
+                # The call's own deadline ended the attempt, which says nothing about the platform.
+                pacer.abandon(turn)
             else:
                 pacer.record_result(turn, error)
             raise
@@ -129,7 +139,8 @@ class Caller:
             pacer.abandon(turn)
             if delivery.attempts == 1:
                 raise
-            raise SetupError(str(exc)) from exc  # an earlier attempt has something to report
+            # A RuntimeError could not say that an earlier attempt may have been applied.
+            raise SetupError(str(exc)) from exc
         except BaseException:
             pacer.abandon(turn)
             raise
@@ -137,7 +148,7 @@ class Caller:
         return result
 
     def _patience_s(self, delivery: Delivery) -> float:
-        """For how many seconds a call waits at most until its next request may leave."""
+        """For how many seconds a call waits at most for its turn."""
         if delivery.deadline is None:
             return self._policy.max_wait_s
         return min(self._policy.max_wait_s, delivery.deadline - self._now())

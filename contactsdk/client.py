@@ -1,6 +1,6 @@
 """The public methods of the SDK."""
 
-# Annotations are not evaluated, since those of bulk runs would import all that these take.
+# Annotations are not evaluated, since those of bulk runs would import all of their modules.
 from __future__ import annotations
 
 import asyncio
@@ -41,23 +41,27 @@ if TYPE_CHECKING:
 class ContactClient:
     """Adds and updates contacts on one account of the platform.
 
-    Make one for each account and event loop, share it among any number of tasks, and close it:
-    `async with`, or `await client.aclose()`. Its session is made at first use. All its calls and
-    bulk runs share what it learns about the platform: the rate that is allowed, and an outage.
+    Make one client for each account and event loop, and share it among any number of tasks. Close
+    it with `async with` or `await client.aclose()`. Its session is made at first use. All calls and
+    bulk runs of a client share its pacer: the rate limit that was found, pauses, and the circuit
+    breaker.
 
     Args:
         base_url: The platform's address, such as `https://api.ap-southeast-2.ivvy.com`. Plain http
-            only to this machine.
-        credentials: The account's key and secret; `None` sends unsigned, for a gateway that signs.
-        session: A session of your own, with its proxy, TLS and tracing; it is used as it is and
-            never closed. `max_connections` and `keepalive_s` are then its connector's business.
-        retry: How often and how patiently each call tries; by default 5 attempts within 120 s.
-        timeout_s: One attempt, in seconds, from having its connection to the whole answer.
-        connect_timeout_s: Making a connection (DNS, TCP, TLS, proxy), in seconds.
-        max_connections: How many connections there may be at a time; further attempts wait.
+            is allowed only to this machine.
+        credentials: The account's key and secret; with `None` requests are not signed, for a
+            gateway that signs them.
+        session: A session of your own, with its own proxy, TLS and tracing. It is used unchanged
+            and never closed. `max_connections` and `keepalive_s` are then ignored: its connector
+            has its own limits. `None` makes a session.
+        retry: How often each call tries, and how long it waits; by default 5 attempts within 120 s.
+        timeout_s: How long an attempt may take, in seconds, from the moment when it has a
+            connection until the answer is complete.
+        connect_timeout_s: How long making a connection (DNS, TCP, TLS, proxy) may take, in seconds.
+        max_connections: The largest number of connections; further attempts wait.
         keepalive_s: How long an idle connection is kept, in seconds. Keep it below the server's own
-            limit: a connection that closes just as an add is sent makes that add uncertain.
-        trace_configs: aiohttp's, for the session that this client makes.
+            limit: if the server closes a connection just as an add is sent, the add is uncertain.
+        trace_configs: Trace configurations of aiohttp for the session that this client makes.
 
     Raises:
         ValueError: An argument is wrong; the message says what is expected.
@@ -109,12 +113,13 @@ class ContactClient:
 
     @classmethod
     def from_env(cls) -> Self:
-        """A client for `CONTACTSDK_URL`, `CONTACTSDK_KEY` and `CONTACTSDK_SECRET`.
+        """Make a client from the environment variables `CONTACTSDK_URL`, `CONTACTSDK_KEY` and
+        `CONTACTSDK_SECRET`.
 
-        All other arguments have their defaults; for a `RetryPolicy`, call the class.
+        All other arguments have their defaults. To set one, call `ContactClient(...)` instead.
 
         Raises:
-            ValueError: One of them is missing or wrong.
+            ValueError: One of the variables is missing or wrong.
         """
         names = ("CONTACTSDK_URL", "CONTACTSDK_KEY", "CONTACTSDK_SECRET")
         if missing := [name for name in names if not os.environ.get(name)]:
@@ -124,26 +129,26 @@ class ContactClient:
 
     @property
     def account(self) -> Account:
-        """Whose contacts it sends, as journals and workers tell accounts apart."""
+        """The account of this client, as journals and workers use it."""
         return self._account
 
     async def add_or_update(self, contact: Contact, *, deadline_s: float | None = None) -> int:
-        """Add the contact, or update the one with its `id`, and return the platform's id for it.
+        """Add the contact, or update the one with its `id`; returns the platform's id.
 
         Args:
             contact: The contact.
-            deadline_s: Seconds for this call, all attempts and waits included; `None` uses the
-                policy's. It is better than `asyncio.timeout` around the call, which cannot say
-                whether the contact was applied.
+            deadline_s: How long the call may take, in seconds, including all attempts and waits;
+                `None` uses the policy's deadline. Prefer it to `asyncio.timeout` around the call: a
+                call that is cancelled returns no result.
 
         Raises:
             RejectedError: The platform refused this contact.
-            SetupError: Every call will fail; an `AuthenticationError` where key, secret or clock
-                is wrong.
-            RateLimitedError: Not applied; too many requests.
-            UnavailableError: Not applied; never sent, or declined.
-            UncertainError: It may have been applied; look before sending it again. With the
-                policy's `settle_s`, it was looked for, and the message says with which result.
+            SetupError: Every call will fail; an `AuthenticationError` if key, secret or clock is
+                wrong.
+            RateLimitedError: The contact was not applied: there are too many requests.
+            UnavailableError: The contact was not applied: it was never sent, or declined for now.
+            UncertainError: The contact may have been applied; look it up before you send it again.
+                If the policy has `settle_s`, it was looked up, and the message says what was found.
             ValueError: `deadline_s` is not a positive number of seconds.
             TypeError: `contact` is not a `Contact`.
             RuntimeError: The client is closed, or belongs to another event loop.
@@ -160,19 +165,19 @@ class ContactClient:
                 return await self._settler.call(contact, delivery, send)
             contact_id = await call(self._contact_url, content, wire.read_id, delivery)
         except asyncio.CancelledError as cancellation:
-            # Whoever catches it, or the TimeoutError made of it, learns what is known.
+            # The cause tells the caller whether the contact may have been applied.
             raise cancellation from cancelled_error(delivery)
         self._answered_ids.record(contact_id)
         return contact_id
 
     async def ping(self, *, deadline_s: float | None = None) -> datetime.datetime:
-        """The platform's time, in UTC: proves that address, key and secret work.
+        """Check that address, key and secret work; returns the platform's time, in UTC.
 
-        `deadline_s`: seconds for the whole call; `None` uses the policy's.
+        `deadline_s` is the time for the whole call in seconds; `None` uses the policy's.
 
         Raises:
-            SetupError: They do not; an `AuthenticationError` where key, secret or clock is wrong.
-            RateLimitedError: Too many requests.
+            SetupError: They do not work; an `AuthenticationError` if key, secret or clock is wrong.
+            RateLimitedError: There are too many requests.
             UnavailableError: The platform cannot be reached, or its answer cannot be read.
             ValueError: `deadline_s` is not a positive number of seconds.
             RuntimeError: The client is closed, or belongs to another event loop.
@@ -189,30 +194,32 @@ class ContactClient:
         modified_since: datetime.datetime | None = None,
         deadline_s: float | None = None,
     ) -> tuple[int, ...]:
-        """The ids of all contacts for which all criteria are true, in the platform's order.
+        """Find contacts that match all criteria; returns their ids, in the platform's order.
 
-        Empty for none. A criterion that is `None` allows any value. Texts are compared whole, but
-        for blanks at their ends and the case of the email. The platform filters, and each criterion
-        is then checked against what it lists, since no page says that its filters are exact.
+        The result is empty if none matches. A criterion that is `None` matches any value. Texts
+        must be equal as a whole; only blanks at the ends, and the case of the email, do not matter.
+        The platform filters, and then each criterion is compared with the listed contacts, since no
+        page says that the platform's filters are exact.
 
         Args:
             external_id: The contact's id in another system.
             first_name: The whole first name.
             last_name: The whole last name.
             email: The email address, in any case.
-            modified_since: Modified then or later; must be timezone-aware.
-            deadline_s: Seconds for each page of the list; `None` uses the policy's.
+            modified_since: The contact was modified at this time or later; it must be
+                timezone-aware.
+            deadline_s: The time for each page of the list in seconds; `None` uses the policy's.
 
         Raises:
             ValueError: There is no criterion, `modified_since` is not timezone-aware, or
                 `deadline_s` is not a positive number of seconds.
             TypeError: `modified_since` is not a datetime.
             RejectedError: The platform refused the search.
-            SetupError: Every call will fail, or the key may not look contacts up; an
-                `AuthenticationError` where key, secret or clock is wrong.
-            RateLimitedError: Too many requests.
+            SetupError: Every call will fail, or the key is not allowed to look contacts up; an
+                `AuthenticationError` if key, secret or clock is wrong.
+            RateLimitedError: There are too many requests.
             UnavailableError: The platform cannot be reached, its answer cannot be read, or the
-                list changed each time that it was read.
+                list changed each time it was read.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
         wanted = ContactFilter(
@@ -233,34 +240,34 @@ class ContactClient:
         return tuple(contact.id for contact in await self._lookups.find(wanted, deadline_s))
 
     async def get(self, contact_id: int, *, deadline_s: float | None = None) -> Mapping[str, Any]:
-        """All that the platform shows of a contact, in the platform's names.
+        """All fields of a contact that the platform shows, under the platform's own field names.
 
         Args:
             contact_id: The platform's id of the contact.
-            deadline_s: Seconds for the whole call; `None` uses the policy's.
+            deadline_s: The time for the whole call in seconds; `None` uses the policy's.
 
         Raises:
             ValueError: `deadline_s` is not a positive number of seconds.
             RejectedError: There is no contact with this id, or the id was refused.
-            SetupError: Every call will fail, or the key may not look contacts up; an
-                `AuthenticationError` where key, secret or clock is wrong.
-            RateLimitedError: Too many requests.
+            SetupError: Every call will fail, or the key is not allowed to look contacts up; an
+                `AuthenticationError` if key, secret or clock is wrong.
+            RateLimitedError: There are too many requests.
             UnavailableError: The platform cannot be reached, or its answer cannot be read.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
         return await self._lookups.get(contact_id, deadline_s)
 
     async def groups(self, *, deadline_s: float | None = None) -> tuple[Group, ...]:
-        """The subscription groups of the account, in the platform's order.
+        """The subscription groups of the account, in the platform's order; empty if it has none.
 
-        `deadline_s`: seconds for the whole call; `None` uses the policy's.
+        `deadline_s` is the time for the whole call in seconds; `None` uses the policy's.
 
         Raises:
             ValueError: `deadline_s` is not a positive number of seconds.
             RejectedError: The platform refused the request.
-            SetupError: Every call will fail, or the key may not ask for them; an
-                `AuthenticationError` where key, secret or clock is wrong.
-            RateLimitedError: Too many requests.
+            SetupError: Every call will fail, or the key is not allowed to read groups; an
+                `AuthenticationError` if key, secret or clock is wrong.
+            RateLimitedError: There are too many requests.
             UnavailableError: The platform cannot be reached, or its answer cannot be read.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
@@ -269,16 +276,16 @@ class ContactClient:
     async def custom_fields(
         self, *, deadline_s: float | None = None
     ) -> tuple[CustomFieldDefinition, ...]:
-        """The custom fields of the account's contacts, in the platform's order.
+        """The custom fields of the account's contacts, in the platform's order; empty if none.
 
-        `deadline_s`: seconds for the whole call; `None` uses the policy's.
+        `deadline_s` is the time for the whole call in seconds; `None` uses the policy's.
 
         Raises:
             ValueError: `deadline_s` is not a positive number of seconds.
             RejectedError: The platform refused the request.
-            SetupError: Every call will fail, or the key may not ask for them; an
-                `AuthenticationError` where key, secret or clock is wrong.
-            RateLimitedError: Too many requests.
+            SetupError: Every call will fail, or the key is not allowed to read custom fields; an
+                `AuthenticationError` if key, secret or clock is wrong.
+            RateLimitedError: There are too many requests.
             UnavailableError: The platform cannot be reached, or its answer cannot be read.
             RuntimeError: The client is closed, or belongs to another event loop.
         """
@@ -287,51 +294,53 @@ class ContactClient:
     def stream(
         self, contacts: Iterable[Item] | AsyncIterable[Item], **options: Unpack[BulkOptions]
     ) -> bulk.OutcomeStream:
-        """Add or update many contacts: the outcome of each as it comes, in constant memory.
+        """Add or update many contacts, with an outcome for each as soon as it is known.
 
         Use it as `async with client.stream(contacts) as outcomes: async for outcome in outcomes`.
-        Exactly one outcome comes for each item read, in no order; its `index` is its place in the
-        input. An `InvalidContactError` in the input becomes its own outcome, unsent. Contacts with
-        the same id or, if they have none, the same first name, last name and email are sent one
-        after another in input order; but an uncertain earlier one may still be applied after a
+        Memory does not grow with the input. Exactly one outcome comes for each item that was read,
+        in any order; its `index` is the item's place in the input. An `InvalidContactError` in the
+        input is not sent and becomes an outcome. Contacts with the same id are sent one after
+        another in input order; so are contacts without an id that have the same first name, last
+        name and email. But if an earlier one is uncertain, the platform may still apply it after a
         later one.
 
-        With `batch_size`, that many contacts go in one request, and others fetch their results. An
-        answer that is lost then leaves a whole batch uncertain, but for contacts that may be sent
-        again safely. The deadline of the retry policy says until when a contact is sent; results of
-        a batch that was accepted are waited for until it has made no progress for `give_up_s`.
+        With `batch_size`, up to that many contacts go in one request, and further requests fetch
+        their results. If an answer is lost, the whole batch is uncertain, except for contacts that
+        can be sent again safely. The deadline of the retry policy limits how long a contact is
+        sent. The results of an accepted batch are waited for until the batch has made no progress
+        for `give_up_s`.
 
-        The run finds the rate that the platform allows, and pauses as a whole when it throttles or
-        is unavailable; that costs no contact an attempt. In an outage, adds in flight, and each add
-        that probes whether it is over, may become uncertain: use `update_if_exists` or the policy's
-        `settle_s`. Unless this client has had a good answer
-        before, the first contact goes alone; in a run with batches it always does.
+        The run finds the rate that the platform allows. When the platform throttles or is
+        unavailable, the whole run pauses, and the attempts do not count against the contacts. In an
+        outage, adds that are in flight or that probe the platform may become uncertain: use
+        `update_if_exists` or the policy's `settle_s`. The first contact goes alone, unless this
+        client has had a good answer before; in a run with batches it always goes alone.
 
         Args:
-            contacts: An iterable or async iterable of contacts, and of errors where there was no
-                valid one (`contacts_from` makes both). A blocking iterator blocks the event loop.
-            **options: Those of `contactsdk.BulkOptions`; all may be left out.
+            contacts: An iterable or async iterable of contacts, and of the errors of invalid ones
+                (`contacts_from` makes both). A blocking iterator blocks the event loop.
+            **options: The options of `contactsdk.BulkOptions`, all of them optional.
 
-                - `concurrency`: How many requests are in flight at a time, at most. By default
-                  (`None`) 32 contacts, or 4 batches; fewer if the client has fewer connections.
-                - `batch_size`: How many contacts go in one request, from 1 to 200; `None`, the
-                  default, sends each by itself.
-                - `rate_per_s`: How many requests a second may leave, at most: on average exactly,
-                  within any one second rounded up (0.5 to 1). A `PostgresRate` is a ceiling that
-                  many processes share. `None`, the default, is no cap.
-                - `give_up_s`: For how many seconds a platform that lets nothing through is tried,
-                  and the longest wait that it may ask for, before the run stops; 300 by default.
-                  `None` is refused.
-                - `retry`: The policy of this run; by default (`None`) the client's.
-                - `journal`: Where the run is recorded, so that it can go on after the process has
-                  died; by default (`None`) nowhere. Entering the stream raises a `JournalError`
-                  where it cannot be used.
-                - `on_progress`: Is called with a `Progress`, ten times a second at most; `None` by
-                  default.
+                - `concurrency`: The largest number of requests in flight. `None`, the default,
+                  means 32 contacts or 4 batches, or fewer if the client has fewer connections.
+                - `batch_size`: The largest number of contacts in one request, from 1 to 200.
+                  `None`, the default, sends each contact in its own request.
+                - `rate_per_s`: The largest number of requests a second. On average it is exact;
+                  within any one second it is rounded up (0.5 to 1). A `PostgresRate` is a ceiling
+                  that many processes share. `None`, the default, means no ceiling.
+                - `give_up_s`: For how many seconds the platform may let nothing through before the
+                  run stops; 300 by default. The run also stops if the platform asks for a longer
+                  wait than this. `None` is refused.
+                - `retry`: The policy of this run; `None`, the default, uses the client's.
+                - `journal`: The journal that records the run, so that it can continue after the
+                  process has died. Entering the stream raises a `JournalError` if the journal
+                  cannot be used. `None`, the default, means no journal.
+                - `on_progress`: Called with a `Progress`, at most ten times a second and once at
+                  the end. `None`, the default, means no calls.
 
         Raises:
-            ValueError: A number is out of its range, or `concurrency` is more than the connections
-                of this client.
+            ValueError: A number is out of its range, or `concurrency` is more than this client has
+                connections.
             TypeError: `contacts` is not an iterable of contacts, `journal` is not a journal, or an
                 option is unknown. A wrong item later in the input ends the run: `stopped_by` is
                 then a `TypeError`.
@@ -355,7 +364,7 @@ class ContactClient:
             give_up_s=options.get("give_up_s", DEFAULT_GIVE_UP_S),
             on_progress=options.get("on_progress"),
         )
-        loop = self._requester.running_loop()  # an error here, and not in the middle of the run
+        loop = self._requester.running_loop()  # so that a wrong loop is an error before the run
         run = bulk.Run(
             contacts,
             functools.partial(self._requester.attempt, self._contact_url, read=wire.read_id),
@@ -383,15 +392,16 @@ class ContactClient:
         into: list[bulk.Outcome] | None = None,
         **options: Unpack[BulkOptions],
     ) -> bulk.BulkReport:
-        """Add or update many contacts and report on every one of them, in input order.
+        """Add or update many contacts; returns a report on all of them, in input order.
 
-        It raises for no contact: see the report's `failures` and `uncertain`, and `stopped_by` for
-        a run that ended early. All outcomes are kept in memory.
+        It does not raise for a contact: see the report's `failures` and `uncertain`, and
+        `stopped_by` if the run ended early. All outcomes are kept in memory.
 
         Args:
             contacts: As for `stream`.
-            into: A list that gets each outcome as it comes. It keeps what is known if this call is
-                cancelled, such as by `asyncio.timeout`, and so returns no report.
+            into: A list that gets each outcome as soon as it is known. If this call is cancelled,
+                for example by `asyncio.timeout`, it returns no report, but the list keeps the
+                outcomes.
             **options: As for `stream`.
 
         Raises:
@@ -399,8 +409,8 @@ class ContactClient:
             TypeError: As for `stream`.
             RuntimeError: As for `stream`.
             JournalError: The journal cannot be used.
-            BaseException: What the input raised that is not an `Exception`, such as a
-                `KeyboardInterrupt`; `into` keeps what is known.
+            BaseException: The input raised something that is not an `Exception`, such as a
+                `KeyboardInterrupt`; `into` keeps the outcomes.
         """
         return await bulk.collect(self.stream(contacts, **options), into)
 
@@ -415,21 +425,22 @@ class ContactClient:
         give_up_s: float = DEFAULT_GIVE_UP_S,
         retry: RetryPolicy | None = None,
     ) -> SubmittedRun:
-        """Put many contacts into a database, for workers on any machines to send; see the run.
+        """Write many contacts to a database, from where workers on any machines send them.
 
-        It returns once the whole input is there. `contactsdk worker` sends it, as many of them as
-        there are. A process that dies before that is started again with the same input and goes on
-        where it was. Until the whole input is there, nothing is sent.
+        It returns a `SubmittedRun` when the whole input is in the database. Nothing is sent before
+        that. Any number of `contactsdk worker` processes then send the run. If this process dies
+        before the end, start it again with the same input: it continues where it stopped.
 
         Args:
-            contacts: As for `stream`. An `InvalidContactError` in it gets its own row, unsent.
+            contacts: As for `stream`. An `InvalidContactError` gets a row and is not sent.
             journal: The database and the name of the run.
-            partitions: Into how many parts the run is divided, by the keys of its contacts; that
-                many workers can send it at a time.
-            rate_per_s: How many requests of all workers together may leave in any second, at most.
+            partitions: How many partitions the run has, by the keys of its contacts, from 1 to
+                1024. At most this many workers can send it at a time.
+            rate_per_s: How many requests all workers together may send in any second; `None` for no
+                ceiling.
             batch_size: As for `stream`.
             give_up_s: As for `stream`.
-            retry: The policy of this run; the client's by default.
+            retry: The policy of this run; `None` uses the client's.
 
         Raises:
             JournalError: There is a run of this name with another input, account or number of
@@ -437,12 +448,12 @@ class ContactClient:
             ValueError: A number is out of its range.
             TypeError: `contacts` is not an iterable of contacts.
         """
-        # Here, since what it needs is an extra.
+        # These are imported here, since they need the extra `postgres`.
         from contactsdk.distributed.feeder import Enqueue, feed
         from contactsdk.distributed.settings import RunSettings
 
         enqueue: Enqueue | None = None
-        # Without the extra `workers` there are no jobs: the first worker that looks makes them.
+        # Without the extra `workers` no jobs can be queued here. The first worker queues them.
         with contextlib.suppress(ImportError):
             from contactsdk.distributed.engine import first_jobs_of
 
@@ -464,17 +475,17 @@ class ContactClient:
         )
 
     def check_journal(self, journal: Journal, contacts: Iterable[Item]) -> None:
-        """See, before anything is sent, that this whole input is the one that was recorded.
+        """Check, before anything is sent, that this is the recorded input of a journal.
 
-        Rows may have been appended since. A run with the journal looks at each item as it comes,
-        and sends nothing from the first one that differs on. The journal is only read.
+        Items may have been appended since. Without this check, a run compares each item when it
+        reads it, and sends nothing from the first item on that differs. The journal is not changed.
 
-        This is synchronous and blocks the event loop: use `asyncio.to_thread`. It consumes an
-        iterator: pass a list, or make the input anew for the run.
+        This is synchronous and blocks the event loop: use `asyncio.to_thread`. It consumes
+        `contacts` if that is an iterator: pass a list, or make the iterator again for the run.
 
         Raises:
-            JournalError: It is not, and `number` is the index of the first item that differs; or
-                the journal cannot be used.
+            JournalError: An item differs or is missing, and `number` is its index; or the journal
+                cannot be used.
             TypeError: `journal` is not a journal.
         """
         _check_is_journal(journal)
@@ -487,28 +498,31 @@ class ContactClient:
         *,
         confirm: bulk.Confirm | None = None,
     ) -> tuple[bulk.Outcome, ...]:
-        """Look for the adds that a journal calls uncertain, and record those that are found.
+        """Look up the adds that a journal records as uncertain, and record those that are found.
 
-        Nothing is sent again. Use it some time after the run, so that lists show what was written.
-        A contact is found if exactly one on the platform has all that was sent and that lists show,
-        an id above those that were answered before it was sent, and does not belong to another row.
+        Nothing is sent again. Use it some time after the run, so that lists show the new contacts.
+        An add is found if exactly one contact on the platform matches it: all listed fields that
+        were sent are equal, its id is above all ids that were answered before the add was sent, and
+        its id is not that of another row.
 
         Args:
-            journal: The journal of the runs; made without `resend_uncertain`.
-            contacts: The whole input that it recorded; an iterator is consumed.
-            confirm: Is given the outcomes before any is recorded; if it returns false, none is. It
-                is called in a thread of its own, so it may wait for a person.
+            journal: The journal of the runs; it must not have `resend_uncertain`.
+            contacts: The whole input that the journal recorded; an iterator is consumed.
+            confirm: Called with the outcomes before any of them is recorded; if it returns false,
+                none is recorded. It is called in its own thread, so it may wait for a person.
+                `None` records them.
 
         Returns:
             The outcomes of these adds, in input order: with an id and `settled`, or with an
             `UncertainError` that says what was found. Updates, and adds with `update_if_exists`,
-            are not among them: a run sends those again that were in flight when it ended, and those
-            that it called uncertain with the journal's `resend_uncertain`.
+            are not among them, since a run can send them again safely: it does so if they were in
+            flight when the run ended, and with the journal's `resend_uncertain` if they were
+            recorded as uncertain.
 
         Raises:
-            SetupError: Contacts cannot be looked up; an `AuthenticationError` where key, secret or
+            SetupError: Contacts cannot be looked up; an `AuthenticationError` if key, secret or
                 clock is wrong. Nothing was recorded.
-            JournalError: The contacts are not those of the journal, or it cannot be used.
+            JournalError: The contacts differ from those of the journal, or it cannot be used.
             ValueError: The journal has `resend_uncertain`.
             TypeError: `journal` is not a journal.
             RuntimeError: The client is closed, or belongs to another event loop.
@@ -534,7 +548,7 @@ class ContactClient:
         await self._requester.aclose()
 
     async def __aenter__(self) -> Self:
-        self._requester.running_loop()  # from now on it is this loop's
+        self._requester.running_loop()  # this binds the client to the running event loop
         return self
 
     async def __aexit__(
@@ -546,10 +560,10 @@ class ContactClient:
         await self.aclose()
 
     def _ids_for(self, policy: RetryPolicy) -> AnsweredIds:
-        """The ids that were answered, as a run with this policy needs them."""
+        """The answered ids for a run with this policy."""
         if policy.settle_s is None or self._retry.settle_s is not None:
             return self._answered_ids
-        ids = AnsweredIds(keeps=True)  # the client keeps none
+        ids = AnsweredIds(keeps=True)  # the client's own object keeps no single ids
         ids.note_highest(self._answered_ids.highest)
         return ids
 
@@ -568,10 +582,10 @@ class ContactClient:
         )
 
     def _concurrency(self, asked: int | None, batch_size: int | None) -> int:
-        """How many requests of a run may be open at a time.
+        """The largest number of requests of a run in flight; `None` for `asked` is the default.
 
         Raises:
-            ValueError: They are more than there may be connections.
+            ValueError: `asked` is more than the client may have connections.
         """
         most = self._requester.max_connections
         if asked is None:
@@ -580,17 +594,17 @@ class ContactClient:
         if isinstance(asked, int) and most is not None and asked > most:
             raise ValueError(
                 f"concurrency {asked} is more than the {most} connections of this client: lower "
-                "concurrency, or raise max_connections (with a session of your own: the limit of "
-                "its connector)"
+                "concurrency, or raise max_connections (if you passed a session: the limit of its "
+                "connector)"
             )
         return asked
 
 
 def _check_is_journal(journal: RunJournal) -> None:
-    """Refuse what is not a journal, such as the name of its file.
+    """Refuse a value that is not a journal, such as the path of its file.
 
     Raises:
-        TypeError: It is not.
+        TypeError: `journal` is not a journal.
     """
     if not hasattr(journal, "open_run"):
         kind = type(journal).__name__

@@ -7,8 +7,8 @@ from typing import Final, Self
 
 TIMED_OUT: Final = "timed out"
 
-# A timer that is later than this was held up: by a slow callback, a stopped process or a stopped
-# machine. Answers that came meanwhile lie in their sockets, and the loop may read them first.
+# A timer that fires later than this was delayed by a slow callback, a stopped process or a stopped
+# machine. Answers that came meanwhile are in their sockets: the loop gets time to read them first.
 _LATE_S: Final = 0.01
 _GRACE_S: Final = 0.5
 
@@ -16,30 +16,30 @@ _GRACE_S: Final = 0.5
 class Deadlines:
     """The deadlines of all attempts in flight in one event loop.
 
-    A timer for each attempt would cost more than signing it. Nearly all attempts end in time, and
-    deadlines come in much the order in which they are set, so one timer for the earliest is moved
-    only now and then.
+    One timer per attempt would cost more than signing the attempt. Nearly all attempts end in time,
+    and deadlines pass in about the order in which they were set. So one timer for the earliest
+    deadline is enough, and it is seldom set again.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        # Kept, since up to Python 3.11 it is a system call to ask for the running one.
+        # The loop is kept, since up to Python 3.11 asking for the running one is a system call.
         self.loop = loop
         self._running: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
 
     def watch(self, deadline: "Deadline") -> None:
-        """End the attempt of this deadline when that passes, until `forget`."""
+        """End the attempt of this deadline when it passes, unless `forget` is called before."""
         self._running.add(deadline)
         if deadline.ends_at < self._timer_at:
             self._set_timer(deadline.ends_at)
 
     def forget(self, deadline: "Deadline") -> None:
-        """The attempt of this deadline is over, so nothing is left to be ended."""
+        """Stop watching a deadline, since its attempt is over."""
         self._running.discard(deadline)
 
     def end_unsent(self, why: str) -> None:
-        """End all attempts that have sent nothing so far."""
+        """End all attempts that have sent nothing so far; `why` becomes their `ended`."""
         for deadline in tuple(self._running):
             if not deadline.may_have_sent:
                 self._running.discard(deadline)
@@ -54,7 +54,7 @@ class Deadlines:
             self._timer = self.loop.call_at(at, self._end_late_ones)
 
     def _end_late_ones(self) -> None:
-        # By the timer's own time: the loop's may be a rounding short of it.
+        # The loop's time may be a rounding error earlier than the time of the timer.
         now = max(self._timer_at, self.loop.time())
         late = [running for running in self._running if running.ends_at <= now]
         for deadline in sorted(late, key=lambda each: each.ends_at):
@@ -67,30 +67,31 @@ class Deadlines:
 
 
 class Deadline:
-    """What `asyncio.timeout_at` does for the task that enters it, with the timer of all.
+    """The deadline of one attempt, like `asyncio.timeout_at`, but with one timer for all attempts.
 
-    Leaving it raises `TimeoutError` if it has ended what it is for, but never instead of a
-    cancellation from outside.
+    If it has ended the attempt, leaving the `with` block raises `TimeoutError`, but never in place
+    of a cancellation from outside.
 
     Args:
-        at: By the clock of the event loop, `inf` for no end.
-        timeout_s: How long it may take from `start_timeout` on.
+        all_: The deadlines of the event loop.
+        at: When it passes, by the clock of the event loop; `inf` for never.
+        timeout_s: How long the attempt may take after `start_timeout`, in seconds.
     """
 
     at: float
-    """When it passes, by the clock of the event loop."""
+    """When the deadline passes, by the clock of the event loop."""
 
     ends_at: float
-    """When it ends what it is for: in a grace, that is later than `at`."""
+    """When the attempt is ended; during a grace period, this is later than `at`."""
 
     ended: str | None
-    """Why it has ended what it is for."""
+    """Why the attempt was ended; `None` if it was not."""
 
     may_have_sent: bool
-    """The timeout has started, so something was sent, or is about to be."""
+    """Whether the timeout has started, so that something was sent or is about to be sent."""
 
     may_have_grace: bool
-    """An answer may have come, and there was no grace so far."""
+    """Whether a grace period is possible: an answer may have come, and there was none so far."""
 
     __slots__ = (
         "_all",
@@ -114,14 +115,14 @@ class Deadline:
         self._all = all_
 
     def start_timeout(self) -> None:
-        """Something is about to be sent: begin the timeout, if it has not begun.
+        """Start the timeout, if it has not started; call this when something is about to be sent.
 
         Raises:
             RuntimeError: The deadline has passed, so nothing may be sent any more.
         """
         now = self._all.loop.time()
         if self.ended is None and now >= self.at:
-            self.ended = TIMED_OUT  # the timer is late, since the loop was busy
+            self.ended = TIMED_OUT  # the loop was busy, so the timer has not fired yet
         if self.ended is not None:
             raise RuntimeError("the deadline has passed")
         if self.may_have_sent:
@@ -132,7 +133,7 @@ class Deadline:
             self._all.watch(self)
 
     def grant_grace(self, until: float) -> None:
-        """Let an answer that has come be read; once."""
+        """Postpone the end until `until`, once, so that an answer that has come can be read."""
         self.may_have_grace = False
         self.ends_at = until
 
@@ -157,13 +158,13 @@ class Deadline:
         traceback: TracebackType | None,
     ) -> None:
         self._all.forget(self)
-        # As in asyncio.timeout: what is left of the count is a cancellation by someone else.
+        # As in `asyncio.timeout`: if the count is still higher, somebody else has cancelled too.
         is_ours = self._is_task_cancelled and self._task.uncancel() <= self._cancelling
         if is_ours and exc_type is asyncio.CancelledError:
             raise TimeoutError from exc
 
 
 def is_being_cancelled() -> bool:
-    """Whether a `CancelledError` is meant for this very task, and not for what it awaits."""
+    """Whether a `CancelledError` is meant for this task, and not for something that it awaits."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

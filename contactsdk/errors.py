@@ -1,4 +1,4 @@
-"""What can go wrong, divided by what the caller can do next.
+"""All errors of the SDK, divided by what the caller can do next.
 
 ```
 ContactError
@@ -11,15 +11,16 @@ ContactError
 └── UncertainError                          it MAY have been applied; look before resending
 ```
 
-Errors are plain data: they survive `pickle` and `copy` with everything that was set on them, and
-hold no secret, no response object and no contact. What aiohttp raised is the `__cause__`.
+Errors are plain data: they survive `pickle` and `copy` with all their attributes. They hold no
+secret, no response object and no contact. The `__cause__` is the exception of aiohttp, if there was
+one.
 """
 
 from collections.abc import Iterable
 from typing import Any, Final, TypeAlias, TypeVar
 
 Path: TypeAlias = tuple[str | int, ...]
-"""Where in a contact something is wrong, such as `("custom_fields", 1, "field_id")`."""
+"""The place of a wrong value in a contact, such as `("custom_fields", 1, "field_id")`."""
 
 
 _Error = TypeVar("_Error", bound="ContactError")
@@ -32,15 +33,15 @@ DETAILS: Final = (
     "retry_after_s",
     "attempts",
 )
-"""What a `ContactError` carries besides its message: the names of its attributes."""
+"""The names of the attributes that a `ContactError` has besides its message."""
 
 
 class ContactError(Exception):
     """A contact was not, or may not have been, added or updated."""
 
     message: str
-    """What is wrong: the platform's own message where it sent one. That may repeat what it was
-    sent: show it to the contact's owner, do not log it."""
+    """What is wrong: the platform's own message, if it sent one. That message may repeat values of
+    the contact: you may show it to the contact's owner, but do not log it."""
     http_status: int | None
     """The HTTP status; `None` if there was no answer."""
     error_code: int | str | None
@@ -50,11 +51,11 @@ class ContactError(Exception):
     additional_messages: tuple[str, ...]
     """Further messages of the platform; empty if there are none."""
     retry_after_s: float | None
-    """How many seconds the platform asked to wait, or the client's own rate limit asks; `None` if
-    neither says."""
+    """How many seconds to wait, as the platform or the client's own pacer asked; `None` if neither
+    did."""
     attempts: int
-    """How many attempts the call made, those included that the client itself held back since the
-    platform is unavailable or throttling; 0 if none."""
+    """How many attempts the call made; 0 if none. Attempts that the client held back, because the
+    platform is unavailable or throttling, are included."""
 
     def __init__(
         self,
@@ -87,16 +88,16 @@ class ContactError(Exception):
 
 
 class InvalidContactError(ContactError, ValueError):
-    """A contact that the platform could only refuse; nothing was sent."""
+    """A contact that the platform would refuse; nothing was sent."""
 
     errors: tuple[tuple[Path, str], ...]
-    """All that is wrong, as (path, message) in the order of the fields; neither repeats a value of
-    the contact."""
+    """All that is wrong with the contact, as (path, message) pairs in the order of the fields.
+    Neither of the two repeats a value of the contact."""
 
     def __init__(self, errors: Iterable[tuple[Path, str]]) -> None:
         self.errors = tuple(errors)
         super().__init__("; ".join(_sentence(path, what) for path, what in self.errors))
-        # BaseException.__reduce__ calls the class with `args`, so they are what __init__ takes.
+        # BaseException.__reduce__ calls the class with `args`, so they are the arguments here.
         self.args = (self.errors,)
 
 
@@ -113,14 +114,15 @@ class AuthenticationError(SetupError):
 
 
 class StaleDateError(AuthenticationError):
-    """The request's date was too far from the platform's clock, which is known since its answer.
+    """The date of the request was too far from the platform's clock.
 
-    Signed by that clock, the request may be sent again; a call never ends with this class.
+    The answer tells the platform's time, so the request can be signed again with that time and
+    repeated. A call never ends with this class.
     """
 
 
 class RateLimitedError(ContactError):
-    """Too many requests; nothing was applied. Wait, `retry_after_s` where the platform said."""
+    """Too many requests; nothing was applied. Wait for `retry_after_s`, if it is known."""
 
 
 class UnavailableError(ContactError):
@@ -132,7 +134,7 @@ class UncertainError(ContactError):
 
 
 def converted(error: ContactError, kind: type[_Error], message: str) -> _Error:
-    """The same details as an error of another kind, which has `error` as its cause."""
+    """An error of class `kind` with the details of `error`, which is its cause."""
     other = kind(message, **error.details())
     other.__cause__ = error
     return other
@@ -141,13 +143,13 @@ def converted(error: ContactError, kind: type[_Error], message: str) -> _Error:
 class JournalError(Exception):
     """A journal cannot be used, or was made for another input.
 
-    It is about the run, not about a contact, and so not a `ContactError`: `except ContactError`
-    does not catch it.
+    This error is about a run and not about a contact, so it is not a `ContactError`: `except
+    ContactError` does not catch it.
     """
 
     number: int | None
-    """The index of the first item of the input, from 0, that differs from the recorded one; `None`
-    if the error is not about an item."""
+    """The index, from 0, of the first input item that differs from the recorded one or is missing;
+    `None` if the error is not about an item."""
 
     def __init__(self, message: str, *, number: int | None = None) -> None:
         super().__init__(message)
@@ -155,9 +157,9 @@ class JournalError(Exception):
 
 
 def explanation(error: ContactError) -> str:
-    """The message of an error, and the additional ones of the platform that say more.
+    """The message of an error, with those additional messages of the platform that say more.
 
-    The platform's own message often says only which field is wrong, and an additional one why.
+    The platform's message often says only which field is wrong, and an additional message says why.
     """
     more = [text for text in error.additional_messages if text and text not in error.message]
     return "; ".join([error.message, *more])

@@ -1,6 +1,6 @@
-"""The value of a custom field as a person writes it, converted to what is sent for its type.
+"""Converts the values of custom fields, as people write them, to the values that are sent.
 
-No message repeats the value; it may list what the account has declared.
+No error message repeats a value. It may list the options that the account has declared.
 """
 
 import datetime
@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from contactsdk.models import CustomFieldDefinition, FieldType
 
 Converter: TypeAlias = Callable[[Any], Any]
-"""Gives what is sent for a value; raises a `ValueError` that says what the value must be."""
+"""Returns the value to send; raises a `ValueError` that says what the value must be."""
 
 ADDRESS_PARTS: Final = (
     "line1",
@@ -49,21 +49,22 @@ class DateOrder(StrEnum):
 
 
 class DateOrderError(ValueError):
-    """A written date can be read only by somebody who knows in which order it is."""
+    """A written date is ambiguous, since the order of day, month and year is not known."""
 
 
 def converter_of(
     definition: CustomFieldDefinition, date_order: DateOrder | None = None
 ) -> Converter:
-    """What converts the values of this field; an empty text is sent as it is, whatever the type.
+    """The converter for the values of this field. It sends an empty text unchanged for all types.
 
-    - Texts take numbers and dates too, as their text.
-    - A select takes one of its options by its label or its value, in any case; a multiple select a
-      list of them, or one text that `;`, `,` or a line break divides. Where the platform shows no
-      options, any text is taken.
-    - A date is a date, `yyyy-mm-dd`, or written in `date_order` with a year of four digits.
-    - An address is a mapping of `ADDRESS_PARTS`, in any case.
-    - Files and static texts cannot be set. A type that is not known takes any value.
+    - A text field accepts text, and also numbers and dates, which become text.
+    - A select accepts one of its options by label or value, in any case. A multiple select accepts
+      a list of options, or one text with options separated by `;`, `,` or line breaks. If the
+      platform lists no options, any text is accepted.
+    - A date field accepts a `date`, a text `yyyy-mm-dd`, or a text in `date_order` with a year of
+      four digits; `None` for `date_order` accepts no such text.
+    - An address field accepts a mapping from `ADDRESS_PARTS`, in any case, to texts.
+    - Files and static texts cannot be set. A field of an unknown type accepts any value.
     """
     options = {folded(str(option.value)): option.value for option in definition.options}
     options |= {folded(option.label): option.value for option in definition.options}
@@ -87,17 +88,17 @@ def converter_of(
 
 
 def folded(name: str) -> str:
-    """A name without what makes no difference to people: case, and blanks of any kind."""
+    """A name normalised for comparison: case and the amount of white space do not matter."""
     return " ".join(name.split()).casefold()
 
 
 def parts_of(text: str) -> list[str]:
-    """The parts of a text that `;`, `,` or a line break divides, without the empty ones."""
+    """The parts of a text that are separated by `;`, `,` or line breaks, without empty ones."""
     return [part.strip() for part in _SEPARATORS.split(text) if part.strip()]
 
 
 def listing(names: Iterable[str]) -> str:
-    """Names in a sentence: the first twenty, and how many more there are."""
+    """Names as one text for a message: the first twenty, and how many more there are."""
     known = list(names)
     shown = ", ".join(known[:_SHOWN]) or "none"
     more = len(known) - _SHOWN
@@ -105,7 +106,7 @@ def listing(names: Iterable[str]) -> str:
 
 
 def address_part(name: str) -> str | None:
-    """The part of an address that has this name in any case; `None` if no part has it."""
+    """The part of an address with this name, in any case; `None` if there is no such part."""
     return _ADDRESS_PARTS.get(folded(name))
 
 
@@ -197,7 +198,7 @@ def _several_options(options: Mapping[str, str | int], value: Any) -> list[str |
     text = _text(value, "must be a list of options, or text").strip()
     if not text:
         return text
-    # An option may have a comma in it.
+    # An option itself may contain a comma.
     parts = [text] if folded(text) in options else parts_of(text)
     return [_one_option(options, part) for part in parts]
 
@@ -206,11 +207,13 @@ def _address(value: Any) -> dict[str, str] | str:
     if value == "":
         return ""
     if not isinstance(value, Mapping):
-        raise ValueError(f"must be an address of the parts {', '.join(ADDRESS_PARTS)}")
+        raise ValueError(f"must be an address with the parts {', '.join(ADDRESS_PARTS)}")
     parts: dict[str, str] = {}
     for name, text in value.items():
         part = address_part(name) if isinstance(name, str) else None
         if part is None or part in parts:
-            raise ValueError(f"must have each of the parts {', '.join(ADDRESS_PARTS)} once at most")
+            raise ValueError(
+                f"must have only the parts {', '.join(ADDRESS_PARTS)}, each at most once"
+            )
         parts[part] = _text(text, f"must have text as {part}")
     return parts

@@ -1,17 +1,18 @@
-"""How many attempts are in flight at a time."""
+"""Limits how many attempts are in flight at a time."""
 
 import asyncio
 from collections import deque
 
 
 class Limiter:
-    """A fixed number of tokens, lent in the order in which they were asked for.
+    """A fixed number of tokens, which are lent in the order in which tasks ask for them.
 
-    As trio's `CapacityLimiter`, but that a token belongs to no task, and that `acquire_nowait`
-    answers instead of raising. It costs less than asyncio's semaphore while there are tokens.
+    It is like trio's `CapacityLimiter`, with two differences: a token does not belong to a task,
+    and `acquire_nowait` returns whether it succeeded instead of raising. While tokens are free, it
+    costs less than asyncio's semaphore.
 
-    A token that is released belongs at once to the first that waits. A newcomer takes a free one
-    at once, also while a waiter that was given its own has not run yet.
+    A released token belongs to the first waiting task at once, even before that task runs. If a
+    token is free, a new caller gets it at once.
     """
 
     def __init__(self, total_tokens: int) -> None:
@@ -20,18 +21,18 @@ class Limiter:
 
     @property
     def borrowed_tokens(self) -> int:
-        """How many tokens are lent at present."""
+        """How many tokens are lent now."""
         return self._total - self._free
 
     def acquire_nowait(self) -> bool:
-        """Borrow a token if one is free, and say whether one was."""
+        """Borrow a token if one is free; returns whether one was."""
         if self._free == 0:
             return False
         self._free -= 1
         return True
 
     async def acquire(self) -> None:
-        """Borrow a token; wait for one where none is free."""
+        """Borrow a token; if none is free, wait for one."""
         if self.acquire_nowait():
             return
         waiter = asyncio.get_running_loop().create_future()
@@ -40,11 +41,11 @@ class Limiter:
             await waiter
         except asyncio.CancelledError:
             if not waiter.cancelled():
-                self.release()  # it was given to this one already
+                self.release()  # this task had been given a token already
             raise
 
     def release(self) -> None:
-        """Give a token back, to the first that waits."""
+        """Give a token back; the first waiting task gets it."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():

@@ -1,4 +1,4 @@
-"""Contacts made of names: groups and custom fields by the names that people see, not by ids."""
+"""Makes contacts from mappings that use the names of groups and custom fields, not their ids."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -38,7 +38,7 @@ def _definitions(
 
 
 def _index_groups(names: "AccountNames") -> Mapping[str, set[int]]:
-    """The ids of groups by the folded name, and by the id as a text."""
+    """Maps the folded name of each group, and its id as a text, to the ids that have it."""
     index: dict[str, set[int]] = {}
     for group in names.groups:
         for name in (folded(group.name), str(group.id)):
@@ -47,7 +47,7 @@ def _index_groups(names: "AccountNames") -> Mapping[str, set[int]]:
 
 
 def _index_fields(names: "AccountNames") -> Mapping[str, list[CustomFieldDefinition]]:
-    """The custom fields in use by their folded names, which need not be unique."""
+    """Maps folded names to the active custom fields that have them; names need not be unique."""
     index: dict[str, list[CustomFieldDefinition]] = {}
     for definition in names.custom_fields:
         if definition.is_active:
@@ -75,7 +75,8 @@ class AccountNames:
     custom_fields: tuple[CustomFieldDefinition, ...] = field(default=(), converter=_definitions)
     """The account's custom fields."""
     date_order: DateOrder | None = field(default=None, converter=optional(DateOrder))
-    """How dates are written that are not `yyyy-mm-dd`; `None` accepts no others."""
+    """The order of day, month and year in dates that are not `yyyy-mm-dd`; `None` accepts no such
+    dates."""
     _group_ids: Mapping[str, set[int]] = field(
         init=False, eq=False, repr=False, default=Factory(_index_groups, takes_self=True)
     )
@@ -87,10 +88,10 @@ class AccountNames:
     )
 
     def group_id(self, group: str | int) -> int:
-        """The id of the group that has this name, in any case, or this id.
+        """The id of the group with this name, in any case, or with this id.
 
         Raises:
-            ValueError: There is none, or several; the message says which there are.
+            ValueError: There is no such group, or more than one; the message lists those there are.
             TypeError: `group` is neither a name nor an id.
         """
         if isinstance(group, bool) or not isinstance(group, int | str):
@@ -109,43 +110,43 @@ class AccountNames:
         raise ValueError(f"must be a group of the account; its groups are: {known}")
 
     def group_ids(self, groups: str) -> list[int]:
-        """The ids of groups that are named in one text, divided by `;`, `,` or a line break.
+        """The ids of groups that are named in one text, separated by `;`, `,` or line breaks.
 
         Raises:
             ValueError: As for `group_id`.
         """
-        # The name of a group may have a comma in it.
+        # The name of a group may contain a comma itself.
         names = [groups] if self.has_group(groups) else parts_of(groups)
         return [self.group_id(name) for name in names]
 
     def custom_field(self, name: str) -> CustomFieldDefinition:
-        """The custom field in use that has this name, in any case.
+        """The active custom field with this name, in any case.
 
         Raises:
-            ValueError: There is none, or several; the message says which there are.
+            ValueError: There is no such field, or more than one; the message lists those there are.
         """
         found = self._fields.get(folded(name), [])
         if len(found) == 1:
             return found[0]
         if found:
             ids = listing(f"customFields.{definition.field_id}" for definition in found)
-            raise ValueError(f"is the name of several custom fields, use one of: {ids}")
+            raise ValueError(f"is the name of several custom fields; use one of: {ids}")
         active = (known[0].name for known in self._fields.values())
         raise ValueError(f"{_UNKNOWN}: {listing(active)}")
 
     def has_group(self, name: str) -> bool:
-        """Whether a group, or several, have this name or this id."""
+        """Whether at least one group has this name or this id."""
         return folded(name) in self._group_ids
 
     def has_custom_field(self, name: str) -> bool:
-        """Whether a custom field in use, or several, have this name."""
+        """Whether at least one active custom field has this name."""
         return folded(name) in self._fields
 
     def custom_field_by_id(self, field_id: str) -> CustomFieldDefinition:
         """The custom field of the account with this id.
 
         Raises:
-            ValueError: There is none; the message says which there are.
+            ValueError: There is no such field; the message lists those there are.
         """
         for definition in self.custom_fields:
             if str(definition.field_id) == field_id:
@@ -154,42 +155,42 @@ class AccountNames:
         raise ValueError(f"must be a custom field of the account; its custom fields are: {known}")
 
     def value(self, definition: CustomFieldDefinition, value: Any) -> Any:
-        """What is sent for this value of a custom field of the account.
+        """Convert a value of a custom field to the value that is sent.
 
-        An empty text is sent as it is, whatever the field's type. Else:
+        An empty text is sent unchanged for all types. Otherwise:
 
-        - A text field takes text, and numbers and dates as their text.
-        - A select takes one of its options by its label or its value, in any case; a multiple
-          select a list of them, or one text that `;`, `,` or a line break divides. Where the
-          platform shows no options, any text is taken.
-        - A date field takes a date, `yyyy-mm-dd`, or a date written in `date_order` with a year of
-          four digits.
-        - An address is a mapping of the parts `line1` to `line4`, `city`, `postalCode`,
-          `countryCode`, `stateCode` and `stateName`, in any case.
-        - Files and static texts cannot be set. A field of an unknown type takes any value.
+        - A text field accepts text, and also numbers and dates, which become text.
+        - A select accepts one of its options by label or value, in any case. A multiple select
+          accepts a list of options, or one text with options separated by `;`, `,` or line breaks.
+          If the platform lists no options, any text is accepted.
+        - A date field accepts a `date`, a text `yyyy-mm-dd`, or a text in `date_order` with a year
+          of four digits.
+        - An address field accepts a mapping with the parts `line1` to `line4`, `city`,
+          `postalCode`, `countryCode`, `stateCode` and `stateName`, in any case, to texts.
+        - Files and static texts cannot be set. A field of an unknown type accepts any value.
 
         Raises:
             ValueError: The value does not fit the field's type; the message says what it must be.
-            KeyError: The definition is not one of these.
+            KeyError: `definition` is not one of `custom_fields`.
         """
         return self._converters[definition.field_id](value)
 
 
 def contact_from_names(row: Mapping[str, Any], names: AccountNames) -> Contact:
-    """The contact that a mapping describes, with groups and custom fields by their names.
+    """Make a contact from a mapping that names groups and custom fields.
 
-    Keys are those that `contact_from` takes, and the names of custom fields, such as `Birthday`; a
-    part of an address is `Home address.city`. `customFields.5` is the field with the id 5, for one
-    that shares its name with another field. Values of custom fields are converted by their type, as
-    `AccountNames.value` does; `None` is not sent. `groups` may be names or ids, in a list or one
-    text.
+    Keys are those that `contact_from` accepts, and the names of custom fields, such as `Birthday`.
+    `Home address.city` is a part of an address field. `customFields.5` is the field with the id 5;
+    use it for a field that shares its name with another one. Values of custom fields are converted
+    as by `AccountNames.value`; `None` is not sent. `groups` may be names or ids, in a list or in
+    one text.
 
     Raises:
-        InvalidContactError: With all that is wrong, each under its key. Where a name is unknown,
-            the message lists those that are known.
+        InvalidContactError: It has all errors of the mapping, each with its key. If a name is
+            unknown, the message lists the known names.
     """
     if not isinstance(row, Mapping):
-        return contact_from(row)  # which says what is wrong with it
+        return contact_from(row)  # it raises an error that says what is wrong
     own: dict[Any, Any] = {}
     by_id: dict[str, Any] = {}
     by_name: dict[str, Any] = {}
@@ -206,7 +207,8 @@ def contact_from_names(row: Mapping[str, Any], names: AccountNames) -> Contact:
     values, problems = _converted(by_name, names)
     if by_name and any(value is not None for value in by_id.values()):
         problems += [((key,), "must not be combined with custom fields by name") for key in by_id]
-    # In the platform's spelling: it does not change in which one errors speak of the other fields.
+    # The platform's spelling of this key is used, since it does not change how errors spell the
+    # other keys.
     own |= {"customFields": values} if values else by_id
     try:
         contact = contact_from(own)
@@ -240,7 +242,7 @@ def _read_group(group: Any, names: AccountNames) -> Any:
 def _converted(
     named: Mapping[str, Any], names: AccountNames
 ) -> tuple[dict[int, Any], list[tuple[Path, str]]]:
-    """The values of custom fields by their ids, and what is wrong with them."""
+    """The values of custom fields by their ids, and the errors in them as (path, message)."""
     values: dict[int, Any] = {}
     problems: list[tuple[Path, str]] = []
     for key, value in named.items():
@@ -265,7 +267,7 @@ def _set(values: Any, key: int | str, value: Any) -> None:
 
 
 def _column(key: str, names: AccountNames) -> tuple[CustomFieldDefinition, str | None]:
-    """The custom field that a key names, and the part of it where it is one of an address."""
+    """The custom field that a key names, and its part if the key names a part of an address."""
     stem, dot, last = key.rpartition(".")
     if dot and FIELD_NAMES.get(stem.casefold()) == _CUSTOM_FIELDS:
         return names.custom_field_by_id(last), None
@@ -273,5 +275,8 @@ def _column(key: str, names: AccountNames) -> tuple[CustomFieldDefinition, str |
         return names.custom_field(key), None
     definition, part = names.custom_field(stem), address_part(last)
     if definition.type is not FieldType.ADDRESS or part is None:
-        raise ValueError(f"must be a custom field, or one with a part: {', '.join(ADDRESS_PARTS)}")
+        raise ValueError(
+            "must be a custom field, or an address field with one of the parts "
+            f"{', '.join(ADDRESS_PARTS)}"
+        )
     return definition, part

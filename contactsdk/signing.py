@@ -1,6 +1,7 @@
-"""How a request proves who sent it (platform documentation, "Signing").
+"""Signs requests, which proves who sent them (platform documentation, "Signing").
 
-A signature holds for five minutes around the platform's clock: sign each attempt anew, and last.
+A signature is valid only within five minutes of the platform's clock. So each attempt is signed
+again, as late as possible.
 """
 
 import functools
@@ -18,41 +19,41 @@ CONTENT_TYPE: Final = "application/json"
 
 @frozen
 class Credentials:
-    """The key and secret of an account; neither ever shows, not even in `repr`.
+    """The key and secret of an account; neither of them is ever shown, not even in `repr`.
 
-    The platform's support hands out the pair (platform page, "Obtaining Keys").
+    You get both from the platform's support (platform page, "Obtaining Keys").
 
     Raises:
-        ValueError: One is empty, the key holds what a header cannot carry, or the secret is not
-            UTF-8 text.
-        TypeError: One is not a string.
+        ValueError: One of them is empty, the key has characters that a header cannot carry, or the
+            secret is not UTF-8 text.
+        TypeError: One of them is not a string.
     """
 
     key: str = field(repr=False)
     """The API key; it is sent with each request."""
     secret: str = field(repr=False)
-    """What each request is signed with; it is never sent."""
-    # To take the key in is most of the work of a signature.
+    """The secret with which each request is signed; it is never sent."""
+    # Preparing the HMAC with the secret is most of the work of a signature, so it is done once.
     _keyed: hmac.HMAC = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        # Not attrs' instance_of, whose error repeats the value.
+        # The error of attrs' `instance_of` would repeat the value.
         if not isinstance(self.key, str) or not isinstance(self.secret, str):
             raise TypeError("credentials: key and secret must be strings")
         if not self.key or not self.secret:
             raise ValueError("credentials: key and secret must not be empty")
         if not (self.key.isascii() and self.key.isprintable()) or set(self.key) & set(" :"):
             raise ValueError("credentials: a key is printable ASCII without spaces or colons")
-        # Bytes of the environment that are not UTF-8 come as lone surrogates.
+        # Python decodes bytes of the environment that are not UTF-8 as lone surrogates.
         if any("\ud800" <= char <= "\udfff" for char in self.secret):
             raise ValueError("credentials: the secret is not UTF-8 text")
         object.__setattr__(self, "_keyed", hmac.new(self.secret.encode(), digestmod="sha1"))
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
-        return type(self), (self.key, self.secret)  # a keyed hash cannot be pickled
+        return type(self), (self.key, self.secret)  # an HMAC object cannot be pickled
 
     def signature(self, text: str) -> str:
-        """Hex HMAC-SHA1 of `text` under the secret."""
+        """The HMAC-SHA1 of `text` with the secret, in hexadecimal digits."""
         mac = self._keyed.copy()
         mac.update(text.encode())
         return mac.hexdigest()
@@ -61,10 +62,11 @@ class Credentials:
 def sign(
     credentials: Credentials | None, body: bytes, *, target: str, now: float
 ) -> CIMultiDict[str]:
-    """All headers that the platform asks for, with a signature made at `now`.
+    """All headers that the platform requires, with a signature for the time `now`.
 
-    `target` is the path with its query as it goes out; `now` is in seconds since the epoch, by the
-    platform's clock. With `None` for credentials (a gateway signs), the rest is still there.
+    `target` is the path and query exactly as they are sent. `now` is in seconds since the epoch, by
+    the platform's clock. If `credentials` is `None`, since a gateway signs, the headers have no
+    signature.
     """
     md5 = _EMPTY_MD5.copy()
     md5.update(body)
@@ -79,12 +81,12 @@ def sign(
     return headers
 
 
-# What aiohttp keeps headers in, with names already folded: from a dict of strings it would fold
-# each name three times.
+# These are aiohttp's own types for headers. With a plain dict it would fold each name three times.
 _ALWAYS: Final = CIMultiDict(
     {istr("Content-Type"): CONTENT_TYPE, istr("X-Api-Version"): API_VERSION}
 )
-_EMPTY_MD5: Final = hashlib.md5(usedforsecurity=False)  # copied in half the time of a new one
+# Copying this object takes half the time of making a new one.
+_EMPTY_MD5: Final = hashlib.md5(usedforsecurity=False)
 _CONTENT_MD5: Final = istr("Content-MD5")
 _IVVY_DATE: Final = istr("IVVY-Date")
 _AUTHORIZATION: Final = istr("X-Api-Authorization")
@@ -96,9 +98,9 @@ def _ivvy_date(second: int) -> str:
 
 
 def string_to_sign(content_md5: str, ivvy_date: str, target: str) -> str:
-    """The parts of a request that its signature covers, lower-cased as a whole.
+    """The parts of a request that its signature covers, all in lower case.
 
-    The place of the Date header stays empty, since IVVY-Date is sent instead.
+    The part for the Date header is empty, since IVVY-Date is sent instead.
     """
     ivvy_headers = f"ivvydate={ivvy_date}"
     return f"POST{content_md5}{CONTENT_TYPE}{target}{API_VERSION}{ivvy_headers}".lower()

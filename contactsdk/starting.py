@@ -1,10 +1,10 @@
-"""Ctrl-C while the `contactsdk` command starts, and streams that are closed by then.
+"""Handles Ctrl-C and closed standard streams while the `contactsdk` command starts.
 
-Most of its start is the import of this package, which comes before any code of the command; an
-interrupt there would end in a traceback. So the package itself looks first whether it is imported
-by its own command. In any other program, nothing is changed.
+Most of the start is the import of this package, before any code of the command runs. An interrupt
+at that time would print a traceback. So the package first checks whether its own command imports
+it. In any other program it changes nothing.
 
-It imports little, not even typing: until that is done, an interrupt is not handled yet.
+This module imports little, not even `typing`: an interrupt during its own imports is not handled.
 """
 
 import os
@@ -12,7 +12,7 @@ import signal
 import sys
 
 INTERRUPTED = 130
-"""The exit code of a command that was interrupted, as in shells."""
+"""The exit code of a command that was interrupted, as shells use it."""
 
 
 def is_own_command(arguments: list[str]) -> bool:
@@ -30,25 +30,25 @@ def is_own_command(arguments: list[str]) -> bool:
 
 
 def begin(arguments: list[str]) -> None:
-    """From here on, Ctrl-C ends the process at once, if it is the command that starts."""
+    """If the command is starting, make Ctrl-C end the process at once from now on."""
     if is_own_command(arguments):
         fill_closed_streams()
-    # Not where it is ignored, as in the background of a shell.
+    # If the signal is ignored, as in a background job of a shell, it stays ignored.
     if is_own_command(arguments) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
 
 
 def end() -> None:
-    """The command has started: Ctrl-C raises `KeyboardInterrupt` again."""
+    """Make Ctrl-C raise `KeyboardInterrupt` again, when the command has started."""
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def fill_closed_streams() -> None:
-    """Put the null device where a standard stream was closed, for which Python has `None`.
+    """Replace each standard stream that was closed, and is `None` in Python, by the null device.
 
-    `sys.__stdout__` still is `None` then. It also keeps the numbers of these streams from the files
-    that are opened later.
+    `sys.__stdout__` stays `None`. This also reserves the file descriptors of these streams, so that
+    files that are opened later do not get them.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -56,8 +56,8 @@ def fill_closed_streams() -> None:
 
 
 def _leave(_number: int, _frame: object) -> None:
-    # Nothing was opened yet, and an exception would be printed by whatever import it strikes.
-    os._exit(INTERRUPTED)  # pragma: no cover  # nothing is written any more, coverage included
+    # Nothing was opened yet, so nothing is lost. An exception would print a traceback.
+    os._exit(INTERRUPTED)  # pragma: no cover  # coverage cannot write its data after this
 
 
 begin(sys.orig_argv)

@@ -251,7 +251,9 @@ class TestTimeout:
                 aiohttp.ClientSession(headers={"Expect": "100-continue"}) as session,
                 requester_of(server, session=session) as requester,
             ):
-                with pytest.raises(UnavailableError, match="HTTP 417 to the header Expect"):
+                with pytest.raises(
+                    UnavailableError, match="HTTP 417, and not 100, to the header Expect"
+                ):
                     await attempt(requester)
 
         assert b"{}" not in server.received[0]

@@ -56,8 +56,8 @@ class TestArguments:
             ("https://api.example.com?x=1", "without a query"),
             ("https://api.example.com#x", "without a query, a fragment"),
             ("https://me:word@api.example.com", "without a query, a fragment or credentials"),
-            ("http://api.example.com", "plain http is for this machine alone"),
-            ("http://localhost.example.com", "plain http is for this machine alone"),
+            ("http://api.example.com", "plain http is allowed only to this machine"),
+            ("http://localhost.example.com", "plain http is allowed only to this machine"),
             ("https://[::1", "base_url must look like"),
             (None, "base_url must look like"),
         ],
@@ -267,7 +267,9 @@ class TestPing:
     ) -> None:
         credentials = Credentials(sandbox.key, sandbox.secret)
         async with ContactClient(f"{sandbox.url}/too/far", credentials) as client:
-            with pytest.raises(SetupError, match=r"127\.0\.0\.1 does not know the call") as raised:
+            with pytest.raises(
+                SetupError, match=r"127\.0\.0\.1 does not know the action `ping`"
+            ) as raised:
                 await client.ping()
 
         assert raised.value.http_status == 404
@@ -310,7 +312,7 @@ class TestLifetime:
     async def test_closed_session_is_named(self) -> None:
         async with aiohttp.ClientSession() as session:
             client = ContactClient(URL, session=session)
-        with pytest.raises(RuntimeError, match="session that this client was given is closed"):
+        with pytest.raises(RuntimeError, match="session that was passed to this client is closed"):
             await client.add_or_update(ADD)
 
     @pytest.mark.parametrize(

@@ -193,10 +193,10 @@ def test_an_address_is_an_object_of_its_parts(value: Any, sent: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("1 Main St, Perth", "must be an address of the parts line1, "),
-        ({"town": "Perth"}, "must have each of the parts line1, .*stateName once at most"),
-        ({"city": "Perth", "City": "Perth"}, "once at most"),
-        ({5: "Perth"}, "once at most"),
+        ("1 Main St, Perth", "must be an address with the parts line1, "),
+        ({"town": "Perth"}, "must have only the parts line1, .*stateName, each at most once"),
+        ({"city": "Perth", "City": "Perth"}, "each at most once"),
+        ({5: "Perth"}, "each at most once"),
         ({"city": ["Perth"]}, "must have text as city"),
     ],
 )

@@ -155,7 +155,7 @@ def test_a_name_that_two_fields_have_is_reported_with_their_ids() -> None:
     assert wrong({**ADA, "NOTE": "x"}) == (
         (
             ("NOTE",),
-            "is the name of several custom fields, use one of: customFields.5, customFields.6",
+            "is the name of several custom fields; use one of: customFields.5, customFields.6",
         ),
     )
 
@@ -173,7 +173,9 @@ def test_an_id_of_no_custom_field_is_reported_with_those_that_are(key: str) -> N
 def test_a_part_of_no_address_is_reported_with_the_parts(key: str) -> None:
     ((path, message),) = wrong({**ADA, key: "x"})
     assert path == (key,)
-    assert message.startswith("must be a custom field, or one with a part: line1, line2")
+    assert message.startswith(
+        "must be a custom field, or an address field with one of the parts line1"
+    )
 
 
 @pytest.mark.parametrize(

@@ -395,8 +395,8 @@ def free(error: ContactError, *, idempotent: bool = True, now: float = 0.0) -> R
     delivery = Delivery(idempotent, 0.0, None)
     for _ in range(10):
         delivery.attempts += 1
-        delivery.record_failure(error, is_free=True)
-    return decide(error, delivery, now, FREE_POLICY, is_free=True, patience_s=300.0)
+        delivery.record_failure(error, is_uncounted=True)
+    return decide(error, delivery, now, FREE_POLICY, is_uncounted=True, patience_s=300.0)
 
 
 @pytest.mark.parametrize("kind", RETRIED)

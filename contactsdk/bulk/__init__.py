@@ -1,7 +1,7 @@
-"""Many contacts: a bounded fan-out with exactly one outcome for each item of the input.
+"""Bulk runs: many contacts are sent with bounded concurrency; each input item has one outcome.
 
-Each name is imported when it is asked for. Programs that make single calls never ask, and without
-what it takes to send many contacts `import contactsdk` is a good deal shorter.
+The names of this package are imported lazily, at their first use. So programs that make only single
+calls do not pay for them when they import `contactsdk`.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""What a run asks of the platform."""
+"""The requests that a run makes to the platform."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
@@ -8,12 +8,15 @@ from contactsdk.attempt import Requester
 
 
 class Send(Protocol):
-    """How a run sends one contact by itself."""
+    """Sends one contact in a request of its own."""
 
     def __call__(
         self, content: bytes, *, deadline: float | None, before_send: Callable[[], object]
     ) -> Awaitable[int]:
-        """Make one attempt to send an encoded contact; return the id that was answered.
+        """Make one attempt to send an encoded contact; returns the id in the answer.
+
+        `deadline` is a time of the event loop's clock; `None` for no deadline but the client's own
+        timeout. `before_send` is called right before the contact is handed to a connection.
 
         Raises:
             ContactError: The attempt failed.
@@ -22,23 +25,29 @@ class Send(Protocol):
 
 
 class BatchActions(Protocol):
-    """The platform's actions for batches; each makes one request, and raises a ContactError."""
+    """The platform's actions for batches.
+
+    Each of them makes one request, and raises a `ContactError` if it fails.
+    """
 
     async def run(self, contents: Sequence[bytes], *, before_send: Callable[[], object]) -> str:
-        """Have a batch of encoded contacts executed; the platform's id of the batch."""
+        """Submit a batch of encoded contacts; returns the platform's id of the batch."""
         ...
 
     async def results(self, async_id: str) -> Sequence[wire.JobResult] | None:
-        """What became of each contact of a batch, in order; `None` while it is not completed."""
+        """Fetch the results of a batch, one for each contact, in the order of the batch.
+
+        `None` if the batch is not completed yet.
+        """
         ...
 
     async def progress(self, async_id: str) -> int:
-        """How much of a batch is done, in percent."""
+        """Fetch how much of a batch is done, in percent."""
         ...
 
 
 class RequestedBatchActions:
-    """The actions by the requests of one account."""
+    """The `BatchActions` of one account, made with its `Requester`."""
 
     def __init__(self, requester: Requester) -> None:
         self._attempt = requester.attempt
@@ -47,7 +56,7 @@ class RequestedBatchActions:
         )
 
     async def run(self, contents: Sequence[bytes], *, before_send: Callable[[], object]) -> str:
-        """Have a batch of encoded contacts executed, by `batch?action=run`."""
+        """Submit a batch of encoded contacts, by `batch?action=run`."""
         body = wire.encode_run(contents)
         return await self._attempt(self._run, body, wire.read_async_id, before_send=before_send)
 
@@ -56,5 +65,5 @@ class RequestedBatchActions:
         return await self._attempt(self._results, wire.encode_async(async_id), wire.read_results)
 
     async def progress(self, async_id: str) -> int:
-        """Ask for the progress of a batch, by `batch?action=progress`."""
+        """Fetch the progress of a batch, by `batch?action=progress`."""
         return await self._attempt(self._progress, wire.encode_async(async_id), wire.read_progress)

@@ -1,4 +1,4 @@
-"""What follows an attempt: another one, the outcome of the contact, or the end of the run."""
+"""What follows an attempt: a retry, the outcome of the contact, or the end of the run."""
 
 from collections.abc import Awaitable
 from typing import Final
@@ -22,17 +22,17 @@ _LAPSED_WAIT_S: Final = 1.0  # the next intent waits for the journal, so this ma
 
 
 class AttemptResults:
-    """The one way from the result of an attempt to what follows, alone or in a batch.
+    """Handles the results of attempts, of single contacts and of contacts in batches.
 
-    What a method returns, if anything, is to be awaited: it puts an outcome on record.
+    If a method returns an awaitable, await it: it records an outcome in the journal.
     """
 
     def __init__(self, run: Run) -> None:
         self._run = run
 
     def begin(self, job: Job, now: float) -> None:
-        """Make a contact ready for its first attempt, at this time by the run's clock."""
-        assert isinstance(job.item, Contact)  # noqa: S101  # others are not sent
+        """Prepare a contact for its first attempt; `now` is a time of the run's clock."""
+        assert isinstance(job.item, Contact)  # noqa: S101  # only contacts are sent
         job.content = wire.encode(job.item)
         job.began_at = self._run.clock()
         self._run.note_first_attempt(job)
@@ -47,53 +47,57 @@ class AttemptResults:
         return run.jobs.conclude(job, contact_id, None)
 
     def record_failure(self, turn: Turn, error: ContactError, held_back_before: int) -> bool:
-        """Let the pacer know that a request failed.
+        """Tell the pacer that a request failed; returns whether the platform is the cause.
 
-        Returns whether the platform, not the contact, is the cause. Such a failure, a throttle or
-        an outage, counts against no contact's attempts. The run is stopped where the platform has
-        let nothing through for too long, or asks for too long a wait. `held_back_before` says how
-        many requests for the same were throttled or asked to wait, in a row, before this one.
+        If the platform is the cause (a throttle or an outage), the attempt does not count against
+        the contact. The run is stopped if the platform has let nothing through for `give_up_s`, or
+        asks for a longer wait than that. `held_back_before` is the number of requests for the same
+        contact or batch that were throttled or asked to wait, in a row, before this one.
         """
         run = self._run
         run.throttled += isinstance(error, RateLimitedError)
         in_a_row = held_back_in_a_row(error, held_back_before)
-        is_free = run.pacer.record_result(turn, error, in_a_row=in_a_row)
-        if is_free:
+        is_uncounted = run.pacer.record_result(turn, error, in_a_row=in_a_row)
+        if is_uncounted:
             run.note_platform_failure(error)
         give_up_s = run.options.give_up_s
         blocked_since = run.pacer.blocked_since
         is_blocked = blocked_since is not None and run.clock() - blocked_since > give_up_s
-        if is_blocked or (is_free and (error.retry_after_s or 0.0) > give_up_s):
+        if is_blocked or (is_uncounted and (error.retry_after_s or 0.0) > give_up_s):
             run.give_up(error)
-        return is_free
+        return is_uncounted
 
-    def decide(self, job: Job, error: ContactError, *, is_free: bool) -> Retry | Fail:
-        """What follows an attempt that ended with this error, which is the contact's own object."""
+    def decide(self, job: Job, error: ContactError, *, is_uncounted: bool) -> Retry | Fail:
+        """Decide whether an attempt that ended with this error is followed by a retry.
+
+        The attempt is noted on `error`, so it must not be the error of another contact too.
+        `is_uncounted` says that the attempt does not count against the contact.
+        """
         run, delivery = self._run, job.delivery
-        delivery.record_failure(error, is_free=is_free)
-        decision = self._decision(job, error, is_free)
+        delivery.record_failure(error, is_uncounted=is_uncounted)
+        decision = self._decision(job, error, is_uncounted)
         if isinstance(decision, Retry) and run.is_stopping:
             return Fail(run.jobs.interrupted(job))
         return decision
 
-    def retry(self, job: Job, wait_s: float, *, is_free: bool) -> None:
-        """Have a contact sent again after `wait_s` seconds."""
+    def retry(self, job: Job, wait_s: float, *, is_uncounted: bool) -> None:
+        """Schedule a contact to be sent again after `wait_s` seconds."""
         run = self._run
         run.jobs.withdraw(job)
-        if is_free:
-            # What concerns all contacts is not part of the time that this one has.
+        if is_uncounted:
+            # The contact's deadline must not include time in which the platform held all back.
             self._start_deadline(job, run.now() + wait_s)
         run.retry_later(job, wait_s)
 
     def not_sent(self, job: Job) -> None:
-        """Have a contact sent again that was not sent, since the journal's lease had lapsed."""
-        job.delivery.attempts -= 1  # it counts requests that were made
-        self.retry(job, _LAPSED_WAIT_S, is_free=True)
+        """Schedule a contact again that was not sent because the journal's lease had lapsed."""
+        job.delivery.attempts -= 1  # no request was made
+        self.retry(job, _LAPSED_WAIT_S, is_uncounted=True)
 
     def failed(self, job: Job, final: ContactError) -> Awaitable[None] | None:
-        """The call ends with this error, which also ends the run if it concerns all contacts.
+        """End the contact with this error; an error that concerns all contacts also stops the run.
 
-        An uncertain add is looked for first, if the policy says so.
+        If the policy says so, an uncertain add is first looked up on the platform.
         """
         run = self._run
         self.note_final(final)
@@ -106,7 +110,7 @@ class AttemptResults:
         return run.jobs.conclude(job, None, final)
 
     async def look_for(self, job: Job, turn: Turn) -> None:
-        """Look for an uncertain add, and for others that are due; see to those that have ended."""
+        """Look up an uncertain add, and others that are due, and record those that have ended."""
         run = self._run
         assert run.settler is not None  # noqa: S101  # it began the search
         for found_job, contact_id, error in await run.settler.look(job, turn):
@@ -121,7 +125,8 @@ class AttemptResults:
         """Stop the run if the final error of a contact concerns all of them."""
         run = self._run
         if isinstance(final, RejectedError) and final.error_code is not None:
-            run.prove()  # the platform itself refused this contact: address, key and secret work
+            # The platform itself refused this contact, so address, key and secret work.
+            run.prove()
         for stopping in (final, final.__cause__):
             if isinstance(stopping, SetupError) and not isinstance(final, UnavailableError):
                 run.stop(stopping)
@@ -129,18 +134,20 @@ class AttemptResults:
             _drop_frames(final)
 
     def _start_deadline(self, job: Job, now: float) -> None:
-        """Begin the contact's own time, in which waits and attempts count."""
+        """Start the deadline of the contact, which covers all its attempts and waits."""
         deadline_s = self._run.options.policy.deadline_s
         if deadline_s is not None:
             job.delivery.deadline = now + deadline_s
 
-    def _decision(self, job: Job, error: ContactError, is_free: bool) -> Retry | Fail:
+    def _decision(self, job: Job, error: ContactError, is_uncounted: bool) -> Retry | Fail:
         run = self._run
         judged = run.foreign_answers.judge(job.index, error)
         if isinstance(judged, Fail):
             return Fail(final_error(judged.error, job.delivery))
         now, policy, patience_s = run.now(), run.options.policy, run.options.give_up_s
-        decision = decide(judged, job.delivery, now, policy, is_free=is_free, patience_s=patience_s)
+        decision = decide(
+            judged, job.delivery, now, policy, is_uncounted=is_uncounted, patience_s=patience_s
+        )
         if isinstance(decision, Fail) and judged is not error:
             last = run.foreign_answers.judge_last(job.index, error, judged)
             return Fail(final_error(last, job.delivery))
@@ -148,7 +155,7 @@ class AttemptResults:
 
 
 def _drop_frames(error: ContactError) -> None:
-    """Drop the tracebacks, which would keep all that the attempt held as long as the error."""
+    """Drop the tracebacks: they would keep the objects of the attempt alive with the error."""
     raised: BaseException | None = error
     while raised is not None and raised.__traceback__ is not None:
         raised.__traceback__ = None

@@ -27,16 +27,16 @@ _T = TypeVar("_T")
 
 @frozen
 class NoResults:
-    """The reason why the results of a batch did not come."""
+    """The results of a batch did not come."""
 
     error: UncertainError
-    """The error of each contact of the batch."""
+    """The error for each contact of the batch; it says why."""
     may_come_later: bool
-    """Whether the platform may have them for a later run, so that the rows are kept open."""
+    """Whether a later run may still get the results, so that the journal's rows stay open."""
 
 
 class BatchResults:
-    """Fetches the results of one batch, by requests that take turns of the pacer."""
+    """Fetches the results of one batch; each request waits for a turn of the pacer."""
 
     def __init__(self, run: Run, async_id: str) -> None:
         self._run = run
@@ -47,9 +47,10 @@ class BatchResults:
         self._stale_dates = 0
 
     async def fetch(self, patience_s: float) -> Sequence[wire.JobResult] | NoResults:
-        """What became of each contact of the batch, in order, once the platform says so.
+        """Wait for the results of the batch: one for each contact, in the order of the batch.
 
-        They are given up once the batch has made no progress for `patience_s`.
+        Returns `NoResults` if they cannot come, or if the batch has made no progress for
+        `patience_s` seconds.
         """
         run = self._run
         patience = Patience(patience_s, run.now())
@@ -71,12 +72,12 @@ class BatchResults:
         return self._no_results_yet(f"it made no progress for {patience_s:.0f} s")
 
     async def _note_progress(self, patience: Patience) -> None:
-        with contextlib.suppress(ContactError):  # then it is as if there were no progress
+        with contextlib.suppress(ContactError):  # a request that fails counts as no progress
             percent = await self._ask(self._run.batch_actions.progress)
             patience.record_progress(percent or 0, self._run.now())
 
     async def _ask(self, request: Callable[[str], Awaitable[_T]]) -> _T | None:
-        """Make one request once it has its turn; `None` where the platform is given up before."""
+        """Make one request at its turn; `None` if the run gives the platform up before that."""
         turn = await self._run.turns.acquire_unless(self._run.unless_given_up)
         return None if turn is None else await self._request(request, turn)
 
@@ -97,9 +98,9 @@ class BatchResults:
         self._stale_dates += isinstance(error, StaleDateError)
 
     def _is_final(self, error: ContactError) -> bool:
-        """Whether asking again will bring no results."""
+        """Whether asking again is useless after this error."""
         if isinstance(error, StaleDateError):
-            return self._stale_dates > 1  # the first one has set the clock
+            return self._stale_dates > 1  # after the first one, the clock was corrected
         return isinstance(error, SetupError) or _is_refused(error)
 
     async def _sleep(self, seconds: float) -> None:
@@ -108,9 +109,9 @@ class BatchResults:
     def _no_results_ever(self, error: ContactError) -> NoResults:
         if isinstance(error, SetupError):
             self._run.stop(error)
-        # Without the details of the refusal, which are about the question and about no contact.
+        # The details of the refusal are left out: they are about this request, not about a contact.
         unknown = UncertainError(
-            f"the platform accepted batch {self._async_id}, but does not say what became of it: "
+            f"the platform accepted batch {self._async_id}, but does not return its results: "
             f"{error.message}"
         )
         unknown.__cause__ = error
@@ -123,7 +124,10 @@ class BatchResults:
 
 @contextlib.contextmanager
 def in_flight(run: Run, turn: Turn) -> Iterator[None]:
-    """A request is open; the pacer learns of all that becomes of it but a `ContactError`."""
+    """Count a request as in flight, and report its result to the pacer.
+
+    A `ContactError` is not reported: the caller does that.
+    """
     run.in_flight += 1
     try:
         yield
@@ -139,6 +143,6 @@ def in_flight(run: Run, turn: Turn) -> Iterator[None]:
 
 
 def _is_refused(error: ContactError) -> bool:
-    """Whether the platform refuses the question, such as about a batch that it has forgotten."""
+    """Whether the platform refuses this request, for example if it has deleted the batch."""
     is_forgotten = error.specific_code == wire.NO_SUCH_BATCH
     return is_forgotten or isinstance(error.__cause__, RejectedError)

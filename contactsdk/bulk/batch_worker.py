@@ -1,4 +1,4 @@
-"""What the contacts of a batch go through: intents, one request, its results, and next."""
+"""The worker of a run with batches: it records intents, sends a batch, and handles its results."""
 
 import asyncio
 import copy
@@ -30,7 +30,7 @@ _logger: Final = logging.getLogger("contactsdk")
 
 
 class BatchWorker:
-    """Sends one batch at a time. A run has as many of them as batches may be in flight."""
+    """Sends one batch at a time. A run has one of these for each batch that may be in flight."""
 
     def __init__(self, run: Run, gathering: Gathering) -> None:
         self._run = run
@@ -51,7 +51,7 @@ class BatchWorker:
                     await self._attempts.look_for(job, turn)
 
     async def _send_all(self, jobs: list[Job], turn: Turn) -> None:
-        """Send a batch, in parts where the platform refuses it whole."""
+        """Send a batch; if the platform refuses the whole batch, send it in parts."""
         parts = await self._send(jobs, turn)
         while parts:
             part = parts.pop(0)
@@ -64,11 +64,12 @@ class BatchWorker:
             self._run.engage_idle()  # what waited behind contacts of this part
 
     async def _send(self, jobs: list[Job], turn: Turn) -> list[list[Job]]:
-        """Send a batch and see to what follows; the batches to send instead, if it was refused."""
+        """Send a batch and handle its results; returns the parts to send if it was refused."""
         try:
             jobs = await self._ready(jobs)
         except BaseException:
-            # Such as a cancellation: a probe whose turn is never ended would stop all later calls.
+            # For example a cancellation. The turn must end: it may be that of a probe, and without
+            # an end of the probe no later call would be sent.
             self._run.pacer.abandon(turn)
             raise
         if not jobs:
@@ -85,17 +86,18 @@ class BatchWorker:
         except asyncio.CancelledError as exc:
             if is_being_cancelled():
                 raise
-            # Something else was cancelled, such as a session of the caller's that was closed.
+            # This task was not cancelled, but the request was, for example since the caller closed
+            # the session.
             await self._stop(jobs, was_cancelled("a request", exc), exc)
         except Exception as exc:
-            # Such as a client that was closed, or a journal that cannot be written.
+            # For example, the client was closed, or the journal cannot be written.
             await self._stop(jobs, exc, exc)
         else:
             await self._finish(jobs, async_id)
         return []
 
     async def _ready(self, jobs: Iterable[Job]) -> list[Job]:
-        """Those that may be sent now; the time of the others is over."""
+        """The contacts whose deadline has not passed; the others end here, as timed out."""
         now = self._run.now()
         ready: list[Job] = []
         late: list[Job] = []
@@ -110,16 +112,17 @@ class BatchWorker:
         return ready
 
     async def _request(self, jobs: Sequence[Job]) -> str:
-        """Put the batch on record, and have the platform accept it; its id."""
+        """Record the intents and submit the batch; returns the platform's id of the batch."""
         run = self._run
-        # Last, so that a run that dies while it waits for a turn leaves nothing uncertain.
+        # Intents are recorded after the wait for a turn: if the process dies during that wait, no
+        # contact becomes uncertain.
         await all_of(self._intents(jobs))
         for job in jobs:
             job.delivery.attempts += 1
 
         def hand_over() -> None:
             if run.journal is not None:
-                run.journal.check_may_send()  # first: if it raises, nothing was handed over
+                run.journal.check_may_send()  # if this raises, nothing was handed over
             for job in jobs:
                 job.delivery.hand_over()
 
@@ -131,12 +134,12 @@ class BatchWorker:
     ) -> Iterable[Awaitable[None]]:
         journal = self._run.journal
         for position, job in enumerate(jobs):
-            # Where an earlier attempt may have been applied, the results of this one do not tell
-            # what became of the contact, so another run must not rely on them.
+            # If an earlier attempt may have been applied, the results of this batch do not prove
+            # the outcome of the contact, so a later run must not use them.
             if journal is None or (async_id is not None and job.delivery.maybe_applied):
                 continue
             job.is_intended = True
-            assert isinstance(job.item, Contact)  # noqa: S101  # others are not sent
+            assert isinstance(job.item, Contact)  # noqa: S101  # only contacts are sent
             yield journal.record_intent(
                 job.index,
                 job.item,
@@ -152,25 +155,26 @@ class BatchWorker:
         is_too_large = wire.is_too_large(error)
         if is_too_large:
             self._run.batch_size.shrink(len(jobs))
-            # As the platform put it: to a single contact it is a refusal, to the pacer an answer.
+            # The platform's own error: for a single contact it is a refusal, and for the pacer it
+            # is an answer.
             error = _cause_of(error)
-        is_free = self._attempts.record_failure(turn, error, held_back)
+        is_uncounted = self._attempts.record_failure(turn, error, held_back)
         if len(jobs) == 1 or not (is_too_large or may_be_for_one(error)):
-            await self._conclude(jobs, lambda _: error, is_free=is_free)
+            await self._conclude(jobs, lambda _: error, is_uncounted=is_uncounted)
             return []
         for job in jobs:
-            job.delivery.record_failure(error, is_free=True)
+            job.delivery.record_failure(error, is_uncounted=True)
             self._run.jobs.withdraw(job)
         _logger.info("a batch of %d is sent as two: %s", len(jobs), reason(error))
         return halves(jobs)
 
     async def _finish(self, jobs: list[Job], async_id: str) -> None:
-        """See to what becomes of a batch that was accepted."""
+        """Record the id of an accepted batch, wait for its results and handle them."""
         run = self._run
         try:
             await all_of(self._intents(jobs, async_id))
         except JournalError as error:
-            run.stop(error)  # what was accepted is finished all the same
+            run.stop(error)  # the accepted batch is finished nevertheless
         try:
             results = await BatchResults(run, async_id).fetch(run.options.give_up_s)
         except asyncio.CancelledError as exc:
@@ -190,8 +194,9 @@ class BatchWorker:
     def _note_no_results(self, results: NoResults) -> None:
         """Stop the run if no batch of it has had results so far.
 
-        Until then each contact goes alone. Without this each would be waited for, one after
-        another, and the input be used up. A contact that is looked for may yet prove the set-up.
+        Until a batch has had results, each contact is sent alone. Without this stop, the run would
+        wait in vain for each contact in turn, and use up the input. The first contact is given a
+        second chance if it can be settled: finding it on the platform proves that the set-up works.
         """
         run = self._run
         if not results.may_come_later or run.proven.is_set():
@@ -221,13 +226,14 @@ class BatchWorker:
         jobs: Sequence[Job],
         error_of: Callable[[Job], ContactError],
         *,
-        is_free: bool = False,
+        is_uncounted: bool = False,
         is_left: bool = False,
     ) -> None:
-        """End the attempts of contacts that failed, in one batch and with one wait.
+        """Handle the failed contacts of one batch; those to be retried all wait the same time.
 
-        `is_left` says that what becomes uncertain stays on record as sent, so that another run can
-        ask for the results again. Without a journal none can, so it is looked for like any other.
+        `is_left` says that contacts that are uncertain now stay recorded as sent, so that another
+        run can fetch the results of the batch. Without a journal no other run can do so, and they
+        are settled like other uncertain contacts.
         """
         run = self._run
         is_left = is_left and run.journal is not None
@@ -235,29 +241,29 @@ class BatchWorker:
         recordings: list[Awaitable[None] | None] = []
         for job in jobs:
             error = _own(error_of(job))
-            # A throttle of one contact, such as a race, costs it no attempt, as when it is sent
-            # alone in a run.
-            is_free_here = is_free or isinstance(error, RateLimitedError)
-            decision = self._attempts.decide(job, error, is_free=is_free_here)
+            # A throttle of a single contact, such as a race, does not count against it; the same
+            # is true of a contact that is sent alone.
+            is_uncounted_here = is_uncounted or isinstance(error, RateLimitedError)
+            decision = self._attempts.decide(job, error, is_uncounted=is_uncounted_here)
             if isinstance(decision, Retry):
-                retries.append((job, decision, is_free_here))
+                retries.append((job, decision, is_uncounted_here))
             elif is_left and job.delivery.maybe_applied:
                 self._attempts.note_final(decision.error)
                 run.jobs.leave(job, decision.error)
             else:
                 recordings.append(self._attempts.failed(job, decision.error))
         if retries:
-            # One wait for all, so that they can go into one batch again.
+            # All wait the same time, so that they can be sent in one batch again.
             wait_s = max(decision.wait_s for _, decision, _ in retries)
             _logger.info("%d contacts are sent again in %.2f s", len(retries), wait_s)
-            for job, _, is_free_here in retries:
-                self._attempts.retry(job, wait_s, is_free=is_free_here)
+            for job, _, is_uncounted_here in retries:
+                self._attempts.retry(job, wait_s, is_uncounted=is_uncounted_here)
         await all_of(recordings)
 
     async def _stop(self, jobs: Sequence[Job], why: Exception, cause: BaseException) -> None:
         """Stop the run for an error that is neither an answer nor a failure to send.
 
-        No contact is lost.
+        Each contact of the batch still gets its outcome.
         """
         run = self._run
         run.stop(why)
@@ -272,7 +278,7 @@ class BatchWorker:
 
 
 def _own(error: ContactError) -> ContactError:
-    """An error of its own for each contact: it notes that contact's attempts."""
+    """A copy of an error for one contact, since an error carries the attempts of its contact."""
     own = copy.copy(error)
     own.__cause__ = error.__cause__
     return own

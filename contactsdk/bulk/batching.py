@@ -1,4 +1,4 @@
-"""How contacts are put into batches, and how patiently results are waited for. Pure."""
+"""Rules for batches: their size, when to split one, and how long to wait for results. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -8,7 +8,7 @@ from contactsdk.bulk.schedule import Job
 from contactsdk.errors import ContactError, RejectedError
 
 GATHER_S: Final = 0.1
-"""For how many seconds after its first contact a batch waits for more."""
+"""How long a batch waits for more contacts after its first one, in seconds."""
 
 _FIRST_POLL_S: Final = 0.25
 _LONGEST_POLL_S: Final = 5.0
@@ -16,18 +16,19 @@ _POLL_FACTOR: Final = 1.5
 
 
 class BatchSize:
-    """How many contacts go into a batch: fewer once the platform has found one too large."""
+    """The largest number of contacts in a batch; it shrinks when the platform refuses a size."""
 
     def __init__(self, most: int) -> None:
         self.most = most
+        """The largest number of contacts that the next batch may have."""
 
     def shrink(self, refused: int) -> None:
-        """A batch of `refused` contacts was too large."""
+        """Allow at most half of `refused` contacts from now on: that many were too large."""
         self.most = min(self.most, max(1, refused // 2))
 
 
 def poll_waits_s() -> Iterator[float]:
-    """The waits before each request for results, in seconds, without an end."""
+    """An endless iterator of the waits before each request for results, in seconds."""
     wait_s = _FIRST_POLL_S
     while True:
         yield wait_s
@@ -35,22 +36,22 @@ def poll_waits_s() -> Iterator[float]:
 
 
 def may_be_for_one(error: ContactError) -> bool:
-    """Whether a whole batch may have been refused, unapplied, for one of its contacts."""
-    # A firewall that dislikes one contact's text refuses the request that holds it.
+    """Whether a whole batch may have been refused because of a single contact in it."""
+    # A firewall that objects to the text of one contact refuses the whole request.
     return isinstance(error, RejectedError) or wire.is_foreign(error)
 
 
 def halves(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Two batches instead of one."""
+    """Split a batch into two."""
     middle = len(jobs) // 2
     return [list(jobs[:middle]), list(jobs[middle:])]
 
 
 class Patience:
-    """Ends when a batch has made no progress for too long.
+    """Measures for how long a batch has made no progress.
 
-    The platform tells the progress only when it is asked, which costs a request. So that is done
-    only from half the time on.
+    Asking the platform for the progress costs a request, so it is asked only after half of the
+    time.
     """
 
     def __init__(self, patience_s: float, now: float) -> None:
@@ -63,10 +64,10 @@ class Patience:
         return now - self._since >= self._patience_s / 2
 
     def is_over(self, now: float) -> bool:
-        """Whether the results are waited for no longer."""
+        """Whether to stop waiting for the results."""
         return now - self._since >= self._patience_s
 
     def record_progress(self, percent: int, now: float) -> None:
-        """The platform said how much is done."""
+        """Note the progress that the platform reported; if it has grown, the time starts again."""
         if percent > self._percent:
             self._percent, self._since = percent, now

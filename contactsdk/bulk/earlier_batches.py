@@ -1,4 +1,4 @@
-"""What became of contacts that an earlier run sent in batches and did not hear of."""
+"""Results of batches that an earlier run sent, and that it did not receive."""
 
 import asyncio
 from collections import OrderedDict
@@ -17,18 +17,17 @@ from contactsdk.errors import ContactError, RateLimitedError, UncertainError
 from contactsdk.models import Contact
 
 _KEPT: Final = 8
-"""The results of this many batches are kept, since those of several lie side by side in an input.
-"""
+"""How many batches have their results kept: contacts of several batches alternate in the input."""
 
 _SHORT_PATIENCE_S: Final = 10.0
-"""How long results are waited for without progress, once those of another batch did not come."""
+"""How long to wait for a batch without progress, after the results of another one did not come."""
 
 
 class EarlierBatches:
-    """Fetches the results of an earlier run's batches, as their contacts are read.
+    """Fetches the results of an earlier run's batches when their contacts are read.
 
-    Nothing more is read meanwhile. So only one batch is waited for as long as `give_up_s` says: the
-    others of the earlier run have had that time too by then.
+    No other item is read meanwhile. So only the first batch without results is waited for as long
+    as `give_up_s`: after that, the other batches of the earlier run have had the same time too.
     """
 
     def __init__(self, run: Run) -> None:
@@ -38,10 +37,10 @@ class EarlierBatches:
         self._known: OrderedDict[str, Sequence[wire.JobResult] | NoResults] = OrderedDict()
 
     async def conclude(self, job: Job) -> bool:
-        """Whether nothing is to be sent, since the batch says what became of this contact.
+        """Conclude this contact by the results of its batch; returns whether that was possible.
 
-        Else it goes the way of a contact that was sent alone: it is sent again if that is safe, and
-        is uncertain otherwise.
+        If it was not, the contact is handled like one that was sent alone: it is sent again if that
+        is safe, and is uncertain otherwise.
         """
         assert job.earlier_batch is not None  # noqa: S101  # the caller looked
         async_id, position = job.earlier_batch
@@ -51,8 +50,8 @@ class EarlierBatches:
             if is_being_cancelled():
                 raise
             self._run.stop(was_cancelled("a request", exc))
-            return True  # as all that was read, it gets its outcome at the end
-        except Exception as exc:  # such as a client that was closed
+            return True  # it gets its outcome at the end of the run, like all open items
+        except Exception as exc:  # for example, the client was closed
             self._run.stop(exc)
             return True
         if isinstance(results, NoResults):
@@ -76,8 +75,8 @@ class EarlierBatches:
             return False
         assert self._run.journal is not None  # noqa: S101  # it knew of the batch
         if self._run.journal.is_slice and not self._run.is_stopping:
-            return False  # else every slice would ask again, and the run come to no end
-        # It stays on record as sent with this batch, so that another run can ask again.
+            return False  # otherwise every slice would ask again, and the run would never end
+        # The contact stays recorded as sent with this batch, so that another run can ask again.
         self._run.journal.leave(job.index)
         self._run.jobs.finish(job, job.outcome)
         return True
@@ -85,14 +84,15 @@ class EarlierBatches:
     async def _after_results(
         self, job: Job, results: Sequence[wire.JobResult], position: int
     ) -> bool:
-        assert isinstance(job.item, Contact)  # noqa: S101  # others were not sent
+        assert isinstance(job.item, Contact)  # noqa: S101  # only contacts were sent
         result = results[position] if position < len(results) else None
         try:
             contact_id = wire.job_outcome(result, wire.encode(job.item))
         except UncertainError:
             return False
         except ContactError as error:
-            # An update that has an outcome is an older one, which must not win over a newer one.
+            # An update that has an outcome already is older than another one that was sent. It must
+            # not overwrite that one.
             is_superseded = job.outcome is not None and job.delivery.is_idempotent
             job.outcome, job.delivery.maybe_applied = None, False
             if isinstance(error, RateLimitedError) and not is_superseded:

@@ -1,4 +1,4 @@
-"""Answers that are not the platform's, such as a firewall's, judged by what other contacts get."""
+"""Answers that do not come from the platform, but for example from a firewall in between."""
 
 from typing import Final
 
@@ -10,13 +10,13 @@ _MOST_IN_A_ROW: Final = 3
 
 
 class ForeignAnswers:
-    """Tells a gateway's refusal of one contact from a wrong set-up.
+    """Decides whether a foreign refusal is about one contact or about the whole set-up.
 
     A 403, 404 or 405 without the platform's JSON may be about one contact, whose text a firewall
-    does not let pass, or about all of them, such as after a wrong address. Which of the two is
-    known once another contact succeeds, or once three contacts in a row got such an answer.
-    After the last attempt of a contact it counts if any call succeeded before; `is_proven` says
-    that one did before the run.
+    blocks, or about all contacts, for example if the address is wrong. It is about one contact if
+    another contact succeeds. It is about all if three contacts in a row got such an answer. A
+    contact that has no attempts left is judged at once: by whether any call has succeeded so far.
+    `is_proven` says that a call succeeded before the run.
     """
 
     def __init__(self, *, is_proven: bool = False) -> None:
@@ -26,7 +26,7 @@ class ForeignAnswers:
         self._successes_before: dict[int, int] = {}
 
     def record_success(self, index: int) -> None:
-        """A contact was applied, so the set-up is right."""
+        """Note that the contact at this index was applied, so the set-up is right."""
         self._successes += 1
         if self._since_success:
             self._since_success.clear()
@@ -34,9 +34,9 @@ class ForeignAnswers:
             self._successes_before.pop(index, None)
 
     def judge(self, index: int, error: ContactError) -> ContactError | Fail:
-        """The error to go on with, or the end of the call if it is known.
+        """The error to decide on a retry with, or a `Fail` if the contact is known to be the cause.
 
-        An answer that is undecided was not applied, and is an `UnavailableError` meanwhile.
+        While the cause is not known, the error is an `UnavailableError`: nothing was applied.
         """
         if not is_foreign(error):
             return error
@@ -46,7 +46,7 @@ class ForeignAnswers:
         undecided = converted(
             error,
             UnavailableError,
-            f"not applied: HTTP {error.http_status} from something between here and the platform, "
+            f"not applied: HTTP {error.http_status} from a system between here and the platform, "
             "such as a firewall",
         )
         before = self._successes_before.setdefault(index, self._successes)
@@ -56,6 +56,6 @@ class ForeignAnswers:
         return undecided
 
     def judge_last(self, index: int, error: ContactError, undecided: ContactError) -> ContactError:
-        """The error of a contact that is still undecided after its last attempt."""
+        """The final error of a contact whose cause is still not known after its last attempt."""
         self._successes_before.pop(index, None)
         return undecided if self._successes or self._is_proven else error

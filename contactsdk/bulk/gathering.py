@@ -1,4 +1,4 @@
-"""Which contacts go into the next batch, and when it leaves."""
+"""Gathers the contacts of the next batch."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable
@@ -13,14 +13,14 @@ from contactsdk.pacing import Turn
 
 @frozen
 class Batch:
-    """What a worker does next."""
+    """The next work of a batch worker: contacts to send, contacts to look up, or both."""
 
     jobs: list[Job]
-    """Contacts to send together; their keys are all different."""
+    """Contacts to send together; their keys are all different. May be empty."""
     turn: Turn | None
-    """The turn to send them; `None` where there are none to send."""
+    """The turn in which to send `jobs`; `None` if there are no jobs."""
     searches: list[Job]
-    """Uncertain contacts to look for."""
+    """Uncertain contacts to look up on the platform; may be empty."""
 
 
 class Gathering:
@@ -28,11 +28,11 @@ class Gathering:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        # One at a time, so that an input that is slow fills one batch and does not begin several.
+        # One batch is filled at a time: a slow input then fills one batch instead of starting many.
         self._filling = asyncio.Lock()
 
     async def next_batch(self) -> Batch | None:
-        """The next batch, once it may leave; `None` when there will be none."""
+        """Wait for the next batch; `None` if there will be no more."""
         run = self._run
         run.engage_idle()  # the worker that fills a batch is the one that waits for more
         async with self._filling:
@@ -51,11 +51,14 @@ class Gathering:
         return None
 
     def _size(self) -> int:
-        """How many contacts a batch takes; the first one of a run goes alone."""
+        """How many contacts a batch may have; the first contact of a run goes alone."""
         return self._run.batch_size.most if self._run.proven.is_set() else 1
 
     async def _take(self, first: Job) -> list[Job]:
-        """As many as fit, are at hand, or come in time; with some there is nothing to send."""
+        """The contacts of a batch: as many as fit and as come before the gathering time is over.
+
+        Some of these jobs may have an outcome already, or are to be looked up.
+        """
         run = self._run
         end, size = run.clock() + GATHER_S, self._size()
         jobs = [first]
@@ -68,10 +71,10 @@ class Gathering:
 
 
 async def all_of(recordings: Iterable[Awaitable[None] | None]) -> None:
-    """Wait for all of them at once, since a journal writes together what comes together.
+    """Await all recordings at once, so that a journal can write them in one group.
 
     Raises:
-        Exception: What the first of them raised, if any did, once all have ended.
+        Exception: The error of the first recording that failed, after all have ended.
     """
     waiting = [recording for recording in recordings if recording is not None]
     for ended in await asyncio.gather(*waiting, return_exceptions=True):

@@ -1,4 +1,4 @@
-"""How the items of the input become jobs, and how far it is read ahead."""
+"""Reads the items of the input, makes jobs of them, and limits how far it reads ahead."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,18 +18,17 @@ from contactsdk.models import Contact, Item, key_of
 from contactsdk.retry import Delivery, RetryPolicy, is_idempotent
 
 MOST_WAITING_FOR_EACH_IN_FLIGHT: Final = 4
-"""This many contacts may wait for each one in flight: behind their key, or for their next attempt.
-"""
+"""For each contact that may be in flight, this many may wait behind their key or for a retry."""
 
 
 class Intake:
-    """Reads items as they are wanted, until too many contacts wait.
+    """Reads items when workers want them, unless too many contacts are waiting.
 
     An input that is not async is read directly, by whichever worker is free: to wake another task
     for each contact would cost more than all else that a run does for it. An async input, and items
     that an earlier run may have recorded, are read by `read_all`, in a task of its own.
 
-    `on_journal_error` is called with what a journal raised while items were recalled from it.
+    `on_journal_error` is called with the error if an item cannot be recalled from the journal.
     """
 
     def __init__(
@@ -49,9 +48,10 @@ class Intake:
         self.reads_directly = not reader.is_async and not has_journal
         """Whether workers read the input themselves."""
         self.stopped_by: Exception | None = None
-        """What the input raised; `None` where it did not."""
+        """The exception that the input raised; `None` if it raised none."""
         self.interrupted_by: BaseException | None = None
-        """What the input raised that is not an `Exception`, such as a `KeyboardInterrupt`."""
+        """What the input raised that is not an `Exception`, such as a `KeyboardInterrupt`; `None`
+        if there was nothing of this kind."""
         self._reader = reader
         self._jobs = jobs
         self._schedule = schedule
@@ -79,16 +79,16 @@ class Intake:
 
     @property
     def may_read_more(self) -> bool:
-        """Whether another item may come without anything else ending before."""
+        """Whether another item can be read now, before any open contact ends."""
         return not (self._is_full() or self._reader.is_finished or not self._outcomes.has_room)
 
     def use(self, journal: JournalRun) -> None:
-        """Look in this journal for what an earlier run recorded."""
+        """Recall items from this journal, which has the rows of earlier runs."""
         self._journal = journal
         self._read_directly_past(journal)
 
     def finish(self) -> None:
-        """Read no more once the item that is being read has come, or its reading was cancelled."""
+        """Read no more items after the one that is being read now."""
         self._is_stopped = True
 
     def stop(self) -> None:
@@ -98,7 +98,7 @@ class Intake:
             self._task.cancel()
 
     def read_directly(self) -> Job | None:
-        """The next job of an input that is read directly; `None` where none can be had now."""
+        """The next job of an input that is read directly; `None` if there is none now."""
         if not self.reads_directly:
             return None
         while not self._is_full():
@@ -124,7 +124,7 @@ class Intake:
         return True
 
     def want(self, count: int) -> None:
-        """Have `count` items read, and one for each other worker that waits for one."""
+        """Request `count` items, and one for each other worker that is waiting."""
         if self.reads_directly or self._is_full():
             return
         for _ in range(count + len(self._idle) - self._wanted_count):
@@ -134,12 +134,12 @@ class Intake:
     async def read_all(self, conclude_earlier: Callable[[Job], Awaitable[bool]]) -> None:
         """Read an input as far as items are wanted, to its end or until it is read directly.
 
-        `conclude_earlier` hands out what became of a contact that an earlier run sent in a batch,
-        and says whether that is known.
+        `conclude_earlier` is called for a contact that an earlier run sent in a batch. It returns
+        whether it could conclude the contact by the results of that batch.
         """
         self._task = task = asyncio.current_task()
         try:
-            # An input may catch the cancellation that `stop` ends its reading with.
+            # An input may catch the cancellation by which `stop` ends the reading.
             while not (self._reader.is_finished or self._is_stopped):
                 await self._wanted.acquire()
                 await self._read_one(conclude_earlier)
@@ -147,7 +147,8 @@ class Intake:
                 if self._journal is not None and self._read_directly_past(self._journal):
                     return
             if task is not None and not (self._reader.is_finished or task.cancelling()):
-                # The cancellation that comes after `finish` is not to disturb the closing.
+                # A cancellation will follow after `finish`. Wait for it here, so that it does not
+                # interrupt the closing of the input.
                 await asyncio.get_running_loop().create_future()
         except JournalError as error:
             self._on_journal_error(error)
@@ -166,7 +167,7 @@ class Intake:
         return self.reads_directly
 
     async def _read_one(self, conclude_earlier: Callable[[Job], Awaitable[bool]]) -> None:
-        """Read until there is something for a worker, or until too many wait."""
+        """Read until there is a job for a worker, or too many contacts wait."""
         while not (self._is_full() or self._is_stopped):
             item = await self._reader.receive()
             if item is None:
@@ -195,7 +196,7 @@ class Intake:
         return job
 
     async def _recall(self, journal: JournalRun, job: Job) -> bool:
-        """Whether an earlier run left an outcome for this item, which is handed out then."""
+        """Recall an item from the journal; returns whether its recorded outcome was handed out."""
         if journal.needs_load(job.index):
             await journal.load(job.index)
         if self._settler is not None and journal.is_key_uncertain(job.index):
@@ -209,10 +210,10 @@ class Intake:
                 job.earlier_batch = journal.batch_of(job.index)
             return False
         outcome = recalled(job, recorded)
-        if recorded.state is State.WAITING:  # a later one was sent, which is to be recorded
+        if recorded.state is State.WAITING:  # superseded by a later item: still to be recorded
             job.outcome = outcome
             return False
-        if recorded.state is State.SENT:  # it is uncertain now, which is to be recorded
+        if recorded.state is State.SENT:  # uncertain now: still to be recorded
             job.outcome, job.is_intended = outcome, True
             job.delivery.maybe_applied, job.delivery.id_floor = True, recorded.id_floor
             if recorded.batch_id is not None:
@@ -222,9 +223,10 @@ class Intake:
         return True
 
     def _is_looked_for(self, job: Job) -> bool:
-        """Whether an uncertain add that an older owner left in flight is looked for from now on.
+        """Start to look up an uncertain add that an earlier owner left in flight, if it is one.
 
-        Only in a slice of a run: whoever has all of its input can settle it afterwards.
+        Returns whether it did. This is done only in a slice of a submitted run: other runs can be
+        settled afterwards with the whole input, by `ContactClient.settle`.
         """
         journal, settler, outcome = self._journal, self._settler, job.outcome
         if settler is None or journal is None or not (journal.is_slice and job.is_intended):
@@ -232,9 +234,9 @@ class Intake:
         if outcome is None or job.delivery.is_idempotent:
             return False
         if not self._schedule.claim(job):
-            return True  # its outcome is handed out once its key is free
+            return True  # its outcome is handed out when its key is free
         assert isinstance(outcome.error, UncertainError)  # noqa: S101  # it was in flight
-        assert isinstance(job.item, Contact)  # noqa: S101  # others are not sent
+        assert isinstance(job.item, Contact)  # noqa: S101  # only contacts are sent
         job.outcome, job.is_inherited = None, True
         error = settler.begin(job, outcome.error, not_before=journal.not_before(job.item))
         if error is not None:
@@ -244,14 +246,14 @@ class Intake:
         return True
 
     def _is_full(self) -> bool:
-        """Whether the bound of waiting contacts is reached, so that no more are read."""
+        """Whether too many contacts wait, so that no more items are read."""
         waiting = self._schedule.waiting
         if self._settler is not None:
             waiting += self._settler.waiting
         return waiting >= self._most_waiting
 
     def _note_error(self) -> None:
-        # Nothing more is read, and what was read before is still sent.
+        # No more items are read after an error, but those that were read before are still sent.
         error = self._reader.error
         if isinstance(error, Exception):
             self.stopped_by = self.stopped_by or error

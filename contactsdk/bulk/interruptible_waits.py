@@ -1,4 +1,4 @@
-"""Waits that end early once what they wait for is of no use any more."""
+"""Waits that can all be ended early, for example when a run is stopped."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,10 +8,11 @@ _T = TypeVar("_T")
 
 
 class InterruptibleWaits:
-    """Any number of waits, which `interrupt` ends: those that go on, and all that come later."""
+    """Any number of waits; `interrupt` ends all of them, and all later ones."""
 
     def __init__(self) -> None:
         self.is_interrupted = False
+        """Whether `interrupt` was called."""
         self._timeouts: set[asyncio.Timeout] = set()
 
     def interrupt(self) -> None:
@@ -24,7 +25,7 @@ class InterruptibleWaits:
             timeout.reschedule(now)
 
     async def wait_for(self, start: Callable[[], Awaitable[_T]]) -> _T | None:
-        """What the awaitable gives that `start` makes; `None` where the wait is interrupted."""
+        """Await what `start` returns, and return its result; `None` if the wait is interrupted."""
         if self.is_interrupted:
             return None
         timeout = asyncio.timeout(None)

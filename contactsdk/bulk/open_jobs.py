@@ -1,4 +1,4 @@
-"""The items of a run that have no outcome yet, and how each of them gets its one outcome."""
+"""The items of a run that have no outcome yet; each of them gets exactly one here."""
 
 from collections.abc import Awaitable, Callable
 
@@ -19,9 +19,9 @@ from contactsdk.settling import AnsweredIds
 
 
 class OpenJobs:
-    """Ends each item that was read with exactly one outcome, on record first.
+    """Gives each item that was read exactly one outcome, which is recorded before it is handed out.
 
-    `on_journal_error` is called with what a journal raised while an outcome was recorded.
+    `on_journal_error` is called with the error if the journal cannot record an outcome.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class OpenJobs:
 
     @property
     def ended(self) -> int:
-        """How many items have their outcome."""
+        """How many items have an outcome."""
         return self.succeeded + self.failed + self.uncertain
 
     def use(self, journal: JournalRun) -> None:
@@ -56,7 +56,7 @@ class OpenJobs:
         self._journal = journal
 
     def add(self, job: Job) -> None:
-        """An item was read."""
+        """Add an item that was read."""
         self._jobs[job.index] = job
 
     def conclude(
@@ -67,30 +67,33 @@ class OpenJobs:
         *,
         settled: bool = False,
     ) -> Awaitable[None] | None:
-        """Record the outcome and hand it out; what is returned, if anything, is to be awaited."""
+        """Record the outcome of an item and hand it out.
+
+        Without a journal this is done at once. With one, an awaitable is returned: await it.
+        """
         return self._record(job, self.outcome_of(job, contact_id, error, settled=settled))
 
     def hand_out(self, job: Job) -> Awaitable[None] | None:
-        """Hand out the outcome of an item that is not sent, as `conclude` does."""
-        assert job.outcome is not None  # noqa: S101  # the caller looked
+        """Record and hand out the outcome that an unsent item has already, like `conclude`."""
+        assert job.outcome is not None  # noqa: S101  # the caller has checked it
         return self._record(job, job.outcome)
 
     def leave(self, job: Job, error: ContactError) -> None:
-        """Hand out that a contact is uncertain, and leave it on record as sent.
+        """Hand out that a contact is uncertain, but leave it recorded as sent.
 
-        So another run can look again for what became of it.
+        Another run can then try again to find its outcome.
         """
         if self._journal is not None:
             self._journal.leave(job.index)
         self.finish(job, self.outcome_of(job, None, error))
 
     def withdraw(self, job: Job) -> None:
-        """Note that the contact was not applied so far, if that is known."""
+        """Take the recorded intent back, if it is certain that the contact was not applied."""
         if self._journal is not None and job.is_intended and not job.delivery.is_in_doubt:
             self._journal.withdraw(job.index, job.item)
 
     def finish(self, job: Job, outcome: Outcome) -> None:
-        """Hand out the one outcome of an item, and let the next contact with its key be sent."""
+        """Hand out the outcome of an item and release its key, so that the next contact can go."""
         del self._jobs[job.index]
         if outcome.id is not None:
             self._ids.record(outcome.id)
@@ -110,18 +113,19 @@ class OpenJobs:
         self._schedule.release(job)
 
     def finish_all(self) -> None:
-        """Hand out an outcome for all that was read and has none yet, in input order."""
+        """Hand out an outcome for each item that has none yet, in input order."""
         self._schedule.clear()
         for job in sorted(self._jobs.values(), key=lambda job: job.index):
             if job.ending is not None:
-                # Its recording was cut off, perhaps before it began.
+                # The recording of this outcome was interrupted, perhaps before it began.
                 self._note(job, job.ending)
                 self.finish(job, job.ending)
                 continue
             self.withdraw(job)
             outcome = job.outcome or self.outcome_of(job, None, self.interrupted(job))
             if job.is_inherited and outcome.uncertain:
-                job.is_interrupted = False  # else each slice would look for it from the beginning
+                # Otherwise each slice would look for it again from the beginning.
+                job.is_interrupted = False
                 self._note(job, outcome)
             self.finish(job, outcome)
 
@@ -133,14 +137,14 @@ class OpenJobs:
         *,
         settled: bool = False,
     ) -> Outcome:
-        """The outcome of an item that ends now."""
+        """Make the outcome of an item that ends now."""
         contact = job.item if isinstance(job.item, Contact) else None
         elapsed_s = 0.0 if job.began_at is None else self._times.clock() - job.began_at
         attempts = job.delivery.attempts
         return Outcome(job.index, contact, contact_id, error, attempts, elapsed_s, settled)
 
     def interrupted(self, job: Job, cause: BaseException | None = None) -> ContactError:
-        """The error of a contact that the run does not come to, or does not come back to."""
+        """The error of a contact that has no outcome because the run was stopped."""
         job.is_interrupted = True
         error = self._interrupted(job)
         error.__cause__ = cause or error.__cause__
@@ -168,7 +172,7 @@ class OpenJobs:
         return self._put_on_record(self._journal, job, outcome)
 
     def _note(self, job: Job, outcome: Outcome) -> None:
-        assert self._journal is not None  # noqa: S101  # it began to record this outcome
+        assert self._journal is not None  # noqa: S101  # only runs with a journal come here
         self._journal.note_outcome(
             job.index,
             job.item,
@@ -192,12 +196,12 @@ class OpenJobs:
             )
         except JournalError as error:
             self._on_journal_error(error)
-        # Also if it could not be recorded: what is known of the contact is not kept back.
+        # The outcome is handed out even if it could not be recorded.
         self.finish(job, outcome)
 
 
 def recalled(job: Job, recorded: JournalRow) -> Outcome:
-    """The outcome that an earlier run left on record for an item."""
+    """The outcome of an item that an earlier run has recorded."""
     return Outcome(
         index=job.index,
         contact=job.item if isinstance(job.item, Contact) else None,

@@ -1,4 +1,4 @@
-"""The options of a bulk run, declared once for all who take or hand them on."""
+"""The options of a bulk run, declared once for all functions that take them."""
 
 from typing import Final, TypedDict
 
@@ -20,30 +20,32 @@ class BulkOptions(TypedDict, total=False):
     """The options of `ContactClient.stream` and `add_or_update_many`; none is required."""
 
     concurrency: int | None
-    """How many requests are in flight at a time, at most: contacts, or with `batch_size` batches;
-    `None` for 32 contacts, or 4 batches, and fewer if the client has fewer connections."""
+    """The largest number of requests in flight: of contacts, or with `batch_size` of batches.
+    `None` means 32 contacts or 4 batches, or fewer if the client has fewer connections."""
     batch_size: int | None
-    """How many contacts go in one request, at most, from 1 to 200; `None` to send each by itself.
-    """
+    """The largest number of contacts in one request, from 1 to 200; `None` sends each contact in
+    its own request."""
     rate_per_s: float | SharedRate | None
-    """How many requests a second may leave, at most: on average exactly, within any one second
-    rounded up (0.5 to 1). A number is for this run, a `PostgresRate` for all processes that share
-    it; `None` for no cap."""
+    """The largest number of requests a second. On average it is exact; within any one second it is
+    rounded up (0.5 to 1). A number is a ceiling for this run; a `PostgresRate` is a ceiling for all
+    processes that share it; `None` means no ceiling."""
     give_up_s: float
-    """For how many seconds a platform that lets nothing through is tried, and the longest wait
-    that it may ask for, before the run stops; 300 by default, and never `None`."""
+    """For how many seconds the platform may let nothing through before the run stops. The run also
+    stops if the platform asks for a longer wait than this. 300 by default; `None` is refused."""
     retry: RetryPolicy | None
-    """How often and how patiently each contact is tried; `None` for the client's policy."""
+    """How often each contact is tried, and how long a retry waits; `None` uses the client's policy.
+    """
     journal: RunJournal | None
-    """Where the run is recorded, so that it can go on after the process has died; `None` for no
-    record."""
+    """The journal that records the run, so that it can continue after the process has died; `None`
+    for no journal."""
     on_progress: OnProgress | None
-    """Is called with a `Progress`, ten times a second at most and once at the end."""
+    """Called with a `Progress`, at most ten times a second and once at the end; `None` for no
+    calls."""
 
 
 @frozen(kw_only=True)
 class RunOptions:
-    """What a run is to do, checked.
+    """The checked options of a run; `BulkOptions` describes them.
 
     Raises:
         ValueError: A number is out of its range.
@@ -66,5 +68,5 @@ class RunOptions:
 
     @property
     def most_in_flight(self) -> int:
-        """How many contacts are in flight at a time, at most."""
+        """The largest number of contacts in flight: all contacts of all batches."""
         return self.concurrency * (self.batch_size or 1)

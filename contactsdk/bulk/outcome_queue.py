@@ -1,4 +1,4 @@
-"""Outcomes on their way to a consumer, who may be slower than the workers."""
+"""The queue of outcomes between the workers and a consumer, which may be slower."""
 
 import asyncio
 from collections import deque
@@ -7,10 +7,10 @@ from contactsdk.bulk.outcomes import Outcome
 
 
 class OutcomeQueue:
-    """A bounded queue that is cheap while there is room.
+    """A bounded queue that is cheap while it has room.
 
-    `put` never waits and may overfill it: whoever puts an outcome waits for `room` before the next
-    one, so there are never more than the bound and one for each who puts.
+    `put` never waits, so the queue can exceed its bound. Each worker waits for `room` before it
+    produces its next outcome, so the queue exceeds its bound by at most one outcome per worker.
     """
 
     def __init__(self, bound: int) -> None:
@@ -24,51 +24,51 @@ class OutcomeQueue:
 
     @property
     def undelivered(self) -> tuple[Outcome, ...]:
-        """The outcomes that nobody took, in input order."""
+        """The outcomes that the consumer has not taken, in input order."""
         return tuple(sorted(self._ready, key=lambda outcome: outcome.index))
 
     @property
     def has_room(self) -> bool:
-        """Whether another outcome may be put without waiting for `room` first."""
+        """Whether a worker may produce another outcome without waiting for `room`."""
         return len(self._ready) <= self._bound
 
     def put(self, outcome: Outcome) -> None:
-        """Add an outcome, also where there is no room: wait for `room` before the next one."""
+        """Add an outcome, even if there is no room; wait for `room` before the next one."""
         ready = self._ready
         if not ready:
             self._not_empty.set()
         ready.append(outcome)
 
     async def room(self) -> None:
-        """Wait, if there is no room, until the queue is only half full."""
+        """If there is no room, wait until the queue is half empty."""
         while not self.has_room:
             self._drained.clear()
             await self._drained.wait()
 
     def get_nowait(self) -> Outcome | None:
-        """The next outcome; `None` where there is none, or after `close`."""
+        """The next outcome; `None` if there is none now, or after `close`."""
         ready = self._ready
         if not ready or self._is_closed:
             return None
         outcome = ready.popleft()
-        # Not for each outcome: all who wait for room are woken at once.
+        # Workers are woken together at this mark, since waking one for each outcome costs more.
         if len(ready) == self._low:
             self._drained.set()
         return outcome
 
     async def get(self) -> Outcome | None:
-        """The next outcome, once there is one; `None` after the last one, or after `close`."""
+        """Wait for the next outcome; `None` after the last one, or after `close`."""
         while not self._ready and not self._is_finished:
             self._not_empty.clear()
             await self._not_empty.wait()
         return self.get_nowait()
 
     def finish(self) -> None:
-        """No more outcomes will be put."""
+        """Declare that no more outcomes will be put."""
         self._is_finished = True
         self._not_empty.set()
 
     def close(self) -> None:
-        """The consumer takes no more; one that waits for an outcome gets `None`."""
+        """Hand out no more outcomes; a consumer that is waiting gets `None`."""
         self._is_closed = True
         self.finish()

@@ -1,4 +1,4 @@
-"""What became of many contacts: one outcome for each, and a report on all."""
+"""The results of a bulk run: one outcome for each item, and a report on all of them."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,28 +9,28 @@ from contactsdk.errors import ContactError, UncertainError, explanation
 from contactsdk.models import Contact
 
 
-# Positional arguments are allowed: with keywords, making one per contact takes longer.
+# Positional arguments are allowed, since keyword arguments take longer, once per contact.
 @frozen
 class Outcome:
-    """What became of one item of the input."""
+    """The final result of one item of the input."""
 
     index: int
-    """Its place in the input, from 0."""
+    """The place of the item in the input, from 0."""
     contact: Contact | None
-    """The contact; `None` where the input held an error instead."""
+    """The contact; `None` if the input had an error instead of a contact."""
     id: int | None
-    """The platform's id of the contact; `None` where it did not succeed."""
+    """The platform's id of the contact; `None` if it did not succeed."""
     error: ContactError | None
-    """Why it did not succeed; `None` where it did.
+    """Why the contact did not succeed; `None` if it did.
 
-    Its traceback is dropped, since frames would keep the contact in memory. An
+    The error has no traceback, since stack frames would keep the contact in memory. An
     `InvalidContactError` that was read from a journal has a message but no paths."""
     attempts: int
-    """How many attempts were made for it, those included that sent nothing."""
+    """How many attempts were made, including those that sent nothing."""
     elapsed_s: float
-    """Seconds from its first attempt to its outcome; 0 where there was none."""
+    """Seconds from the first attempt to the outcome; 0 if there was no attempt."""
     settled: bool = False
-    """Whether it was uncertain, and then found on the platform."""
+    """Whether the contact was uncertain and then found on the platform."""
 
     @property
     def ok(self) -> bool:
@@ -39,52 +39,54 @@ class Outcome:
 
     @property
     def message(self) -> str:
-        """Why it failed, with the platform's additional messages; empty where it did not."""
+        """Why the contact failed, with the platform's additional messages; empty on success."""
         return "" if self.error is None else explanation(self.error)
 
     @property
     def uncertain(self) -> bool:
-        """Whether it may or may not have been applied: look before sending it again."""
+        """Whether the contact may have been applied: look it up before you send it again."""
         return isinstance(self.error, UncertainError)
 
 
 @frozen(kw_only=True)
 class BulkReport:
-    """What became of a whole run."""
+    """The results of a whole run."""
 
     outcomes: tuple[Outcome, ...]
-    """One for each item that was read, in input order."""
+    """One outcome for each item that was read, in input order."""
     stopped_by: Exception | None
-    """Why the run ended before its input did; `None` where it did not.
+    """Why the run ended before its input did; `None` if it did not.
 
-    A `SetupError`, the error of a platform that was unavailable for too long, a `JournalError`, or
-    what the input raised."""
+    It is a `SetupError`, the last error of a platform that was unavailable for too long, a
+    `JournalError`, or an exception that the input raised."""
     elapsed_s: float
     """Seconds from the start of the run to its end."""
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The ids of all that succeeded, in input order."""
+        """The ids of all contacts that succeeded, in input order."""
         return tuple(outcome.id for outcome in self.outcomes if outcome.id is not None)
 
     @property
     def failures(self) -> tuple[Outcome, ...]:
-        """Those known not to be applied, in input order."""
+        """The outcomes of contacts that were certainly not applied, in input order."""
         return tuple(o for o in self.outcomes if not o.ok and not o.uncertain)
 
     @property
     def uncertain(self) -> tuple[Outcome, ...]:
-        """Those that may or may not have been applied, in input order."""
+        """The outcomes of contacts that may or may not have been applied, in input order."""
         return tuple(outcome for outcome in self.outcomes if outcome.uncertain)
 
     @property
     def settled(self) -> tuple[Outcome, ...]:
-        """Those that were uncertain and then found on the platform, in input order."""
+        """The outcomes of contacts that were uncertain and then found on the platform, in input
+        order.
+        """
         return tuple(outcome for outcome in self.outcomes if outcome.settled)
 
     @property
     def messages(self) -> Mapping[str, int]:
-        """How often each message of what did not succeed came, most frequent first."""
+        """The messages of all failed outcomes, each with its count, most frequent first."""
         counts = Counter(outcome.message for outcome in self.outcomes if not outcome.ok)
         return dict(counts.most_common())
 

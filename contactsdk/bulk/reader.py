@@ -22,8 +22,8 @@ _T = TypeVar("_T")
 class Reader:
     """Reads items one by one until the input ends or raises; then `is_finished` is true.
 
-    An async input is read and closed by one task, since an async generator may hold what belongs
-    to its task, such as a timeout.
+    An async input must be read and closed by the same task, since an async generator may hold
+    objects that belong to its task, such as a timeout.
 
     Raises:
         TypeError: `contacts` is not an iterable of contacts.
@@ -39,27 +39,28 @@ class Reader:
         else:
             self._sync = iter(contacts)
         self.is_async = self._async is not None
+        """Whether the input is asynchronous."""
         self.count = 0
         """How many items were read."""
         self.is_finished = False
         """Whether nothing more can be read."""
         self.error: BaseException | None = None
-        """What the input raised; `None` where it did not."""
+        """The exception that the input raised; `None` if it raised none."""
 
     def read(self) -> Item | None:
-        """The next item of an input that is not async; `None` where there is no more."""
+        """The next item of a synchronous input; `None` if there are no more."""
         if self.is_finished:
             return None
         try:
             return self._checked(next(self._sync))
         except StopIteration:
             self.is_finished = True
-        except BaseException as exc:  # also a KeyboardInterrupt: what was sent is not forgotten
+        except BaseException as exc:  # even after a KeyboardInterrupt, outcomes are handed out
             self._fail(exc)
         return None
 
     async def receive(self) -> Item | None:
-        """As `read`, of any input."""
+        """The next item of any input; `None` if there are no more."""
         if self._async is None or self.is_finished:
             return self.read()
         try:
@@ -75,7 +76,10 @@ class Reader:
         return None
 
     async def aclose(self) -> None:
-        """Close an async generator; an error of its closing counts only if it is the first."""
+        """Close the input, if it is an async generator.
+
+        An exception that closing raises becomes `error`, unless there is an earlier one.
+        """
         self.is_finished = True
         if isinstance(self._async, AsyncGenerator):
             await self._noting_errors(self._async.aclose())
@@ -108,9 +112,10 @@ class Reader:
 
 
 def was_cancelled(what: str, cause: BaseException) -> Exception:
-    """The error of a run in which something else than the run was cancelled.
+    """The error of a run in which `what` was cancelled, but not the run itself.
 
-    A `CancelledError` itself would be taken for the cancellation of the consumer's task.
+    A `CancelledError` must not be raised here: the consumer would take it for the cancellation of
+    its own task.
     """
     error = RuntimeError(f"{what} was cancelled")
     error.__cause__ = cause

@@ -1,4 +1,4 @@
-"""Settling what a journal calls uncertain, after the runs that recorded it."""
+"""Settling of contacts that a journal records as uncertain, some time after the run."""
 
 import asyncio
 import concurrent.futures
@@ -23,17 +23,18 @@ from contactsdk.settling import (
 from contactsdk.wire import ContactFilter, ListedContact
 
 Find: TypeAlias = Callable[[ContactFilter], Awaitable[Sequence[ListedContact]]]
-"""Lists the contacts that match a filter, or raises a `ContactError`."""
+"""Returns the contacts that match a filter, or raises a `ContactError`."""
 
 Confirm: TypeAlias = Callable[[Sequence[Outcome]], bool]
-"""Is shown the outcomes before any is recorded, in a thread; `False` records none."""
+"""Called in a thread with all outcomes, in input order, before any of them is recorded. If it
+returns `False`, none is recorded."""
 
 _MOST_AT_A_TIME: Final = 8
 
 
 @frozen
 class _Uncertain:
-    """A contact that the journal calls uncertain."""
+    """An add that the journal records as uncertain, or as sent without an outcome."""
 
     number: int
     contact: Contact
@@ -43,17 +44,18 @@ class _Uncertain:
 async def settle_recorded(
     run: JournalRun, items: Iterable[Item], find: Find, confirm: Confirm | None
 ) -> tuple[Outcome, ...]:
-    """Look for the contacts that a journal calls uncertain, and record those that are found.
+    """Look up the adds that a journal records as uncertain, and record those that are found.
 
-    The outcomes of these contacts, in input order: an id, or an error that says what was found.
+    Returns the outcomes of these adds, in input order: each has an id, or an error that says what
+    the look-up has found.
 
     Raises:
         SetupError: Contacts cannot be looked up at all.
-        JournalError: The items are not the recorded ones, or the journal cannot be used.
+        JournalError: The items differ from the recorded ones, or the journal cannot be used.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
-            # From the start: it also keeps the journal's lease while contacts are looked up.
+            # It runs from the start, since it also renews the journal's lease during the look-ups.
             writing = tasks.create_task(run.write_loop())
             try:
                 return await _settle(run, items, find, confirm)
@@ -70,7 +72,7 @@ async def _settle(
     recorded = _Recorded()
     for number, item in enumerate(items):
         await recorded.add(run, number, item)
-    # What is still in flight would be looked for too early.
+    # A contact that is still in flight would be looked up too early.
     await asyncio.sleep(recorded.in_flight_until - asyncio.get_running_loop().time())
     outcomes = await _look_for_all(recorded, find)
     if confirm is None or await _is_confirmed(confirm, outcomes):
@@ -80,7 +82,7 @@ async def _settle(
 
 
 async def _is_confirmed(confirm: Confirm, outcomes: Sequence[Outcome]) -> bool:
-    """What `confirm` says, in a thread, since it may wait for a person."""
+    """Call `confirm` in a thread, since it may wait for a person's answer."""
     given: concurrent.futures.Future[bool] = concurrent.futures.Future()
     given.set_running_or_notify_cancel()
 
@@ -90,33 +92,34 @@ async def _is_confirmed(confirm: Confirm, outcomes: Sequence[Outcome]) -> bool:
         except BaseException as exc:
             given.set_exception(exc)
 
-    # Not asyncio.to_thread: a person who does not answer would keep the process from ending.
+    # A daemon thread, not `asyncio.to_thread`: that would keep the process from ending while the
+    # person does not answer.
     threading.Thread(target=ask, daemon=True).start()
     return await asyncio.wrap_future(given)
 
 
 def _first(error: Exception) -> Exception:
-    """The error itself, or the first that a task group was ended by."""
+    """The error itself, or the first one in a group of errors."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 class _Recorded:
-    """What a journal says of the items of an input, as far as settling needs it."""
+    """The information of a journal that settling needs, collected item by item."""
 
     def __init__(self) -> None:
         self.uncertain: list[_Uncertain] = []
-        """Adds that are uncertain, in input order."""
+        """The adds that are uncertain, in input order."""
         self.ids: set[int] = set()
-        """The ids of all other contacts."""
+        """The recorded ids; an uncertain add cannot have one of these."""
         self.in_flight_until = 0.0
-        """Until when one of these may still be in flight, by the clock of the event loop."""
+        """Until when one of the uncertain adds may be in flight, by the event loop's clock."""
         self.keys = KeysInDoubt()
-        """The keys of all that is uncertain."""
+        """The keys of all uncertain contacts, updates included."""
 
     async def add(self, run: JournalRun, number: int, item: Item) -> None:
-        """Take in what is recorded of the next item."""
+        """Add the recorded row of the next item."""
         if run.needs_load(number):
             await run.load(number)
         row = run.recall(number, item, idempotent=False)
@@ -148,7 +151,8 @@ async def _look_for_all(recorded: _Recorded, find: Find) -> tuple[Outcome, ...]:
 
 async def _look_for(one: _Uncertain, recorded: _Recorded, find: Find) -> Outcome:
     try:
-        # Without a date: when it was sent is not on record, and its id tells it from older ones.
+        # The filter has no date: the time of sending is not recorded, and the id tells whether a
+        # contact is older.
         listed = await find(filter_for(one.contact, None))
     except SetupError:
         raise
@@ -165,11 +169,11 @@ async def _look_for(one: _Uncertain, recorded: _Recorded, find: Find) -> Outcome
             attempts = one.row.attempts
             return Outcome(one.number, one.contact, contact_id, None, attempts, 0.0, True)
         case Several(count):
-            return _still_uncertain(one, f"looked up: {count} contacts may be it")
+            return _still_uncertain(one, f"looked up: it may be any of {count} contacts")
         case Ambiguous():
-            what = "a contact of the same name that may be it, or another uncertain row"
-            return _still_uncertain(one, f"looked up: there is {what}")
-    return _still_uncertain(one, "looked up, and not found")
+            what = "found one contact that is either this one or another uncertain row"
+            return _still_uncertain(one, f"looked up: {what}")
+    return _still_uncertain(one, "looked up and not found")
 
 
 def _still_uncertain(one: _Uncertain, result: str) -> Outcome:
@@ -179,7 +183,7 @@ def _still_uncertain(one: _Uncertain, result: str) -> Outcome:
 
 
 async def _record(run: JournalRun, outcome: Outcome) -> None:
-    assert outcome.contact is not None  # noqa: S101  # the caller looked
+    assert outcome.contact is not None  # noqa: S101  # the caller has checked it
     await run.record_outcome(
         outcome.index, outcome.contact, outcome.id, None, outcome.attempts, settled=True
     )

@@ -1,4 +1,4 @@
-"""One bulk run: what its workers share, from reading the input to the outcome of each item.
+"""One bulk run: the state that its workers share, from reading the input to the last outcome.
 
 An item is read (`intake`), becomes a `Job`, is scheduled (`schedule`), sent by a worker, and ends
 with one `Outcome` (`jobs`). A contact that has to wait for its next attempt goes back to the
@@ -32,7 +32,7 @@ from contactsdk.pacing import BreakerState, Pacer, RateCap, Turn
 from contactsdk.retry import Delivery
 from contactsdk.settling import AnsweredIds
 
-_SHORTEST_PAUSE_S: Final = 0.5  # what is shorter is the spacing of requests under a rate limit
+_SHORTEST_PAUSE_S: Final = 0.5  # a shorter wait is the spacing of requests under a rate limit
 
 
 class Run:
@@ -76,12 +76,12 @@ class Run:
         self.proven = asyncio.Event()
         """Set once more than one request may be open: after the first good answer."""
         if is_proven and options.batch_size is None:
-            # A key that works may yet have no right to batches, or to their results.
+            # With batches this proves too little: a key may work without the right to use batches.
             self.proven.set()
         self._ids = ids or AnsweredIds(keeps=settling is not None)
         times = RunClock(clock=self.clock, now=self.now)
         self.settler = self._settler(settling, times)
-        """What looks for uncertain adds; `None` where they are not looked for."""
+        """Looks up uncertain adds; `None` if the run does not settle them."""
         self.jobs = OpenJobs(
             self.outcomes,
             self.schedule,
@@ -126,17 +126,17 @@ class Run:
             self.intake.use(self.journal)
 
     async def aclose(self) -> None:
-        """Let go of the journal."""
+        """Close the journal."""
         if self.journal is not None:
             await self.journal.close()
 
     @property
     def stopped_by(self) -> Exception | None:
-        """Why it ended before its input did; `None` where it did not."""
+        """Why the run ended before its input did; `None` if it did not."""
         return self._stopped_by or self.intake.stopped_by
 
     def stop(self, reason: Exception | None) -> None:
-        """Start nothing new, and let what is in flight end; the first reason is kept."""
+        """Start nothing new, and let requests in flight end; only the first reason is kept."""
         if self.stopped_by is None:
             self._stopped_by = reason
         if self.is_stopping:
@@ -145,20 +145,20 @@ class Run:
         self.intake.stop()
         self._idle.wake_all()
         self.unless_stopped.interrupt()
-        self.proven.set()  # nobody need wait for it any more
+        self.proven.set()  # so that no task waits for it any more
 
     def give_up(self, reason: Exception) -> None:
-        """Stop, and wait no more for what the platform does not answer now."""
+        """Stop, and do not wait for the results of accepted batches."""
         self.stop(reason)
         self.unless_given_up.interrupt()
 
     def prove(self) -> None:
-        """The platform gave a good answer: the other workers, which wait for it, may start now."""
+        """Note that the platform gave a good answer; the other workers wait for this to start."""
         self._last_failure = None
         self.proven.set()
 
     def end(self) -> None:
-        """Hand out an outcome for all that was read and has none yet; no more will follow."""
+        """Hand out an outcome for each item that has none yet, and end the queue of outcomes."""
         try:
             self.jobs.finish_all()
             self.report()
@@ -179,9 +179,9 @@ class Run:
         return self.intake.read_directly()
 
     async def next_job(self, wanted: int = 1) -> Job | None:
-        """The next job, once there is one; `None` when there will be none.
+        """Wait for the next job; `None` if there will be no more.
 
-        `wanted` says how many the caller has use for in all.
+        `wanted` is the number of jobs that the caller can use in all.
         """
         while not self.is_stopping:
             if not self.outcomes.has_room:
@@ -199,7 +199,7 @@ class Run:
         return None
 
     async def next_job_until(self, end: float, wanted: int) -> Job | None:
-        """The next job if there is one before this time; `None` where none is to be expected."""
+        """Wait for the next job until this time at most; `None` if none comes or can come."""
         while self.clock() < end:
             job = self.next_job_nowait()
             may_come = self.intake.may_read_more and not self.is_stopping
@@ -217,18 +217,18 @@ class Run:
                 self._idle.wake()
 
     def retry_later(self, job: Job, wait_s: float) -> None:
-        """Have a job sent again after `wait_s` seconds."""
+        """Schedule a job to be sent again after `wait_s` seconds."""
         self.schedule.retry_at(job, self.clock() + wait_s)
 
     def put_back(self, job: Job) -> None:
-        """Have a job taken again that was taken and not begun."""
+        """Put a job back that was taken but not started."""
         if job.delivery.attempts:
             self.schedule.retry_at(job, self.clock())
         else:
             self.schedule.make_ready(job)
 
     def most_urgent(self, job: Job) -> Job:
-        """This job, or a retry that has become due since, in place of which it is put back."""
+        """This job, or a retry that has become due meanwhile; then this job is put back."""
         if job.delivery.attempts or (retry := self.schedule.take_due(self.clock())) is None:
             return job
         self.put_back(job)
@@ -236,10 +236,10 @@ class Run:
         return retry
 
     async def next_turn(self) -> Turn | None:
-        """A turn, once there is one; `None` when the run is stopped.
+        """Wait for a turn; `None` if the run is stopped.
 
-        A platform that has let nothing through for `give_up_s`, or that asks for a longer wait,
-        stops the run; so does a database from which no turn can be had.
+        The run is stopped here if the platform lets nothing through for `give_up_s` or asks for a
+        longer wait, and if the database of a shared rate cannot be used.
         """
         if self.is_stopping:
             return None
@@ -253,17 +253,17 @@ class Run:
                 async with asyncio.timeout(patience_s):
                     return await self.turns.acquire_unless(self.unless_stopped)
             except TimeoutError:
-                continue  # whether the platform is given up is decided anew
+                continue  # decide again whether to give the platform up
             except JournalError as error:
                 self.stop(error)  # the database that has the turns cannot be reached
         return turn
 
     def note_platform_failure(self, error: ContactError) -> None:
-        """A request failed for the state of the platform, and not for its contact."""
+        """Note a failure that the platform caused, and not the contact."""
         self._last_failure = error
 
     def _patience_left_s(self) -> float:
-        """How long a turn is waited for before the platform may have to be given up."""
+        """For how many seconds to wait for a turn before the platform may have to be given up."""
         now, give_up_s = self.clock(), self.options.give_up_s
         if self.pacer.paused_until - now > give_up_s:
             return 0.0
@@ -278,13 +278,13 @@ class Run:
         return RateLimitedError(what, retry_after_s=wait_s)
 
     def before_send(self, delivery: Delivery) -> Callable[[], object]:
-        """What is called right before a contact is handed to a connection."""
+        """The function to call right before a contact is handed to a connection."""
         journal = self.journal
         if journal is None:
             return delivery.hand_over
 
         def hand_over() -> None:
-            journal.check_may_send()  # first: if it raises, nothing was handed over
+            journal.check_may_send()  # if this raises, nothing was handed over
             delivery.hand_over()
 
         return hand_over
@@ -296,13 +296,13 @@ class Run:
     # Settling.
 
     def note_first_attempt(self, job: Job) -> None:
-        """The first attempt of a job is about to begin."""
-        # The ids that are answered from now on may be those of other contacts.
+        """Note that the first attempt of a job is about to begin, and set its `id_floor`."""
+        # If this contact is added, its id is above all ids that were answered before.
         is_settling = self.settler is not None
         job.delivery.id_floor = self._ids.begin_add() if is_settling else self._ids.highest
 
     def may_be_settled(self, job: Job) -> bool:
-        """Whether a job is looked for if it ends as uncertain."""
+        """Whether a job is looked up if it becomes uncertain now."""
         is_settling = self.settler is not None and not self.is_stopping
         return is_settling and not job.delivery.is_idempotent
 

@@ -1,4 +1,4 @@
-"""Which contact of a run is sent next. Pure: the time is an argument, and nothing is awaited."""
+"""The order in which the contacts of a run are sent. Pure: the time is an argument."""
 
 import heapq
 import itertools
@@ -13,78 +13,85 @@ from contactsdk.retry import Delivery
 from contactsdk.settling import Search
 
 
-# Positional arguments are allowed: with keywords, making one per contact takes longer.
+# Positional arguments are allowed, since keyword arguments take longer, once per contact.
 @define(eq=False)
 class Job:
-    """One item of the input on its way to its outcome."""
+    """The state of one input item on its way to its outcome."""
 
     index: int
-    """Its place in the input, from 0."""
+    """The place of the item in the input, from 0."""
     item: Item
+    """The contact, or the error of an invalid one."""
     key: Hashable
-    """Contacts with the same key are sent one after another; `None` for what is not sent."""
+    """Contacts with the same key are sent one after another; `None` for an item that is not sent.
+    """
     delivery: Delivery
+    """The attempts so far, and their results."""
     outcome: Outcome | None = None
     """The outcome of an item that is not sent (again), such as an invalid one."""
     ending: Outcome | None = None
-    """The outcome that is being put on record; nothing that happens meanwhile changes it."""
+    """The outcome that is being recorded; nothing that happens meanwhile changes it."""
     content: bytes = b""
-    """The encoded contact, once there was an attempt."""
+    """The encoded contact; empty before the first attempt."""
     began_at: float | None = None
-    """When its first attempt began, by the event loop's clock."""
+    """When the first attempt began, by the event loop's clock; `None` before that."""
     is_interrupted: bool = False
-    """Whether it ends as it does only since the run was stopped."""
+    """Whether the contact has its error only because the run was stopped."""
     is_inherited: bool = False
-    """Whether it is looked for since an older owner of the journal left it in flight."""
+    """Whether it is looked up because an earlier owner of the journal left it in flight."""
     not_before: float | None = None
-    """When it may be sent for the first time, by the event loop's clock; `None` for at once."""
+    """The earliest time for its first attempt, by the event loop's clock; `None` for at once."""
     is_intended: bool = False
-    """Whether it is on record as sent, or the journal was asked to record that."""
+    """Whether its intent is recorded, or is being recorded: the journal may say "sent"."""
     holds_key: bool = False
-    """Whether other contacts with its key wait behind it."""
+    """Whether it holds its key, so that later contacts with the same key wait."""
     earlier_batch: tuple[str, int | None] | None = None
-    """The batch with which an earlier run sent it without hearing of it, and its place in it."""
+    """The id of the batch with which an earlier run sent it without getting the results, and its
+    place in that batch, from 0."""
     search: Search | None = None
-    """What is known of it from looking for it, once it was uncertain."""
+    """The search for it on the platform; `None` if it was never uncertain."""
 
     @property
     def is_looked_for(self) -> bool:
-        """Whether it is looked for next, and not sent."""
+        """Whether its next step is a look-up, and not an attempt."""
         return self.search is not None and self.search.is_active
 
     @property
     def is_listable(self) -> bool:
-        """Whether it is looked for next, and a list that others are in too is good enough."""
+        """Whether its next step is a look-up, for which one list for many contacts is enough."""
         return self.search is not None and self.search.is_active and not self.search.needs_filter
 
 
 class Schedule:
     """A keyed queue, and a heap of contacts that wait for their next attempt.
 
-    A contact holds its key from `claim` until `release`, also while it waits for a retry. Another
-    one with the same key waits behind it, so that contacts with the same key are sent one after
+    A contact holds its key from `claim` until `release`, also while it waits for a retry. Later
+    contacts with the same key wait behind it, so contacts with the same key are sent one after
     another in input order.
 
-    `on_sooner` is called when a job is put back that is due before all others that wait for a time:
-    whoever waits for the next one is to look again.
+    `on_sooner` is called when a retry is scheduled that is due before all others, so that a task
+    that waits for the next retry can look again.
     """
 
     def __init__(self, on_sooner: Callable[[], object]) -> None:
         self._on_sooner = on_sooner
-        # Most keys come once, so a queue behind a key is made only for the second contact.
+        # Most keys occur once, so a queue is made only for the second contact with a key.
         self._behind: dict[Hashable, deque[Job] | None] = {}
         self._ready: deque[Job] = deque()
         self._due: list[tuple[float, int, Job]] = []
-        self._order = itertools.count()  # of those that are due at the same time
+        self._order = itertools.count()  # keeps jobs that are due at the same time in order
         self.waiting = 0
-        """How many wait behind their key or for a retry."""
+        """How many jobs wait behind their key or for a retry."""
 
     def __len__(self) -> int:
-        """How many are ready or waiting."""
+        """How many jobs are ready or waiting."""
         return len(self._ready) + self.waiting
 
     def claim(self, job: Job) -> bool:
-        """Whether the key was free, and is now held by this job; else the job waits behind it."""
+        """Take the key of the job if it is free; returns whether it was.
+
+        If it was not, the job waits behind the key.
+        """
         key = job.key
         if key not in self._behind:
             self._behind[key] = None
@@ -111,14 +118,14 @@ class Schedule:
         self.make_ready(following)
 
     def make_ready(self, job: Job) -> None:
-        """Have a job taken that holds its key, or needs none."""
+        """Make a job available that holds its key or needs none."""
         if job.not_before is None:
             self._ready.append(job)
         else:
             self.retry_at(job, job.not_before)
 
     def retry_at(self, job: Job, time: float) -> None:
-        """Have a job taken again at this time; it keeps its key."""
+        """Make a job available again at this time; it keeps its key."""
         heapq.heappush(self._due, (time, next(self._order), job))
         self.waiting += 1
         if self._due[0][2] is job:
@@ -131,25 +138,25 @@ class Schedule:
 
     @property
     def next_due(self) -> float | None:
-        """When the next retry is due; `None` where none waits."""
+        """When the next retry is due; `None` if none is waiting."""
         return self._due[0][0] if self._due else None
 
     def take(self, now: float) -> Job | None:
-        """The next job: a retry that is due, else the first that is ready; `None` for none."""
+        """The next job: a retry that is due, otherwise the first ready job; `None` if neither."""
         job = self.take_due(now)
         if job is None and self._ready:
             return self._ready.popleft()
         return job
 
     def take_due(self, now: float) -> Job | None:
-        """The retry that has been due for longest; `None` where none is."""
+        """The retry that has been due for longest; `None` if none is due."""
         if self._due and self._due[0][0] <= now:
             self.waiting -= 1
             return heapq.heappop(self._due)[2]
         return None
 
     def take_searches(self, now: float) -> list[Job]:
-        """All that are due to be looked for and can be found in one list, the longest due first."""
+        """All jobs whose look-up is due and can share one list, the longest due first."""
         due = []
         while self._due and self._due[0][0] <= now:
             due.append(heapq.heappop(self._due))
@@ -161,6 +168,6 @@ class Schedule:
         return searches
 
     def clear(self) -> None:
-        """Forget all that are ready or waiting."""
+        """Remove all jobs."""
         self._behind, self._due, self.waiting = {}, [], 0
         self._ready.clear()

@@ -1,4 +1,4 @@
-"""Settling in a run: contacts that became uncertain go back to the schedule, to be looked for."""
+"""Settling in a run: an uncertain add goes back to the schedule and is looked up when it is due."""
 
 import datetime
 import functools
@@ -20,15 +20,15 @@ from contactsdk.settling import (
     AnsweredIds,
     KeysInDoubt,
     Search,
+    is_lookup_forbidden,
     judge,
-    may_not_look,
 )
 from contactsdk.wire import ContactFilter, ContactPage, ListedByEmail, ListedContact
 
 _LIST_TIMEOUT_S: Final = 5.0  # for one attempt to get a page
 _ATTEMPTS_PER_PAGE: Final = 2
-# From this many other contacts that are due, one list of all that was modified serves all of them,
-# instead of a list for each.
+# If at least this many other contacts are due, one list of all modified contacts is read instead of
+# one list for each contact.
 _MIN_OTHERS_FOR_ONE_LIST: Final = 2
 _LOOK_INTERVAL_STEP_S: Final = 1.0
 _PAUSE_AFTER_FAILED_LIST_S: Final = 60.0
@@ -36,10 +36,13 @@ _LONG_AGO: Final = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
 
 class ListPage(Protocol):
-    """How a run gets a page of a list of contacts."""
+    """Fetches one page of a list of contacts."""
 
     def __call__(self, content: bytes, *, deadline: float | None) -> Awaitable[ContactPage]:
-        """Make one attempt to get the page that `content` asks for.
+        """Make one attempt to fetch the page that `content` asks for.
+
+        `deadline` is a time of the event loop's clock; `None` for no deadline but the client's own
+        timeout.
 
         Raises:
             ContactError: The attempt failed.
@@ -49,14 +52,14 @@ class ListPage(Protocol):
 
 @frozen(kw_only=True)
 class SettlingMeans:
-    """What a client lends a run to settle contacts with."""
+    """The objects of a client that its runs use for settling."""
 
     list_page: ListPage
-    """Makes one attempt to get a page."""
+    """Makes one attempt to fetch a page."""
     keys: KeysInDoubt
-    """The keys of the client's uncertain contacts."""
+    """The keys of all uncertain contacts of the client."""
     platform_now: Callable[[], datetime.datetime]
-    """The platform's time, as far as it is known."""
+    """Returns the platform's time, as far as its clock is known."""
 
 
 @frozen(kw_only=True)
@@ -64,24 +67,28 @@ class RunClock:
     """The two clocks of a run, in seconds."""
 
     clock: Callable[[], float]
-    """The event loop's."""
+    """The clock of the event loop."""
     now: Callable[[], float]
-    """The run's, which stands still while the whole run is paused."""
+    """The clock of the run, which stands still while the whole run is paused."""
 
 
 class Ended(NamedTuple):
-    """A contact that is not looked for any longer: found, or uncertain for good."""
+    """A contact whose search has ended: it was found, or stays uncertain."""
 
     job: Job
+    """The job of the contact."""
     contact_id: int | None
+    """The platform's id of the contact that was found; `None` if it was not found."""
     error: UncertainError | None
+    """The final error of the contact; `None` if it was found."""
 
 
 class RunSettler:
-    """Looks for the uncertain adds of one run.
+    """Looks up the uncertain adds of one run.
 
-    Looks are due at whole ticks of the clock, so that many are due together: one list of all that
-    was modified serves them all where it has fewer pages than there are contacts to look for.
+    Look-ups are due at whole ticks of the clock, so many of them are due together. Then one list of
+    all modified contacts can replace their own lists, if it has fewer pages than there are
+    contacts to look up.
     """
 
     def __init__(
@@ -97,13 +104,13 @@ class RunSettler:
     ) -> None:
         assert policy.settle_s is not None  # noqa: S101  # made only for a policy that settles
         self.keys = means.keys
-        """The keys of uncertain contacts."""
+        """The keys of all uncertain contacts of the client."""
         self.in_flight = 0
-        """How many look-ups are open now."""
+        """How many requests for lists are in flight now."""
         self.waiting = 0
-        """How many contacts wait for a list that another one is looked for in."""
+        """How many contacts wait for a list that is being read for them and another contact."""
         self.throttled = 0
-        """How many look-ups the platform refused as too many requests."""
+        """How many requests for lists the platform has throttled."""
         self._means = means
         self._policy = policy
         self._settle_s = policy.settle_s
@@ -119,9 +126,10 @@ class RunSettler:
     def begin(
         self, job: Job, error: UncertainError, *, not_before: float | None = None
     ) -> UncertainError | None:
-        """Have an uncertain add looked for; its final error if it is not looked for.
+        """Schedule look-ups for an uncertain add; returns its final error if there will be none.
 
-        `not_before` is when it cannot be in flight any more, by the event loop's clock.
+        `not_before` is the time from which the add cannot be in flight any more, by the event
+        loop's clock; `None` means now.
         """
         now, deadline = self._times.now(), job.delivery.deadline
         deadline = math.inf if deadline is None else deadline
@@ -138,7 +146,7 @@ class RunSettler:
         return None if self._schedule_look(job, job.search) else job.search.final_error(now)
 
     async def look(self, job: Job, turn: Turn) -> list[Ended]:
-        """Look for a contact, or for all that are due, and say which of them have ended."""
+        """Look up a contact, perhaps together with others that are due; returns the ended ones."""
         now = self._times.clock()
         others = self._schedule.take_searches(now) if job.is_listable else []
         for due_job in (job, *others):
@@ -147,7 +155,7 @@ class RunSettler:
         if self._refusal is not None:
             self._pacer.abandon(turn)
             return self._after_failure([job, *others], self._refusal)
-        # A list has a page at least.
+        # One list for all costs at least one page, so it does not pay for a contact alone.
         if len(others) < _MIN_OTHERS_FOR_ONE_LIST or now < self._lists_again_at:
             self._put_back(others)
             return await self._look_for_one(job, turn)
@@ -166,7 +174,7 @@ class RunSettler:
         return self._next_of([(job, self._judged(job, found))])
 
     async def _look_for_all(self, jobs: list[Job], turn: Turn) -> list[Ended]:
-        """Look for all in one list; those for which it is not good enough are put back."""
+        """Look up all contacts in one list; those that it cannot decide are put back."""
         try:
             found = ListedByEmail(await self._read(jobs, turn))
         except (ContactError, RuntimeError) as error:
@@ -184,15 +192,16 @@ class RunSettler:
         return self._next_of([(job, self._judged(job, found)) for job in clear])
 
     def _note_refusal(self, error: ContactError | RuntimeError) -> None:
-        # A RuntimeError is that of a client that was closed.
-        if isinstance(error, RuntimeError) or may_not_look(error):
+        # A RuntimeError says that the client was closed.
+        if isinstance(error, RuntimeError) or is_lookup_forbidden(error):
             self._refusal = error
 
     async def _read(self, jobs: list[Job], turn: Turn) -> list[ListedContact]:
-        """What the platform lists for one contact, or for several in one list.
+        """Read the list for one contact, or one list for several contacts.
 
         Raises:
-            ContactError: It cannot be read, or is longer than asking for each by itself.
+            ContactError: The list cannot be read, or has more pages than single look-ups would
+                need.
             RuntimeError: The client was closed.
         """
         searches = [job.search for job in jobs if job.search is not None]
@@ -209,14 +218,17 @@ class RunSettler:
         return await read_list(page_at, most_passes=most_passes, most_pages=most_pages)
 
     async def _page(self, content: bytes, turns: list[Turn]) -> ContactPage:
-        """A page of a list, for which a request that fails is made again; `turns` are at hand."""
+        """Fetch a page of a list; a failed request is tried once more.
+
+        Turns are taken from `turns` first, and then from the pacer.
+        """
         tries_left = _ATTEMPTS_PER_PAGE
         while (turn := turns.pop() if turns else await self._wait_for_turn()) is not None:
             tries_left -= 1
             try:
                 return await self._request(content, turn)
             except ContactError as error:
-                if may_not_look(error) or not tries_left:
+                if is_lookup_forbidden(error) or not tries_left:
                     raise
         raise UnavailableError("the run was stopped")
 
@@ -239,7 +251,7 @@ class RunSettler:
         return page
 
     def _judged(self, job: Job, found: ListedByEmail) -> int | None:
-        """The id of the contact if it is found, given what a list shows."""
+        """The id of the contact, if it is found in this list for the second time in a row."""
         assert job.search is not None  # noqa: S101  # it is looked for
         is_ruled_out = functools.partial(self._ids.rules_out, floor=job.delivery.id_floor)
         is_shared = self.keys.is_shared(job.key)
@@ -254,7 +266,10 @@ class RunSettler:
         return self._next_of((job, None) for job in jobs)
 
     def _next_of(self, looked_for: Iterable[tuple[Job, int | None]]) -> list[Ended]:
-        """The searches that have ended; others go on, or their contacts are sent again."""
+        """Continue the searches after a look-up; returns those that have ended.
+
+        The others are scheduled for another look-up, or their contacts are sent again.
+        """
         steps = [self._next(job, contact_id) for job, contact_id in looked_for]
         return [ended for ended in steps if ended is not None]
 
@@ -263,7 +278,7 @@ class RunSettler:
         assert search is not None  # noqa: S101  # it was looked for
         if contact_id is not None:
             self.keys.leave(job.key)
-            self._ids.record(contact_id)  # so that no other contact is settled with it
+            self._ids.record(contact_id)  # so that no other contact is settled with this id
             return Ended(job, contact_id, None)
         if self._refusal is None and self._schedule_look(job, search):
             return None
@@ -275,7 +290,7 @@ class RunSettler:
         return Ended(job, None, search.final_error(now))
 
     def _schedule_look(self, job: Job, search: Search) -> bool:
-        """Whether another look follows."""
+        """Schedule the next look-up of a contact, if there is one; returns whether there is."""
         now = self._times.now()
         due = search.next_look(now)
         if due is None:
@@ -290,7 +305,8 @@ class RunSettler:
             self._schedule.retry_at(job, now)
 
     def _search(self, job: Job, error: UncertainError, ends_at: float, deadline: float) -> Search:
-        # By the event loop's clock, since the platform's goes on while a run is paused.
+        # The time since the first attempt is measured by the event loop's clock, since the
+        # platform's clock does not stand still while a run is paused.
         began_at, clock = job.began_at, self._times.clock()
         elapsed_s = 0.0 if began_at is None else clock - began_at
         sent_at = self._means.platform_now() - datetime.timedelta(seconds=elapsed_s)
@@ -298,7 +314,7 @@ class RunSettler:
             contact=_contact(job),
             error=error,
             sent_at=_LONG_AGO if job.is_inherited else sent_at,
-            needs_filter=job.is_inherited,  # a list of all since then would be long
+            needs_filter=job.is_inherited,  # a list of all contacts since then would be long
             began_at=self._times.now(),
             ends_at=ends_at,
             deadline=deadline,
@@ -306,7 +322,10 @@ class RunSettler:
 
 
 def _needs_filter(job: Job, found: ListedByEmail) -> bool:
-    """Whether the list does not show whether a contact is the one that its filter would find."""
+    """Whether this list cannot decide about a contact, so that its own filter is needed.
+
+    That is the case if a matching contact is listed without all fields of the filter.
+    """
     contact, search = _contact(job), job.search
     assert search is not None  # noqa: S101  # it is looked for
     search.needs_filter = not all(
@@ -318,5 +337,5 @@ def _needs_filter(job: Job, found: ListedByEmail) -> bool:
 
 
 def _contact(job: Job) -> Contact:
-    assert isinstance(job.item, Contact)  # noqa: S101  # others are not sent
+    assert isinstance(job.item, Contact)  # noqa: S101  # only contacts are sent
     return job.item

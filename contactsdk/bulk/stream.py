@@ -16,17 +16,18 @@ from contactsdk.bulk.worker import Worker
 
 
 class OutcomeStream:
-    """The outcomes of a run, each as it comes: `async with`, then `async for`.
+    """The outcomes of a run, each as soon as it is known: use `async with`, then `async for`.
 
-    Entering it raises a `JournalError` where the journal cannot be used, and a `RuntimeError` if it
-    was entered before. Iterating outside of its `async with` raises a `RuntimeError`.
+    `ContactClient.stream` makes one. Entering it raises a `JournalError` if the journal cannot be
+    used, and a `RuntimeError` if it was entered before. Iterating outside of the `async with`
+    raises a `RuntimeError`.
 
-    `ContactClient.stream` makes one. After the last outcome, the iteration raises what stopped the
-    run before its input ended: a `SetupError`, the error of a platform that was unavailable for
-    too long, a `JournalError`, or what the input raised. Outcomes that wait for the consumer are
-    bounded, so a slow consumer slows the run. Leaving the `async with` early cancels what is in
-    flight and waits for it; then `undelivered` holds the outcomes of all that was read and not
-    handed out.
+    If the run was stopped before its input ended, the iteration raises the reason after the last
+    outcome: a `SetupError`, the last error of a platform that was unavailable for too long, a
+    `JournalError`, or an exception of the input. The number of outcomes that wait for the consumer
+    is bounded, so a slow consumer slows the run down. Leaving the `async with` early cancels the
+    requests in flight and waits for their end. After that, `undelivered` has the outcomes of all
+    items that were read and not handed out.
     """
 
     _run: Run
@@ -35,37 +36,38 @@ class OutcomeStream:
 
     @property
     def stopped_by(self) -> Exception | None:
-        """Why no more input was read before its end; `None` where nothing stopped the run."""
+        """Why the run was stopped before its input ended; `None` if it was not."""
         return self._run.stopped_by
 
     @property
     def interrupted_by(self) -> BaseException | None:
-        """What the input raised that is not an `Exception`, such as a `KeyboardInterrupt`; `None`
-        if nothing.
+        """An exception of the input that is not an `Exception`, such as a `KeyboardInterrupt`;
+        `None` if there was none.
         """
         return self._run.intake.interrupted_by
 
     @property
     def undelivered(self) -> tuple[Outcome, ...]:
-        """Outcomes of what was read and not handed out, in input order; complete once the `async
-        with` is left.
+        """The outcomes of items that were read and not handed out, in input order.
+
+        It is complete after the `async with`.
         """
         return self._run.outcomes.undelivered
 
     def stop(self) -> None:
-        """End the run gently: no new contact is sent, and what is in flight is finished.
+        """Stop the run gracefully: no new contact is sent, and requests in flight are finished.
 
         Call it in the thread of the event loop.
 
-        The iteration then ends after the outcomes of all that was read: contacts that were not
-        sent, or that waited for another attempt, fail as not applied, or are uncertain where an
+        The iteration ends after the outcomes of all items that were read. Contacts that were not
+        sent, or that waited for another attempt, fail as not applied. They are uncertain if an
         attempt may have been applied.
         """
         self._run.stop(None)
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
-            raise RuntimeError("a stream runs once: make another")
+            raise RuntimeError("a stream can run only once: make another one")
         await self._run.open()
         self._runner = asyncio.create_task(self._run_to_its_end())
         self._is_open = True
@@ -77,9 +79,9 @@ class OutcomeStream:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._runner is not None  # noqa: S101  # entered before it is left
+        assert self._runner is not None  # noqa: S101  # `__aenter__` has set it
         self._is_open = False
-        self._run.intake.finish()  # the input may catch the cancellation
+        self._run.intake.finish()  # an input may catch the cancellation and go on
         self._runner.cancel()
         self._run.outcomes.close()
         try:
@@ -93,7 +95,7 @@ class OutcomeStream:
         return self
 
     async def __anext__(self) -> Outcome:
-        outcome = self._run.outcomes.get_nowait()  # as most are, without one more coroutine
+        outcome = self._run.outcomes.get_nowait()  # for most outcomes this saves a coroutine
         if outcome is None:
             outcome = await self.next()
         if outcome is not None:
@@ -110,7 +112,7 @@ class OutcomeStream:
             RuntimeError: The stream is not open.
         """
         if not self._is_open:
-            raise RuntimeError("a stream is read inside its `async with`")
+            raise RuntimeError("a stream can be read only inside its `async with`")
         return await self._run.outcomes.get()
 
     async def _run_to_its_end(self) -> None:
@@ -131,7 +133,7 @@ class OutcomeStream:
         except ExceptionGroup as group:
             run.stop(group.exceptions[0])
         except asyncio.CancelledError as exc:
-            if self._is_open:  # by something else than our own leaving
+            if self._is_open:  # it was not cancelled by `__aexit__`
                 run.stop(was_cancelled("the run", exc))
             raise
         finally:
@@ -143,12 +145,13 @@ class OutcomeStream:
         try:
             async with asyncio.TaskGroup() as workers:
                 workers.create_task(work())
-                # The first contact goes alone: what is wrong with the set-up costs only its wait.
+                # The first contact goes alone, so that a wrong set-up costs only one contact's
+                # wait.
                 await run.proven.wait()
                 for _ in range(run.options.concurrency - 1):
                     workers.create_task(work())
         except ExceptionGroup as group:
-            # No worker should fail; if one does, what was read still gets its outcomes.
+            # A worker should never fail. If one does, all items that were read still get outcomes.
             run.stop(group.exceptions[0])
 
     async def _report_regularly(self) -> None:
@@ -158,24 +161,24 @@ class OutcomeStream:
 
 
 def _work_of(run: Run) -> Callable[[], Coroutine[None, None, None]]:
-    """What each worker of the run does."""
+    """The function that each worker of the run executes."""
     if run.options.batch_size is None:
         return Worker(run).work
     return BatchWorker(run, Gathering(run)).work
 
 
 def outcome_stream(run: Run) -> OutcomeStream:
-    """The stream of a run; a function, since users make no stream by its class."""
+    """Make the stream of a run. It is a function, since users must not call the class."""
     stream = OutcomeStream()
     stream._run = run
     return stream
 
 
 async def collect(stream: OutcomeStream, into: list[Outcome] | None = None) -> BulkReport:
-    """Run a stream to its end and report on all of it.
+    """Run a stream to its end and report on all of its outcomes.
 
-    `into` gets each outcome as it comes, and keeps them if this is cancelled; outcomes of what was
-    read and not handed out then follow.
+    Each outcome is added to `into` as soon as it is known. If this call is cancelled, the outcomes
+    of items that were read and not handed out are added too.
     """
     clock = asyncio.get_running_loop().time
     started_at = clock()
@@ -197,7 +200,10 @@ async def collect(stream: OutcomeStream, into: list[Outcome] | None = None) -> B
 
 
 async def _wait_out(task: asyncio.Task[None]) -> None:
-    """Wait until a cancelled task has ended, even if cancelled meanwhile, and then say so."""
+    """Wait until a cancelled task has ended.
+
+    A cancellation of this call is raised only after that.
+    """
     interruption: asyncio.CancelledError | None = None
     while not task.done():
         try:

@@ -13,39 +13,39 @@ class Cap(Protocol):
     """A ceiling for the rate of a run."""
 
     def acquire_nowait(self) -> bool:
-        """Whether one more request may leave at once; it is counted then."""
+        """Count one more request if it may leave at once; returns whether it may."""
         ...
 
     async def wait(self, wanted: int) -> None:
-        """Wait until one more request may leave, or for some time, without counting it.
+        """Wait until one more request may leave, or for some time; nothing is counted.
 
-        `wanted` says how many wait for a turn, this one included.
+        `wanted` is the number of requests that wait for a turn, including this one.
         """
         ...
 
 
 class SharedPauses(Protocol):
-    """The pauses that the platform asks any process of an account for."""
+    """Shares the platform's pauses between all processes of an account."""
 
     def update(self) -> None:
-        """Have the pacer wait as the others do, and the others as the pacer; it waits for nothing.
+        """Share the pacer's pause with other processes, and apply theirs to it, without waiting.
 
-        It is called each time that a turn is asked for.
+        It is called each time a turn is asked for.
         """
         ...
 
 
 @runtime_checkable
 class SharedRate(Protocol):
-    """A ceiling for the rate of all processes together that send for an account."""
+    """A ceiling for the rate of all processes together that send for one account."""
 
     def turns(self, account: Account, pacer: Pacer, clock: Callable[[], float]) -> "Turns":
-        """The turns of a run of this process, by its clock."""
+        """The turns of one run of this process; `clock` is the clock of its event loop."""
         ...
 
 
 class Turns:
-    """Turns of the pacer that all calls of a client share, not more than the run's cap allows."""
+    """The turns of one run: those of the client's pacer, limited further by the run's own cap."""
 
     def __init__(
         self, pacer: Pacer, cap: Cap | None = None, pauses: SharedPauses | None = None
@@ -57,16 +57,16 @@ class Turns:
         self._waiting = 0
 
     def acquire_nowait(self) -> Turn | None:
-        """A turn; `None` where the request has to wait for it."""
+        """A turn; `None` if the request has to wait for one."""
         if self._pauses is not None:
             self._pauses.update()
         return self._pacer.acquire_nowait() if self._cap is None else None
 
     async def acquire_unless(self, waits: InterruptibleWaits) -> Turn | None:
-        """Wait for a turn; `None` where these waits are interrupted before.
+        """Wait for a turn; `None` if `waits` are interrupted before it comes.
 
         Raises:
-            JournalError: The cap is shared, and there is no turn to be had.
+            JournalError: The cap is shared, and its database cannot be used.
         """
         turn = self.acquire_nowait()
         return await waits.wait_for(self.acquire) if turn is None else turn
@@ -75,14 +75,14 @@ class Turns:
         """Wait for a turn.
 
         Raises:
-            JournalError: The cap is shared, and there is no turn to be had.
+            JournalError: The cap is shared, and its database cannot be used.
         """
         if self._cap is None:
             return await self._pacer.acquire()
         self._waiting += 1
         try:
-            # One at a time, so that a turn of the pacer waits for the cap's next request and no
-            # longer.
+            # One task at a time, so that only one turn of the pacer is held while the cap makes it
+            # wait.
             async with self._lock:
                 return await self._acquire_within(self._cap)
         finally:
@@ -100,7 +100,7 @@ class Turns:
                 self._pacer.abandon(turn)
                 raise
             if self._pacer.paused_s > paused_s:
-                # A pause began meanwhile, of which this turn knows nothing.
+                # A pause has begun meanwhile, and this turn is from before it.
                 self._pacer.abandon(turn)
                 turn = await self._pacer.acquire()
                 paused_s = self._pacer.paused_s

@@ -1,11 +1,11 @@
-"""Workers that have nothing to do, until there is something."""
+"""Workers that have nothing to do, and wait to be woken."""
 
 import asyncio
 from collections import deque
 
 
 class Waiters:
-    """A line of tasks that wait to be woken, or for a time."""
+    """A queue of tasks that wait to be woken, or until a given time."""
 
     def __init__(self) -> None:
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -14,7 +14,7 @@ class Waiters:
         return len(self._waiting)
 
     async def wait(self, until: float | None) -> None:
-        """Wait to be woken, or until this time by the event loop's clock; `None` for no end."""
+        """Wait to be woken, at most until this time of the event loop's clock; `None`: no limit."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         timer = None if until is None else loop.call_at(until, _wake, waiter)
@@ -28,7 +28,7 @@ class Waiters:
                 self._waiting.remove(waiter)
 
     def wake(self) -> None:
-        """Wake the one that has waited longest."""
+        """Wake the task that has waited longest."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -36,7 +36,7 @@ class Waiters:
                 return
 
     def wake_all(self) -> None:
-        """Wake all that wait, such as at the end of a run."""
+        """Wake all waiting tasks, for example at the end of a run."""
         while self._waiting:
             self.wake()
 

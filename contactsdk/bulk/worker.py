@@ -1,4 +1,4 @@
-"""What each contact of a run goes through: its turn, the intent on record, an attempt, and next."""
+"""The worker of a run without batches: a turn, a recorded intent, an attempt, and what follows."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ _logger: Final = logging.getLogger("contactsdk")
 
 
 class Worker:
-    """Sends one contact at a time. A run has as many workers as requests may be open."""
+    """Sends one contact at a time. A run has one worker for each request that may be in flight."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -35,8 +35,8 @@ class Worker:
                 continue
             turn = run.turns.acquire_nowait()
             if turn is None:
-                # The job is kept: were it put back, others would take it and wait for turns, too,
-                # and for most of these turns there would be nothing to send.
+                # The job is kept while it waits. If it were put back, other workers would take it
+                # and wait for turns too, and most of these turns would have nothing to send.
                 turn = await run.next_turn()
                 if turn is None:
                     run.put_back(job)
@@ -62,9 +62,10 @@ class Worker:
         run.in_flight += 1
         try:
             if run.journal is not None:
-                # Last, so that a run that dies while it waits for a turn leaves nothing uncertain.
+                # The intent is recorded after the wait for a turn: if the process dies during that
+                # wait, the contact does not become uncertain.
                 job.is_intended = True
-                assert isinstance(job.item, Contact)  # noqa: S101  # others are not sent
+                assert isinstance(job.item, Contact)  # noqa: S101  # only contacts are sent
                 await run.journal.record_intent(job.index, job.item, id_floor=delivery.id_floor)
             delivery.attempts += 1
             contact_id = await run.send(
@@ -73,20 +74,21 @@ class Worker:
         except ContactError as error:
             recording = self._after_failure(job, turn, error)
         except LeaseLapsedError:
-            run.pacer.abandon(turn)  # it is not a failure of the platform
+            run.pacer.abandon(turn)  # the platform is not the cause
             self._results.not_sent(job)
             recording = None
         except asyncio.CancelledError as exc:
             run.pacer.abandon(turn)
             if is_being_cancelled():
                 raise
-            # Something else was cancelled, such as a session of the caller's that was closed.
+            # This task was not cancelled, but the request was, for example since the caller closed
+            # the session.
             run.stop(was_cancelled("a request", exc))
             recording = run.jobs.conclude(job, None, run.jobs.interrupted(job, exc))
         except Exception as exc:
             run.pacer.abandon(turn)
-            # Such as a client that was closed, or a journal that cannot be written: no fault of
-            # this contact.
+            # For example, the client was closed, or the journal cannot be written. The contact is
+            # not the cause.
             run.stop(exc)
             recording = run.jobs.conclude(job, None, run.jobs.interrupted(job, exc))
         else:
@@ -99,19 +101,22 @@ class Worker:
 
     def _after_failure(self, job: Job, turn: Turn, error: ContactError) -> Awaitable[None] | None:
         run, delivery = self._run, job.delivery
-        is_free = self._record_failure(job, turn, error)
-        decision = self._results.decide(job, error, is_free=is_free)
+        is_uncounted = self._record_failure(job, turn, error)
+        decision = self._results.decide(job, error, is_uncounted=is_uncounted)
         if isinstance(decision, Fail):
             return self._results.failed(job, decision.error)
         _logger.info("%s", describe(decision, error, delivery, run.options.policy))
-        self._results.retry(job, decision.wait_s, is_free=is_free)
+        self._results.retry(job, decision.wait_s, is_uncounted=is_uncounted)
         return None
 
     def _record_failure(self, job: Job, turn: Turn, error: ContactError) -> bool:
-        """Whether the failure is the platform's own state, and costs the contact no attempt."""
+        """Record a failed attempt; returns whether the platform is the cause, and not the contact.
+
+        Such an attempt does not count against the contact.
+        """
         run, delivery = self._run, job.delivery
         if delivery.deadline is not None and run.now() >= delivery.deadline:
-            # Cut short by its own deadline, which says nothing of others.
+            # The contact's own deadline ended the attempt, which says nothing about the platform.
             run.throttled += isinstance(error, RateLimitedError)
             run.pacer.abandon(turn)
             return False

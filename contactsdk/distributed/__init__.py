@@ -1,8 +1,9 @@
 """Runs in a PostgreSQL database that any number of workers send, on any machines.
 
-A run is submitted (`feeder.py`) in partitions by the keys of its contacts. Whoever has the lease of
-a partition sends it (`partition.py`). `SubmittedRun` shows how far a run has come, and stops it.
-What workers do is in `contactsdk/workers/`. It needs the extra `postgres`.
+`feeder.py` writes a submitted run to the database, in partitions by the keys of its contacts. The
+worker that holds the lease of a partition sends it (`partition.py`). `SubmittedRun` shows the
+progress of a run and stops it. The workers themselves are in `contactsdk/workers/`. This package
+needs the extra `postgres`.
 """
 
 from contactsdk.distributed.partition import Partition

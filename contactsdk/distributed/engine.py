@@ -1,8 +1,8 @@
 """The job engine, procrastinate, as this SDK uses it: its tables, and a job for each partition.
 
-Its tables are in the schema of the journals, apart from those of other users of the engine. A job
-is no more than a hint that a partition may have something to send: whether it has, its lease and
-its rows say.
+The engine's tables are in the schema of the journals, so they do not mix with the tables of other
+programs that use procrastinate. A job is only a hint that a partition may have something to send.
+The lease and the rows of the partition decide whether it has.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -23,41 +23,44 @@ from contactsdk.journal.postgres_connection import SETTINGS, Connection, Databas
 from contactsdk.journal.postgres_schema import prepare
 
 Drain: TypeAlias = Callable[[str, int], Awaitable[None]]
-"""Sends what is open of a partition, given the name of its run and its number."""
+"""Sends the open rows of a partition; its arguments are the run's name and the partition's number.
+"""
 
 _TASK: Final = "contactsdk.drain"
 
-# Any number: it keeps two processes from making the same tables at a time.
+# The number is arbitrary. The lock keeps two processes from creating the tables at the same time.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(1668248181)"
 
-_CONNECTIONS: Final = 2  # for jobs and heartbeats; the engine listens by another one
+_CONNECTIONS: Final = 2  # for jobs and heartbeats; the engine has a third connection to listen on
 
 POOL_TIMEOUT_S: Final = 5.0
-"""How long an engine waits for a connection before it ends by an error."""
+"""How long an engine waits for a connection before it ends with an error, in seconds."""
 
-_DEFERRING: Final = App(connector=SyncPsycopgConnector())  # never opened: callers connect
+# Only creates jobs. It is never opened, since each caller passes its own connection.
+_DEFERRING: Final = App(connector=SyncPsycopgConnector())
 
 
 def queue_of(account: Account) -> str:
-    """The name of the queue for the runs of an account, whose workers alone do its jobs.
+    """The name of the queue for all runs of an account; only workers of that account read it.
 
-    A job that workers of other accounts took, too, would be taken by one of them again and again.
+    If the accounts shared one queue, a worker of another account could take the same job, which it
+    cannot do, again and again.
     """
     # A longer name would be too long for the channel that the engine derives from it.
     return Digests.of(b"", account.secret).of_account(account).hex()
 
 
 def queueing_lock(run: str, part: int) -> str:
-    """What the waiting jobs of a partition have in common, of which there may be one at most."""
+    """The lock of a partition's waiting job: the engine accepts one waiting job for each lock."""
     return f"{run}/{part}"
 
 
 def make_engine_tables(connection: Connection, database: Database) -> None:
-    """Make the engine's tables in a schema that is there, or bring older ones up to date.
+    """Create the engine's tables in an existing schema, or migrate older tables.
 
     Raises:
-        JournalError: They are of a newer engine.
-        psycopg.Error: The user may not make them.
+        JournalError: A newer version of the engine made the tables.
+        psycopg.Error: The database user may not create tables.
     """
     newest = max(_migrations())
     if _found_migration(connection, database) == newest:
@@ -74,13 +77,13 @@ def make_engine_tables(connection: Connection, database: Database) -> None:
 
 
 def make_tables(url: str, *, schema: str = "contactsdk") -> str:
-    """Make the tables of journals and of the engine, or bring older ones up to date.
+    """Create the tables of the journals and of the engine, or migrate older tables.
 
     Returns the name of the database, without user and password.
 
     Raises:
         ValueError: The URL is wrong; the message does not repeat it.
-        JournalError: They cannot be made.
+        JournalError: The tables cannot be created or migrated.
     """
     database = Database.at(url, schema)
     with errors_of(database.name), database.connect() as connection:
@@ -92,12 +95,12 @@ def make_tables(url: str, *, schema: str = "contactsdk") -> str:
 def enqueue(
     connection: Connection, database: Database, queue: str, run: str, parts: Iterable[int]
 ) -> int:
-    """Give each of these partitions a job, but where one is waiting already; how many there were.
+    """Queue a job for each of these partitions that has none waiting; returns how many it queued.
 
-    It is done in the transaction of the connection, where there is one.
+    If the connection is in a transaction, the jobs are part of it.
 
     Raises:
-        psycopg.Error: The database refused, or is gone.
+        psycopg.Error: The database refused a statement or cannot be reached.
     """
     added = 0
     with connection.transaction():
@@ -107,8 +110,8 @@ def enqueue(
                 _TASK, queue=queue, queueing_lock=queueing_lock(run, part), connection=connection
             )
             try:
-                # Within a savepoint, since what the engine answers with an error where there is
-                # such a job ends the transaction.
+                # A savepoint: if such a job is waiting already, the error of the engine's statement
+                # would abort the whole transaction.
                 with connection.transaction():
                     job.defer(run=run, part=part)
             except AlreadyEnqueued:
@@ -120,7 +123,7 @@ def enqueue(
 
 
 def first_jobs_of(database: Database, account: Account) -> Enqueue:
-    """What gives each partition of a run its first job, once the input of the run is whole."""
+    """A function that queues the first job of each partition; it is called when a run is sealed."""
 
     def enqueue_all(connection: Connection, run: str, partitions: int) -> None:
         make_engine_tables(connection, database)
@@ -130,7 +133,7 @@ def first_jobs_of(database: Database, account: Account) -> Enqueue:
 
 
 def engine_app(database: Database, drain: Drain) -> App:
-    """The engine of one worker, which calls `drain` for each job; it is not connected yet."""
+    """The engine of one worker, not yet connected; it calls `drain` for each job."""
 
     async def configure(connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.execute(SETTINGS)
@@ -143,7 +146,8 @@ def engine_app(database: Database, drain: Drain) -> App:
     connector = PsycopgConnector(
         kwargs=database.options,
         configure=configure,
-        # Of a fixed size: a connection that the pool is making while it is closed stays open.
+        # The size is fixed: if a pool is closed while it opens a further connection, that
+        # connection stays open.
         min_size=_CONNECTIONS,
         max_size=_CONNECTIONS,
         timeout=POOL_TIMEOUT_S,
@@ -155,7 +159,7 @@ def engine_app(database: Database, drain: Drain) -> App:
 
 
 def _use_schema(connection: Connection, database: Database) -> None:
-    """Have the engine's own statements find its tables, to the end of the transaction."""
+    """Make the engine's own statements find its tables until the transaction ends."""
     connection.execute(_schema_setting(database, "SET LOCAL search_path TO {}"))
 
 
@@ -170,7 +174,8 @@ def _migrate(connection: Connection, database: Database, found: str | None) -> N
     migrations = _migrations()
     if found not in migrations:
         raise JournalError(
-            f"{database.name}: its jobs are those of another procrastinate: use a newer one here"
+            f"{database.name}: its job tables are from a different version of procrastinate: "
+            "install a newer version here"
         )
     for name in sorted(migrations):
         if name > found:
@@ -178,13 +183,13 @@ def _migrate(connection: Connection, database: Database, found: str | None) -> N
 
 
 def _migrations() -> dict[str, Path]:
-    """What makes the tables of the engine newer, step by step, by name; names are in order."""
+    """The engine's migrations, file name to path; sorted names are the order to apply them in."""
     return {path.name: path for path in migrations_path.glob("*.sql")}
 
 
 def _found_migration(connection: Connection, database: Database) -> str | None:
-    """The last migration of the engine's tables; `None` where there are none."""
-    # Not by to_regclass, which may answer from before another process has made the table.
+    """The last migration of the engine's tables; `None` if there are no tables."""
+    # to_regclass could miss a table that another process has just created.
     is_there = (
         "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = 'engine')"
     )
@@ -196,5 +201,5 @@ def _found_migration(connection: Connection, database: Database) -> str | None:
 
 
 def _cause_of(exc: ConnectorException) -> BaseException:
-    """What the database raised, so that a broken connection is told from other errors."""
+    """The database's own error, which tells whether the connection is broken."""
     return exc.__cause__ or exc

@@ -1,8 +1,9 @@
-"""Puts the input of a run into the database, from where workers send it.
+"""Writes the input of a run to the database, from where workers send it.
 
-Rows go there in transactions of 10,000, each of which succeeds only if nobody else has added rows
-since this process looked. So of two processes that submit the same run, one stops and says so; and
-one that dies is started again with the same input, and goes on behind the rows that are there.
+Rows are written in transactions of 10,000. Each transaction succeeds only if no other process has
+added rows since this process looked. So if two processes submit the same run, one of them stops
+with an error. If a process dies, start it again with the same input: it continues after the rows
+that are already in the database.
 """
 
 import asyncio
@@ -45,8 +46,9 @@ _PART: Final = _NAMES.index("part")
 _STATE: Final = _NAMES.index("state")
 
 Enqueue: TypeAlias = Callable[[Connection, str, int], object]
-"""Is called with the name and the number of partitions of a run when its input is whole, in that
-transaction and in a thread, such as to queue the first job of each partition."""
+"""Called when the input of a run is complete, for example to queue the first job of each partition.
+Its arguments are the connection, the run's name and its number of partitions. It is called in a
+thread, in the transaction that seals the run."""
 
 
 async def feed(
@@ -58,15 +60,16 @@ async def feed(
     partitions: int = 64,
     enqueue: Enqueue | None = None,
 ) -> SubmittedRun:
-    """Add the whole input to the run of this journal, which is made where there is none.
+    """Add the whole input to the run of this journal; the run is created if it does not exist.
 
-    Where it was submitted before, the input has to be the same; its settings are these from now on.
+    If the run was submitted before, the input has to be the same as then. `settings` replace the
+    earlier settings of the run.
 
     Raises:
         JournalError: There is a run of this name with another input, account or number of
             partitions; or another process is submitting it; or the database cannot be used.
-        ValueError: The number of partitions is out of its range.
-        TypeError: `contacts` is no iterable of contacts.
+        ValueError: `partitions` is out of its range.
+        TypeError: `contacts` is not an iterable of contacts.
     """
     check_count("partitions", partitions, MOST_PARTITIONS)
     reader = Reader(contacts)
@@ -101,7 +104,7 @@ async def _next_items(reader: Reader) -> Sequence[Item]:
 
 @frozen
 class _Run:
-    """A run as the feeder finds it."""
+    """The run's own row of the database, as it was when the feeder opened the run."""
 
     number: int
     account: bytes
@@ -127,7 +130,7 @@ class _Feeder:
         self._count = 0
 
     async def in_thread(self, step: Callable[[], _T]) -> _T:
-        """Do this in the thread; what was begun is finished even where this is cancelled."""
+        """Run `step` in the thread; a cancellation of this call does not interrupt the step."""
         loop = asyncio.get_running_loop()
         return await asyncio.shield(loop.run_in_executor(self._thread, step))
 
@@ -136,10 +139,10 @@ class _Feeder:
         await self.in_thread(self._close)
         self._thread.shutdown(wait=False)
 
-    # In the thread.
+    # The methods below run in the thread.
 
     def open(self) -> None:
-        """Find the run, or make it."""
+        """Find the run, or create it."""
         journal, database = self._journal, self._database
         with errors_of(journal.name):
             connection = connect_durably(database, journal.durability, journal.name)
@@ -165,7 +168,8 @@ class _Feeder:
         found = connection.execute(query, {"name": self._journal.run}).fetchone()
         if found is None or found[6] is None:
             raise JournalError(
-                f"{self._journal.name}: this name is taken by a run that was not submitted"
+                f"{self._journal.name}: a run that was not submitted has this name: use another "
+                "name"
             )
         return _Run(*found[:6])
 
@@ -174,10 +178,12 @@ class _Feeder:
         if self._digests.of_account(self._account) != self._run.account:
             raise other_account(name)
         if partitions != self._partitions:
-            raise JournalError(f"{name}: it has {partitions} partitions, not {self._partitions}")
+            raise JournalError(
+                f"{name}: the run has {partitions} partitions, not {self._partitions}"
+            )
 
     def take(self, items: Sequence[Item]) -> None:
-        """Check the next items against those that are there, and add the others."""
+        """Compare items that are in the database already with their rows, and add the others."""
         run, first = self._run, self._count
         contents = [content_of(item) for item in items]
         digests = [self._digests.of_content(content) for content in contents]
@@ -191,8 +197,8 @@ class _Feeder:
             ]
             if rows and run.is_sealed:
                 raise JournalError(
-                    f"{self._journal.name}: its input is whole with {run.items:,} items: give "
-                    "another input another name",
+                    f"{self._journal.name}: its input is complete with {run.items:,} items: use "
+                    "another name for another input",
                     number=run.items,
                 )
             if rows:
@@ -226,7 +232,8 @@ class _Feeder:
     def _add(self, first: int, rows: Sequence[tuple[Any, ...]]) -> None:
         connection, run = self._connected, self._run
         with connection.transaction(), connection.cursor() as cursor:
-            # First: it keeps a double of this process waiting until this is done, or stops it.
+            # This is first, since it locks the run's row: another process that submits the same
+            # run waits here until this transaction has ended, and then stops.
             self._count_or_stop(submitted.count_items(self._database), first, len(rows))
             with cursor.copy(submitted.copy_rows(self._database)) as copy:
                 copy.set_types([kind for _, kind in submitted.COPIED])
@@ -243,7 +250,7 @@ class _Feeder:
             cursor.execute(submitted.count_added(self._database), values)
 
     def seal(self, enqueue: Enqueue | None) -> None:
-        """Note that the input is whole, from when on it is sent."""
+        """Record that the input is complete; from then on workers send the run."""
         connection, run = self._connected, self._run
         if self._count < run.items:
             raise changed_item(self._count)
@@ -258,13 +265,13 @@ class _Feeder:
         values = {"run": self._run.number, "items": items, "count": count}
         if self._connected.execute(statement, values).fetchone() is None:
             raise JournalError(
-                f"{self._journal.name}: another process has added to it meanwhile, or it is whole "
-                "with fewer items, or was deleted; submit the same input again to go on"
+                f"{self._journal.name}: another process has added items to the run or sealed it "
+                "meanwhile, or the run was deleted: submit the same input again to continue"
             )
 
     @property
     def _connected(self) -> Connection:
-        assert self._connection is not None  # noqa: S101  # it is opened first
+        assert self._connection is not None  # noqa: S101  # `open` is called first
         return self._connection
 
     def _close(self) -> None:
@@ -273,5 +280,5 @@ class _Feeder:
 
 
 def partition_of(key: bytes | None, number: int, partitions: int) -> int:
-    """The partition of an item, given the digest of its key; without one, by its number."""
+    """The partition of an item, by the digest of its key, or by its number if it has no key."""
     return (number if key is None else int.from_bytes(key[:8])) % partitions

@@ -1,7 +1,7 @@
-"""A rate that all processes of an account share, by a row of a PostgreSQL database.
+"""A rate limit that all processes of an account share, kept in a row of a PostgreSQL table.
 
-Statements are made in a thread, one after another, so that the event loop never waits for the
-database. The database's clock says when turns are; each process knows how far its own is off.
+Statements are executed in a thread, one after another, so the event loop never waits for the
+database. Turns are times of the database's clock; each process converts them to its own clock.
 """
 
 import asyncio
@@ -34,7 +34,8 @@ _logger: Final = logging.getLogger("contactsdk")
 
 _PAUSE_S: Final = 0.5  # between two attempts to connect
 
-# A turn that begins before the answer is there is of use only for the rest of its tolerance.
+# `lead_s` moves the first turn ahead: a turn whose tolerance is over when the answer arrives is
+# useless.
 _RESERVE: Final = """
     INSERT INTO {turn} AS turn (account, next_at, rate)
     VALUES (
@@ -67,14 +68,15 @@ _READ_PAUSE: Final = """
 
 
 class TurnTable:
-    """The table of the turns of all accounts, for one process; use it as `async with`.
+    """The table with the turns of all accounts, as one process uses it, with `async with`.
 
-    It connects at first use. When a turn is, is as exact as half of the shortest time in which the
-    database answers.
+    It connects at first use. The times of turns are accurate to half of the database's shortest
+    answer time.
 
     Args:
-        database: Where the table is.
-        reconnect_s: For how many seconds a database that goes away is waited for.
+        database: The database that has the table.
+        reconnect_s: For how many seconds a step tries again when the database is away.
+        sleep: Waits in the thread between two attempts to connect; its argument is in seconds.
     """
 
     def __init__(
@@ -91,17 +93,19 @@ class TurnTable:
         self._connection: Connection | None = None
 
     def rate(self, rate_per_s: float | None) -> "PostgresRate":
-        """A ceiling, for the option `rate_per_s` of a run; `None` only shares the pauses.
+        """A shared ceiling, for the option `rate_per_s` of a run.
+
+        With `None` there is no ceiling, and only the platform's pauses are shared.
 
         Raises:
-            ValueError: It is no positive number.
+            ValueError: `rate_per_s` is not a positive number.
         """
         if rate_per_s is not None:
             check_positive("rate_per_s", rate_per_s)
         return PostgresRate(self, rate_per_s)
 
     async def aclose(self) -> None:
-        """Let go of the database."""
+        """Close the connection; a step that waits for the database fails instead of waiting on."""
         loop = asyncio.get_running_loop()
         self._reconnect_s = 0.0
         await asyncio.shield(loop.run_in_executor(self._thread, self._disconnect))
@@ -119,17 +123,20 @@ class TurnTable:
         await self.aclose()
 
     def in_thread(self, step: Callable[[Connection], _T]) -> "asyncio.Future[_T]":
-        """Do a step once those before it are done, and again where the connection breaks."""
+        """Run `step` in the thread after all earlier steps, again if the connection breaks.
+
+        The future fails with a `JournalError` if the database cannot be used.
+        """
         loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._thread, self._repeated, step)
+        return loop.run_in_executor(self._thread, self._with_reconnect, step)
 
     def statement(self, text: LiteralString) -> sql.Composed:
         """A statement about the table."""
         return sql.SQL(text).format(turn=self._database.table("turn"))
 
-    # In the thread.
+    # The methods below run in the thread.
 
-    def _repeated(self, step: Callable[[Connection], _T]) -> _T:
+    def _with_reconnect(self, step: Callable[[Connection], _T]) -> _T:
         started = time.monotonic()
         while True:
             try:
@@ -140,13 +147,14 @@ class TurnTable:
                 is_over = time.monotonic() - started >= self._reconnect_s
                 if is_over or not is_broken(self._connection, exc):
                     raise journal_error(self._database.name, exc) from exc
-                _logger.info("%s: the connection broke, and is made anew", self._database.name)
+                _logger.info("%s: the connection broke; connecting again", self._database.name)
                 self._disconnect()
             self._sleep(_PAUSE_S)
 
     def _connect(self) -> Connection:
         connection = self._database.connect()
-        # Nobody waits for the disk: turns that a crash takes back are over when it is well again.
+        # Commits need not wait for the disk: turns that a crash loses are in the past when the
+        # database is up again.
         connection.execute("SET synchronous_commit = off")
         return connection
 
@@ -158,20 +166,20 @@ class TurnTable:
 
 @frozen(eq=False)
 class PostgresRate:
-    """At most so many requests a second by all processes together that send for an account.
+    """A ceiling on the requests a second of all processes together that send for one account.
 
-    A pause that the platform asks one of them for is kept by all. Where two processes have
-    different ceilings, each turn takes as much time as the ceiling of its process says.
+    If the platform asks one of the processes to pause, all of them pause. If two processes have
+    different ceilings, each turn takes up as much time as the ceiling of its own process says.
     """
 
     table: TurnTable
-    """Where the turns are."""
+    """The table that has the turns."""
     rate_per_s: float | None
     """The ceiling, in requests a second; `None` for none."""
 
     def turns(self, account: Account, pacer: Pacer, clock: Callable[[], float]) -> Turns:
-        """The turns of a run of this process, by the clock of its event loop."""
-        # Without a salt, so that it is the same for all runs of the account.
+        """The turns of one run of this process; `clock` is the clock of its event loop."""
+        # The digest has no salt, so it is the same for all runs of the account.
         key = Digests.of(b"", account.secret).of_account(account)
         row = AccountRow(self.table, key, self.rate_per_s or 0.0, clock)
         rate = self.rate_per_s
@@ -195,21 +203,22 @@ class AccountRow:
         self._answer_s = 0.0
 
     def reserve(self, count: int, spacing_s: float) -> "asyncio.Future[float]":
-        """Reserve so many turns; when the first of them is."""
+        """Reserve `count` turns, `spacing_s` apart; returns the time of the first one."""
         span_s = count * spacing_s
 
         def reserve(connection: Connection) -> float:
-            # So that the first turn is still good for half of its tolerance when the answer comes.
+            # If this answer takes as long as the last one, the first turn still has half of its
+            # tolerance left when the answer arrives.
             lead_s = self._answer_s - TOLERANCE_S / 2
             values = {**self._values, "span_s": span_s, "lead_s": lead_s}
             found = self._local_time(connection, self._reserve, values)
-            assert found is not None  # noqa: S101  # it returns the row that it writes
+            assert found is not None  # noqa: S101  # the statement returns the row that it writes
             return found
 
         return self._table.in_thread(reserve)
 
     def pause(self, seconds: float) -> "asyncio.Future[None]":
-        """Have all processes wait for so many seconds from now, at least."""
+        """Make all processes of the account wait for at least `seconds` from now."""
         values = {**self._values, "seconds": seconds}
 
         def pause(connection: Connection) -> None:
@@ -218,7 +227,7 @@ class AccountRow:
         return self._table.in_thread(pause)
 
     def read_pause(self) -> "asyncio.Future[float]":
-        """Until when all wait; it may have passed."""
+        """Until when all processes wait; the time is in the past if they do not wait."""
 
         def read(connection: Connection) -> float:
             found = self._local_time(connection, self._read, self._values)
@@ -229,7 +238,10 @@ class AccountRow:
     def _local_time(
         self, connection: Connection, query: sql.Composed, values: dict[str, Any]
     ) -> float | None:
-        """The local time of the time that a statement answers with, beside its own."""
+        """Execute a query for two database times; returns the first of them as a local time.
+
+        The second one is the database's present time. `None` if the query finds no row.
+        """
         asked_at = self._clock()
         found = connection.execute(query, values, prepare=True).fetchone()
         answered_at = self._clock()

@@ -1,4 +1,4 @@
-"""What every worker has to know of a submitted run, as the database keeps it."""
+"""The settings of a submitted run, which the database keeps for all workers."""
 
 from typing import Any, Self
 
@@ -13,22 +13,23 @@ from contactsdk.wire import MAX_JOBS
 
 @frozen(kw_only=True)
 class RunSettings:
-    """How a submitted run is to be sent, whichever worker sends it.
+    """The settings with which every worker sends a submitted run.
 
     Raises:
         ValueError: A number is out of its range.
     """
 
     retry: RetryPolicy = Factory(RetryPolicy)
-    """How often and how patiently each contact is tried."""
+    """How often each contact is tried, and how long a retry waits."""
     batch_size: int | None = None
-    """How many contacts go in one request, at most; `None` to send each by itself."""
+    """The largest number of contacts in one request; `None` sends each contact in its own request.
+    """
     rate_per_s: float | None = None
-    """How many requests may leave in any second, of all workers together; `None` for no cap."""
+    """How many requests all workers together may send in any second; `None` for no ceiling."""
     give_up_s: float = DEFAULT_GIVE_UP_S
-    """For how many seconds a platform that lets nothing through is tried before the run stops."""
+    """For how many seconds the platform may let nothing through before the run stops."""
     attempt_timeout_s: float = 30.0
-    """How long an attempt may take, in seconds: the `timeout_s` of a client that sends."""
+    """How long one attempt may take, in seconds: the `timeout_s` of the clients that send."""
 
     def __attrs_post_init__(self) -> None:
         if self.batch_size is not None:
@@ -39,18 +40,18 @@ class RunSettings:
         check_positive("attempt_timeout_s", self.attempt_timeout_s)
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as plain values."""
+        """The settings as plain JSON values; `from_json` reads them."""
         return attrs.asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """The settings that `to_json` wrote; what is not there has its default."""
+        """The settings that `to_json` wrote; a setting that is missing has its default."""
         return cls(**{**values, "retry": RetryPolicy(**values.get("retry", {}))})
 
     @property
     def bulk_options(self) -> BulkOptions:
         """The options with which a worker streams a partition.
 
-        Without `rate_per_s`, which all workers keep together.
+        `rate_per_s` is not among them: it is a ceiling for all workers together.
         """
         return BulkOptions(retry=self.retry, batch_size=self.batch_size, give_up_s=self.give_up_s)

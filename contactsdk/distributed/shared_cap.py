@@ -1,4 +1,4 @@
-"""A ceiling for the rate of a run that many processes share, as each of them sees it."""
+"""A ceiling for the rate of requests that many processes share; one process's part of it."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,27 +7,29 @@ from typing import Final, Protocol
 from contactsdk.distributed.reserved_turns import ReservedTurns, block_size, spacing_s
 from contactsdk.pacing import Pacer
 
-_AHEAD: Final = 0.5  # of the last block, or less, is left when the next one is asked for
+# The next block is reserved when this share of the last one, or less, is left.
+_AHEAD: Final = 0.5
 
 _LONGEST_WAIT_S: Final = 1.0
 
 
 class TurnSource(Protocol):
-    """Where the turns of an account come from."""
+    """Hands out the turns of an account."""
 
     def reserve(self, count: int, spacing_s: float) -> "asyncio.Future[float]":
-        """Reserve so many turns; when the first of them is, by the clock of the event loop.
+        """Reserve `count` turns that are `spacing_s` apart.
 
-        The future fails with a `JournalError` where they cannot be had.
+        The result is the time of the first turn, by the clock of the event loop. The future fails
+        with a `JournalError` if no turns can be reserved.
         """
         ...
 
 
 class SharedCap:
-    """Lets requests of this process leave by turns that are shared with others.
+    """Paces the requests of this process by turns from a rate that other processes share.
 
-    Turns are reserved as they are wanted, no more than wait at the time, and ahead of time while
-    more wait than there are turns.
+    It reserves no more turns than there are requests waiting. While more requests wait than turns
+    are left, it reserves the next block ahead of time.
     """
 
     def __init__(
@@ -44,31 +46,31 @@ class SharedCap:
 
     @property
     def thrown_away(self) -> int:
-        """How many reserved turns were not used in time."""
+        """How many reserved turns were not used within their tolerance."""
         return self._turns.thrown_away
 
     def acquire_nowait(self) -> bool:
-        """Whether one more request may leave at once; it is counted then."""
+        """Use a turn for one more request if it may leave at once; returns whether it may."""
         return self._turns.take(self._clock())
 
     async def wait(self, wanted: int) -> None:
-        """Wait until one more request may leave, or for a second, without counting it.
+        """Wait until one more request may leave, or for a second; no turn is used.
 
-        `wanted` says how many wait for a turn, this one included.
+        `wanted` is the number of requests that wait for a turn, including this one.
 
         Raises:
-            JournalError: There are no turns to be had, since the database cannot be reached.
+            JournalError: No turns can be reserved, since the database cannot be used.
         """
         now = self._clock()
         next_at = self._turns.next_at(now)
         if next_at is None:
-            # Not awaited itself: a cancellation of whoever waits is not to reach it.
+            # `asyncio.wait` does not cancel the future if this call is cancelled.
             await asyncio.wait({self._asking or self._ask(wanted)})
         else:
             at_hand = len(self._turns)
             if self._asking is None and at_hand < wanted and at_hand <= self._block * _AHEAD:
                 self._ask(wanted - at_hand)
-            # A turn that is far off may be so since all wait, which is then to be noticed.
+            # A turn may be far away because of a pause: come back, so that the caller sees it.
             await asyncio.sleep(min(max(0.0, next_at - now), _LONGEST_WAIT_S))
         if self._error is not None and not self._turns:
             error, self._error = self._error, None

@@ -1,4 +1,4 @@
-"""Pauses that the platform asked one process for, and that all of its account keep."""
+"""Pauses that the platform asks of one process, shared with all processes of its account."""
 
 import asyncio
 import logging
@@ -14,25 +14,28 @@ _READ_EVERY_S: Final = 1.0
 
 
 class PauseStore(Protocol):
-    """Where the pauses of an account are kept.
+    """Stores the pauses of an account for all of its processes.
 
-    Each future fails with a `JournalError` where that cannot be reached.
+    Each future fails with a `JournalError` if the store cannot be reached.
     """
 
     def pause(self, seconds: float) -> "asyncio.Future[None]":
-        """Have all processes wait for so many seconds from now, at least."""
+        """Make all processes wait for at least `seconds` from now."""
         ...
 
     def read_pause(self) -> "asyncio.Future[float]":
-        """Until when all wait, by the clock of the event loop; it may have passed."""
+        """Until when all processes wait, by the clock of the event loop.
+
+        The time is in the past if they do not wait.
+        """
         ...
 
 
 class PostedPauses:
-    """Posts the pauses of this process's pacer for the others, and has it keep theirs.
+    """Stores the pauses of this process's pacer for other processes, and applies theirs to it.
 
-    Those of the others are read once a second while this process sends. Where they cannot be read
-    or posted nothing happens: each process is asked to wait by the platform, too.
+    The pauses of other processes are read once a second while this process sends. If the store
+    cannot be reached, that is only logged: the platform asks each process for a pause itself, too.
     """
 
     def __init__(self, store: PauseStore, pacer: Pacer, *, clock: Callable[[], float]) -> None:
@@ -44,7 +47,7 @@ class PostedPauses:
         self._is_reading = False
 
     def update(self) -> None:
-        """Post a pause that is new, and see now and then if there is another."""
+        """Store a new pause of the pacer; at most once a second, read the others' pauses."""
         now, until = self._clock(), self._pacer.paused_until
         if until > max(now, self._known_until):
             self._known_until = until
@@ -62,8 +65,8 @@ class PostedPauses:
 
 
 def _note_failure(ended: "asyncio.Future[Any]") -> bool:
-    """Whether it failed."""
+    """Log the error of the future, if it failed; returns whether it failed."""
     error = ended.exception()
     if error is not None:
-        _logger.info("a pause was not shared: %s", error)
+        _logger.info("a pause could not be shared between processes: %s", error)
     return error is not None

@@ -1,4 +1,4 @@
-"""A run that was submitted, as whoever submitted it, or anybody else, watches and stops it."""
+"""A submitted run, for any process that wants to watch it, stop it or resume it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -19,7 +19,7 @@ from contactsdk.journal.store import StoredRow
 _T = TypeVar("_T")
 
 STOPPED: Final = "stop() was called"
-"""Why a run is stopped that `SubmittedRun.stop` has stopped."""
+"""The default reason of `SubmittedRun.stop`."""
 
 _ROWS_AT_A_TIME: Final = 2000
 _WAIT_S: Final = 0.5
@@ -27,61 +27,61 @@ _WAIT_S: Final = 0.5
 
 @frozen(kw_only=True)
 class RunProgress:
-    """How far a submitted run has come."""
+    """The progress of a submitted run, as counts of its items."""
 
     read: int
     """How many items of the input are in the database."""
     succeeded: int
     """How many contacts were added or updated."""
     failed: int
-    """How many were refused or are invalid, which is final."""
+    """How many items have failed for good: the contact was refused or is invalid."""
     uncertain: int
-    """How many may or may not have been applied."""
+    """How many contacts may or may not have been applied."""
     not_applied: int
-    """How many were tried as often as the policy says and were not applied; `resume` tries again.
-    """
+    """How many contacts were not applied after all attempts of the policy; `SubmittedRun.resume`
+    tries them again."""
     workers: int
-    """How many workers send it now."""
+    """How many workers are sending the run now."""
     is_sealed: bool
-    """Whether the whole input is in the database; only then it is sent."""
+    """Whether the whole input is in the database; workers send a run only when it is sealed."""
     stopped_for: str | None
-    """Why it was stopped; `None` where it was not."""
+    """Why the run was stopped; `None` if it was not."""
     partitions: int
-    """Into how many parts it is divided."""
+    """How many partitions the run has."""
 
     @property
     def open(self) -> int:
-        """How many wait to be sent, or are in flight."""
+        """How many contacts wait to be sent or are in flight."""
         ended = self.succeeded + self.failed + self.uncertain + self.not_applied
         return self.read - ended
 
     @property
     def is_done(self) -> bool:
-        """Whether all of the input has its outcome."""
+        """Whether the run is sealed and each of its items has an outcome."""
         return self.is_sealed and not self.open
 
 
 class SubmittedRun:
     """A run that was submitted to a database, by this process or by another.
 
-    `await client.submit(...)` returns one; `SubmittedRun(journal)` is that of a run that was
-    submitted earlier. Nothing is connected between calls, so it need not be closed. Each method
-    raises a `JournalError` where there is no such run, or the database cannot be used.
+    `await client.submit(...)` returns one. `SubmittedRun(journal)` opens a run that was submitted
+    earlier. It keeps no connection between two calls, so there is nothing to close. Each method
+    raises a `JournalError` if there is no such run, or if the database cannot be used.
     """
 
     def __init__(self, journal: PostgresJournal) -> None:
         self.journal = journal
-        """The journal that it was submitted to."""
+        """The journal that the run was submitted to."""
 
     def __repr__(self) -> str:
         return f"SubmittedRun({self.journal!r})"
 
     async def settings(self) -> RunSettings:
-        """How it is to be sent."""
+        """The settings with which workers send the run."""
         return await self._ask(lambda c: RunSettings.from_json(self._options(c)))
 
     async def progress(self) -> RunProgress:
-        """How far it has come."""
+        """The progress of the run at this moment."""
 
         def read(connection: Connection) -> RunProgress:
             found = submitted.progress_of(connection, self.journal.database, self.journal.run)
@@ -102,7 +102,11 @@ class SubmittedRun:
         return await self._ask(read)
 
     async def rows(self, state: State | None = None) -> AsyncIterator[JournalRow]:
-        """Its rows in input order, of one state or of all, each as it is when it is read."""
+        """The rows of the run in input order; with `state`, only the rows in that state.
+
+        Rows are read page by page. Workers may change the run meanwhile, so each row is as it was
+        when its page was read.
+        """
         after = -1
         while page := await self._ask(partial(self._page, state=state, after=after)):
             for row in page:
@@ -112,7 +116,7 @@ class SubmittedRun:
     async def wait(
         self, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     ) -> RunProgress:
-        """Wait until it is done, or stopped."""
+        """Wait until the run is done or stopped; returns its progress then."""
         while True:
             progress = await self.progress()
             if progress.is_done or progress.stopped_for is not None:
@@ -120,7 +124,10 @@ class SubmittedRun:
             await sleep(_WAIT_S)
 
     async def stop(self, reason: str = STOPPED) -> None:
-        """Have all workers stop it gently: what is in flight is finished, nothing more is sent."""
+        """Stop the run for all workers: they send nothing more, and finish what is in flight.
+
+        `reason` is what `RunProgress.stopped_for` then says.
+        """
         query = submitted.stop_run(self.journal.database)
         values = {"name": self.journal.run, "reason": reason}
 
@@ -131,7 +138,7 @@ class SubmittedRun:
         await self._ask(stop)
 
     async def resume(self) -> None:
-        """Have it sent again after it was stopped, and what was not applied tried again."""
+        """Let workers send the run again after a stop, and try its `not_applied` contacts again."""
         database, name = self.journal.database, {"name": self.journal.run}
         statements = (submitted.lock_leases, submitted.reopen_rows, submitted.reopen_run)
 
@@ -157,7 +164,7 @@ class SubmittedRun:
         return [StoredRow(*row) for row in connection.execute(query, values, binary=True)]
 
     def _options(self, connection: Connection) -> dict[str, Any]:
-        """The options with which it was submitted."""
+        """The settings of the run, as `RunSettings.to_json` wrote them."""
         query = submitted.find_submitted(self.journal.database)
         found = connection.execute(query, {"name": self.journal.run}).fetchone()
         if found is None or found[6] is None:
@@ -166,10 +173,10 @@ class SubmittedRun:
         return options
 
     async def _ask(self, step: Callable[[Connection], _T]) -> _T:
-        """Do something with a connection of its own, in a thread."""
-        return await asyncio.to_thread(self._asked, step)
+        """Call `step` in a thread, with a connection for this one call."""
+        return await asyncio.to_thread(self._ask_blocking, step)
 
-    def _asked(self, step: Callable[[Connection], _T]) -> _T:
+    def _ask_blocking(self, step: Callable[[Connection], _T]) -> _T:
         database = self.journal.database
         with errors_of(self.journal.name), database.connect() as connection:
             if not is_ready(connection, database):

@@ -1,4 +1,4 @@
-"""What there is to do for workers: open partitions, and runs that cannot be sent."""
+"""The work that is open for workers: partitions to send, and runs that a worker cannot send."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -8,22 +8,22 @@ from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_connection import Connection, Database, errors_of
 
 SETUP_ERRORS_TO_STOP: Final = 3
-"""How many different workers have to be unable to send a run until it is stopped for all."""
+"""If this many different workers could not send a run, it is stopped for all workers."""
 
 
 class OpenPartition(NamedTuple):
-    """A partition that has open rows, and that nobody sends."""
+    """A partition that has open rows and that no worker is sending."""
 
     run: str
-    """The name of its run."""
+    """The name of the run."""
     part: int
-    """Its number, from 0."""
+    """The number of the partition, from 0."""
 
 
 def open_partitions(connection: Connection, database: Database) -> Sequence[OpenPartition]:
-    """All partitions that have open rows and that nobody sends, of runs that are not stopped.
+    """All partitions of runs that are not stopped that have open rows and no worker.
 
-    It can be part of a transaction.
+    It may be called in a transaction.
 
     Raises:
         psycopg.Error: The database cannot be used.
@@ -34,9 +34,10 @@ def open_partitions(connection: Connection, database: Database) -> Sequence[Open
 
 
 def record_setup_error(journal: PostgresJournal, worker: str, reason: str) -> str | None:
-    """Note that this worker cannot send the run; why the run is stopped, `None` if it is not.
+    """Record that this worker cannot send the run; returns why the run is stopped for all workers.
 
-    The third worker stops the run for all, for this reason. It waits for the database.
+    The result is `None` if the run is not stopped. The third worker that cannot send the run stops
+    it, for its `reason`. This function blocks until the database has answered.
 
     Raises:
         JournalError: The database cannot be used.

@@ -1,9 +1,10 @@
-"""A durable record of a bulk run, so that one that was killed goes on where it stopped.
+"""A durable record of a bulk run: a run that was killed continues where it stopped.
 
-A row of the journal stands for an item of the input, by its number. `run.py` has the rules of a run
-and `store.py` what they need of a place for rows: `sqlite.py` is one, `postgres.py` another. A new
-kind of store also needs an entry in `cli/journal_place.py` and in `contactsdk/__init__.py`.
-Neither is imported here, so that a program loads only the one that it uses.
+Each row of the journal stands for one item of the input, by the item's number. `run.py` has the
+rules of a run. `store.py` has the interface of the stores that keep the rows. There are two stores:
+`sqlite.py` and `postgres.py`. Neither is imported here, so a program loads only the one that it
+uses. A new kind of store also needs an entry in `cli/journal_place.py` and in
+`contactsdk/__init__.py`.
 """
 
 from contactsdk.journal.identity import Account

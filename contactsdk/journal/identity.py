@@ -1,4 +1,4 @@
-"""Whose journal it is, and digests that tell one item from another without keeping either."""
+"""The account of a journal, and digests that tell items apart without storing the items."""
 
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -15,38 +15,38 @@ _PAST_THE_LAST: Final = (None, None)
 
 @frozen(kw_only=True, eq=False)
 class Account:
-    """Whose contacts a run sends."""
+    """The account for which a run sends contacts."""
 
     url: str
     """The address that contacts are sent to."""
     key: str = field(repr=False)
-    """The account's key; empty where a gateway signs."""
+    """The account's key; empty if a gateway signs the requests."""
     secret: str = field(repr=False)
-    """The account's secret; empty where a gateway signs."""
+    """The account's secret; empty if a gateway signs the requests."""
 
 
 @frozen(eq=False)
 class Digests:
-    """Makes a journal's digests, which can be checked only by whoever has the secret."""
+    """Makes the digests of a journal; the account's secret is needed to check a digest."""
 
     _keyed: Any = field(repr=False)
 
     @classmethod
     def of(cls, salt: bytes, secret: str) -> Self:
         """The digests of a journal with this salt, for an account with this secret."""
-        # A hash that is copied costs half of one that is made anew.
+        # Each digest copies this keyed hash: a copy costs half of what a new hash costs.
         return cls(blake2b(key=blake2b(salt + secret.encode()).digest(), digest_size=16))
 
     def of_account(self, account: Account) -> bytes:
-        """The digest of address and key."""
+        """The digest of the account's address and key."""
         return self._digest(f"{account.url}\0{account.key}".encode())
 
     def of_key(self, contact: Contact) -> bytes:
-        """The digest of what two contacts have in common that are the same."""
+        """The digest of `key_of(contact)`, which is equal for two inputs of the same contact."""
         return self._digest(repr(key_of(contact)).encode())
 
     def of_content(self, content: bytes) -> bytes:
-        """The digest of an item, given its `content_of`."""
+        """The digest of an item; `content` is what `content_of` returns for it."""
         return self._digest(content)
 
     def _digest(self, data: bytes) -> bytes:
@@ -57,7 +57,7 @@ class Digests:
 
 
 def content_of(item: Item) -> bytes:
-    """What an item says: the body of a contact, or what was wrong with one."""
+    """The content of an item: the JSON body of a contact, or the errors of an invalid one."""
     if isinstance(item, Contact):
         return wire.encode(item)
     return repr(item.errors).encode("utf-8", "backslashreplace")
@@ -66,13 +66,14 @@ def content_of(item: Item) -> bytes:
 def check_input(
     recorded: Iterable[tuple[int, bytes]], items: Iterable[Item], digests: Digests
 ) -> None:
-    """See that the items are those whose numbers and digests were recorded, in input order.
+    """Check that the input has all recorded items, with the same content and at the same numbers.
 
-    Items that were never recorded may be any, and more may follow the last one.
+    `recorded` are (number, digest) pairs in input order. Items without a recorded number are not
+    checked, so the input may have gained items at its end.
 
     Raises:
-        JournalError: They are not; `number` is the index of the first item that differs or is
-            missing.
+        JournalError: A recorded item is missing or has another content; `number` is the index of
+            the first such item.
     """
     rows = iter(recorded)
     number, digest = next(rows, _PAST_THE_LAST)
@@ -88,17 +89,17 @@ def check_input(
 
 
 def changed_item(number: int) -> JournalError:
-    """The error of an input whose item `number` is not the one that was recorded."""
+    """The error for an input in which item `number` differs from the recorded item."""
     return JournalError(
-        f"item {number} (counted from 0) is missing or is not the one that the journal recorded; "
-        "nothing from there on was sent: use the recorded input, or another journal",
+        f"item {number} (counted from 0) is missing or differs from the one that the journal "
+        "recorded; nothing was sent from this item on: use the recorded input, or another journal",
         number=number,
     )
 
 
 def other_account(name: str) -> JournalError:
-    """The error of a journal that is used with another account than its own."""
+    """The error for a journal that is used with an account that is not its own."""
     return JournalError(
-        f"{name}: made for another account (address, key or secret); "
+        f"{name}: it was made for another account (address, key or secret): "
         "use that account, or another journal"
     )

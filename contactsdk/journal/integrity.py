@@ -1,9 +1,10 @@
-"""How a journal proves that it is whole: a keyed hash of each row, and their sum.
+"""The checksum of a journal: the sum of a keyed hash of each row.
 
-The sum is kept beside the rows and changes in the same transaction. So a row that is missing, old,
-changed or added shows when all of them are added up again, in whatever order they were written.
-The key is the journal's salt, which is in the file: whoever can read a journal can check it. It
-tells damage and changes by other programs, not a forger, nor an older copy of the whole journal.
+The sum is stored beside the rows and changes in the same transaction as they do. So adding up the
+hashes again shows whether a row is missing, outdated, changed or added; the order in which rows
+were written does not matter. The key of the hash is the journal's salt, which is in the file, so
+everybody who can read the journal can check it. The checksum finds damage and changes by other
+programs. It does not find a forgery, nor an older copy of the whole journal.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +25,7 @@ class RowHash:
         self._keyed: Any = blake2b(key=salt, digest_size=16)
 
     def __call__(self, row: StoredRow) -> int:
-        """The hash of all of a row that counts, as a number below 2**128."""
+        """The hash of all columns of a row except `content`, as a number below 2**128."""
         number, line, digest, key, state, id_, error, attempts, settled, batch_id, position = row[
             :11
         ]
@@ -59,19 +60,19 @@ class Checksum:
 
     @classmethod
     def of_no_rows(cls, salt: bytes, account: bytes) -> Self:
-        """The checksum of a journal without rows, which proves whose journal it is."""
+        """The checksum of a journal without rows; it covers the digest of the account."""
         hash_ = blake2b(account, key=salt, digest_size=16, person=b"account")
         return cls(0, int.from_bytes(hash_.digest(), "big"))
 
     def plus(self, other: "Checksum") -> "Checksum":
-        """The checksum of the rows of both."""
+        """The checksum of the rows of both checksums together."""
         return Checksum(self.count + other.count, (self.total + other.total) % _MODULUS)
 
     def changed(self, before: Sequence[int], after: Sequence[int]) -> "Checksum":
-        """The checksum after rows with the hashes `before` were replaced by rows with `after`."""
+        """The checksum after rows with the hashes `before` are replaced by rows with `after`."""
         count = self.count + len(after) - len(before)
         return Checksum(count, (self.total + sum(after) - sum(before)) % _MODULUS)
 
     def stored(self) -> tuple[int, bytes]:
-        """Count and sum, as a journal keeps them beside its rows."""
+        """The count and the sum as a journal stores them; the sum is 16 bytes, big-endian."""
         return self.count, self.total.to_bytes(16, "big")

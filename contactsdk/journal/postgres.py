@@ -1,4 +1,4 @@
-"""A journal in a PostgreSQL database, as callers hand it to a run and as they read it.
+"""`PostgresJournal`: a journal in a PostgreSQL database, to give to a run and to read.
 
 It needs the extra `postgres`.
 """
@@ -34,13 +34,13 @@ _ROWS_AT_A_TIME: Final = 2000
 
 
 def make_tables(url: str, *, schema: str = "contactsdk") -> str:
-    """Make the tables of journals, or bring older ones up to date, by a user who may.
+    """Create the tables of journals, or migrate older tables; the user needs the right to do so.
 
     Returns the name of the database, without user and password.
 
     Raises:
         ValueError: The URL is wrong; the message does not repeat it.
-        JournalError: They cannot be made.
+        JournalError: The tables cannot be created or migrated.
     """
     database = Database.at(url, schema)
     with errors_of(database.name), database.connect() as connection:
@@ -49,35 +49,35 @@ def make_tables(url: str, *, schema: str = "contactsdk") -> str:
 
 
 class PostgresJournal:
-    """Where a bulk run keeps what it sent and what became of it, in a PostgreSQL database.
+    """The journal of a bulk run in a PostgreSQL database: what was sent, and each outcome.
 
-    Give it to `add_or_update_many` or `stream` like a `SqliteJournal`, whose rules it shares. Many
-    processes, on any machines, may be given the same run and the same input: one at a time has the
-    run's lease and sends. When that one has died, the next one goes on: a standby by itself, or
-    whoever is started later than `lease_s` seconds afterwards. A process that was only paused
-    sends nothing more and records nothing more when it wakes up after that.
+    Give it to `add_or_update_many` or `stream`, like a `SqliteJournal`; the same rules apply. Many
+    processes, on any machines, may use the same run with the same input. One of them at a time
+    holds the run's lease and sends. When it dies, another one takes over: a standby does so by
+    itself, and so does a process that is started more than `lease_s` seconds later. A process that
+    was only paused and wakes up after a takeover sends nothing more and records nothing more.
 
-    The database holds ids, messages and digests as a file would; and of each contact that is open
-    or uncertain what is sent, until it is final. A run is removed, with all that is kept of it, by
-    `DELETE FROM contactsdk.run WHERE name = '...'`.
+    The database holds ids, messages and digests, as a journal file does. It also holds the content
+    of each contact that is open or uncertain, until the contact has a final outcome. To remove a
+    run with all of its data, use `DELETE FROM contactsdk.run WHERE name = '...'`.
 
-    The tables are made by the first use, in a schema of their own.
+    The first use creates the tables, in a schema of their own.
 
     Args:
         url: The database, such as `postgresql://user:password@host:5432/name`.
         run: The name of the run, up to 200 characters. Another input needs another name.
-        standby: Wait, when the run is to be started, as long as another process is sending it,
-            without limit.
-        lease_s: For how many seconds the run belongs to a process after it was last heard of. No
-            contact is sent for so long after the owner has died.
-        reconnect_s: For how many seconds a database that goes away in mid-run is waited for, before
-            the run stops; nothing is sent meanwhile.
-        durability: `"power"` needs a database that waits for its disk at each write; `"process"`
-            does not wait, and survives the death of this process, but not of the database. The
-            default is `"power"`, where that of a `SqliteJournal` is `"process"`.
-        resend_uncertain: Send uncertain contacts again, as for `SqliteJournal`.
-        line_of: Gives the line of an item in its file, by its number, to be recorded with it; it
-            may return `None`. By default (`None`) there are no lines.
+        standby: Whether the start of a run waits while another process is sending the run; there is
+            no limit on the wait.
+        lease_s: How long the lease lasts after its owner was last heard of, in seconds. When an
+            owner dies, nobody sends for this long.
+        reconnect_s: How long the run waits for a database that is away before it stops, in seconds.
+            Nothing is sent meanwhile.
+        durability: With `"power"` each write waits for the database's disk. With `"process"` it
+            does not wait: the journal survives the death of this process, but not a crash of the
+            database. The default is `"power"`, unlike that of `SqliteJournal`.
+        resend_uncertain: Send uncertain contacts again, as in `SqliteJournal`.
+        line_of: A function that is given the number of an item, from 0, and returns its line in its
+            file, or `None`. The line is recorded with the item. `None` records no lines.
         schema: The schema that holds the tables.
 
     Raises:
@@ -106,28 +106,30 @@ class PostgresJournal:
         self.run = _checked_name(run)
         """The name of the run."""
         self.standby = standby
-        """Whether to wait for a process that is sending it."""
+        """Whether the start of a run waits while another process is sending it."""
         self.lease_s = lease_s
-        """For how many seconds the run belongs to a process after it was last heard of."""
+        """How long the lease lasts after its owner was last heard of, in seconds."""
         self.reconnect_s = reconnect_s
-        """For how many seconds a database that goes away is waited for."""
+        """How long a run waits for a database that is away, in seconds."""
         self.durability: Durability = durability
-        """What the journal survives."""
+        """What the journal survives: `"process"` or `"power"`."""
         self.resend_uncertain = resend_uncertain
         """Whether uncertain contacts are sent again."""
         self.line_of = line_of
-        """The line of an item in its file, by its number; `None` where there are no lines."""
+        """Returns the line of an item in its file, by its number; `None` if there are no lines."""
 
     @property
     def name(self) -> str:
-        """What messages call it: the database, without user and password, and the run."""
+        """The name of the journal in messages: the database, without user and password, and the
+        run.
+        """
         return f"{self.database.name}, run {self.run}"
 
     def __repr__(self) -> str:
         return f"PostgresJournal({self.database.name!r}, run={self.run!r})"
 
     def exists(self) -> bool:
-        """Whether there is a run of this name; looking blocks.
+        """Whether there is a run of this name; this call blocks.
 
         Raises:
             JournalError: The database cannot be read.
@@ -136,9 +138,9 @@ class PostgresJournal:
             return self._find(connection) is not None
 
     def status(self) -> RunStatus:
-        """How far the run has come, also while a process sends it; asking blocks.
+        """The progress of the run, also while a process sends it; this call blocks.
 
-        A `RunStatus` can be imported from `contactsdk.journal.postgres`.
+        `RunStatus` can be imported from `contactsdk.journal.postgres`.
 
         Raises:
             JournalError: There is no run of this name, or the database cannot be read.
@@ -151,7 +153,8 @@ class PostgresJournal:
         return status_of(found)
 
     def remarks(self) -> Sequence[str]:
-        """That a submitted run is not whole, or was stopped, or is being sent.
+        """Sentences for a reader of the journal: whether a submitted run is not complete, was
+        stopped, or is being sent. Empty if none of these is the case; this call blocks.
 
         Raises:
             JournalError: There is no run of this name, or the database cannot be read.
@@ -159,9 +162,9 @@ class PostgresJournal:
         return self.status().remarks
 
     def rows(self) -> Iterator[JournalRow]:
-        """All that is recorded at this moment, in input order, also while a process sends it.
+        """All rows that are recorded at this moment, in input order, also while a process sends.
 
-        Reading blocks, and its errors come with the first row (`next`).
+        Reading blocks. Errors are raised when the first row is read, not by this call.
 
         Raises:
             JournalError: There is no run of this name, or the database cannot be read.
@@ -173,30 +176,31 @@ class PostgresJournal:
                 yield StoredRow(*row).public()
 
     def check(self, contacts: Iterable[Item], *, secret: str) -> None:
-        """See that this whole input is the recorded one; rows may have been appended since.
+        """Check that this is the recorded input; items may have been appended since.
 
-        `secret` is that of the account, or an empty string for a client without credentials; which
-        account it is, is not looked at, unlike `ContactClient.check_journal`. Nothing is changed.
-        Reading blocks, and consumes an iterator.
+        `secret` is the account's secret, or an empty string for a client without credentials. The
+        account itself is not checked; `ContactClient.check_journal` does that. Nothing is changed.
+        This call blocks, and consumes `contacts` if that is an iterator.
 
         Raises:
-            JournalError: It is not, or the secret is another one, and `number` is the index of the
-                first item that differs; or there is no run of this name, or the database cannot be
-                read.
+            JournalError: An item differs or is missing, or the secret is not the right one; then
+                `number` is the index of the first such item. Or there is no run of this name, or
+                the database cannot be read.
         """
         with self._reading() as connection:
             found = self._found(connection)
             self._check(connection, found, contacts, Digests.of(found.salt, secret))
 
     def check_account(self, contacts: Iterable[Item], account: Account) -> None:
-        """See that a run of this account on this whole input would go on with what is recorded.
+        """Check that this account could continue the recorded run with this input.
 
-        That is so of a run that was not begun yet, and of one that would begin anew. Nothing is
-        changed. Called by `ContactClient.check_journal`.
+        The check also passes if the run was not started yet, and if it would start from the
+        beginning. Nothing is changed. `ContactClient.check_journal` calls this.
 
         Raises:
-            JournalError: The input is another one, and `number` is the index of the first item
-                that differs; or the run is another account's, or the database cannot be read.
+            JournalError: An item of the input differs or is missing; then `number` is the index of
+                the first such item. Or the run belongs to another account, or the database cannot
+                be read.
         """
         with self._reading() as connection:
             found = self._find(connection)
@@ -218,11 +222,12 @@ class PostgresJournal:
     ) -> JournalRun:
         """Take the run's lease for this account; a standby waits for it.
 
-        Called by `ContactClient`.
+        `ContactClient` calls this. `attempt_timeout_s` is the longest time that one attempt of the
+        client may take.
 
         Raises:
-            JournalError: Another process is sending it, or it is another account's; or the database
-                cannot be used.
+            JournalError: Another process is sending the run, or the run belongs to another account,
+                or the database cannot be used.
         """
         store = self._store(PostgresStore, attempt_timeout_s)
         return await self._started(store, account, standby=self.standby)
@@ -230,13 +235,13 @@ class PostgresJournal:
     async def open_to_settle(
         self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
     ) -> JournalRun:
-        """As `open_run`, to look for what is uncertain and not to send anything.
+        """Like `open_run`, for settling: uncertain contacts are looked up, and nothing is sent.
 
-        Of a run that was submitted, it takes the leases of all partitions.
+        If the run was submitted for workers, this takes the leases of all partitions.
 
         Raises:
-            JournalError: Another process is sending any of it, or it is another account's; or the
-                database cannot be used.
+            JournalError: Another process is sending any part of the run, or the run belongs to
+                another account, or the database cannot be used.
         """
         is_submitted = await asyncio.to_thread(self._is_submitted)
         kind = WholeRunStore if is_submitted else PostgresStore
@@ -270,7 +275,7 @@ class PostgresJournal:
         with errors_of(self.name):
             connection = self.database.connect()
             connection.autocommit = False  # rows are read a page at a time in one transaction
-        # Not around what is done with it, whose own errors are not errors of the journal.
+        # The caller's code runs outside of `errors_of`: its errors are not errors of the journal.
         with closing(connection):
             yield connection
 
@@ -303,7 +308,7 @@ class PostgresJournal:
     def _read(
         self, connection: Connection, query: sql.Composed, values: tuple[Any, ...]
     ) -> Iterator[tuple[Any, ...]]:
-        """What a query finds, a page at a time."""
+        """The rows that a query finds, fetched page by page."""
         with connection.cursor("found") as cursor:
             with errors_of(self.name):
                 cursor.execute(query, values)
@@ -317,7 +322,7 @@ class PostgresJournal:
 
 @frozen
 class _Found:
-    """A run as `find_run` finds it."""
+    """The first columns of the row that `find_run` finds."""
 
     run: int
     account: bytes

@@ -1,4 +1,4 @@
-"""Connections to a PostgreSQL database, and what can go wrong with one (extra `postgres`)."""
+"""Connections to a PostgreSQL database, and their errors. It needs the extra `postgres`."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,8 @@ from contactsdk.journal.sqlite_file import Durability
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
-# What the URL does not say. A connection whose other end is gone is noticed within half a minute.
+# The URL overrides these. With them, a connection whose other end is gone is noticed within half a
+# minute.
 _DEFAULTS: Final[dict[str, Any]] = {
     "application_name": "contactsdk",
     "connect_timeout": 10,
@@ -24,7 +25,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-# The statements are short: to compile one takes longer than it ever runs.
+# The statements are short: compiling one would take longer than executing it.
 SETTINGS: Final = "SET jit = off"
 
 _ENDINGS: Final = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown)
@@ -37,18 +38,18 @@ class Database:
     """A database and the schema in it that holds the journals."""
 
     options: dict[str, Any] = field(repr=False)
-    """What libpq is given to connect; the password is among it."""
+    """The connection parameters for libpq, including the password."""
     name: str
-    """Where it is, for messages; without user and password."""
+    """The name in messages: the address of the database, without user and password."""
     schema: str
     """The schema that holds the tables; `contactsdk` unless the caller names another."""
 
     @classmethod
     def at(cls, url: str, schema: str) -> Self:
-        """The database that a URL such as `postgresql://user:password@host/name` names.
+        """The database of a URL such as `postgresql://user:password@host/name`.
 
         Raises:
-            ValueError: It is not such a URL. The message does not repeat it.
+            ValueError: `url` is not such a URL; the message does not repeat it.
         """
         expected = "url must look like postgresql://user:password@host:5432/database"
         if not url.startswith(("postgresql://", "postgres://")):
@@ -58,7 +59,8 @@ class Database:
         except psycopg.Error:
             raise ValueError(expected) from None  # libpq may repeat the password
         host, port = str(given.get("host", "")), str(given.get("port", ""))
-        # An "@" or "/" in a password ends it too early: its rest would be shown as host or port.
+        # An unescaped "@" or "/" in a password ends the password too early. The rest of it would
+        # then be shown as the host or the port.
         if "@" in host or not _PORTS.fullmatch(port):
             raise ValueError(f"{expected}; in a password, write @ as %40, / as %2F and : as %3A")
         where = f"{host or 'localhost'}{f':{port}' if port else ''}"
@@ -66,10 +68,10 @@ class Database:
         return cls(options={**_DEFAULTS, **given}, name=name, schema=schema)
 
     def connect(self) -> Connection:
-        """A connection of which each statement is a transaction, unless it says otherwise.
+        """Connect in autocommit mode: each statement is a transaction of its own.
 
         Raises:
-            psycopg.Error: The connection cannot be made.
+            psycopg.Error: The database cannot be reached, or refuses the connection.
         """
         connection = psycopg.connect(**self.options, autocommit=True)
         try:
@@ -80,16 +82,16 @@ class Database:
         return connection
 
     def table(self, name: str) -> sql.Identifier:
-        """A table of the schema, as it is put into a statement."""
+        """The qualified name of a table of the schema, to put into a statement."""
         return sql.Identifier(self.schema, name)
 
 
 def connect_durably(database: Database, durability: Durability, name: str) -> Connection:
-    """A connection whose commits survive what this durability says, for the journal of this name.
+    """Connect with this durability of commits; `name` is the name of the journal in messages.
 
     Raises:
-        JournalError: The database does not wait for its disk, and `"power"` was asked for.
-        psycopg.Error: There is none to be had.
+        JournalError: `durability` is `"power"`, but the database does not wait for its disk.
+        psycopg.Error: The database cannot be reached, or refuses the connection.
     """
     connection = database.connect()
     try:
@@ -97,8 +99,8 @@ def connect_durably(database: Database, durability: Durability, name: str) -> Co
             connection.execute("SET synchronous_commit = off")
         elif connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
             raise JournalError(
-                f"{name}: synchronous_commit is off in this database, so its crash can lose "
-                "what was recorded: turn it on, or use durability 'process'"
+                f"{name}: synchronous_commit is off in this database, so a crash of the database "
+                "can lose recorded rows: turn it on, or use durability 'process'"
             )
     except BaseException:
         connection.close()
@@ -107,14 +109,14 @@ def connect_durably(database: Database, durability: Durability, name: str) -> Co
 
 
 def is_broken(connection: Connection | None, exc: psycopg.Error) -> bool:
-    """Whether this error means that there is no connection, or none that is of any more use."""
-    # A server that ends a connection says so, before it is closed.
+    """Whether this error means that the connection could not be made or can no longer be used."""
+    # A server that shuts a connection down reports it before the connection is closed.
     return connection is None or connection.closed or isinstance(exc, _ENDINGS)
 
 
 @contextmanager
 def errors_of(name: str) -> Iterator[None]:
-    """Turn what psycopg raises into a `JournalError` about the journal of this name."""
+    """Turn errors of psycopg into a `JournalError` about the journal of this name."""
     try:
         yield
     except psycopg.Error as exc:
@@ -122,13 +124,13 @@ def errors_of(name: str) -> Iterator[None]:
 
 
 def journal_error(name: str, exc: psycopg.Error) -> JournalError:
-    """The error of a journal whose database refused, or could not be reached."""
-    # Only the first part: the others may repeat what was to be written.
+    """The error for a journal whose database refused a statement or could not be reached."""
+    # Only the primary message is used: the details may repeat the values of a row.
     what = exc.diag.message_primary or str(exc).strip() or type(exc).__name__
     if isinstance(exc, psycopg.errors.InsufficientPrivilege):
         what += (
-            "; `contactsdk journal init URL` makes the tables, by a user who may. Others need "
-            "USAGE on the schema and its sequences, and SELECT, INSERT, UPDATE and DELETE on its "
-            "tables"
+            "; a user who may create tables has to run `contactsdk journal init URL`. Other users "
+            "need USAGE on the schema and its sequences, and SELECT, INSERT, UPDATE and DELETE on "
+            "its tables"
         )
     return JournalError(f"{name}: {what}")

@@ -1,8 +1,8 @@
-"""The store behind a partition of a submitted run: its open rows, counted from 0 as a stream does.
+"""The store of one partition of a submitted run.
 
 A stream counts its input from 0, while the rows of a partition have numbers of the whole run. So
-this store gives out each row with its place among those that it has read, and writes it back with
-its number.
+this store hands out each row with its place among the rows that it has read, from 0, and writes it
+back with its number in the run.
 """
 
 import sys
@@ -20,34 +20,37 @@ from contactsdk.journal.postgres_store import PostgresStore
 from contactsdk.journal.store import PAGE_NUMBERS, StoredRow
 
 OnRelease: TypeAlias = Callable[[Connection, int], object]
-"""Is called when a partition is let go, with how many of its rows are open, in that transaction."""
+"""Called when the lease of a partition is released, in the same transaction. Its arguments are the
+connection and the number of rows of the partition that are still open."""
 
 
 class PartitionTakenError(JournalError):
-    """Another worker sends the partition now, or nothing of it is to be sent."""
+    """Another worker sends the partition now, or its run is stopped or not sealed."""
 
 
 class PartitionStore(PostgresStore):
-    """The open rows of one partition, as `Store` has the rows of a run.
+    """The open rows of one partition, as a `Store`.
 
-    `next_page` reads them page after page; `read_page` has the last of these pages.
+    `next_page` reads one page after another; `read_page` returns the page that was read last.
     """
 
     def __init__(self, *args: Any, on_release: OnRelease | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.end = sys.maxsize  # each item was recorded before it is read
+        self.end = sys.maxsize  # every item was recorded before this store reads it
         self._on_release = on_release
         self._first = 0
         self._page: Sequence[StoredRow] = ()
-        # The number of each row that was read, by its place. Any may be written again at the end.
+        # The number of each row that was read, by its place. All are kept until the end, since any
+        # of the rows may be written then.
         self._numbers = array("q")
 
     async def open(self, account: Account, *, standby: bool = False) -> "PartitionStore":
         """Take the lease of the partition.
 
         Raises:
-            PartitionTakenError: Another worker has it, or the run is stopped, or not sealed yet.
-            JournalError: The run is another account's, or the database cannot be used.
+            PartitionTakenError: Another worker holds the lease, or the run is stopped or not sealed
+                yet.
+            JournalError: The run belongs to another account, or the database cannot be used.
         """
         try:
             with errors_of(self.name):
@@ -56,7 +59,7 @@ class PartitionStore(PostgresStore):
             if not await self._execute(self._take):
                 raise PartitionTakenError(
                     f"{self.name}, part {self._part}: another worker sends it, or the run is "
-                    "stopped, or its input is not whole"
+                    "stopped, or its input is not complete"
                 )
             self._first, self.highest_id = await self._execute(self._find_first_open)
         except BaseException:
@@ -65,11 +68,11 @@ class PartitionStore(PostgresStore):
         return self
 
     async def next_page(self) -> Sequence[StoredRow]:
-        """The next open rows, with their contents and their places; none after the last."""
+        """The next open rows, each with its content and its place; empty after the last row."""
         query = submitted.read_open_rows(self._database)
-        values = {**self._mine(), "first": self._first, "limit": PAGE_NUMBERS}
+        values = {**self._lease_values(), "first": self._first, "limit": PAGE_NUMBERS}
         found = await self._execute(lambda c: c.execute(query, values, binary=True).fetchall())
-        rows = self._noted(found)
+        rows = self._rows_with_epochs(found)
         if rows:
             self._first = rows[-1].number + 1
         start = len(self._numbers)
@@ -81,7 +84,8 @@ class PartitionStore(PostgresStore):
         return self._page
 
     async def last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
-        # A row that is not open has no place: it comes right before the next one that has.
+        # The row that was sent last may not be open, so it has no place: it counts as right before
+        # the next row that has one.
         numbers = [self._numbers[row.number] for row in self._page]
         return {
             key: self._page[0].number + bisect_left(numbers, number)
@@ -90,7 +94,7 @@ class PartitionStore(PostgresStore):
 
     async def uncertain_among(self, keys: Collection[bytes]) -> Collection[bytes]:
         query = submitted.find_uncertain_keys(self._database)
-        values = {**self._mine(), "keys": list(keys)}
+        values = {**self._lease_values(), "keys": list(keys)}
         found = await self._execute(lambda c: c.execute(query, values, binary=True).fetchall())
         return {key for (key,) in found}
 
@@ -104,10 +108,10 @@ class PartitionStore(PostgresStore):
         await super().close(self._numbered(rows))
 
     def _numbered(self, rows: Sequence[StoredRow]) -> list[StoredRow]:
-        """Rows with their numbers instead of their places."""
+        """The same rows with their numbers in the run instead of their places."""
         return [row._replace(number=self._numbers[row.number]) for row in rows]
 
-    # In the thread.
+    # The methods below run in the thread.
 
     def _begin(self, account: Account) -> None:
         connection = self._connection = connect_durably(self._database, self._durability, self.name)
@@ -122,19 +126,20 @@ class PartitionStore(PostgresStore):
 
     def _find_first_open(self, connection: Connection) -> tuple[int, int]:
         query = submitted.find_first_open(self._database)
-        found = connection.execute(query, self._mine()).fetchone()
+        found = connection.execute(query, self._lease_values()).fetchone()
         return (0, 0) if found is None else (found[0], found[1])
 
     def _release(self, connection: Connection, rows: Sequence[StoredRow]) -> None:
         if rows:
             self._write(connection, rows)
         with connection.transaction():
-            # By itself, so that the next statement sees what others did that had it before.
+            # The lock is a statement of its own, so that the next statement sees all changes of
+            # those who held the lock before.
             lock = submitted.lock_lease(self._database)
-            if connection.execute(lock, self._mine()).fetchone() is None:
+            if connection.execute(lock, self._lease_values()).fetchone() is None:
                 return
             advance = submitted.advance_first_open(self._database)
-            found = connection.execute(advance, self._mine()).fetchone()
+            found = connection.execute(advance, self._lease_values()).fetchone()
             self._release_lease(connection)
             if self._on_release is not None and found is not None:
                 self._on_release(connection, found[0])

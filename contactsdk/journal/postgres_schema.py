@@ -1,4 +1,4 @@
-"""The tables of journals in a PostgreSQL database, and how older ones become newer ones."""
+"""The tables of journals in a PostgreSQL database, and their migrations."""
 
 from typing import Final
 
@@ -8,9 +8,9 @@ from contactsdk.errors import JournalError
 from contactsdk.journal.postgres_connection import Connection, Database
 
 MIGRATIONS: Final = (
-    # 1. Each row is written twice at least: no index holds what changes, and each page has room,
-    # so that an update stays on its page. `item` is what is sent, kept as long as the row is open
-    # or uncertain.
+    # 1. Each row is written at least twice. No index has a column that changes, and each page has
+    # free room, so an update stays on its page. `item` is the content to send; it is kept while the
+    # row is open or uncertain.
     """
     CREATE TABLE {schema}.run (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -51,10 +51,10 @@ MIGRATIONS: Final = (
     ) WITH (fillfactor = 70);
     CREATE INDEX row_key ON {schema}.row (run, key);
     """,
-    # 2. Runs that are submitted for workers, in partitions with a lease each. `options` is NULL for
-    # a run that its sender reads itself. `first_open` is the lowest number that may be open.
-    # `lease_end` holds when an older owner's lease ended that left contacts in flight. The index
-    # has no condition on the state of a row, since an update of it could not stay on its page then.
+    # 2. Runs that are submitted for workers, in partitions with one lease each. `options` is NULL
+    # for a run whose sender reads the input itself. `first_open` is the lowest number that may be
+    # open. `lease_end` records when the lease of an earlier owner ended that left contacts in
+    # flight. The index has no condition on `state`: with one, updates could not stay on their page.
     """
     ALTER TABLE {schema}.run
         ADD partitions integer NOT NULL DEFAULT 1,
@@ -94,12 +94,12 @@ MIGRATIONS: Final = (
     ) WITH (fillfactor = 10);
     """,
 )
-"""What makes version 1 of the tables, what makes version 2 of version 1, and so on."""
+"""The SQL of each migration, in order: the first one makes version 1, the next one version 2."""
 
 VERSION: Final = len(MIGRATIONS)
-"""The version of the tables that this contactsdk reads and writes."""
+"""The version of the tables that this release of contactsdk reads and writes."""
 
-# Any number: it keeps two processes from making the same tables at a time.
+# The number is arbitrary. The lock keeps two processes from creating the tables at the same time.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(1668248180)"
 
 _BEGINNING: Final = """
@@ -109,11 +109,11 @@ _BEGINNING: Final = """
 
 
 def prepare(connection: Connection, database: Database) -> None:
-    """Make the tables, or bring older ones to this version; others are left as they are.
+    """Create the tables, or migrate older tables; tables of this version are left as they are.
 
     Raises:
-        JournalError: They are of a newer contactsdk.
-        psycopg.Error: The user may not make them.
+        JournalError: A newer release of contactsdk made the tables.
+        psycopg.Error: The database user may not create tables.
     """
     if found_version(connection, database) == VERSION:
         return
@@ -129,25 +129,25 @@ def prepare(connection: Connection, database: Database) -> None:
 
 
 def is_ready(connection: Connection, database: Database) -> bool:
-    """Whether there are tables to read.
+    """Whether the tables exist.
 
     Raises:
-        JournalError: They are of an older or a newer contactsdk.
+        JournalError: An older or a newer release of contactsdk made the tables.
     """
     version = found_version(connection, database)
     if version is not None and version < VERSION:
         raise JournalError(
-            f"{database.name}: its journals have version {version}, this contactsdk reads version "
-            f"{VERSION}: `contactsdk journal init URL` brings them to that"
+            f"{database.name}: its journals have version {version}, and this contactsdk reads "
+            f"version {VERSION}: migrate them with `contactsdk journal init URL`"
         )
     return version is not None
 
 
 def found_version(connection: Connection, database: Database) -> int | None:
-    """The version of the tables; `None` where there are none.
+    """The version of the tables; `None` if there are no tables.
 
     Raises:
-        JournalError: They are of a newer contactsdk.
+        JournalError: A newer release of contactsdk made the tables.
     """
     table = sql.Identifier(database.schema, "version")
     is_there = "SELECT to_regclass(format('%%I.%%I', %s::text, 'version')) IS NOT NULL"
@@ -157,7 +157,7 @@ def found_version(connection: Connection, database: Database) -> int | None:
     ((number,),) = connection.execute(query)
     if number > VERSION:
         raise JournalError(
-            f"{database.name}: its journals have version {number}, this contactsdk reads and "
-            f"writes version {VERSION}: use a newer contactsdk"
+            f"{database.name}: its journals have version {number}, and this contactsdk reads and "
+            f"writes version {VERSION}: install a newer contactsdk"
         )
     return int(number)

@@ -1,4 +1,4 @@
-"""The statements of `PostgresStore`, each of which is a transaction of its own."""
+"""The SQL statements of `PostgresStore`; each is executed as a transaction of its own."""
 
 from typing import Final, LiteralString
 
@@ -23,18 +23,18 @@ COLUMNS: Final[tuple[tuple[LiteralString, LiteralString], ...]] = (
     ("id_floor", "bigint"),
     ("item", "bytea"),
 )
-"""The columns of a row, in the order of the fields of a `StoredRow`, each with its type."""
+"""The columns of a row, as (name, type), in the order of the fields of a `StoredRow`."""
 
 _NAMES = sql.SQL(", ").join(sql.Identifier(name) for name, _ in COLUMNS)
 _STORED = sql.SQL(", ").join(sql.Identifier(name) for name, _ in COLUMNS[:-1])
 
 MAYBE_APPLIED_VALUES = [state.value for state in MAYBE_APPLIED]
-"""The states of `MAYBE_APPLIED`, as the database takes them."""
+"""The states of `MAYBE_APPLIED`, as the texts that the database stores."""
 
 
 _GIVEN = sql.SQL(", ").join(sql.SQL(f"%({name})s::{kind}[]") for name, kind in COLUMNS)
 
-# What `given` rows add to the counts of their lease, in place of `old` ones of the same numbers.
+# How the counts of a lease change when `given` rows replace `old` rows of the same numbers.
 _CHANGES = sql.SQL(
     """
     count(*) - count(old.number) AS recorded,
@@ -62,7 +62,7 @@ _COUNTS = sql.SQL(
 
 
 def filled(text: LiteralString, database: Database, **parts: sql.Composable) -> Composed:
-    """A statement with the tables and the columns put in."""
+    """A statement in which the placeholders for tables and columns are filled in."""
     tables = {name: database.table(name) for name in ("run", "lease", "lease_end", "row", "turn")}
     columns = {"names": _NAMES, "stored": _STORED, "given": _GIVEN}
     counts = {"changes": _CHANGES, "counts": _COUNTS}
@@ -70,11 +70,12 @@ def filled(text: LiteralString, database: Database, **parts: sql.Composable) -> 
 
 
 def take_lease(database: Database) -> Composed:
-    """Take a lease whose last owner released it, or let its time run out; its epoch, or no row.
+    """Take a lease that was released or has expired; returns its new epoch, or no row.
 
-    One that the same owner has already, since an answer was lost, is taken anew. The database's
-    clock decides. When the time of the last owner ran out is kept: what it sent may still be under
-    way. No lease is to be had of a submitted run that is stopped or not whole.
+    The same owner may take its own lease again: it does so when the answer to its first statement
+    was lost. The database's clock decides. The statement records when the last owner's lease
+    expired, since what that owner sent may still be in flight. The lease of a submitted run that is
+    stopped or not sealed cannot be taken.
     """
     return filled(
         """
@@ -105,9 +106,10 @@ def take_lease(database: Database) -> Composed:
 
 
 def renew_epoch(database: Database) -> Composed:
-    """Give the lease that this owner has a new epoch, and extend it; that epoch, or no row.
+    """Give the lease of this owner a new epoch, and extend it; returns the epoch, or no row.
 
-    What it sent with the older epoch and is still under way to the database will change nothing.
+    After that, statements of the same owner with the older epoch change nothing, even if they reach
+    the database late.
     """
     return filled(
         """
@@ -121,7 +123,7 @@ def renew_epoch(database: Database) -> Composed:
 
 
 def note_attempt_timeout(database: Database) -> Composed:
-    """Record how long an attempt may take, if no client with longer ones has sent the run."""
+    """Record the longest time that an attempt may take, if it is longer than the recorded one."""
     return filled(
         """
         UPDATE {run} SET attempt_timeout_s = %(attempt_timeout_s)s
@@ -132,7 +134,9 @@ def note_attempt_timeout(database: Database) -> Composed:
 
 
 def find_lease_ends(database: Database) -> Composed:
-    """Of each older epoch that left contacts in flight, for how many seconds they may be so yet."""
+    """Each earlier epoch that left contacts in flight, and for how many seconds they may still be
+    in flight; the seconds are negative if that time has passed.
+    """
     return filled(
         """
         SELECT ends.epoch,
@@ -145,10 +149,11 @@ def find_lease_ends(database: Database) -> Composed:
 
 
 def release_lease(database: Database) -> Composed:
-    """Let the next owner take the lease at once.
+    """Release the lease, so that the next owner can take it at once.
 
-    What is in flight counts as being so from now on. So does for as long as before what an older
-    owner left: its uncertain contacts have this owner's epoch now.
+    If contacts are in flight, their time counts from now. If not, but an earlier owner's contacts
+    may still be in flight, their remaining time is recorded under this epoch too: rows of uncertain
+    contacts that this owner wrote again have this epoch now.
     """
     return filled(
         """
@@ -173,11 +178,11 @@ def release_lease(database: Database) -> Composed:
 
 
 def write_rows(database: Database) -> Composed:
-    """Extend the lease, write rows given as one array per column, and count them by their state.
+    """Extend the lease, write rows that are given as one array per column, and count them by state.
 
-    All or nothing: where another owner has the lease, it returns no row and writes none. That the
-    lease is extended first keeps a new owner waiting until this is done, and then from taking it.
-    Returned is the epoch, and why the run was stopped, if it was.
+    It returns the epoch and why the run was stopped (NULL if it was not). If another owner has the
+    lease, it writes nothing and returns no row. The lease is extended first: that locks the lease,
+    so a new owner waits until this statement is done, and then cannot take the lease.
     """
     changed = sql.SQL(", ").join(
         sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name, _ in COLUMNS[1:]
@@ -211,7 +216,7 @@ def write_rows(database: Database) -> Composed:
 
 
 def extend_lease(database: Database) -> Composed:
-    """As `write_rows`, without anything to write."""
+    """Extend the lease without writing rows; returns the same columns as `write_rows`."""
     return filled(
         """
         UPDATE {lease} AS lease SET until = clock_timestamp() + %(lease_s)s * interval '1 second'
@@ -224,8 +229,8 @@ def extend_lease(database: Database) -> Composed:
     )
 
 
-def begin_anew(database: Database) -> Composed:
-    """Remove all rows of a run, and make it another account's, as the owner of its lease."""
+def restart_run(database: Database) -> Composed:
+    """Remove all rows of a run and change its account, if the lease still has this epoch."""
     return filled(
         """
         WITH extended AS (
@@ -246,7 +251,7 @@ def begin_anew(database: Database) -> Composed:
 
 
 def add_run(database: Database) -> Composed:
-    """Record a run of this name with one lease, unless there is a run of this name."""
+    """Add a run of this name with one lease, unless there is a run of this name."""
     return filled(
         """
         WITH added AS (
@@ -261,7 +266,7 @@ def add_run(database: Database) -> Composed:
 
 
 def find_run(database: Database) -> Composed:
-    """The run of this name, and what is known of the owner whose lease lasts longest."""
+    """The run of this name, with the owner whose lease lasts longest and its remaining seconds."""
     return filled(
         """
         SELECT run.id, run.account, run.salt, run.options IS NOT NULL, run.partitions, lease.owner,
@@ -274,17 +279,20 @@ def find_run(database: Database) -> Composed:
 
 
 def find_end(database: Database) -> Composed:
-    """One more than the last number that was recorded."""
+    """One more than the highest recorded number; 0 for a run without rows."""
     return filled("SELECT coalesce(max(number) + 1, 0) FROM {row} WHERE run = %s", database)
 
 
 def find_maybe_applied(database: Database) -> Composed:
-    """Whether any contact of a run is, or may be, applied."""
+    """Whether any contact of a run was applied or may have been applied."""
     return filled("SELECT EXISTS (SELECT FROM {row} WHERE run = %s AND state = ANY(%s))", database)
 
 
 def read_rows(database: Database) -> Composed:
-    """The rows of a run whose numbers lie between two, each with its epoch, in input order."""
+    """The rows of a run in a range of numbers, each with its epoch, in input order.
+
+    The range includes its first number and excludes its last.
+    """
     return filled(
         "SELECT {stored}, epoch FROM {row} WHERE run = %s AND number >= %s AND number < %s "
         "ORDER BY number",
@@ -293,7 +301,7 @@ def read_rows(database: Database) -> Composed:
 
 
 def find_last_sent(database: Database) -> Composed:
-    """The last row of each of these keys that is in none of these states."""
+    """For each of these keys, the highest number of a row that is in none of these states."""
     return filled(
         "SELECT key, max(number) FROM {row} "
         "WHERE run = %s AND key = ANY(%s) AND state <> ALL(%s) GROUP BY key",

@@ -1,8 +1,9 @@
-"""The store behind `PostgresJournal`: rows in a database that many processes share, one at a time.
+"""The store of `PostgresJournal`: rows in a database, written by one process at a time.
 
-Its statements are made in one thread, one after another, so that the event loop never waits for the
-database. A connection that breaks is made anew, and its statement repeated under a new epoch: what
-was sent over the old connection, and may be executed late, changes nothing any more.
+Statements are executed in one thread, one after another, so the event loop never waits for the
+database. If the connection breaks, the store connects again and repeats the statement with a new
+epoch. A statement that was sent over the old connection may still be executed late; with its old
+epoch it changes nothing.
 """
 
 import asyncio
@@ -49,9 +50,9 @@ _RECONNECT_TO_CLOSE_S: Final = 2.0
 
 
 class PostgresStore:
-    """The rows of a run in a PostgreSQL database; see `Store` for what each method does.
+    """The rows of a run in a PostgreSQL database; `Store` describes its methods.
 
-    It has one lease: of a whole run, or of one part of a run that was submitted.
+    It holds one lease: of a whole run, or of one partition of a submitted run.
     """
 
     account: bytes
@@ -60,7 +61,7 @@ class PostgresStore:
     highest_id = 0
 
     takes_submitted = False
-    """Whether the run may be one that was submitted for workers."""
+    """Whether this store can open a run that was submitted for workers."""
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class PostgresStore:
         self.name = f"{database.name}, run {run}"
         self.renew_every_s = lease_s / 3
         self.stopped_for: str | None = None
-        """Why the run was stopped for all, as the last write found it; `None` if it was not."""
+        """Why the run was stopped for all workers; `None` if it was not. Each write updates it."""
         self._database = database
         self._run_name = run
         self._part = part
@@ -100,11 +101,13 @@ class PostgresStore:
         self._write_rows = statements.write_rows(database)
 
     async def open(self, account: Account, *, standby: bool = False) -> Self:
-        """Make what is not there yet, and take the lease; a `standby` waits until it is free.
+        """Create tables and run if they do not exist, and take the lease.
+
+        A `standby` waits until the lease is free.
 
         Raises:
-            JournalError: The database cannot be used; or the lease is another process's, and this
-                is not a standby; or its owner sends another account's contacts.
+            JournalError: The database cannot be used; or another process holds the lease, and this
+                is not a standby or is of another account.
         """
         try:
             with errors_of(self.name):
@@ -117,8 +120,8 @@ class PostgresStore:
                 if not standby:
                     owner, left_s = found
                     raise JournalError(
-                        f"{self.name}: {owner} is sending it; if that has died, another may take "
-                        f"over in {left_s:.0f} s. A standby waits for that"
+                        f"{self.name}: {owner} is sending it. If that process has died, another "
+                        f"one may take over in {left_s:.0f} s; a standby waits for that"
                     )
                 await asyncio.sleep(min(self.renew_every_s, _LONGEST_PAUSE_S))
             self.end = await self._execute(self._find_end)
@@ -129,21 +132,19 @@ class PostgresStore:
 
     def check_may_send(self) -> None:
         if not self._lease.is_good(self._now()):
-            raise LeaseLapsedError(
-                "never sent: the time was over for which this process has the run to itself"
-            )
+            raise LeaseLapsedError("never sent: the lease of this process has ended")
 
     async def may_be_applied(self) -> bool:
         query = statements.find_maybe_applied(self._database)
         values = self._run, statements.MAYBE_APPLIED_VALUES
         return await self._execute(lambda c: c.execute(query, values).fetchone() == (True,))
 
-    async def begin_anew(self, account: bytes) -> None:
-        query = statements.begin_anew(self._database)
+    async def restart(self, account: bytes) -> None:
+        query = statements.restart_run(self._database)
 
         def begin(connection: Connection) -> None:
-            values = {**self._mine(), "account": account}
-            self._as_owner(connection.execute(query, values).fetchone())
+            values = {**self._lease_values(), "account": account}
+            self._check_owner(connection.execute(query, values).fetchone())
 
         await self._execute(begin)
         self.account, self.end = account, 0
@@ -152,7 +153,7 @@ class PostgresStore:
         query, first = statements.read_rows(self._database), page * PAGE_NUMBERS
         values = self._run, first, first + PAGE_NUMBERS
         found = await self._execute(lambda c: c.execute(query, values, binary=True).fetchall())
-        return self._noted(found)
+        return self._rows_with_epochs(found)
 
     def in_flight_s(self, number: int) -> float:
         return max(0.0, self._in_flight_until.get(number, -math.inf) - self._now())
@@ -163,22 +164,25 @@ class PostgresStore:
         return await self._execute(lambda c: dict(c.execute(query, values, binary=True).fetchall()))
 
     async def uncertain_among(self, keys: Collection[bytes]) -> Collection[bytes]:
-        return ()  # it reads all rows
+        return ()  # a run of this store reads all rows
 
     async def write(self, rows: Sequence[StoredRow]) -> None:
         await self._execute(lambda c: self._write(c, rows))
 
     async def close(self, rows: Sequence[StoredRow]) -> None:
         if os.getpid() != self._process:
-            return  # a fork, in which the thread does not run
+            return  # this is a fork of the process that opened it: the thread does not run here
         self._reconnect_s = min(self._reconnect_s, _RECONNECT_TO_CLOSE_S)
         try:
             await self._in_thread(self._end, rows)
         finally:
             self._thread.shutdown(wait=False)
 
-    def _noted(self, found: Sequence[tuple[Any, ...]]) -> list[StoredRow]:
-        """Rows with their epochs, of which is noted until when older owners' may be in flight."""
+    def _rows_with_epochs(self, found: Sequence[tuple[Any, ...]]) -> list[StoredRow]:
+        """Make rows from the results of a query whose last column is the epoch.
+
+        For rows in doubt, note until when an earlier owner's request may still be applied.
+        """
         self._in_flight_until = {}
         rows = []
         for *values, epoch in found:
@@ -188,7 +192,7 @@ class PostgresStore:
                 self._in_flight_until[row.number] = self._lease_ends.until(epoch)
         return rows
 
-    # In the thread.
+    # The methods below run in the thread.
 
     def _begin(self, account: Account) -> None:
         connection = self._connection = connect_durably(self._database, self._durability, self.name)
@@ -205,25 +209,26 @@ class PostgresStore:
         self._find_owner(connection)
 
     def _note_attempt_timeout(self, connection: Connection) -> None:
-        # Before anything is sent by this client, whose attempts may take longer than all before.
+        # This is recorded before anything is sent: this client's attempts may take longer than
+        # those of all earlier clients.
         query = statements.note_attempt_timeout(self._database)
         values = {"run": self._run, "attempt_timeout_s": self._attempt_timeout_s}
         connection.execute(query, values)
 
     def _take(self, connection: Connection) -> bool:
         asked_at = self._now()
-        values = {**self._mine(), "owner": self._owner, "lease_s": self._lease_s}
+        values = {**self._lease_values(), "owner": self._owner, "lease_s": self._lease_s}
         taken = connection.execute(statements.take_lease(self._database), values).fetchone()
         if taken is None:
             return False
         self._lease = Lease.taken(taken[0], self._lease_s, asked_at=asked_at)
-        ends = connection.execute(statements.find_lease_ends(self._database), self._mine())
+        ends = connection.execute(statements.find_lease_ends(self._database), self._lease_values())
         left = ends.fetchall()
         now = self._now()
         self._lease_ends = LeaseEnds([(epoch, now + left_s) for epoch, left_s in left])
         return True
 
-    def _mine(self) -> dict[str, Any]:
+    def _lease_values(self) -> dict[str, Any]:
         return {"run": self._run, "part": self._part, "epoch": self._lease.epoch}
 
     def _find_owner(self, connection: Connection) -> tuple[str, float]:
@@ -233,7 +238,9 @@ class PostgresStore:
             raise JournalError(f"{self.name}: the run was deleted meanwhile: start it again")
         self._run, self.account, self.salt, is_submitted, self._partitions, owner, left_s = found
         if is_submitted and not self.takes_submitted:
-            raise JournalError(f"{self.name}: it was submitted for workers, which alone send it")
+            raise JournalError(
+                f"{self.name}: this run was submitted for workers, and only they can send it"
+            )
         return owner, left_s
 
     def _find_end(self, connection: Connection) -> int:
@@ -243,7 +250,7 @@ class PostgresStore:
         return end
 
     def _write(self, connection: Connection, rows: Sequence[StoredRow]) -> None:
-        values = {**self._mine(), "lease_s": self._lease_s}
+        values = {**self._lease_values(), "lease_s": self._lease_s}
         asked_at = self._now()
         if rows:
             values.update(columns_of(rows))
@@ -251,7 +258,7 @@ class PostgresStore:
         else:
             extend = statements.extend_lease(self._database)
             found = connection.execute(extend, values)
-        _, self.stopped_for = self._as_owner(found.fetchone())
+        _, self.stopped_for = self._check_owner(found.fetchone())
         self._lease.extend(asked_at=asked_at)
         for row in rows:
             if row.state == _SENT:
@@ -259,20 +266,24 @@ class PostgresStore:
             else:
                 self._in_flight.discard(row.number)
 
-    def _as_owner(self, found: tuple[Any, ...] | None) -> tuple[Any, ...]:
-        """Go on if a statement found the lease to be ours, whose epoch it returns then."""
+    def _check_owner(self, found: tuple[Any, ...] | None) -> tuple[Any, ...]:
+        """Return the row of a statement that applies only while this store has the lease.
+
+        Raises:
+            JournalError: There is no row, so the lease is lost for good.
+        """
         if found is None:
             self._lease.lose()
             raise JournalError(
-                f"{self.name}: another process has taken the run over, or it was deleted; nothing "
-                "more was sent"
+                f"{self.name}: another process has taken the run over, or the run was deleted; "
+                "nothing more was sent"
             )
         return found
 
     def _end(self, rows: Sequence[StoredRow]) -> None:
         try:
             if self._lease.epoch:
-                self._repeated(lambda connection: self._release(connection, rows))
+                self._with_reconnect(lambda connection: self._release(connection, rows))
         finally:
             if self._connection is not None:
                 self._connection.close()
@@ -283,26 +294,27 @@ class PostgresStore:
         self._release_lease(connection)
 
     def _release_lease(self, connection: Connection) -> None:
-        values = {**self._mine(), "is_in_flight": bool(self._in_flight)}
+        values = {**self._lease_values(), "is_in_flight": bool(self._in_flight)}
         connection.execute(statements.release_lease(self._database), values)
 
     def _reconnect(self) -> Connection:
         connection = self._connection = connect_durably(self._database, self._durability, self.name)
         if self._lease.epoch:
-            # What was sent over the old connection may be executed yet, after what follows here.
+            # A statement of the old connection may still be executed, after those that follow here.
+            # The new epoch makes it change nothing.
             asked_at = self._now()
             epoch = self._renew(connection)
             self._lease = Lease.taken(epoch, self._lease_s, asked_at=asked_at)
         return connection
 
     def _renew(self, connection: Connection) -> int:
-        values = {**self._mine(), "owner": self._owner, "lease_s": self._lease_s}
+        values = {**self._lease_values(), "owner": self._owner, "lease_s": self._lease_s}
         query = statements.renew_epoch(self._database)
-        epoch, *_ = self._as_owner(connection.execute(query, values).fetchone())
+        epoch, *_ = self._check_owner(connection.execute(query, values).fetchone())
         return int(epoch)
 
-    def _repeated(self, step: Callable[[Connection], _T]) -> _T:
-        """Do a step, and again with a new connection where that broke."""
+    def _with_reconnect(self, step: Callable[[Connection], _T]) -> _T:
+        """Run a step; if the connection breaks, connect again and repeat it."""
         started, pause_s = self._now(), _FIRST_PAUSE_S
         while True:
             try:
@@ -311,33 +323,34 @@ class PostgresStore:
                 is_over = self._now() - started >= self._reconnect_s
                 if is_over or not is_broken(self._connection, exc):
                     raise journal_error(self.name, exc) from exc
-                _logger.info("%s: the connection broke, and is made anew", self.name)
+                _logger.info("%s: the connection broke; connecting again", self.name)
                 if self._connection is not None:
                     self._connection.close()
                     self._connection = None
             self._sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    # From the event loop.
+    # The methods below are called in the event loop.
 
     async def _execute(self, step: Callable[[Connection], _T]) -> _T:
         if os.getpid() != self._process:
             raise JournalError(
-                f"{self.name}: process {self._process} opened it, of which this one is a fork; "
-                "only the process that opens a journal may use it"
+                f"{self.name}: process {self._process} opened this journal, and this process is a "
+                "fork of it; only the process that opens a journal may use it"
             )
-        return await self._in_thread(lambda: self._repeated(step))
+        return await self._in_thread(lambda: self._with_reconnect(step))
 
     async def _in_thread(self, step: Callable[..., _T], *values: object) -> _T:
-        # Shielded: what waits for the thread is done all the same.
+        # A shield: if the caller is cancelled, a step that still waits for the thread is executed
+        # nevertheless.
         loop = asyncio.get_running_loop()
         return await asyncio.shield(loop.run_in_executor(self._thread, step, *values))
 
 
 def columns_of(rows: Sequence[StoredRow]) -> dict[str, list[Any]]:
-    """Rows as one list a column: the last one of a number, in the order in which they are on disk.
+    """Turn rows into one list per column, sorted by number, which is their order on disk.
 
-    There is one at least.
+    If several rows have the same number, the last one counts. `rows` must not be empty.
     """
     last = {row.number: row for row in rows}
     in_order = (_kept(last[number]) for number in sorted(last))
@@ -347,6 +360,6 @@ def columns_of(rows: Sequence[StoredRow]) -> dict[str, list[Any]]:
 
 
 def _kept(row: StoredRow) -> StoredRow:
-    """The row as it is kept: with what is sent as long as that may be needed again."""
+    """The row as it is stored: its content is dropped when it cannot be needed again."""
     is_needed = row.key is not None and row.state in _NEEDED
     return row if is_needed else row._replace(content=None)

@@ -1,4 +1,4 @@
-"""The statements of runs that were submitted for workers: to feed, send, watch and stop them."""
+"""The SQL statements for submitted runs: to feed, send, watch, stop and resume them."""
 
 from attrs import frozen
 from psycopg import sql
@@ -7,7 +7,8 @@ from psycopg.sql import Composed
 from contactsdk.journal.postgres_connection import Connection, Database
 from contactsdk.journal.postgres_statements import COLUMNS, filled
 
-# What is left to do in a partition. A contact that ended as not applied is tried again by `resume`.
+# Open rows are those that workers still have to send. Rows that ended as "not applied" are not
+# open: only `resume` tries them again.
 _OPEN = {
     "open_states": sql.SQL("('waiting', 'sent')"),
     "open_count": sql.SQL("recorded - succeeded - failed - uncertain - not_applied"),
@@ -15,7 +16,7 @@ _OPEN = {
 
 
 def submit_run(database: Database) -> Composed:
-    """Record a run of this name with a lease for each partition, unless there is one."""
+    """Add a run of this name with a lease for each partition, unless there is one."""
     return filled(
         """
         WITH added AS (
@@ -31,7 +32,7 @@ def submit_run(database: Database) -> Composed:
 
 
 def find_submitted(database: Database) -> Composed:
-    """The run of this name, and what was said when it was submitted; `options` is NULL if not."""
+    """The run of this name, with its settings; `options` is NULL if it was not submitted."""
     return filled(
         """
         SELECT id, account, salt, partitions, items, sealed, options, stopped_for
@@ -42,7 +43,7 @@ def find_submitted(database: Database) -> Composed:
 
 
 def change_options(database: Database) -> Composed:
-    """Have a run sent as was said last, and the longest attempts counted."""
+    """Replace the settings of a run; of the attempt timeouts, the longest is kept."""
     return filled(
         """
         UPDATE {run} SET options = %(options)s,
@@ -54,7 +55,10 @@ def change_options(database: Database) -> Composed:
 
 
 def read_digests(database: Database) -> Composed:
-    """The digests of the rows whose numbers lie between two, in input order."""
+    """The digests of the rows in a range of numbers, in input order.
+
+    The range includes its first number and excludes its end.
+    """
     return filled(
         """
         SELECT digest FROM {row}
@@ -65,7 +69,10 @@ def read_digests(database: Database) -> Composed:
 
 
 def count_items(database: Database) -> Composed:
-    """Count items that are being added, if nobody else has added any: its number, or no row."""
+    """Count items that are being added; returns the run's id.
+
+    It returns no row if another process has added items, or if the run is sealed.
+    """
     return filled(
         """
         UPDATE {run} SET items = items + %(count)s
@@ -76,17 +83,17 @@ def count_items(database: Database) -> Composed:
 
 
 def copy_rows(database: Database) -> Composed:
-    """Add rows from the client, in binary, in the order of `COPIED`."""
+    """Copy rows in binary format into the table; their columns are those of `COPIED`."""
     names = sql.SQL(", ").join(sql.Identifier(name) for name, _ in COPIED)
     return filled("COPY {row} ({copied}) FROM STDIN (FORMAT BINARY)", database, copied=names)
 
 
 COPIED = (("run", "bigint"), ("part", "integer"), ("epoch", "bigint"), *COLUMNS)
-"""The columns of a row that is added, each with its type."""
+"""The columns of a row that is copied, as (name, type), in order."""
 
 
 def count_added(database: Database) -> Composed:
-    """Count rows that were added, by partition."""
+    """Add the numbers of new rows to the counts of their partitions."""
     return filled(
         """
         UPDATE {lease} AS lease
@@ -100,7 +107,10 @@ def count_added(database: Database) -> Composed:
 
 
 def seal(database: Database) -> Composed:
-    """Note that the input is whole, if nobody else has added to it: its number, or no row."""
+    """Record that the input of a run is complete; returns the run's id.
+
+    It returns no row if another process has added items, or if the run is sealed.
+    """
     return filled(
         """
         UPDATE {run} SET sealed = true
@@ -111,7 +121,7 @@ def seal(database: Database) -> Composed:
 
 
 def read_open_rows(database: Database) -> Composed:
-    """The next open rows of a partition, each with its epoch and its item, in input order."""
+    """The next open rows of a partition, each with its content and epoch, in input order."""
     return filled(
         """
         SELECT {stored}, item, epoch FROM {row}
@@ -125,7 +135,7 @@ def read_open_rows(database: Database) -> Composed:
 
 
 def find_uncertain_keys(database: Database) -> Composed:
-    """Which of these keys have uncertain rows."""
+    """Those of the given keys that have uncertain rows in the run."""
     return filled(
         """
         SELECT DISTINCT key FROM {row}
@@ -136,7 +146,7 @@ def find_uncertain_keys(database: Database) -> Composed:
 
 
 def find_first_open(database: Database) -> Composed:
-    """Below which number no row of a partition is open, and the highest id of the whole run."""
+    """The number below which no row of a partition is open, and the highest id of the whole run."""
     return filled(
         """
         SELECT lease.first_open, (SELECT max(highest_id) FROM {lease} WHERE run = %(run)s)
@@ -147,7 +157,7 @@ def find_first_open(database: Database) -> Composed:
 
 
 def lock_lease(database: Database) -> Composed:
-    """Wait for others that change the lease, for the rest of a transaction, as its owner."""
+    """Lock the lease until the transaction ends; returns no row if its epoch has changed."""
     return filled(
         """
         SELECT first_open FROM {lease}
@@ -158,7 +168,7 @@ def lock_lease(database: Database) -> Composed:
 
 
 def advance_first_open(database: Database) -> Composed:
-    """Note below which number no row is open; how many are."""
+    """Update the number below which no row is open; returns how many rows are open."""
     return filled(
         """
         UPDATE {lease} AS lease SET first_open = coalesce(
@@ -178,7 +188,10 @@ def advance_first_open(database: Database) -> Composed:
 
 
 def find_unfinished(database: Database) -> Composed:
-    """The partitions that nobody sends and that have open rows: name of the run, and part."""
+    """The partitions that have open rows and no worker, as (name of the run, part).
+
+    Partitions of runs that are stopped, or not sealed, are left out.
+    """
     return filled(
         """
         SELECT run.name, lease.part
@@ -193,7 +206,7 @@ def find_unfinished(database: Database) -> Composed:
 
 
 def note_finished(database: Database) -> Composed:
-    """Take no more notice of submitted runs in which nothing is open."""
+    """Mark sealed runs without open rows as finished, so that the other queries skip them."""
     return filled(
         """
         UPDATE {run} AS run SET finished = true
@@ -207,7 +220,7 @@ def note_finished(database: Database) -> Composed:
 
 
 def find_progress(database: Database) -> Composed:
-    """How far a run has come, all its partitions together."""
+    """The progress of a run, summed over all its partitions."""
     return filled(
         """
         SELECT run.id, run.partitions, run.items, run.sealed, run.options IS NOT NULL,
@@ -225,7 +238,7 @@ def find_progress(database: Database) -> Composed:
 
 @frozen
 class FoundProgress:
-    """How far a run has come, as `find_progress` finds it."""
+    """The row that `find_progress` finds."""
 
     run: int
     partitions: int
@@ -239,19 +252,19 @@ class FoundProgress:
     uncertain: int
     not_applied: int
     owners: list[str]
-    """Who has a lease now."""
+    """The processes that hold a lease of the run now."""
     left_s: float
-    """For how many seconds the last of these leases is good."""
+    """For how many seconds the longest of these leases still lasts; 0 if there is none."""
 
 
 def progress_of(connection: Connection, database: Database, name: str) -> FoundProgress | None:
-    """How far the run of this name has come; `None` where there is none."""
+    """The progress of the run of this name; `None` if there is no such run."""
     found = connection.execute(find_progress(database), {"name": name}).fetchone()
     return None if found is None else FoundProgress(*found)
 
 
 def read_rows_of_state(database: Database) -> Composed:
-    """The next rows of a run, of one state or of all, in input order."""
+    """The next rows of a run, in one state or in any, in input order."""
     return filled(
         """
         SELECT {stored} FROM {row}
@@ -264,7 +277,7 @@ def read_rows_of_state(database: Database) -> Composed:
 
 
 def stop_run(database: Database) -> Composed:
-    """Have a run stopped for all workers, unless it is already."""
+    """Stop a run for all workers; a run that is stopped already keeps its reason."""
     return filled(
         """
         UPDATE {run} SET stopped_for = coalesce(stopped_for, %(reason)s) WHERE name = %(name)s
@@ -275,9 +288,9 @@ def stop_run(database: Database) -> Composed:
 
 
 def note_setup_error(database: Database) -> Composed:
-    """Note that a worker cannot send; one that makes it so many workers stops the run.
+    """Record that a worker cannot send the run, and stop the run if `most` workers cannot.
 
-    Returned is why the run is stopped, NULL if it is not.
+    It returns why the run is stopped; NULL if it is not.
     """
     return filled(
         """
@@ -296,7 +309,7 @@ def note_setup_error(database: Database) -> Composed:
 
 
 def lock_leases(database: Database) -> Composed:
-    """Wait for all that change the leases of a run, for the rest of a transaction."""
+    """Lock all leases of a run until the transaction ends."""
     return filled(
         """
         SELECT part FROM {lease} WHERE run = (SELECT id FROM {run} WHERE name = %(name)s)
@@ -307,7 +320,7 @@ def lock_leases(database: Database) -> Composed:
 
 
 def reopen_rows(database: Database) -> Composed:
-    """Have what was not applied sent again."""
+    """Make the rows of a run that ended as "not applied" open again."""
     return filled(
         """
         UPDATE {row} SET state = 'waiting', error = NULL
@@ -318,7 +331,7 @@ def reopen_rows(database: Database) -> Composed:
 
 
 def reopen_run(database: Database) -> Composed:
-    """Have a run sent again that was stopped, after its rows were reopened."""
+    """Make a run open for workers again; its rows must have been reopened before."""
     return filled(
         """
         WITH resumed AS (

@@ -1,4 +1,4 @@
-"""The store behind a submitted run as a whole, for settling: it has all leases of the run."""
+"""The store for settling a submitted run: it holds the leases of all partitions."""
 
 from collections.abc import Sequence
 
@@ -14,62 +14,67 @@ from contactsdk.journal.store import StoredRow
 
 
 class WholeRunStore(PostgresStore):
-    """All rows of a submitted run; rows that are there are changed, and none is added.
+    """All rows of a submitted run; it changes existing rows and adds none.
 
-    The leases of all partitions have the same epoch as long as this store has them.
+    While this store holds the leases, all of them have the same epoch.
     """
 
     takes_submitted = True
 
     async def may_be_applied(self) -> bool:
-        return True  # it never begins anew with another account
+        return True  # a submitted run is never restarted for another account
 
-    # In the thread.
+    # The methods below run in the thread.
 
     def _take(self, connection: Connection) -> bool:
-        values = {**self._mine(), "owner": self._owner, "lease_s": self._lease_s}
+        values = {**self._lease_values(), "owner": self._owner, "lease_s": self._lease_s}
         with connection.transaction():
-            # By itself, so that what follows sees what others did that had a lease before.
+            # The lock is a statement of its own, so that the next statement sees all changes of
+            # those who held a lease before.
             connection.execute(submitted.lock_leases(self._database), {"name": self._run_name})
             asked_at = self._now()
             taken = connection.execute(_take_all(self._database), values).fetchone()
         if taken is None:
             return False
         self._lease = Lease.taken(taken[0], self._lease_s, asked_at=asked_at)
-        left = connection.execute(_find_last_end(self._database), self._mine()).fetchone()
+        left = connection.execute(_find_last_end(self._database), self._lease_values()).fetchone()
         if left is not None and left[0] is not None:
             self._lease_ends = LeaseEnds([(_ALL_EPOCHS, self._now() + left[0])])
         return True
 
     def _renew(self, connection: Connection) -> int:
-        values = {**self._mine(), "owner": self._owner, "lease_s": self._lease_s}
-        return self._extended(connection.execute(_renew_all(self._database), values).fetchall())
+        values = {**self._lease_values(), "owner": self._owner, "lease_s": self._lease_s}
+        return self._epoch_of_all(connection.execute(_renew_all(self._database), values).fetchall())
 
     def _write(self, connection: Connection, rows: Sequence[StoredRow]) -> None:
-        values = {**self._mine(), "lease_s": self._lease_s}
+        values = {**self._lease_values(), "lease_s": self._lease_s}
         asked_at = self._now()
         with connection.transaction():
-            self._extended(connection.execute(_extend_all(self._database), values).fetchall())
+            self._epoch_of_all(connection.execute(_extend_all(self._database), values).fetchall())
             if rows:
                 values.update(columns_of(rows))
                 connection.execute(_change_rows(self._database), values, binary=True)
         self._lease.extend(asked_at=asked_at)
 
-    def _extended(self, found: Sequence[tuple[int]]) -> int:
-        """The epoch of all leases, if all of them are this store's."""
+    def _epoch_of_all(self, found: Sequence[tuple[int]]) -> int:
+        """The epoch of the leases; `found` must have one row for each partition.
+
+        Raises:
+            JournalError: Another process has taken one of the leases.
+        """
         all_of_them = found[0] if len(found) == self._partitions else None
-        epoch, *_ = self._as_owner(all_of_them)
+        epoch, *_ = self._check_owner(all_of_them)
         return int(epoch)
 
     def _release_lease(self, connection: Connection) -> None:
-        connection.execute(_release_all(self._database), self._mine())
+        connection.execute(_release_all(self._database), self._lease_values())
 
 
 _ALL_EPOCHS = 2**62
 
 
 def _take_all(database: Database) -> Composed:
-    """Take all leases of a run, if none is live; their epoch, or no row."""
+    """Take all leases of a run if none of them is live; returns their epoch, or no row."""
     return filled(
         """
         WITH ended AS (
@@ -95,7 +100,7 @@ def _take_all(database: Database) -> Composed:
 
 
 def _renew_all(database: Database) -> Composed:
-    """As `renew_epoch`, of all leases."""
+    """Like `renew_epoch`, for all leases of a run."""
     return filled(
         """
         UPDATE {lease} SET epoch = epoch + 1,
@@ -108,7 +113,7 @@ def _renew_all(database: Database) -> Composed:
 
 
 def _extend_all(database: Database) -> Composed:
-    """As `extend_lease`, of all leases."""
+    """Extend all leases of a run; returns the epoch of each one that still has this epoch."""
     return filled(
         """
         UPDATE {lease} SET until = clock_timestamp() + %(lease_s)s * interval '1 second'
@@ -120,7 +125,7 @@ def _extend_all(database: Database) -> Composed:
 
 
 def _release_all(database: Database) -> Composed:
-    """Let the next owners take the leases at once; what was in flight keeps its older epoch."""
+    """Release all leases. Rows that earlier owners left in flight keep their older epochs."""
     return filled(
         "UPDATE {lease} SET until = timestamptz 'epoch' WHERE run = %(run)s AND epoch = %(epoch)s",
         database,
@@ -128,7 +133,7 @@ def _release_all(database: Database) -> Composed:
 
 
 def _change_rows(database: Database) -> Composed:
-    """Change rows given as one array a column, and count them by partition and state."""
+    """Change rows that are given as one array per column; count them by partition and state."""
     return filled(
         """
         WITH given AS (
@@ -152,7 +157,7 @@ def _change_rows(database: Database) -> Composed:
 
 
 def _find_last_end(database: Database) -> Composed:
-    """For how many seconds anything that an older owner sent may be in flight; NULL for none."""
+    """For how many seconds contacts of any earlier owner may still be in flight; NULL if none."""
     return filled(
         """
         SELECT extract(epoch FROM max(ends.ended) - clock_timestamp())::float

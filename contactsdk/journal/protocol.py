@@ -1,4 +1,4 @@
-"""What every kind of journal offers to a client, to a run, and to whoever reads it."""
+"""The interfaces of a journal: for a run, for a client, and for programs that read it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol
@@ -9,19 +9,21 @@ from contactsdk.journal.run import JournalRun
 from contactsdk.models import Item
 
 DEFAULT_ATTEMPT_TIMEOUT_S: Final = 30.0
-"""The `timeout_s` of a client that has no other."""
+"""The default `timeout_s` of a client, in seconds."""
 
 
 class RunJournal(Protocol):
-    """What a run needs of its journal."""
+    """The part of a journal that a run uses."""
 
     async def open_run(
         self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
     ) -> JournalRun:
-        """Open it for one run of this account, with a client whose attempts take so long at most.
+        """Open the journal for one run of this account.
+
+        `attempt_timeout_s` is the longest time that one attempt of the client may take.
 
         Raises:
-            JournalError: It cannot be used.
+            JournalError: The journal cannot be used.
         """
         ...
 
@@ -31,24 +33,24 @@ class Journal(RunJournal, Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call it; it holds no password."""
+        """The name of the journal in messages; it holds no password."""
         ...
 
     async def open_to_settle(
         self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
     ) -> JournalRun:
-        """As `open_run`, to look for what is uncertain and not to send anything.
+        """Like `open_run`, for settling: uncertain contacts are looked up, and nothing is sent.
 
         Raises:
-            JournalError: It cannot be used.
+            JournalError: The journal cannot be used.
         """
         ...
 
     def remarks(self) -> Sequence[str]:
-        """What else whoever reads it should know, such as that its input is not whole.
+        """Sentences that a reader of the rows should know, such as that the input is not complete.
 
         Raises:
-            JournalError: It cannot be read.
+            JournalError: The journal cannot be read.
         """
         ...
 
@@ -58,34 +60,34 @@ class Journal(RunJournal, Protocol):
         ...
 
     def exists(self) -> bool:
-        """Whether there is anything to read.
+        """Whether the journal exists.
 
         Raises:
-            JournalError: It cannot be read.
+            JournalError: The journal cannot be read.
         """
         ...
 
     def rows(self) -> Iterator[JournalRow]:
-        """All that is recorded, in input order.
+        """All recorded rows, in input order.
 
         Raises:
-            JournalError: It cannot be read.
+            JournalError: The journal cannot be read.
         """
         ...
 
     def check(self, contacts: Iterable[Item], *, secret: str) -> None:
-        """See that this whole input is the recorded one, given the account's secret.
+        """Check that this is the recorded input; `secret` is the account's.
 
         Raises:
-            JournalError: It is not, and `number` is the index of the first item that differs; or
-                it cannot be read.
+            JournalError: An item differs or is missing, and `number` is its index; or the journal
+                cannot be read.
         """
         ...
 
     def check_account(self, contacts: Iterable[Item], account: Account) -> None:
-        """See that a run of this account on this whole input would go on with what is recorded.
+        """Check that this account could continue the recorded run with this input.
 
         Raises:
-            JournalError: It would not; `number` is the index of the first item that differs.
+            JournalError: It could not. If an item differs or is missing, `number` is its index.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a journal says of one item of a run's input, and the errors as it keeps them."""
+"""The row of a journal for one item of the input, its states, and how errors are stored."""
 
 import json
 from enum import StrEnum
@@ -18,71 +18,71 @@ from contactsdk.errors import (
 
 
 class State(StrEnum):
-    """What the journal knows of a row."""
+    """The recorded state of a contact."""
 
     SENT = "sent"
-    """It was about to be sent when this was written; what became of it was not recorded."""
+    """The contact was about to be sent when this was written; no outcome was recorded."""
     SUCCEEDED = "succeeded"
-    """The platform added or updated it."""
+    """The platform added or updated the contact."""
     REJECTED = "rejected"
-    """The platform refused it."""
+    """The platform refused the contact."""
     INVALID = "invalid"
-    """It was never sent: the platform could only refuse it."""
+    """The contact was never sent, since the platform would have refused it."""
     UNCERTAIN = "uncertain"
-    """It may or may not have been applied."""
+    """The contact may or may not have been applied."""
     NOT_APPLIED = "not applied"
-    """It was not applied, and may be sent again."""
+    """The contact was not applied, and may be sent again."""
     WAITING = "waiting"
-    """It waits to be sent, for the first time or again; only in a run that was submitted."""
+    """The contact waits to be sent, for the first time or again; only in a submitted run."""
 
 
 MAYBE_APPLIED: Final = (State.SENT, State.SUCCEEDED, State.UNCERTAIN)
-"""The states of contacts that are, or may be, applied."""
+"""The states of contacts that were applied or may have been applied."""
 
 SENT_EARLIER: Final = (
     "sent by an earlier run that ended before an answer came; look it up, or settle the journal"
 )
-"""The message of a row that is `SENT`, once nobody waits for its answer any longer."""
+"""The error message of a row that is still `SENT` although the run that sent it has ended."""
 
 
 @frozen(kw_only=True, eq=False)
 class JournalRow:
-    """One row as it is recorded."""
+    """One row of a journal, which stands for one item of the input."""
 
     number: int
-    """Its place in the input, from 0."""
+    """The place of the item in the input, from 0."""
     line: int | None
-    """Its line in a file; `None` where the input was not a file.
+    """The line of the item in its file; `None` if no line was recorded.
 
     In a journal of `contactsdk import`, it is the row number that a spreadsheet shows."""
     state: State
-    """What is known of it."""
+    """The recorded state of the contact."""
     id: int | None
-    """The platform's id; `None` where it did not succeed."""
+    """The platform's id of the contact; `None` unless it has succeeded."""
     error: ContactError | None
-    """Why it did not succeed; `None` where it did, and where it is `SENT`.
+    """Why the contact did not succeed; `None` if it did, and while there is no outcome.
 
     An `InvalidContactError` has its message but no paths."""
     attempts: int
-    """How many attempts were made for it, those included that sent nothing."""
+    """How many attempts were made, including those that sent nothing."""
     settled: bool = False
-    """Whether it succeeded by a look-up: no answer came, and it was found on the platform."""
+    """Whether no answer came, but a look-up found the contact on the platform."""
     batch_id: str | None = None
-    """The platform's id of the batch it was sent with; `None` where it was sent alone."""
+    """The platform's id of the batch that had the contact; `None` if it was sent alone."""
     batch_position: int | None = None
-    """Its place in that batch, from 0; `None` where it was sent alone."""
+    """The place of the contact in that batch, from 0; `None` if it was sent alone."""
     id_floor: int = 0
-    """The highest id that the platform had answered before it was first sent; 0 for none.
+    """The highest id that the platform had answered before the contact was first sent; 0 for none.
 
-    What it added has an id above that."""
+    If the contact was added, its id is above this one."""
 
 
 UNSENT: Final = (State.NOT_APPLIED, State.WAITING)
-"""The states of contacts that are not applied, and may be sent."""
+"""The states of contacts that were not applied and may be sent."""
 
 
 def state_of(error: ContactError | None) -> State:
-    """The state of a row whose contact ended with this error; `None` is a success."""
+    """The state of a row, from the final error of its contact; `None` means success."""
     match error:
         case None:
             return State.SUCCEEDED
@@ -92,22 +92,22 @@ def state_of(error: ContactError | None) -> State:
             return State.REJECTED
         case SetupError() | RateLimitedError() | UnavailableError():
             return State.NOT_APPLIED
-        case _:  # also a class that is new: a contact that is uncertain is not sent again
+        case _:  # an unknown class of error counts as uncertain too, so it is not sent again
             return State.UNCERTAIN
 
 
 def pack_error(error: ContactError | None) -> bytes | None:
-    """An error as a journal keeps it: its kind, its message and its details, as JSON."""
+    """An error as a journal stores it: its class, message and details, as JSON; `None` for none."""
     if error is None:
         return None
-    # A class that a caller derived from one of ours is kept as ours.
+    # If a caller derived a class from one of ours, our class is stored.
     ours = next(kind for kind in type(error).__mro__ if vars(errors).get(kind.__name__) is kind)
-    # Not orjson: a key of the input that our message names may hold what UTF-8 cannot.
+    # orjson cannot be used: a message may repeat a key of the input that UTF-8 cannot encode.
     return json.dumps({"type": ours.__name__, "message": error.message, **error.details()}).encode()
 
 
 def unpack_error(packed: bytes | None) -> ContactError | None:
-    """The error that `pack_error` was given, but for the paths of an `InvalidContactError`."""
+    """The error that `pack_error` stored; an `InvalidContactError` has lost its paths."""
     if packed is None:
         return None
     values: dict[str, Any] = json.loads(packed)

@@ -1,8 +1,8 @@
 """The rules of a durable run: what a recorded row means for the next run, and group commit.
 
-That a contact is about to be sent (its intent) is written before its bytes leave, and what became
-of it before that is handed out. So a row that says "sent" is one that may or may not have been
-applied. Where rows are kept is a store's business, see `Store`.
+The intent, which says that a contact is about to be sent, is written before the contact is sent.
+The outcome is written before it is handed to the caller. So a contact whose row says "sent" may or
+may not have been applied. A `Store` keeps the rows.
 """
 
 import asyncio
@@ -42,9 +42,9 @@ _OPEN: Final = (State.SENT, State.WAITING)
 class JournalRun:
     """A journal in use by one run of one account.
 
-    `start` it, keep `write_loop` running, and `close` it. Of each item, `recall` tells first if it
-    is to be sent, after a `load` where one is needed. Then come an intent for each attempt, which
-    is withdrawn where it was not applied, and one outcome.
+    `start` it, keep `write_loop` running, and `close` it. For each item, first `load` its rows if
+    `needs_load` says so, and ask `recall` whether to send the item. Then record an intent before
+    each attempt, `withdraw` it if the attempt was not applied, and record one outcome at the end.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class JournalRun:
         self._line_of = line_of
         self._resend_uncertain = resend_uncertain
         self.is_slice = is_slice
-        """Whether another run goes on with what this one leaves open."""
+        """Whether another run continues with the contacts that this run leaves open."""
         self._unsent_state = State.WAITING if is_slice else State.NOT_APPLIED
         self.end = store.end
         """Items from this number on were not recorded by an earlier run."""
@@ -86,19 +86,23 @@ class JournalRun:
         resend_uncertain: bool = False,
         is_slice: bool = False,
     ) -> Self:
-        """Begin a run of this account on an opened store, which is closed where that fails.
+        """Start a run of this account on an opened store; if that fails, the store is closed.
 
-        A journal of another account is begun anew where nothing in it is or may be applied, as
-        after a run with a wrong secret.
+        If the journal belongs to another account, but no contact in it was or may have been
+        applied, all of its rows are removed and it belongs to this account from now on. That is the
+        case after a run with a wrong secret.
 
         Args:
-            line_of: The line of an item in its file, by its number.
-            resend_uncertain: Send uncertain contacts again, but one that was sent again later.
-            is_slice: Another run goes on with what this one leaves open, such as what it stopped
-                before: that is not on record as an outcome.
+            store: The store with the rows; this run closes it.
+            account: The account for which the run sends.
+            line_of: Returns the line of an item in its file, by its number; `None` for no lines.
+            resend_uncertain: Send uncertain contacts again, unless a later item with the same key
+                was sent.
+            is_slice: Another run continues with the contacts that this run leaves open. So if a
+                contact was not sent because this run was stopped, no outcome is recorded for it.
 
         Raises:
-            JournalError: It belongs to another account, or cannot be used.
+            JournalError: The journal belongs to another account, or cannot be used.
         """
         try:
             digests = Digests.of(store.salt, account.secret)
@@ -106,7 +110,7 @@ class JournalRun:
             if mine != store.account:
                 if await store.may_be_applied():
                     raise other_account(store.name)
-                await store.begin_anew(mine)
+                await store.restart(mine)
         except BaseException:
             await store.close(())
             raise
@@ -120,7 +124,7 @@ class JournalRun:
 
     @property
     def highest_id(self) -> int:
-        """The highest id that is recorded in rows which this run does not read; 0 for none."""
+        """The highest id in the rows that this run does not read; 0 for none."""
         return self._store.highest_id
 
     def needs_load(self, number: int) -> bool:
@@ -128,10 +132,10 @@ class JournalRun:
         return number < self.end and number // PAGE_NUMBERS != self._page_number
 
     async def load(self, number: int) -> None:
-        """Load the rows near this number of the input.
+        """Load the page of rows that has this number of the input.
 
         Raises:
-            JournalError: They cannot be read, or were damaged since the journal was opened.
+            JournalError: The rows cannot be read, or were damaged since the journal was opened.
         """
         async with self._loading:
             if not self.needs_load(number):
@@ -147,10 +151,10 @@ class JournalRun:
             self._keys_in_flight.note(rows, self._store.in_flight_s, now)
 
     def not_before(self, contact: Contact) -> float | None:
-        """When a contact may be sent, by the clock of the event loop; `None` for at once.
+        """The time from which a contact may be sent, by the event loop's clock; `None` for at once.
 
-        Until then a request of an older owner of the journal, for a contact with the same key, may
-        still be applied, and the platform would apply it after this one.
+        Until then an earlier owner of the journal may have a contact with the same key in flight,
+        and the platform could apply that one after this one.
         """
         if not self._keys_in_flight:
             return None
@@ -158,13 +162,14 @@ class JournalRun:
         return self._keys_in_flight.not_before(self._digests.of_key(contact), now)
 
     def recall(self, number: int, item: Item, *, idempotent: bool) -> JournalRow | None:
-        """What became of this item in an earlier run; `None` if it is to be sent.
+        """The outcome of this item in an earlier run; `None` if it is to be sent.
 
-        Each item is recalled before anything of it is recorded, in input order.
+        Call it once for each item, in input order, before anything is recorded for the item.
+        `idempotent` says whether the contact can be sent twice without harm.
 
         Raises:
-            JournalError: It is another item than the recorded one.
-            RuntimeError: Its rows are not at hand: `load` comes first.
+            JournalError: The item differs from the recorded one.
+            RuntimeError: The rows are not loaded: call `load` first.
         """
         if number >= self.end:
             return None
@@ -176,33 +181,33 @@ class JournalRun:
         content = content_of(item)
         if row.digest != self._digests.of_content(content):
             raise changed_item(number)
-        recorded = self._what_stands(row, idempotent=idempotent)
+        recorded = self._final_row(row, idempotent=idempotent)
         if recorded is None:
             self._open_rows[number] = row._replace(content=content)
             if row.state in _IN_DOUBT:
                 self._in_doubt.add(number)
         elif row.state in _OPEN:
-            # Its outcome is recorded next, with all that is known of it so far.
+            # The caller records this outcome next; the row keeps all that is known so far.
             self._open_rows[number] = row._replace(content=content)
         return recorded
 
     def is_key_uncertain(self, number: int) -> bool:
-        """Whether a contact with the key of this item is uncertain that this run does not read.
+        """Whether a row that this run does not read is uncertain and has the key of this item.
 
-        After a `load`, where one is needed.
+        The rows near the item must be loaded.
         """
         row = self._page.get(number)
         return row is not None and row.key in self._uncertain_keys
 
     def is_in_doubt(self, number: int) -> bool:
-        """Whether what is sent now may have been applied by an earlier run."""
+        """Whether an earlier run may have applied this item, so that it is now being sent again."""
         return number in self._in_doubt
 
     def batch_of(self, number: int) -> tuple[str, int | None] | None:
-        """The batch that this item was last sent with, as its id and the place in it, from 0.
+        """The batch that last had this item, as (id of the batch, place in it, from 0).
 
-        After `recall`, of an item that is uncertain: the platform may still have the batch's
-        results. `None` where it was sent alone, and where it is not open.
+        For an uncertain item that was recalled: the platform may still have the results of the
+        batch. `None` if the item was sent alone, or is not open.
         """
         row = self._open_rows.get(number)
         return None if row is None or row.batch_id is None else (row.batch_id, row.batch_position)
@@ -216,44 +221,46 @@ class JournalRun:
         batch_id: str | None = None,
         batch_position: int | None = None,
     ) -> None:
-        """Record, before its bytes leave, that this contact is being sent.
+        """Record that this contact is about to be sent; await this before sending it.
 
-        It is recorded again once the platform has given the batch it went with an id. `id_floor` is
-        the highest id that the platform had answered before; that of the first intent is kept.
+        A contact of a batch is recorded again when the platform has given the batch an id.
+        `id_floor` is the highest id that the platform had answered before; the first one that is
+        given for an item is kept.
 
         Raises:
-            JournalError: It cannot be written; nothing must be sent.
+            JournalError: The intent cannot be written; the contact must not be sent.
         """
         known = self._known(number, contact, id_floor)
         if (batch_id, batch_position) != (known.batch_id, known.batch_position):
             known = known._replace(batch_id=batch_id, batch_position=batch_position)
             self._open_rows[number] = known
-        await self._durable(_changed(known, State.SENT))
+        await self._await_write(_changed(known, State.SENT))
 
     def leave(self, number: int) -> None:
-        """Leave an item on record as sent, and keep nothing of it in memory any more."""
+        """Forget an item in memory; in the journal it stays recorded as sent."""
         self._open_rows.pop(number, None)
         self._in_doubt.discard(number)
 
     def reopen(self, number: int) -> None:
-        """Have another outcome than the recorded one of this item recorded next.
+        """Allow a new outcome for an item whose outcome is recorded already.
 
-        To be called right after `recall`.
+        Call it right after `recall`, while the item's page is loaded.
         """
         self._open_rows[number] = self._page[number]
 
     def check_may_send(self) -> None:
-        """See that this run still has its journal to itself, right before a contact is sent.
+        """Check, right before a contact is sent, that no other process can own the journal.
 
         Raises:
-            LeaseLapsedError: It may not have; what was intended is not to be sent now.
+            LeaseLapsedError: Another process may own it; the contact must not be sent now.
         """
         self._store.check_may_send()
 
     def withdraw(self, number: int, item: Item) -> None:
-        """Note that what was sent was not applied.
+        """Take the intent of an item back: its attempt was not applied.
 
-        That is written with the next group; until then it counts as one that may be applied.
+        This is written with the next group. Until then the journal says that the item may have been
+        applied.
         """
         self._add(_changed(self._known(number, item), self._unsent_state))
 
@@ -268,18 +275,24 @@ class JournalRun:
         settled: bool = False,
         is_interrupted: bool = False,
     ) -> None:
-        """Record what became of an item, before that is handed out.
+        """Record the outcome of an item; await this before the outcome is handed to the caller.
 
-        `settled` says that it was found by a look-up, `is_interrupted` that it ended so only since
-        the run was stopped.
+        Args:
+            number: The number of the item.
+            item: The item.
+            id_: The platform's id; `None` if the contact did not succeed.
+            error: The final error; `None` if the contact succeeded.
+            attempts: How many attempts were made.
+            settled: Whether a look-up found the contact.
+            is_interrupted: Whether the contact has this error only because the run was stopped.
 
         Raises:
-            JournalError: It cannot be written; it may count as in flight from here on.
+            JournalError: The outcome cannot be written; the journal may still say "sent".
         """
         if self.is_slice and (is_interrupted or isinstance(error, SetupError)):
-            await self._durable(self._open_row(number, item, error))
+            await self._await_write(self._open_row(number, item, error))
         else:
-            await self._durable(self._outcome_row(number, item, id_, error, attempts, settled))
+            await self._await_write(self._outcome_row(number, item, id_, error, attempts, settled))
 
     def note_outcome(
         self,
@@ -292,9 +305,10 @@ class JournalRun:
         settled: bool = False,
         is_interrupted: bool = False,
     ) -> None:
-        """Have an outcome written with the next group, at the latest when this is closed.
+        """Like `record_outcome`, but without waiting: it is written with the next group, or by
+        `close`.
 
-        For a run that ends while an outcome is being recorded: to record it again does no harm.
+        For a run that ends while an outcome is being recorded; recording it twice does no harm.
         """
         if self.is_slice and (is_interrupted or isinstance(error, SetupError)):
             self._add(self._open_row(number, item, error))
@@ -302,9 +316,9 @@ class JournalRun:
             self._add(self._outcome_row(number, item, id_, error, attempts, settled))
 
     async def write_loop(self) -> None:
-        """Write what is to be written, much at a time, until it is cancelled.
+        """Write the recorded rows, in groups, until this is cancelled.
 
-        To be cancelled once nobody records anything any more; `close` writes what is left.
+        Cancel it when nothing more will be recorded; `close` writes the rows that are left.
         """
         while True:
             if not self._wanted.is_set():
@@ -318,13 +332,14 @@ class JournalRun:
                     _logger.warning("the journal was not written: %s", error)
                 group.end(error)
             except BaseException:
-                group.end(JournalError(f"{self._store.name}: the run ended while this was written"))
+                text = f"{self._store.name}: the run ended while rows were being written"
+                group.end(JournalError(text))
                 raise
             else:
                 group.end(None)
 
     async def _wait_to_write(self) -> None:
-        """Wait until there is something to write, or the store needs a sign of life."""
+        """Wait until there are rows to write, or until the lease has to be renewed."""
         every_s = self._store.renew_every_s
         if every_s is None:
             await self._wanted.wait()
@@ -336,31 +351,32 @@ class JournalRun:
             timer.cancel()
 
     async def close(self) -> None:
-        """Write what is left, and let go of the journal."""
+        """Write the rows that are left, and release the journal; an error is only logged."""
         try:
             await self._store.close(tuple(self._group.rows.values()))
         except JournalError as error:
-            # What was not applied counts as in flight then; nothing that was promised is lost.
-            _logger.warning("the end of the journal was not written: %s", error)
+            # These rows then still say "sent", which is safe. Outcomes that were handed out were
+            # written before.
+            _logger.warning("the last rows of the journal were not written: %s", error)
 
     def _may_be_resent(self, row: StoredRow) -> bool:
-        """Whether it matters for this row if a later one of the same contact was sent."""
+        """Whether this row may be sent again, if no later row with the same key was sent."""
         return row.state in (*UNSENT, State.SENT) or (
             self._resend_uncertain and row.state == State.UNCERTAIN
         )
 
-    def _what_stands(self, row: StoredRow, *, idempotent: bool) -> JournalRow | None:
-        """What an earlier run's row says for good; `None` where it is to be sent."""
+    def _final_row(self, row: StoredRow, *, idempotent: bool) -> JournalRow | None:
+        """The final outcome in an earlier run's row; `None` if its item is to be sent."""
         was_sent_later = row.key is not None and self._last_sent.get(row.key, -1) > row.number
         match row.state:
             case State.SUCCEEDED | State.REJECTED | State.INVALID:
                 return row.public()
             case State.NOT_APPLIED | State.WAITING:
-                # An older update must not win over a newer one. A plain add, which has no
-                # `update_if_exists`, changes no other contact.
+                # An older update must not overwrite a newer one. A plain add, without
+                # `update_if_exists`, changes no existing contact.
                 if not (idempotent and was_sent_later):
                     return None
-                late = "not applied, and a later one of the same contact was sent"
+                late = "not applied; a later item with the same contact was sent"
                 return evolve(row.public(), error=UnavailableError(late))
             case State.SENT if idempotent and not was_sent_later:
                 return None
@@ -384,7 +400,7 @@ class JournalRun:
         return _changed(known, state_of(error), id_, pack_error(error), attempts, settled)
 
     def _open_row(self, number: int, item: Item, error: ContactError | None) -> StoredRow:
-        """The row of an item with which the next run goes on."""
+        """The row of an item that has no outcome, and that the next run continues with."""
         known = self._known(number, item)
         self._open_rows.pop(number, None)
         self._in_doubt.discard(number)
@@ -392,7 +408,7 @@ class JournalRun:
         return _changed(known, State.SENT if is_sent else self._unsent_state)
 
     def _known(self, number: int, item: Item, id_floor: int = 0) -> StoredRow:
-        """The open row of this item; its digest is computed once."""
+        """The open row of this item; it is made at the first call, so digests are computed once."""
         row = self._open_rows.get(number)
         if row is None:
             content = content_of(item)
@@ -418,7 +434,7 @@ class JournalRun:
         self._wanted.set()
         return self._group
 
-    async def _durable(self, row: StoredRow) -> None:
+    async def _await_write(self, row: StoredRow) -> None:
         written = asyncio.get_running_loop().create_future()
         self._add(row).waiting.append(written)
         if (error := await written) is not None:
@@ -434,7 +450,7 @@ def _changed(
     settled: bool = False,
 ) -> StoredRow:
     """The same row in another state."""
-    # Not _replace, which takes four times as long, twice for each contact.
+    # `_replace` would take four times as long, and this is called twice for each contact.
     return StoredRow(
         known.number,
         known.line,
@@ -453,7 +469,7 @@ def _changed(
 
 
 class _Group:
-    """What is written together, the last row of each number, and who waits for that."""
+    """Rows that are written together, the latest of each number, and the futures of the waiters."""
 
     def __init__(self) -> None:
         self.rows: dict[int, StoredRow] = {}
@@ -461,5 +477,5 @@ class _Group:
 
     def end(self, error: JournalError | None) -> None:
         for written in self.waiting:
-            if not written.done():  # else its task was cancelled
+            if not written.done():  # it is done if the waiting task was cancelled
                 written.set_result(error)

@@ -1,4 +1,4 @@
-"""A journal in a SQLite file, as callers hand it to a run and as they read it."""
+"""`SqliteJournal`: a journal in a SQLite file, to give to a run and to read."""
 
 import os
 import sqlite3
@@ -26,32 +26,39 @@ from contactsdk.models import Item
 
 
 class SqliteJournal:
-    """Where a bulk run keeps what it sent and what became of it, in a SQLite file of its own.
+    """The journal of a bulk run in a SQLite file: what was sent, and each outcome.
 
-    Give it to `add_or_update_many` or `stream`; on the same input again, the run goes on where it
-    stopped. Successes, rejections, invalid and uncertain contacts are final: their outcome is
-    handed back without sending. What was not applied or never started is sent, but for an update
-    when a later one of the same contact was sent. What was in flight when the run ended is sent
-    again where that is safe, and uncertain otherwise.
+    Give it to `add_or_update_many` or `stream`. If the same input is sent again with the same
+    journal, the run continues where it stopped:
 
-    It holds ids and messages, and digests of the contacts that only the account's secret can
-    check (without credentials, whoever has the file can try contacts against them). It is bound to
-    the input (rows may be appended), to one run at a time, and to the account; but one in which
-    nothing is or may be applied, as after a run with a wrong secret, begins anew with another.
+    - The outcomes of contacts that succeeded, were rejected, are invalid or are uncertain are
+      final. They are handed out again, and nothing is sent.
+    - Contacts that were not applied, or not started, are sent. An update is not sent if a later
+      item with the same contact was sent.
+    - Contacts that were in flight when the run ended are sent again if that is safe. Otherwise they
+      are uncertain.
 
-    It proves itself whole whenever it is opened; one that lost a row or has another one than was
-    recorded is a `JournalError`, and nothing is sent. An older copy of the whole journal cannot be
-    told from it: keep none, or give each a name of its own.
+    The journal holds ids, messages and digests of the contacts. Checking a digest needs the
+    account's secret. If the client has no credentials, anybody who has the file can compare guessed
+    contacts with the digests. A journal belongs to one input, to which items may be appended, and
+    to one account, and one run at a time can use it. If no contact in it was or may have been
+    applied, as after a run with a wrong secret, another account may use it: then all rows are
+    removed.
+
+    The checksum is verified whenever the journal is opened. If a row is missing or differs from
+    what was recorded, a `JournalError` is raised and nothing is sent. An older copy of the whole
+    journal passes this check: keep no copies, or give each copy a name of its own.
 
     Args:
-        path: The file; it is made where there is none. `FILE-journal` beside it belongs to it.
-        durability: `"process"` survives the death of the process, and costs little; `"power"`
-            survives a power cut too, and waits for the disk at each of its grouped writes. The
-            default is `"process"`, where that of a `PostgresJournal` is `"power"`.
-        resend_uncertain: Send uncertain contacts again, for those who looked them up: each but one
-            that was sent again later in the same input. An add that was applied is doubled.
-        line_of: Gives the line of an item in its file, by its number, to be recorded with it; it
-            may return `None`. By default (`None`) there are no lines.
+        path: The file; it is created if it does not exist. `FILE-journal` beside it belongs to it.
+        durability: `"process"` survives the death of the process, and costs little. `"power"` also
+            survives a power cut, and waits for the disk at each group of writes. The default is
+            `"process"`, unlike that of `PostgresJournal`.
+        resend_uncertain: Send uncertain contacts again; use it after you have looked them up on the
+            platform. A contact is not sent again if a later item with the same contact was sent. If
+            an uncertain add was applied after all, sending it again makes a second contact.
+        line_of: A function that is given the number of an item, from 0, and returns its line in its
+            file, or `None`. The line is recorded with the item. `None` records no lines.
 
     Raises:
         ValueError: `durability` is not `"process"` or `"power"`.
@@ -68,32 +75,33 @@ class SqliteJournal:
         if durability not in ("process", "power"):
             raise ValueError(f"durability must be 'process' or 'power', not {durability!r}")
         self.path = fspath(path)
-        """The file, as it was given."""
+        """The path of the file, as it was given."""
         self.durability: Durability = durability
-        """What the journal survives."""
+        """What the journal survives: `"process"` or `"power"`."""
         self.resend_uncertain = resend_uncertain
         """Whether uncertain contacts are sent again."""
         self.line_of = line_of
-        """The line of an item in its file, by its number; `None` where there are no lines."""
+        """Returns the line of an item in its file, by its number; `None` if there are no lines."""
 
     @property
     def name(self) -> str:
-        """What messages call it: the file, as it was given."""
+        """The name of the journal in messages: the path of the file, as it was given."""
         return self.path
 
     def exists(self) -> bool:
-        """Whether there is such a file; looking blocks.
+        """Whether the file exists; this call blocks.
 
         Raises:
-            JournalError: There is none, but a side file of it.
+            JournalError: The file does not exist, but a side file of it does; or another program's
+                side file is there.
         """
         return check_surroundings(self._real_path)
 
     def rows(self) -> Iterator[JournalRow]:
-        """All that is recorded, in input order, once it has proved whole.
+        """All recorded rows, in input order, after the checksum was verified.
 
-        The file is opened to read only, and nothing is changed. No secret is needed for the proof.
-        Reading blocks, and its errors come with the first row (`next`).
+        The file is opened for reading only, and nothing is changed. No secret is needed. Reading
+        blocks. Errors are raised when the first row is read, not by this call.
 
         Raises:
             JournalError: The file is not a journal, is damaged, or a run is using it.
@@ -106,16 +114,16 @@ class SqliteJournal:
                     yield StoredRow(*row).public()
 
     def check(self, contacts: Iterable[Item], *, secret: str) -> None:
-        """See that this whole input is the recorded one; rows may have been appended since.
+        """Check that this is the recorded input; items may have been appended since.
 
-        `secret` is that of the account, or an empty string for a client without credentials; which
-        account it is, is not looked at, unlike `ContactClient.check_journal`. The file is opened to
-        read only. Reading blocks, and consumes an iterator.
+        `secret` is the account's secret, or an empty string for a client without credentials. The
+        account itself is not checked; `ContactClient.check_journal` does that. The file is opened
+        for reading only. This call blocks, and consumes `contacts` if that is an iterator.
 
         Raises:
-            JournalError: It is not, or the secret is another one, and `number` is the index of the
-                first item that differs; or the file is not a journal, is damaged, or a run is using
-                it.
+            JournalError: An item differs or is missing, or the secret is not the right one; then
+                `number` is the index of the first such item. Or the file is not a journal, is
+                damaged, or a run is using it.
         """
         path = self._real_path
         with open_to_read(path) as connection:
@@ -123,15 +131,15 @@ class SqliteJournal:
             _check(connection, path, contacts, Digests.of(head.salt, secret))
 
     def check_account(self, contacts: Iterable[Item], account: Account) -> None:
-        """See that a run of this account on this whole input would go on with what is recorded.
+        """Check that this account could continue the recorded run with this input.
 
-        That is so of a file that is not there yet, and of one that the run would begin anew. The
-        file is opened to read only. Called by `ContactClient.check_journal`.
+        The check also passes if the file does not exist yet, and if the run would start from the
+        beginning. The file is opened for reading only. `ContactClient.check_journal` calls this.
 
         Raises:
-            JournalError: The input is another one, and `number` is the index of the first item
-                that differs; or the file is not a journal, is another account's, is damaged, or a
-                run is using it.
+            JournalError: An item of the input differs or is missing; then `number` is the index of
+                the first such item. Or the file is not a journal, belongs to another account, is
+                damaged, or a run is using it.
         """
         path = self._real_path
         if not check_surroundings(path):
@@ -147,13 +155,13 @@ class SqliteJournal:
                     raise other_account(path)
 
     def remarks(self) -> Sequence[str]:
-        """Nothing: what the rows say is all."""
+        """Always empty: everything about a run in a file is in its rows."""
         return ()
 
     async def open_to_settle(
         self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
     ) -> JournalRun:
-        """As `open_run`, to look for what is uncertain and not to send anything.
+        """Like `open_run`, for settling: uncertain contacts are looked up, and nothing is sent.
 
         Raises:
             JournalError: As for `open_run`.
@@ -163,14 +171,14 @@ class SqliteJournal:
     async def open_run(
         self, account: Account, *, attempt_timeout_s: float = DEFAULT_ATTEMPT_TIMEOUT_S
     ) -> JournalRun:
-        """Open it for one run of this account; it is made where there is none.
+        """Open the file for one run of this account; it is created if it does not exist.
 
-        Called by `ContactClient`. How long an attempt may take does not matter, since nobody takes
-        the run over.
+        `ContactClient` calls this. `attempt_timeout_s` is not used here: it matters only for a
+        takeover by another process, and a file has no lease.
 
         Raises:
-            JournalError: The file is not a journal, is damaged, in use, or another account's, or
-                cannot be written.
+            JournalError: The file is not a journal, is damaged or in use, belongs to another
+                account, or cannot be written.
         """
         store = await SqliteStore.open(self._lasting_path, self.durability, account)
         return await JournalRun.start(
@@ -179,17 +187,17 @@ class SqliteJournal:
 
     @property
     def _real_path(self) -> str:
-        # A side file is beside the file that a link leads to.
+        # SQLite puts the side file beside the target of a symbolic link.
         return os.path.realpath(self.path) if os.path.islink(self.path) else self.path
 
     @property
     def _lasting_path(self) -> str:
-        # The working folder may change while a run lasts.
+        # An absolute path: the working directory may change during a run.
         return os.path.abspath(self._real_path)
 
 
 def _verify(connection: sqlite3.Connection, path: str) -> Head:
-    """See that a journal is whole; what it says of itself."""
+    """Verify the checksum of a journal; returns its head."""
     for _ in verified_pages(connection, path):
         pass
     return read_head(connection, path)

@@ -1,4 +1,4 @@
-"""What is wrong with a journal's SQLite file, found before anything in it is believed."""
+"""Checks of a journal's SQLite file, before its content is trusted."""
 
 import os
 import sqlite3
@@ -27,14 +27,15 @@ TABLES: Final = (
     "settled INTEGER NOT NULL, batch_id TEXT, batch_position INTEGER, "
     "id_floor INTEGER NOT NULL)",
 )
-"""What makes the tables, as SQLite keeps it; the columns of `rows` are those of a `StoredRow`."""
+"""The SQL that creates the tables, exactly as SQLite stores it. The columns of `rows` are the
+fields of a `StoredRow`, except `content`."""
 
 _HEADER_BYTES: Final = 100
 _MAGIC: Final = b"SQLite format 3\0"
 _WITHOUT_WAL: Final = b"\1\1"
 
 _REMEDY: Final = (
-    "Nothing is sent with it: put back a copy that was made after its last run; or look up on the "
+    "Nothing is sent with it: restore a copy that was made after its last run; or look up on the "
     "platform which contacts are there, and send the others with a new journal"
 )
 
@@ -50,96 +51,96 @@ _MEANINGS: Final[dict[int, str]] = {
 
 @frozen(eq=False)
 class Head:
-    """What a journal says of itself and of its rows."""
+    """The one row of the table `head`, which describes the journal."""
 
     salt: bytes
     """Random bytes that all digests and hashes depend on."""
     account: bytes
-    """Digest of the account."""
+    """The digest of the account."""
     checksum: tuple[int, bytes]
-    """The checksum of all rows, as `Checksum.stored` gives it."""
+    """The checksum of all rows, as `Checksum.stored` returns it."""
 
 
 def side_path(path: str) -> str:
-    """The side file of a journal, in which SQLite keeps what would undo a change in the making."""
+    """The path of SQLite's rollback journal, with which it undoes an unfinished transaction."""
     return f"{path}-journal"
 
 
 def damaged(path: str, what: str) -> JournalError:
-    """The error of a journal that does not prove itself whole."""
+    """The error for a damaged journal; `what` says what is wrong."""
     return JournalError(f"{path}: damaged: {what}. {_REMEDY}")
 
 
 def in_use(path: str) -> JournalError:
-    """The error of a journal that somebody else has locked."""
+    """The error for a journal that another run or program has locked."""
     return JournalError(f"{path}: {_MEANINGS[sqlite3.SQLITE_BUSY]}")
 
 
 @contextmanager
 def errors_of(path: str) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into a `JournalError` about this file."""
+    """Turn errors of SQLite and of the file system into a `JournalError` about this file."""
     try:
         yield
     except sqlite3.Error as exc:
-        code = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # the rest of it says more than we do
+        code = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # the primary code, without its extension
         raise JournalError(f"{path}: {_MEANINGS.get(code, exc)}") from exc
     except OSError as exc:
         raise JournalError(f"{path}: {exc.strerror or exc}") from exc
 
 
 def check_surroundings(path: str) -> bool:
-    """See that only files are there that belong together; whether the journal is one of them.
+    """Check that no wrong side file is beside the journal; returns whether the journal exists.
 
     Raises:
-        JournalError: A side file is there without its journal, or one that does not belong to a
-            journal.
+        JournalError: There is a side file without its journal, or a side file of a write-ahead log,
+            which a journal never has.
     """
     for strange in (f"{path}-wal", f"{path}-shm"):
         if os.path.lexists(strange):
             raise JournalError(
-                f"{path}: {strange} is there, so another program has it open or left it behind. "
-                "Nothing was sent: let that program close it"
+                f"{path}: the file {strange} exists, so another program has the journal open or "
+                "did not close it properly. Nothing was sent: close the journal in that program"
             )
     if os.path.lexists(path):
         return True
     if os.path.lexists(side_path(path)):
         raise JournalError(
-            f"{path}: there is no such file, but its side file {side_path(path)}: the journal was "
-            "moved or removed. Nothing was sent: put it back; or remove the side file too, to "
-            "begin a new journal, with which all contacts are sent anew"
+            f"{path}: this file does not exist, but its side file {side_path(path)} does: the "
+            "journal was moved or removed. Nothing was sent: put it back; or remove the side file "
+            "too, to start a new journal, which sends all contacts again"
         )
     return False
 
 
 def check_header(path: str) -> None:
-    """See that the file is a journal of this version.
+    """Check that the file is a journal of this version.
 
-    To be called with the side file locked: that this opens and closes the file undoes the locks
-    that SQLite may have on it in this process.
+    Call it only while the side file is locked: opening and closing the file here drops the locks
+    that SQLite may hold on it in this process.
 
     Raises:
-        JournalError: It is not.
-        OSError: It cannot be read.
+        JournalError: The file is not a journal, or is one of another version.
+        OSError: The file cannot be read.
     """
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise JournalError(f"{path}: this is not a file, so it cannot be a journal")
     with open(path, "rb") as file:
         header = file.read(_HEADER_BYTES)
     if not header:
-        raise damaged(path, "the file is empty, which no journal ever is")
+        raise damaged(path, "the file is empty, and a journal is never empty")
     if not header.startswith(_MAGIC):
-        raise JournalError(f"{path}: this is not a journal of contactsdk, nor any SQLite file")
+        raise JournalError(f"{path}: this is not a journal of contactsdk, and not an SQLite file")
     if int.from_bytes(header[68:72], "big") != APPLICATION:
         raise JournalError(f"{path}: this is not a journal of contactsdk")
     if (version := int.from_bytes(header[60:64], "big")) != VERSION:
         raise JournalError(
-            f"{path}: a journal of version {version}, and this release of contactsdk reads version "
-            f"{VERSION}: use the release that made it"
+            f"{path}: this journal has version {version}, and this release of contactsdk reads "
+            f"version {VERSION}: use the release that made it"
         )
     if header[18:20] != _WITHOUT_WAL:
         raise JournalError(
-            f"{path}: another program switched it to a write-ahead log. Nothing was sent: let that "
-            "program switch it back (PRAGMA journal_mode = PERSIST)"
+            f"{path}: another program switched it to a write-ahead log. Nothing was sent: switch "
+            "it back in that program (PRAGMA journal_mode = PERSIST)"
         )
 
 
@@ -154,13 +155,13 @@ def read_head(connection: sqlite3.Connection, path: str) -> Head:
         raise damaged(path, "another program changed its tables")
     heads = connection.execute("SELECT salt, account, count, total FROM head").fetchall()
     if len(heads) != 1:
-        raise damaged(path, "what it says of itself is missing")
+        raise damaged(path, "its table `head` does not have exactly one row")
     salt, account, count, total = heads[0]
     return Head(salt, account, (count, total))
 
 
 def may_be_applied(connection: sqlite3.Connection) -> bool:
-    """Whether any recorded contact is, or may be, applied."""
+    """Whether any recorded contact was applied or may have been applied."""
     query = "SELECT 1 FROM rows WHERE state IN (?, ?, ?) LIMIT 1"
     return connection.execute(query, MAYBE_APPLIED).fetchone() is not None
 
@@ -168,10 +169,10 @@ def may_be_applied(connection: sqlite3.Connection) -> bool:
 def stored(
     connection: sqlite3.Connection, query: str, path: str
 ) -> Generator[tuple[Any, ...], None, None]:
-    """What a query finds; to be closed before its connection is.
+    """The rows that a query finds; close this generator before the connection.
 
     Raises:
-        JournalError: It cannot be read.
+        JournalError: The rows cannot be read.
     """
     with errors_of(path), closing(connection.execute(query)) as rows:
         yield from rows
@@ -180,13 +181,13 @@ def stored(
 def verified_pages(
     connection: sqlite3.Connection, path: str
 ) -> Generator[tuple[int, Checksum], None, None]:
-    """Read all rows; each page that has any, with the checksum of its rows alone.
+    """Read all rows; yields each page that has rows, with the checksum of these rows alone.
 
-    Only once it has come to its end, the journal is proved whole. To be closed before its
-    connection is.
+    The journal is verified only when the generator has reached its end. Close the generator before
+    the connection.
 
     Raises:
-        JournalError: Rows are missing, changed or added, or the file is damaged otherwise.
+        JournalError: Rows are missing, changed or added, or the file is damaged in another way.
     """
     with errors_of(path):
         head = read_head(connection, path)
@@ -200,7 +201,7 @@ def verified_pages(
                 checksum = Checksum.of(row_hash(StoredRow(*row)) for row in of_page)
                 whole = whole.plus(checksum)
                 yield page, checksum
-    except (TypeError, ValueError) as exc:  # a value of a type that was never written
+    except (TypeError, ValueError) as exc:  # a value has a type that contactsdk never writes
         raise damaged(path, "another program changed its rows") from exc
     if whole.stored() != head.checksum:
         count, recorded = whole.count, head.checksum[0]
@@ -208,5 +209,5 @@ def verified_pages(
             path,
             f"it has {count} rows, and should have {recorded}"
             if count != recorded
-            else "some of its rows are not what was recorded last",
+            else "some of its rows differ from what was recorded last",
         )

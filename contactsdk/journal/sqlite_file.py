@@ -1,7 +1,8 @@
-"""A journal's SQLite file: made, locked, opened, and left alone by forked processes.
+"""A journal's SQLite file: how it is created, locked and opened, and protected from forks.
 
-It is a database with a rollback journal, `FILE-journal` beside it, which is never removed. So what
-was committed is all in one file, and a side file tells of a journal that was moved away.
+The file is a database with a rollback journal, which is the side file `FILE-journal` and is never
+removed. So all committed data is in one file, and a side file without its journal shows that the
+journal was moved away.
 """
 
 import ctypes
@@ -33,23 +34,23 @@ from contactsdk.journal.sqlite_checks import (
 
 Durability: TypeAlias = Literal["process", "power"]
 
-# OFF writes in order without waiting for the disk: nothing is lost while the machine has power.
-# FULL waits, at its first commit for the folder too.
+# OFF does not wait for the disk: nothing is lost as long as the machine has power. FULL waits for
+# the disk; at the first commit it also waits for the directory.
 _SYNCHRONOUS: Final[dict[Durability, str]] = {"process": "OFF", "power": "FULL"}
 
 
 class JournalFile:
-    """A journal's file that this process has to itself until it is closed.
+    """A journal's file that is locked for this process until it is closed.
 
-    In a process that was forked meanwhile it is neither written nor closed, so that what the parent
-    writes and has locked stays as it is.
+    A fork of this process neither writes nor closes the file, so that the parent's transactions and
+    locks are not disturbed.
     """
 
     def __init__(self, path: str, connection: sqlite3.Connection, side: IO[bytes]) -> None:
         self.path = path
-        """Its absolute path, with no link at its end."""
+        """The absolute path of the file; it is not a symbolic link."""
         self.connection = connection
-        """For this process only, and for one thread at a time."""
+        """The connection, for this process only and for one thread at a time."""
         self._side = side
         self._process = os.getpid()
         self._main = os.stat(path)
@@ -57,27 +58,27 @@ class JournalFile:
         _open_files.add(self)
 
     @property
-    def is_foreign(self) -> bool:
-        """Whether another process opened it, of which this one is a fork."""
+    def is_in_fork(self) -> bool:
+        """Whether this process is a fork of the one that opened the file."""
         return os.getpid() != self._process
 
     def check_process(self) -> None:
-        """See that this process is the one that opened it.
+        """Check that this process is the one that opened the file.
 
         Raises:
-            JournalError: It is a fork of that one.
+            JournalError: This process is a fork of that one.
         """
-        if self.is_foreign:
+        if self.is_in_fork:
             raise JournalError(
-                f"{self.path}: process {self._process} opened it, of which this one is a fork; "
-                "only the process that opens a journal may use it"
+                f"{self.path}: process {self._process} opened this journal, and this process is a "
+                "fork of it; only the process that opens a journal may use it"
             )
 
     def check_place(self) -> None:
-        """See that what was written is where the next run will look for it.
+        """Check that the file is still where the next run will look for it.
 
         Raises:
-            JournalError: The file was moved, removed, replaced or cut.
+            JournalError: The file was moved, removed, replaced or truncated.
         """
         try:
             main = os.stat(self.path)
@@ -86,15 +87,16 @@ class JournalFile:
         if main is None or not os.path.samestat(main, self._main):
             raise JournalError(
                 f"{self.path}: moved, removed or replaced while a run was using it; the run was "
-                "stopped. Put it back before the run goes on"
+                "stopped. Put it back before you continue the run"
             )
         if main.st_size < self._main.st_size:
-            raise damaged(self.path, "it was cut while a run was using it, and the run was stopped")
+            what = "it was truncated while a run was using it, and the run was stopped"
+            raise damaged(self.path, what)
         self._main = main
 
     def close(self) -> None:
-        """Let go of it; in a fork of the process that opened it, nothing happens."""
-        if self.is_foreign or self._is_closed:
+        """Close and unlock the file; in a fork of the process that opened it, this does nothing."""
+        if self.is_in_fork or self._is_closed:
             return
         self._is_closed = True
         _open_files.discard(self)
@@ -102,11 +104,12 @@ class JournalFile:
         self._side.close()
 
     def leave_to_parent(self) -> None:
-        """In a forked process: keep it from ever being closed here."""
-        # Closing a connection undoes what is being written at that moment, which is the parent's.
-        # The interpreter closes it with the last reference, at its own end too; so one stays.
+        """Called in a forked process: make sure that it never closes the connection."""
+        # Closing the connection would roll back a transaction of the parent. The interpreter closes
+        # it when its last reference goes, even at exit, so one reference is kept for ever.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.connection))
-        # The lock on it lasts as long as any copy of it is open, so it would outlive the parent.
+        # The lock lasts until all copies of this descriptor are closed. Without this it would
+        # outlive the parent.
         self._side.close()
 
 
@@ -121,7 +124,7 @@ def _leave_all_to_parent() -> None:
 if sys.platform == "win32":  # pragma: no cover  # the tests run where processes fork
 
     def _lock(side: IO[bytes], *, shared: bool) -> None:
-        """There, SQLite does not lose its own lock."""
+        """Do nothing: on Windows, SQLite does not lose its own lock."""
 
 else:
     import fcntl
@@ -133,10 +136,10 @@ else:
 
 
 def make(path: str, salt: bytes, account: bytes) -> None:
-    """Make a journal without rows, whole from the first moment on that it is there.
+    """Create a journal without rows; the file appears under its name only when it is complete.
 
     Raises:
-        JournalError: It cannot be made there.
+        JournalError: The file cannot be created there.
     """
     new = f"{path}.new-{secrets.token_hex(4)}"
     with errors_of(path):
@@ -151,45 +154,45 @@ def make(path: str, salt: bytes, account: bytes) -> None:
                 values = salt, account, *Checksum.of_no_rows(salt, account).stored()
                 connection.execute("INSERT INTO head VALUES (?, ?, ?, ?)", values)
                 connection.execute("COMMIT")
-            _name(new, path)
+            _publish(new, path)
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(new)
 
 
 def open_to_write(path: str, durability: Durability) -> JournalFile:
-    """Open a journal that is there, for one run alone.
+    """Open and lock an existing journal for one run.
 
     Raises:
-        JournalError: It is not a journal, is in use, or cannot be written.
+        JournalError: The file is not a journal, is in use, or cannot be written.
     """
     with errors_of(path), ExitStack() as opened:
         side = opened.enter_context(_locked_side(path, os.O_RDWR | os.O_CREAT))
         check_header(path)
         connection = opened.enter_context(closing(_connect(path, "rw")))
-        # With this, the lock that is taken once is kept until the end; and the side file stays
-        # when what a killed run was writing is undone.
+        # EXCLUSIVE keeps the lock from the first transaction until the connection is closed.
+        # PERSIST keeps the side file, even when SQLite rolls back what a killed run was writing.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = PERSIST")
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
         file = JournalFile(path, connection, side)
-        opened.pop_all()  # it closes them from now on
+        opened.pop_all()  # from now on, `file` closes them
         return file
 
 
 @contextmanager
 def open_to_read(path: str) -> Iterator[sqlite3.Connection]:
-    """Open a journal to read it; nothing is changed, and nothing needs to be writable.
+    """Open a journal for reading; nothing is changed, and the file need not be writable.
 
-    What a killed run was writing is undone in a copy.
+    If a killed run left a transaction unfinished, it is rolled back in a temporary copy.
 
     Raises:
-        JournalError: It is not a journal, or is in use.
+        JournalError: The file is not a journal, or is in use.
     """
     with ExitStack() as opened:
-        # Not around what is done with it, whose own errors are not errors of the journal.
+        # The caller's code runs outside of `errors_of`: its errors are not errors of the journal.
         with errors_of(path):
             if not check_surroundings(path):
                 raise JournalError(f"{path}: there is no such file")
@@ -224,7 +227,7 @@ def _copy(path: str) -> Iterator[sqlite3.Connection]:
 
 
 def _connect(path: str, mode: str) -> sqlite3.Connection:
-    # Not waiting for another process is what tells of it at once.
+    # Without a timeout, a journal that another process uses is an error at once.
     return sqlite3.connect(
         f"{Path(path).absolute().as_uri()}?mode={mode}",
         uri=True,
@@ -234,22 +237,22 @@ def _connect(path: str, mode: str) -> sqlite3.Connection:
     )
 
 
-def _name(new: str, path: str) -> None:
-    """Give a new file its name, unless another process has just made one of that name."""
+def _publish(new: str, path: str) -> None:
+    """Give a new file its final name, unless another process has just created that file."""
     try:
         os.link(new, path)
     except FileExistsError:
         pass
-    except OSError:  # a file system without links
+    except OSError:  # the file system has no hard links
         if not os.path.lexists(path):
             os.rename(new, path)
 
 
 def _locked_side(path: str, flags: int) -> IO[bytes]:
-    """Open and lock the side file, for reading or for writing, until it is closed.
+    """Open the side file and lock it until it is closed: shared for reading, exclusive for writing.
 
-    SQLite locks the journal itself, but loses that lock when anything else in this process opens
-    and closes the file, such as to copy it. This one stays.
+    SQLite locks the journal itself, but it loses that lock when other code in this process opens
+    and closes the file, for example to copy it. The lock on the side file is not lost.
     """
     side = os.fdopen(os.open(side_path(path), flags, os.stat(path).st_mode & 0o777), "rb")
     try:

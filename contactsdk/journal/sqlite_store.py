@@ -1,7 +1,7 @@
-"""The store behind `SqliteJournal`: rows in a SQLite file, of which a checksum is kept."""
+"""The store of `SqliteJournal`: rows in a SQLite file, with a checksum."""
 
 import asyncio
-import concurrent.futures  # its thread module is loaded at first use
+import concurrent.futures  # this loads its module for threads only at first use
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ _MOST_HASHES: Final = 10_000
 
 
 class SqliteStore:
-    """The rows of a journal in a SQLite file; see `Store` for what each method does."""
+    """The rows of a journal in a SQLite file; `Store` describes its methods."""
 
     highest_id = 0
     renew_every_s = None
@@ -56,7 +56,7 @@ class SqliteStore:
         self.account = head.account
         self._file = file
         self._connection = file.connection
-        # Without waiting for the disk, a write takes less than handing it to a thread would.
+        # A write that does not wait for the disk takes less time than handing it to a thread.
         is_slow = durability == "power"
         self._thread = concurrent.futures.ThreadPoolExecutor(1) if is_slow else None
         self._row_hash = RowHash(head.salt)
@@ -68,15 +68,16 @@ class SqliteStore:
             self._checksum = self._checksum.plus(checksum)
         (last,) = file.connection.execute("SELECT max(number) FROM rows").fetchone()
         self.end = self._written_end = 0 if last is None else last + 1
-        # Of what is in flight, by number, to save reading the row. A run may leave rows as sent.
+        # The hashes of rows that are in flight, by number, so that these rows need not be read to
+        # change them. It is limited in size, since a run may leave rows as sent.
         self._hashes_sent: dict[int, int] = {}
 
     @classmethod
     async def open(cls, path: str, durability: Durability, account: Account) -> Self:
-        """Open or make the file; other tasks go on while all of it is checked.
+        """Open or create the file; other tasks can run while the whole file is verified.
 
         Raises:
-            JournalError: It is not a journal, is damaged, in use, or cannot be written.
+            JournalError: The file is not a journal, is damaged or in use, or cannot be written.
         """
         if not check_surroundings(path):
             salt = os.urandom(16)
@@ -95,32 +96,32 @@ class SqliteStore:
             raise
 
     def check_may_send(self) -> None:
-        pass  # the file is locked as long as this process lives
+        pass  # the file is locked until it is closed, so no other process can own the run
 
     async def may_be_applied(self) -> bool:
         return await self._run(lambda: may_be_applied(self._connection))
 
-    async def begin_anew(self, account: bytes) -> None:
-        await self._run(lambda: self._begin_anew(account))
+    async def restart(self, account: bytes) -> None:
+        await self._run(lambda: self._restart(account))
 
     async def read_page(self, page: int) -> Sequence[StoredRow]:
         return await self._run(lambda: self._read_page(page))
 
     def in_flight_s(self, number: int) -> float:
-        return 0.0  # there is no lease, and no record of when an older run ended
+        return 0.0  # a file has no lease, and does not record when an earlier run ended
 
     async def last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
         return await self._run(lambda: self._last_sent(keys))
 
     async def uncertain_among(self, keys: Collection[bytes]) -> Collection[bytes]:
-        return ()  # it reads all rows
+        return ()  # a run of this store reads all rows
 
     async def write(self, rows: Sequence[StoredRow]) -> None:
         await self._run(lambda: self._write(rows))
 
     async def close(self, rows: Sequence[StoredRow]) -> None:
-        # Nothing is awaited: it is called when an event loop is being torn down, too.
-        if self._file.is_foreign:
+        # Nothing is awaited here, since this is also called while an event loop is torn down.
+        if self._file.is_in_fork:
             return
         if self._thread is not None:
             self._thread.shutdown()
@@ -135,11 +136,12 @@ class SqliteStore:
         with errors_of(self.name):
             if self._thread is None:
                 return step()
-            # Shielded: what waits for the thread is done all the same.
+            # A shield: if the caller is cancelled, a step that still waits for the thread is
+            # executed nevertheless.
             loop = asyncio.get_running_loop()
             return await asyncio.shield(loop.run_in_executor(self._thread, step))
 
-    def _begin_anew(self, account: bytes) -> None:
+    def _restart(self, account: bytes) -> None:
         checksum = Checksum.of_no_rows(self.salt, account)
         with self._transaction():
             self._connection.execute("DELETE FROM rows")
@@ -152,7 +154,7 @@ class SqliteStore:
         first = page * PAGE_NUMBERS
         found = self._connection.execute(_READ_PAGE, (first, first + PAGE_NUMBERS))
         rows = [StoredRow(*row) for row in found]
-        # A page that was read before may have changed: this run has written some of its rows.
+        # Only the first reading of a page is checked: after it, this run may have written its rows.
         if page >= self._pages_read:
             if Checksum.of(map(self._row_hash, rows)) != self._pages.get(page, _NO_ROWS):
                 raise damaged(self.name, "another program changed it while a run was using it")
@@ -161,7 +163,7 @@ class SqliteStore:
 
     def _last_sent(self, keys: Collection[bytes]) -> Mapping[bytes, int]:
         if not self._has_latest:
-            # In a temporary file of SQLite's own: only a run that continues needs it.
+            # A temporary table, made at first use: only a run that continues needs it.
             self._connection.execute(_MAKE_LATEST)
             self._connection.execute(_FILL_LATEST, (State.NOT_APPLIED.value,))
             self._has_latest = True
@@ -171,7 +173,8 @@ class SqliteStore:
     def _write(self, rows: Sequence[StoredRow]) -> None:
         if not rows:
             return
-        # Before, since writing mends the size of a file that was cut; after, for what is sent next.
+        # It is checked before writing, since writing restores the size of a truncated file, and
+        # once more after it, before anything else is sent.
         self._file.check_place()
         rows = sorted(rows)
         hashes = [self._row_hash(row) for row in rows]
@@ -192,7 +195,7 @@ class SqliteStore:
         self._file.check_place()
 
     def _hash_of(self, number: int) -> int | None:
-        """The hash of a row as it is recorded; `None` if there is no row of this number."""
+        """The hash of the recorded row of this number; `None` if there is no such row."""
         if number >= self._written_end:
             return None
         known = self._hashes_sent.get(number)
@@ -208,7 +211,7 @@ class SqliteStore:
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            if not self._file.is_foreign:
+            if not self._file.is_in_fork:
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
             raise

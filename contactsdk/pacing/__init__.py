@@ -1,4 +1,4 @@
-"""How fast requests leave: the platform's rate limit, its outages, and a ceiling of one's own."""
+"""How fast requests leave: the platform's rate limit, its outages, and the caller's own ceiling."""
 
 from contactsdk.pacing.circuit_breaker import BreakerState
 from contactsdk.pacing.pacer import Pacer, Turn

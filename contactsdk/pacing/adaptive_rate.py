@@ -1,8 +1,8 @@
-"""The rate limit of the platform, found from what it throttles.
+"""The rate limit of the platform, found from its throttles.
 
-Noise is the share of the requests that is throttled at random, whatever the rate. The surplus
-counts throttles beyond what noise explains. Goodput is how many requests a second are not
-throttled.
+Noise is the share of the requests that is throttled at random, at any rate. The surplus is the
+number of throttles that noise does not explain. Goodput is the number of requests a second that are
+not throttled.
 """
 
 import math
@@ -12,64 +12,65 @@ from contactsdk.pacing.answer_counts import Count, Recent
 from contactsdk.pacing.noise import Noise, NoiseTrial
 from contactsdk.pacing.sustained_rate import SustainedRate
 
-_CUT: Final = 0.03  # of the rate, for each surplus throttle: small steps hold it close to the limit
-_MOST_CUT_PER_S: Final = 0.3  # of the rate: a throttled second says little about the next
-_OVERSHOOT: Final = 1.5  # times what noise leaves unexplained: what a second's cuts may be ...
-_OVERSHOOT_LEAST: Final = 0.03  # ... and this, so that a full bucket can run dry at all
-_SURPLUS: Final = 3.0  # throttles in excess are chance, one more is a sign of the limit
-_CHANCE: Final = 6.0  # so that noise alone passes its bounds once in minutes at most
-_SLACK: Final = 0.6  # of the requests may be throttled for each part of the rate that is given up
-_SLACK_FROM: Final = 0.03  # of the rate: so much a limit takes, too
+_CUT: Final = 0.03  # share of the rate, per surplus throttle; small steps keep it near the limit
+_MOST_CUT_PER_S: Final = 0.3  # share of the rate; a throttled second tells little about the next
+_OVERSHOOT: Final = 1.5  # a second's cuts are at most this many times the share beyond noise ...
+_OVERSHOOT_LEAST: Final = 0.03  # ... plus this share of the rate, so that a full bucket can run dry
+_SURPLUS: Final = 3.0  # this many surplus throttles may be chance; one more is a sign of the limit
+_CHANCE: Final = 6.0  # so high that noise alone exceeds its bound at most once in minutes
+_SLACK: Final = 0.6  # tolerated share of throttles, for each share of the rate given up ...
+_SLACK_FROM: Final = 0.03  # ... beyond this one, by which a limit lowers the rate too
 
-_GROWTH_PER_S: Final = 0.003  # so that near the limit one request in some hundred is throttled
-_SLOW_PER_S: Final = 50.0  # below it growth is faster: so clients' shares of a limit become equal
-_SETTLED_S: Final = 5.0  # without a cut, then growth accelerates: there is more to find
-_DOUBLING_S: Final = 1.5  # of that growth; a bucket that is a second deep hides the limit for long
+_GROWTH_PER_S: Final = 0.003  # so low that near the limit one request in some hundred is throttled
+_SLOW_PER_S: Final = 50.0  # below this rate growth is faster, so that clients' shares become equal
+_SETTLED_S: Final = 5.0  # growth accelerates after this time without a cut: there is more to find
+_DOUBLING_S: Final = 1.5  # growth doubles in this time; a deep bucket hides the limit for long
 _MOST_GROWTH_PER_S: Final = 0.5
-_MOST_GROWTH_IN_NOISE_PER_S: Final = 0.06  # for there a limit shows later
-_NO_LIMIT_PER_S: Final = 1e4  # more than one client can send
-_FEW: Final = 30  # requests got through: their rate tells little, and is low because all wait
-_FIRST_S: Final = 1.0  # of a limit: what is throttled may have been so before it
-_AFTER_FEW_S: Final = 8.0  # of faster growth already at the beginning
+_MOST_GROWTH_IN_NOISE_PER_S: Final = 0.06  # lower, since a limit shows later in noise
+_NO_LIMIT_PER_S: Final = 1e4  # one client cannot send more than this
+_FEW: Final = 30  # if fewer requests got through, the first rate is too low: all were waiting
+_FIRST_S: Final = 1.0  # a request this soon after the first rate may be throttled for older ones
+_AFTER_FEW_S: Final = 8.0  # after few requests, growth starts as if it had accelerated this long
 
-_TRIAL: Final = 0.65  # of the rate, for a while
-_TRIAL_S: Final = 6.0  # at most: other clients take what this one leaves
-_TRIAL_OF_MANY_S: Final = 15.0  # at most, for slow clients' sake, where ...
-_MANY: Final = 0.1  # ... of the requests are throttled: by a limit they are not for long
-_COSTLY_TRIAL_S: Final = 60.0  # at most, where all pause for each throttle
-_COSTLY_SHARE: Final = 0.03  # is what is looked for where all pause: few answers tell no share
-_SOONEST_S: Final = 10.0  # after a trial comes another
-_AGAIN_S: Final = 30.0  # after it has found noise, which may be over
-_CALM_S: Final = 2.0  # without a cut
-_IDLE_S: Final = 1.0  # between two answers; what is beyond says nothing of the rate
+_TRIAL: Final = 0.65  # the rate of a trial, as a share of the rate before it
+_TRIAL_S: Final = 6.0  # the longest trial: other clients take the rate that this one leaves
+_TRIAL_OF_MANY_S: Final = 15.0  # the longest trial, for the sake of slow clients, if ...
+_MANY: Final = 0.1  # ... this share of requests is throttled; a limit does so only for a short time
+_COSTLY_TRIAL_S: Final = 60.0  # the longest trial, if all requests pause for each throttle
+_COSTLY_SHARE: Final = 0.03  # the former share in such a trial, at most, since few answers show it
+_SOONEST_S: Final = 10.0  # the shortest time from one trial to the next
+_AGAIN_S: Final = 30.0  # the time to the next trial if noise was found, since noise may end
+_CALM_S: Final = 2.0  # the rate is calm after this time without a cut
+_IDLE_S: Final = 1.0  # a longer time between two answers is idle, and tells nothing about the rate
 
 
 class AdaptiveRate:
-    """Finds how many requests a second the platform takes, from what it throttles.
+    """Finds how many requests a second the platform accepts, from its throttles.
 
-    There is no limit before the first throttles. Then the rate is what got through; each throttle
-    that is one too many lowers it by 3 %, and time without one raises it, the faster the longer
-    there was none. So it stays close below the limit, and clients that share one limit come
-    to equal shares of it: whoever sends more is throttled more often.
+    Before the first throttles, the rate is not limited. Then the rate starts at the goodput. Each
+    surplus throttle lowers it by 3 %. Time without a surplus throttle raises it, and the longer
+    that time lasts, the faster. So the rate stays close below the limit. Clients that share one
+    limit reach equal shares of it, since a client that sends more is throttled more often.
 
-    Some platforms throttle at random, whatever the rate. Two things keep them from stopping a run:
+    Some platforms throttle at random, at any rate. Two rules keep such noise from stopping a run:
 
-    - The lower the rate is against what was sustained before, the more throttles are
-      tolerated: a limit has none there.
-    - If they go on at the lower rate, a trial is made at two thirds of it. A limit throttles less
-      then. If as many are throttled, they are noise; the former rate is taken up again, and from
-      then on only throttles beyond that share count. Noise is tried again from time to time.
+    - The further the rate is below the rate that was sustained before, the more throttles are
+      tolerated, since a limit would cause none there.
+    - If throttles go on at the lower rate, a trial is made at two thirds of it. A limit throttles
+      less at that rate. If the share of throttles stays the same, it is noise: the former rate is
+      restored, and from then on only throttles beyond that share count. The trial is repeated from
+      time to time.
 
-    The rate never falls below `least_per_s`: else a platform that throttled everything for an hour
-    would find nobody there when it is well again.
+    The rate never falls below `least_per_s`. Otherwise a client whose requests were all throttled
+    for an hour would send almost nothing when the platform works again.
     """
 
     def __init__(self, least_per_s: float) -> None:
         self._least_per_s = least_per_s
         self.rate_per_s: float | None = None
-        """The limit as far as it is known, in requests a second; `None` for none."""
+        """The limit that was found, in requests a second; `None` if none is known."""
         self.is_calm = True
-        """Whether nothing is throttled: then answers that are no throttle need not be recorded."""
+        """Whether nothing is throttled, so that only throttles need to be recorded."""
         self._answered_at = 0.0
         self._limited_since = -math.inf
         self._recent = Recent(0.0, None)
@@ -86,16 +87,16 @@ class AdaptiveRate:
 
     @property
     def noise(self) -> float:
-        """The share of the requests that is throttled whatever the rate."""
+        """The share of the requests that is throttled at any rate, from 0 to 1; 0 if not found."""
         return self._noise.share
 
     @property
     def is_measuring(self) -> bool:
-        """Whether it is being found out if throttles are noise."""
+        """Whether a trial is in progress that tells whether throttles are noise."""
         return self._trial is not None
 
     def record(self, sent_at: float, now: float, *, is_throttled: bool) -> None:
-        """Learn from the answer that came now to the request that was sent then."""
+        """Learn from an answer: it came at `now`, and its request was sent at `sent_at`."""
         if self.is_calm:
             if is_throttled:
                 self._begin(now)
@@ -116,13 +117,13 @@ class AdaptiveRate:
             self._speed_up(elapsed_s)
 
     def doubt(self, now: float) -> None:
-        """Find out soon whether throttles are noise: what follows from them is costly."""
+        """Make a trial soon: a throttle is costly now, since all requests pause for it."""
         if not self.noise:
             self._is_costly = True
             self._try_at = min(self._try_at, max(now, self._tried_at + _AGAIN_S))
 
     def _begin(self, now: float) -> None:
-        # This throttle itself is not counted: that one came is why anything is.
+        # The first throttle is not counted: counting starts because of it, so it is no sample.
         self.is_calm = False
         self._answered_at = now
         self._recent = Recent(0.0, None)
@@ -143,7 +144,8 @@ class AdaptiveRate:
         if self.rate_per_s is not None:
             given_up = self._sustained.shortfall(self.rate_per_s) - _SLACK_FROM
             tolerated += _SLACK * max(0.0, given_up)
-        # How far chance alone takes such a sum grows with the variance, and falls with the drift.
+        # Chance alone can raise this sum: the more the higher its variance, and the less the
+        # further its mean drifts down.
         most = max(_SURPLUS, _CHANCE * noise * (1 - noise) / (tolerated - noise))
         surplus = max(0.0, self._surplus + is_throttled - tolerated)
         self._surplus = min(surplus, most)
@@ -158,7 +160,7 @@ class AdaptiveRate:
                 self._find_first_rate(now)
             return
         if recent.is_telling and self.rate_per_s > 1.1 * recent.sent_per_s:
-            # A rate that is not reached says nothing.
+            # A rate that the client does not reach tells nothing about the limit.
             self.rate_per_s = 1.1 * recent.sent_per_s
             self._sustained.per_s = min(self._sustained.per_s, self.rate_per_s)
         before = self.rate_per_s if recent.rate_per_s is None else recent.rate_per_s

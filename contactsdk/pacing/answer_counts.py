@@ -1,15 +1,15 @@
-"""Counts of answers, to tell a rate and a share of throttles from."""
+"""Counts of answers, from which a rate and a share of throttles follow."""
 
 from typing import Final
 
 from attrs import define
 
-_FEWEST: Final = 5  # answers, to tell a rate from them
+_FEWEST: Final = 5  # the fewest answers from which a rate is estimated
 
 
 @define
 class Count:
-    """So many answers, and how many of them were throttles."""
+    """A number of answers, and how many of them were throttles."""
 
     answered: int = 0
     throttled: int = 0
@@ -21,7 +21,7 @@ class Count:
 
     @property
     def share(self) -> float:
-        """What part of them were throttles; 0 where there were no answers."""
+        """The share of throttles, from 0 to 1; 0 if there were no answers."""
         return self.throttled / self.answered if self.answered else 0.0
 
     def __add__(self, other: "Count") -> "Count":
@@ -44,7 +44,7 @@ class Recent:
         self._before = before or Count()
 
     def add(self, elapsed_s: float, is_throttled: bool) -> None:
-        """Count one more answer, so long after the one before."""
+        """Count one more answer, which came `elapsed_s` seconds after the one before."""
         self.second_s += elapsed_s
         self.second.add(is_throttled)
 
@@ -55,7 +55,7 @@ class Recent:
 
     @property
     def is_telling(self) -> bool:
-        """Whether there is enough to tell a rate."""
+        """Whether there are enough answers and time to estimate a rate."""
         return self.second_s + self._before_s >= 1 and self.count.answered >= _FEWEST
 
     @property

@@ -1,5 +1,5 @@
-"""A circuit breaker: while the platform lets nothing through, one probe at a time asks whether it
-does again.
+"""A circuit breaker: while the platform lets nothing through, it is probed by one request at a
+time.
 """
 
 import math
@@ -11,19 +11,19 @@ class BreakerState(Enum):
     """Whether requests may leave."""
 
     CLOSED = "closed"
-    """They may."""
+    """Requests may leave."""
     OPEN = "open"
-    """None may for a while; then one, the probe."""
+    """No request may leave for a while; then one may, the probe."""
     HALF_OPEN = "half-open"
-    """The probe has left; its result is awaited."""
+    """The probe is in flight; no other request may leave before its result."""
 
 
 class CircuitBreaker:
-    """Opens after `failures` failed requests in a row, at least `over_s` seconds apart from the
-    first to the last.
+    """Opens after `failures` failed requests in a row, if the first and the last of them are at
+    least `over_s` seconds apart.
 
-    Each probe that fails makes the next one wait longer: exponentially, with full jitter.
-    `record_answer` closes the breaker. Times are by any one clock.
+    Each failed probe makes the next one wait longer: exponential backoff with full jitter, from
+    `base_s` up to `max_wait_s`. `record_answer` closes the breaker. All times are of one clock.
     """
 
     def __init__(
@@ -36,8 +36,9 @@ class CircuitBreaker:
         random: Callable[[], float],
     ) -> None:
         self.state = BreakerState.CLOSED
+        """Whether requests may leave."""
         self.probe_at = -math.inf
-        """While open: when the next probe may leave."""
+        """When the next probe may leave, while the breaker is open."""
         self._failures = failures
         self._over_s = over_s
         self._base_s = base_s
@@ -54,7 +55,7 @@ class CircuitBreaker:
         seconds.
         """
         if self.state is not BreakerState.CLOSED:
-            # What left before it opened is part of the outage that is known already.
+            # A request that left before the breaker opened is part of the same outage.
             if sent_at == self._probe:
                 self._open(now, asked_s)
             return
@@ -67,21 +68,21 @@ class CircuitBreaker:
             self._open(now, asked_s)
 
     def record_answer(self) -> None:
-        """A request got through."""
+        """A request got through: close the breaker."""
         self.state = BreakerState.CLOSED
         self._in_a_row = 0
         self._waits = 0
         self._probe = None
 
     def begin_probe(self, sent_at: float) -> None:
-        """The request that leaves now is the probe, unless the breaker is closed."""
+        """If the breaker is open, the request that leaves now becomes the probe."""
         if self.state is BreakerState.OPEN:
             self.state = BreakerState.HALF_OPEN
             self._probe = sent_at
 
     def abandon(self, sent_at: float) -> None:
-        """The request that was sent then will have no result: where it was the probe, another may
-        leave at once.
+        """The request that was sent at `sent_at` will have no result; if it was the probe, another
+        one may leave at once.
         """
         if sent_at == self._probe:
             self.state = BreakerState.OPEN

@@ -1,4 +1,4 @@
-"""For how long requests were held back."""
+"""Measures for how long requests were held back."""
 
 import math
 
@@ -16,8 +16,8 @@ class HeldTime:
         self._at_end_s = 0.0  # so that the total is known at once while nothing is held back
 
     def hold(self, now: float, until: float) -> None:
-        """From now on requests are held back until then: `math.inf` for until this is called again,
-        a time that has passed for not at all.
+        """From `now` on, requests are held back until `until`: `math.inf` means until the next
+        call, and a time in the past means not at all.
         """
         self._before_s = self.total_s(now)
         self._since = now

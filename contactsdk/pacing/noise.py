@@ -1,5 +1,5 @@
-"""The share of the requests that is throttled at random, whatever the rate: its trial, and what is
-known of it.
+"""Noise, the share of the requests that is throttled at random: how a trial measures it, and the
+estimate.
 """
 
 import math
@@ -7,49 +7,50 @@ from typing import Final
 
 from contactsdk.pacing.answer_counts import Count
 
-_TOLERATED: Final = 0.004  # of all requests: so few throttles slow nothing down
-_TOLERATED_OF_NOISE: Final = 0.06  # for what is known of it is no more exact than this ...
-_TOLERATED_IN_NOISE: Final = 0.008  # ... nor than this, of all requests
-_CHECKED: Final = 24  # throttles tell their share to a fifth
-_BY_CHANCE: Final = 2  # throttles are no noise
-_IS_KNOWN: Final = 100  # throttles tell it to a tenth
+_TOLERATED: Final = 0.004  # share of all requests; this few throttles never lower the rate
+_TOLERATED_OF_NOISE: Final = 0.06  # share of the noise; its estimate is no more exact than this ...
+_TOLERATED_IN_NOISE: Final = 0.008  # ... and no more exact than this share of all requests
+_CHECKED: Final = 24  # this many expected throttles show the share to a fifth
+_BY_CHANCE: Final = 2  # this few throttles are no noise
+_IS_KNOWN: Final = 100  # this many throttles show the share to a tenth
 
 _NEW_SECOND_S: Final = 1.0  # a limit that counts by the second throttles until its next one begins
-_SHORTEST_S: Final = 2.0  # of what counts
-_LEAST_SHARE: Final = 0.005  # of all requests: less is not worth a longer trial
-_SAME: Final = 0.4  # of the former share; fewer are due to a limit, which other clients may share
-_FEWEST: Final = 8  # throttles are noise; what slow clients send tells nothing in that time
-_ENOUGH: Final = 16  # throttles tell their share to a quarter
-_NONE_OF: Final = 4  # throttles that are expected stay away by chance once in fifty times
-_ONE_OF: Final = 6
+_SHORTEST_S: Final = 2.0  # the shortest time that is counted
+_LEAST_SHARE: Final = 0.005  # a former share below this is not worth a longer trial
+_SAME: Final = 0.4  # share of the former share; fewer throttles come from a limit, perhaps shared
+_FEWEST: Final = 8  # fewer throttles do not show noise; a slow client may not get more in a trial
+_ENOUGH: Final = 16  # this many throttles show the share to a quarter
+_NONE_OF: Final = 4  # of this many expected throttles none comes, by chance, once in fifty times
+_ONE_OF: Final = 6  # the same, if one throttle comes
 
 
 class Noise:
-    """What is known of the throttles at random: nothing until a trial has found them."""
+    """The estimate of the noise; it is 0 until a trial has found noise."""
 
     def __init__(self) -> None:
         self.share = 0.0
-        """The share of the requests that is throttled whatever the rate."""
+        """The share of the requests that is throttled at any rate, from 0 to 1."""
         self._evidence = Count()
         self._unchecked = Count()
 
     @property
     def tolerated(self) -> float:
-        """The share of the requests up to which throttles do not slow a run down."""
+        """The share of throttles, from 0 to 1, up to which they do not lower the rate."""
         if not self.share:
             return _TOLERATED
         return self.share * (1 + _TOLERATED_OF_NOISE) + _TOLERATED_IN_NOISE + _TOLERATED
 
     def learn(self, found: Count, before: Count) -> bool:
-        """Take over what a trial has found; whether it is what was known already.
+        """Learn from a trial; returns whether it confirms the former estimate.
 
-        `before` are the answers before the trial, while throttles went on although the rate fell.
+        `found` are the answers of the trial, without throttles if these were no noise. `before` are
+        the answers before the trial, while throttles went on although the rate fell.
         """
         is_confirmed = bool(self.share and found.throttled) and _is_like(found, self._evidence)
         if is_confirmed:
             self._evidence += found
         elif self.share and found.throttled:
-            # One trial may be far off by chance.
+            # A single trial may be wrong by chance, so half of the former evidence still counts.
             known = self._evidence
             self._evidence = Count(known.answered // 2, known.throttled // 2) + found
         elif not self.share and _is_like(before, found):
@@ -61,7 +62,7 @@ class Noise:
         return is_confirmed
 
     def check(self, second: Count) -> None:
-        """Correct what is known by the answers of one more second."""
+        """Correct the estimate with the answers of one more second."""
         if not self.share:
             return
         self._unchecked = checked = self._unchecked + second
@@ -71,7 +72,7 @@ class Noise:
         self._unchecked = Count()
         spread = _spread(expected, self._evidence)
         if checked.throttled < expected - 3 * spread:
-            # Noise does not go away. What was taken for it was other clients, or is over.
+            # Real noise would go on. These throttles came from other clients, or have ended.
             self._evidence = checked if checked.throttled > _BY_CHANCE else Count()
             self.share = self._evidence.share
         elif self._evidence.throttled < _IS_KNOWN and checked.throttled < expected + 2 * spread:
@@ -80,18 +81,18 @@ class Noise:
 
 
 def _is_like(count: Count, known: Count) -> bool:
-    """Whether these answers have as many throttles as is expected from what is known."""
+    """Whether the share of throttles in these answers is about the known one."""
     expected = known.share * count.answered
     return abs(count.throttled - expected) <= 2 * _spread(expected, known)
 
 
 def _spread(expected: float, known: Count) -> float:
-    """The standard deviation of a number of throttles that is expected from what is known."""
+    """The standard deviation of an expected number of throttles, given the known answers."""
     return math.sqrt(expected + expected**2 / max(1, known.throttled))
 
 
 class NoiseTrial:
-    """A while at a lower rate: a limit throttles less there, noise the same share as before."""
+    """A short time at a lower rate, where a limit throttles less, but noise the same share."""
 
     def __init__(self, began_at: float, former_share: float, longest_s: float) -> None:
         self._counts_from = began_at + _NEW_SECOND_S
@@ -102,7 +103,10 @@ class NoiseTrial:
         self._throttled_seconds: set[int] = set()
 
     def record(self, sent_at: float, now: float, *, is_throttled: bool) -> bool:
-        """Count the answer that came now to the request sent then; whether the trial is over."""
+        """Count an answer: it came at `now`, and its request was sent at `sent_at`.
+
+        Returns whether the trial is over.
+        """
         if sent_at < self._counts_from:
             return False
         self._count.add(is_throttled)
@@ -121,7 +125,7 @@ class NoiseTrial:
 
     @property
     def noise(self) -> Count:
-        """The answers if their throttles are noise; none where they are a limit's, or a burst."""
+        """The answers if their throttles are noise; none if a limit or a burst caused them."""
         count = self._count
         is_same = count.throttled >= _FEWEST and count.share >= _SAME * self._former_share
         is_burst = len(self._throttled_seconds) < min(count.throttled, self._lasted_s) / 2

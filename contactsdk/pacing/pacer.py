@@ -1,4 +1,4 @@
-"""When each request of a client may leave."""
+"""The pacer of a client: it decides when each request may leave."""
 
 import asyncio
 import math
@@ -16,27 +16,27 @@ from contactsdk.pacing.turn_queue import TurnQueue
 Turn: TypeAlias = float
 """One request's turn: the time at which it may leave, by the pacer's clock."""
 
-# This many attempts in a row that failed without a trustworthy answer, or with one such as HTTP 502
-# or 503, are an outage; fewer are bad luck.
+# This many attempts in a row without a trustworthy answer, or with an error such as HTTP 502 or
+# 503, are an outage. Fewer may be chance.
 _OUTAGE: Final = 5
-# This many throttles in a row, over this many seconds, say that nothing at all is let through: a
-# limit by the second lets some through again in the next one.
+# This many throttles in a row, over this many seconds, mean that nothing at all is let through: a
+# limit by the second would let some requests through in the next second.
 _ALL_THROTTLED: Final = 10
 _ALL_THROTTLED_S: Final = 1.0
-_OWN_THROTTLES: Final = 5  # in a row of one contact; more are about it, if others get through
+_OWN_THROTTLES: Final = 5  # in a row for one contact; more are due to it, if others get through
 _SHORT_WAIT_S: Final = 1.0  # a Retry-After of up to 1 s says "slow down"; it is not a pause
 _LONGEST_PAUSE_S: Final = 3600.0  # one wrong header must not end the use of a client
-_CATCH_UP_S: Final = 0.025  # how much lateness may be caught up: a busy machine is that late
+_CATCH_UP_S: Final = 0.025  # requests may catch up this much lateness; a busy machine is that late
 
 
 class Pacer:
-    """Gives each request its turn, and learns from what became of it; one for each client.
+    """Gives each request its turn, and learns from its result. Each client has one pacer.
 
     Single calls and all runs of a client share the rate limit that was found, the pauses that the
-    platform asked for, and the circuit breakers. There are two of these: one opens in an outage,
-    where there is no answer, or only errors such as 502 and 503; the other where everything is
-    throttled. Turns are given in the order in which they are asked for. Each ends with
-    `record_result` or `abandon`.
+    platform asked for, and two circuit breakers. One breaker opens in an outage, when no answers
+    come, or only errors such as 502 and 503. The other one opens when everything is throttled.
+    Turns are given in the order in which they are asked for. End each turn with `record_result` or
+    `abandon`.
     """
 
     def __init__(
@@ -49,8 +49,8 @@ class Pacer:
     ) -> None:
         self.blocked_since: float | None = None
         """Since when the platform lets nothing through: the time of the first failure after the
-        last request that got through. `None` while something does. Time in which nothing was to be
-        sent does not count: it moves this on."""
+        last request that got through. `None` while requests get through. Idle time does not count:
+        it moves this time forward."""
         self._clock = clock
         self._rate = AdaptiveRate(1 / max_wait_s)
         self._outage = CircuitBreaker(
@@ -67,11 +67,12 @@ class Pacer:
             ready_at=lambda: self.ready_at, take=self._take, give_back=self.abandon, clock=clock
         )
         self._impatient: dict[asyncio.Future[Turn], float] = {}
-        # Calm, as nearly always: no limit found, nothing failing, nobody waiting. Then requests
-        # leave at once, and successes need not be recorded.
+        # Nearly always the pacer is calm: no limit is known, nothing fails and nobody waits. Then
+        # requests leave at once, and successes need not be recorded.
         self._is_calm = True
-        # Turns are evenly spaced; each request leaves at a random moment between its turn and the
-        # next. Else, of clients that share a limit by the second, one would always be the last.
+        # Turns are evenly spaced, and each request leaves at a random moment between its turn and
+        # the next. Without that, if clients share a limit by the second, the same one of them would
+        # always come last.
         self._scheduled_at = -math.inf
         self._jitter = 0.0
         self._random = random
@@ -84,7 +85,7 @@ class Pacer:
 
     @property
     def rate_per_s(self) -> float | None:
-        """The rate limit that was found, in requests a second; `None` for none."""
+        """The rate limit that was found, in requests a second; `None` if none is known."""
         return self._rate.rate_per_s
 
     @property
@@ -94,29 +95,29 @@ class Pacer:
 
     @property
     def paused_s(self) -> float:
-        """For how many seconds, up to now, all requests were held back.
+        """For how many seconds in all requests were held back so far.
 
-        That is while the platform has asked all to wait, or a breaker is open or awaits its probe.
+        They are held back while a pause lasts, and while a breaker is open or half-open.
         """
         return self._held.total_s(self._clock())
 
     @property
     def paused_until(self) -> float:
-        """Until when the platform asked all to wait, by the pacer's clock; it may have passed."""
+        """The end of the last pause, by the pacer's clock; it may have passed."""
         return self._paused_until
 
     @property
     def ready_at(self) -> float:
-        """When the next turn comes, by the pacer's clock, as far as is known.
+        """When the next turn comes, by the pacer's clock, as far as that is known.
 
-        A time that has passed for at once, `math.inf` while only the result of a probe can tell.
+        A time in the past means at once. `math.inf` means that it depends on the result of a probe.
         """
         rate = self._rate.rate_per_s
         paced_at = -math.inf if rate is None else self._scheduled_at + (1 + self._jitter) / rate
         return max(self._opens_at, paced_at)
 
     def acquire_nowait(self) -> Turn | None:
-        """A turn, if there is one at once."""
+        """A turn, if there is one at once; otherwise `None`."""
         if self._is_calm:
             return self._clock()
         self._skip_idle_time()
@@ -133,8 +134,8 @@ class Pacer:
         """Wait for a turn, but not longer than `patience_s` seconds.
 
         Raises:
-            RateLimitedError: It does not come that soon; raised as soon as that is clear.
-            UnavailableError: There is an outage, and this request is not the one that probes it.
+            RateLimitedError: The turn does not come in time; raised as soon as that is clear.
+            UnavailableError: There is an outage, and this request is not its probe.
         """
         turn = self.acquire_nowait()
         if turn is not None:
@@ -155,11 +156,11 @@ class Pacer:
             del self._impatient[waiter]
 
     def record_result(self, turn: Turn, error: ContactError | None, *, in_a_row: int = 0) -> bool:
-        """Learn what became of the request; whether it failed for the state of the platform.
+        """Learn from the result of a request; returns whether the platform caused its failure.
 
-        That is a throttle, a race (24299) or an outage. In a run it counts against no contact's
-        attempts. `in_a_row` says how often this contact was throttled without anything else
-        between, this time included; 0 where nobody counts.
+        Such failures are throttles, races (24299) and outages. In a run they do not count against
+        the contact. `in_a_row` is how often this contact was throttled in a row, including this
+        time; 0 if that is not counted.
         """
         if error is None and self._is_calm:
             return False
@@ -171,14 +172,14 @@ class Pacer:
         return is_platforms
 
     def abandon(self, turn: Turn) -> None:
-        """The request will have no result: it was cancelled, or its own deadline was too short."""
+        """End a turn without a result: the request was cancelled, or its deadline was too short."""
         self._end(turn, self._clock())
 
     def pause(self, until: float) -> None:
-        """Hold all requests back until then, by the pacer's clock.
+        """Hold all requests back until `until`, a time of the pacer's clock.
 
-        For a process that has the same account as another one, which the platform asked to wait. It
-        changes nothing where this pacer has found that such requests are made at random.
+        Use it when the platform has asked another process of the same account to wait. It does
+        nothing if this pacer has found that such demands come at random, or is finding it out.
         """
         now = self._clock()
         until = min(until, now + _LONGEST_PAUSE_S)
@@ -208,7 +209,7 @@ class Pacer:
                 if asked_s and not is_contacts_own:
                     self._throttled(turn, now, asked_s)
                 elif error.http_status is not None:
-                    # It was answered, and not as one request too many.
+                    # The platform answered, and did not throttle.
                     self._rate.record(turn, now, is_throttled=False)
                 return bool(asked_s) or self._outage.state is not BreakerState.CLOSED
             case _:
@@ -220,8 +221,8 @@ class Pacer:
         if self._throttle_breaker.state is BreakerState.CLOSED:
             self._rate.record(turn, now, is_throttled=True)
         self._throttle_breaker.record_failure(turn, now, asked_s=asked_s)
-        # What left before a pause began knows nothing of it. Random throttles say nothing of the
-        # others' turns, so whether they are random should soon be known.
+        # The answer to a request that left before a pause began is no reason for a new pause. If
+        # throttles are random, a pause for all requests is useless, so a trial is made soon.
         is_news = turn > self._paused_at and not self._rate.noise and not self._rate.is_measuring
         if asked_s > _SHORT_WAIT_S and is_news:
             self._paused_at = now
@@ -272,7 +273,7 @@ class Pacer:
         return now
 
     def _end(self, turn: Turn, now: float) -> None:
-        # A probe that has decided nothing, of this breaker at least, makes way for the next.
+        # If this was a probe and decided nothing for a breaker, that breaker may probe again.
         self._outage.abandon(turn)
         self._throttle_breaker.abandon(turn)
         self._update(now)
@@ -290,7 +291,7 @@ class Pacer:
         self._queue.update()
 
     def _dismiss(self) -> None:
-        # Those whose turn comes too late learn it as soon as it is clear.
+        # Waiters whose turn will come too late fail as soon as that is clear.
         if not self._impatient:
             return
         ready_at = self.ready_at
@@ -303,7 +304,7 @@ class Pacer:
                 waiter.set_exception(self._rate_limited(ready_at - self._clock()))
 
     def _wait_s(self) -> float:
-        # Until the last of those who wait has had its turn, at least.
+        # At least until the last waiter has had its turn.
         rate = self._rate.rate_per_s
         queue_s = 0.0 if rate is None else len(self._queue) / rate
         until = self._scheduled_at if self._is_probing() else self.ready_at

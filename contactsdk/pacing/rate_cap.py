@@ -1,4 +1,4 @@
-"""A ceiling for the rate of one run that its caller chose."""
+"""A ceiling for the rate of one run, chosen by the caller."""
 
 import asyncio
 import math
@@ -7,8 +7,8 @@ from typing import Final
 
 from contactsdk.pacing.turn_queue import TurnQueue
 
-_CELLS_PER_S: Final = 100  # a request is known to a hundredth of a second: that is the inexactness
-_CATCH_UP_S: Final = 0.1  # what a late wake-up may make good: a hundredth of ten seconds
+_CELLS_PER_S: Final = 100  # times are kept in hundredths of a second: the ceiling is exact to that
+_CATCH_UP_S: Final = 0.1  # this much of a late wake-up is caught up: one percent of ten seconds
 
 
 class RateCap:
@@ -19,8 +19,8 @@ class RateCap:
         self._most = math.ceil(rate_per_s)
         self._clock = clock
         self._due_at = -math.inf
-        # How many left in each of the last cells, by the number of the cell; one more than a second
-        # has, for where in its cell a request left is not known.
+        # How many requests left in each of the last cells, by the number of the cell. There is one
+        # cell more than a second has, since the time within a cell is not known.
         self._cells = [0] * (_CELLS_PER_S + 1)
         self._cell = 0
         self._in_a_second = 0
@@ -29,14 +29,14 @@ class RateCap:
         )
 
     def acquire_nowait(self) -> bool:
-        """Whether one more request may leave at once; it is counted then."""
+        """Count one more request if it may leave at once; returns whether it may."""
         if self._queue or self._ready_at() > self._clock():
             return False
         self._take()
         return True
 
     async def acquire(self) -> None:
-        """Wait until one more request may leave, behind those who wait already."""
+        """Wait until one more request may leave, after those that wait already, and count it."""
         if not self.acquire_nowait():
             await self._queue.wait(self._queue.join())
 

@@ -1,24 +1,24 @@
-"""The rate that a client has kept up for a while, and what happens below it."""
+"""The rate that a client has sustained for a while, and the throttles below that rate."""
 
 from typing import Final
 
 from contactsdk.pacing.answer_counts import Count, Recent
 from contactsdk.pacing.noise import Noise
 
-_RISE: Final = 0.07  # of the difference, a second: a full bucket lets more through for seconds
-_FALL: Final = 0.2  # while what is throttled is tolerated
-_FALL_IN_NOISE: Final = 0.03  # while more is: then it is a limit, for noise is known
-_FALL_IN_DOUBT: Final = 0.005  # while more is, and it may be noise
-_NEARLY: Final = 0.95  # of it is no lower rate
-_CHANCE: Final = 0.01  # of the requests: so many more throttles than tolerated are chance
-_DOUBTFUL_S: Final = 6.0  # a limit has ended its throttles by then
-_DOUBTFUL: Final = 20  # throttles, too many for chance
+_RISE: Final = 0.07  # share of the difference, per second; a full bucket lets more through at first
+_FALL: Final = 0.2  # the same, while throttles are tolerated
+_FALL_IN_NOISE: Final = 0.03  # the same, while there are more in known noise: from a limit
+_FALL_IN_DOUBT: Final = 0.005  # the same, while there are more and they may be noise
+_NEARLY: Final = 0.95  # a rate above this share of the sustained rate does not count as lower
+_CHANCE: Final = 0.01  # share of the requests; this many throttles more than tolerated are chance
+_DOUBTFUL_S: Final = 6.0  # a limit would have ended its throttles within this time
+_DOUBTFUL: Final = 20  # this many throttles are too many for chance
 
 
 class SustainedRate:
-    """Follows the rate that was reached, upwards slowly; downwards soon if few are throttled there.
+    """Follows the rate: upwards slowly, and downwards quickly if few requests are throttled there.
 
-    A rate that is lower and still throttled raises a doubt: a limit would have been met by now.
+    If throttles go on at a lower rate, they may be noise: a limit would have ended them by now.
     """
 
     def __init__(self) -> None:
@@ -30,21 +30,21 @@ class SustainedRate:
         self._is_first = False
 
     def begin(self, per_s: float) -> None:
-        """Start with this, what got through in the second before."""
+        """Start with this rate, the goodput of the second before."""
         self.per_s = per_s
         self._is_first = True
 
     def restart(self, per_s: float) -> None:
-        """Forget what was, and go on with this rate."""
+        """Forget all earlier answers, and continue with this rate."""
         self.per_s = per_s
         self._clear()
 
     def shortfall(self, rate: float) -> float:
-        """The part of it that this rate does not reach; 0 for none."""
+        """How far `rate` is below the sustained rate, as a share of it; 0 if it is not below."""
         return max(0.0, 1 - rate / self.per_s) if self.per_s else 0.0
 
     def follow(self, rate: float, recent: Recent, noise: Noise) -> None:
-        """Take in one more second at this rate."""
+        """Learn from one more second at `rate`."""
         self.below += recent.second
         self._below_s += recent.second_s
         count = recent.count if self._below_s < 2 else self.below
@@ -65,7 +65,7 @@ class SustainedRate:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether throttles go on below it, so that they may be noise."""
+        """Whether throttles go on below the sustained rate, so that they may be noise."""
         return self._below_s >= _DOUBTFUL_S and self.below.throttled >= _DOUBTFUL
 
     def _clear(self) -> None:

@@ -10,11 +10,11 @@ _T = TypeVar("_T")
 
 
 class TurnQueue(Generic[_T]):
-    """Hands out turns, each when `ready_at` says that the next one is due, in the order asked for.
+    """Hands out turns in the order in which they are asked for, each at the time of `ready_at`.
 
-    Nothing polls: a timer waits for that time, and `update` is called when it may have changed. To
-    cancel who waits is safe at any moment; `give_back` gets a turn whose owner was cancelled before
-    it noticed.
+    Nothing polls: a timer waits for that time, and `update` is called when it may have changed. A
+    waiting task may be cancelled at any moment. If it had its turn already, `give_back` gets that
+    turn.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class TurnQueue(Generic[_T]):
         return len(self._waiting)
 
     def join(self) -> "asyncio.Future[_T]":
-        """Wait behind the others; the turn is the result of what is returned (see `wait`)."""
+        """Join the queue; the result of the returned future is the turn. Await it with `wait`."""
         waiter: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         self.update()
         return waiter
 
     async def wait(self, waiter: "asyncio.Future[_T]") -> _T:
-        """Wait for the turn of `waiter`, which `join` gave; one that is cancelled gives it back."""
+        """Wait for the turn of `waiter`, which `join` returned; a cancelled wait gives it back."""
         try:
             return await waiter
         except BaseException:
@@ -56,7 +56,7 @@ class TurnQueue(Generic[_T]):
             raise
 
     def update(self) -> None:
-        """Hand out the turns that are due, and wait for the next one's time."""
+        """Hand out the turns that are due, and set the timer for the next one."""
         while self._waiting:
             if self._waiting[0].done():
                 self._waiting.popleft()
@@ -69,7 +69,7 @@ class TurnQueue(Generic[_T]):
         self._set_timer(math.inf)
 
     def _set_timer(self, at: float) -> None:
-        # One that is set too early only looks again.
+        # A timer that is too early does no harm: it only calls `update` once more.
         if self._timer is not None and self._timer_at <= at < math.inf:
             return
         if self._timer is not None:

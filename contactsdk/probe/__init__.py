@@ -1,7 +1,8 @@
-"""What the SDK assumes of the platform, held against a live one with one throwaway contact.
+"""Checks the SDK's assumptions about the platform against a live one, with one throwaway contact.
 
-`assumptions` is the table, `requests` makes the requests, `reading` and `writing` are the steps,
-`probing` takes them, `report` says what was seen.
+`assumptions` has the table of assumptions, and `requests` makes the requests. `reading` and
+`writing` have the steps, `steps` their order. `probing` runs the steps, and `report` writes the
+results.
 """
 
 from contactsdk.probe.assumptions import ASSUMPTIONS, Assumption, Finding

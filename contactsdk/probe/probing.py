@@ -1,4 +1,4 @@
-"""A probe: its steps one after another, and what each of them found."""
+"""A probe: it runs its steps one after another, and keeps what each of them found."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,19 +19,19 @@ class ProbeStoppedError(Exception):
 
 @frozen(kw_only=True)
 class Throwaway:
-    """The one contact that a probe makes: nobody's name, and an address that gets no mail."""
+    """The one contact that a probe adds: no real name, and an address that receives no mail."""
 
     mark: str
-    """Makes it another contact than that of an earlier probe: a few letters or digits."""
+    """A few letters or digits that tell this contact from those of earlier probes."""
 
     @property
     def last_name(self) -> str:
-        """By which people find it."""
+        """The last name, by which people can find the contact."""
         return f"Probe-{self.mark}"
 
     @property
     def names(self) -> dict[str, Any]:
-        """By which the platform tells it from others."""
+        """First name, last name and email, by which the platform identifies the contact."""
         return {
             "firstName": "Contactsdk",
             "lastName": self.last_name,
@@ -40,38 +40,39 @@ class Throwaway:
 
     @property
     def external_id(self) -> str:
-        """Its external id."""
+        """The external id of the contact."""
         return f"contactsdk-probe-{self.mark}"
 
 
 @define
 class Probe:
-    """What a probe knows so far."""
+    """The state of a probe: its requests, its contact, and what it has found so far."""
 
     asker: Asker
-    """Makes its requests."""
+    """Makes the requests of the probe."""
     throwaway: Throwaway
-    """The contact that it adds."""
+    """The contact that the probe adds."""
     now: Callable[[], float] = time.time
-    """Seconds since the epoch."""
+    """Returns the time in seconds since the epoch."""
     contact_id: int | None = None
-    """The platform's id of the throwaway contact, once it is there."""
+    """The platform's id of the throwaway contact; `None` until it was added."""
     added_ids: list[int] = field(factory=list)
-    """The ids of all contacts that it added: more than one where an add did not find the first."""
+    """The ids of all contacts that the probe added. There is more than one if a later add did not
+    update the first contact."""
     may_have_added: bool = False
-    """Whether it may have added another, whose id it does not know."""
+    """Whether the probe may have added a further contact, whose id it does not know."""
     group: int | None = None
-    """One of the account's groups; `None` where it has none that can be seen."""
+    """The id of one of the account's groups; `None` if no group is visible."""
     fields: list[dict[str, Any]] = field(factory=list)
-    """The account's custom fields, as the platform lists them."""
+    """The account's custom fields, as the platform lists them; empty if none are visible."""
     _seen: dict[str, tuple[str, str]] = field(factory=dict)
 
     def note(self, name: str, seen: str, detail: str = "") -> None:
-        """Keep what was seen of an assumption, and perhaps how exactly."""
+        """Keep the answer to the assumption of this name, and perhaps a detail."""
         self._seen[name] = seen, detail
 
     def findings(self) -> tuple[Finding, ...]:
-        """What was seen of each assumption, in the order of the table."""
+        """The finding for each assumption, in the order of the table."""
         found = []
         for assumption in ASSUMPTIONS:
             seen, detail = self._seen.get(assumption.name, (None, ""))
@@ -79,11 +80,11 @@ class Probe:
         return tuple(found)
 
     async def ask(self, action: str, params: Any = None) -> Reply:
-        """One request; see `Asker.ask`."""
+        """Make one request; see `Asker.ask`."""
         return await self.asker.ask(action, params)
 
     async def add(self, **params: Any) -> Reply:
-        """Add the throwaway contact, and keep the id that is answered."""
+        """Add the throwaway contact, and keep the id in the answer."""
         may_have_added, self.may_have_added = self.may_have_added, True
         reply = await self.ask(ADD_OR_UPDATE, params)
         if not reply.is_refusal and reply.get("id"):
@@ -100,29 +101,27 @@ class Probe:
         return await self.ask(ADD_OR_UPDATE, {"id": self.contact_id, **params})
 
     async def shown(self) -> dict[str, Any]:
-        """What the platform shows of the throwaway contact.
+        """The throwaway contact as the platform shows it.
 
         Raises:
-            ProbeStoppedError: It does not show it.
+            ProbeStoppedError: The platform does not show the contact.
         """
         reply = await self.ask("contact?action=getContact", {"id": self.contact_id})
         if reply.is_refusal or not isinstance(reply.body, dict):
-            raise ProbeStoppedError(
-                f"the contact that was added cannot be looked at ({reply.codes})"
-            )
+            raise ProbeStoppedError(f"the contact that was added cannot be read ({reply.codes})")
         return reply.body
 
     async def listed(self, **filters: Any) -> Reply:
-        """A list of the contacts that match this filter."""
+        """Ask for the list of the contacts that match this filter: its first 100."""
         params = {"filter": filters, "perPage": 100, "start": 0}
         return await self.ask("contact?action=getContactList", params)
 
     def is_in(self, reply: Reply) -> bool:
-        """Whether the throwaway contact is among those of a list."""
+        """Whether a list has the throwaway contact."""
         return self.contact_id in self.ids_in(reply)
 
     def ids_in(self, reply: Reply) -> list[int]:
-        """The ids of a list, in its order."""
+        """The ids of the contacts in a list, in its order."""
         return [int(item["id"]) for item in reply.results if isinstance(item, dict)]
 
 
@@ -132,19 +131,23 @@ class Step(Protocol):
     __name__: str
 
     def __call__(self, probe: Probe, /) -> Awaitable[None]:
-        """Ask the platform for something, and note in the probe what it answered."""
+        """Make requests, and note in the probe what the platform answered."""
         ...
 
 
 async def probe(progress: Probe, steps: Sequence[Step]) -> str | None:
-    """Take these steps, and keep what they find; returns why they ended early, if they did."""
+    """Run these steps, which note what they find in `progress`.
+
+    Returns why the probe ended early; `None` if all steps were run.
+    """
     try:
         for step in steps:
             try:
                 await step(progress)
             except (AttributeError, LookupError, TypeError, ValueError) as error:
-                # No page says what all answers look like; a later step may rest on this one.
-                what = f"{step.__name__} got an answer of a shape that is not known"
+                # The platform's pages do not document all answers. The probe ends here, since a
+                # later step may depend on this one.
+                what = f"the step {step.__name__} got an answer of an unknown shape"
                 raise ProbeStoppedError(f"{what} ({type(error).__name__})") from error
     except TooManyRequestsError:
         return f"{progress.asker.requests} requests were made, and a probe makes no more"

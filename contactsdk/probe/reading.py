@@ -1,4 +1,4 @@
-"""The steps of a probe that change nothing: clocks, errors, groups and fields, lists."""
+"""The steps of a probe that change nothing: clocks, errors, groups, custom fields and lists."""
 
 from typing import Final
 
@@ -15,10 +15,10 @@ _WAITS_S: Final = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)
 
 
 async def see_clocks(probe: Probe) -> None:
-    """Ping, and once more with a date that is an hour off.
+    """Compare the clocks with a ping, and ping again with a date that is an hour off.
 
     Raises:
-        ProbeStoppedError: The ping is refused, so nothing else would work.
+        ProbeStoppedError: The ping is refused, so no other request would work either.
     """
     requester = probe.asker.requester
     reply = await probe.ask("test?action=ping")
@@ -56,7 +56,7 @@ async def _see_stale_date(probe: Probe) -> None:
 
 
 async def _is_healed(probe: Probe) -> bool:
-    """Whether the SDK itself puts its clock right by the answer."""
+    """Whether the SDK itself corrects its clock with the time in the answer."""
     requester = probe.asker.requester
     probe.asker.requests += 1
     try:
@@ -69,7 +69,7 @@ async def _is_healed(probe: Probe) -> bool:
 
 
 async def see_errors(probe: Probe) -> None:
-    """Look at how the error for an unknown id is written."""
+    """Check the format of an error: that for an unknown id."""
     reply = await probe.ask("contact?action=getContact", {"id": _NO_CONTACT})
     if reply.error_code is None:
         probe.note("unknown_contact", reply.codes)
@@ -83,7 +83,7 @@ async def see_errors(probe: Probe) -> None:
 
 
 async def see_declared(probe: Probe) -> None:
-    """Ask for groups and custom fields."""
+    """Check how groups and custom fields are listed."""
     groups = await probe.ask("contact?action=getSubscriptionGroupList")
     fields = await probe.ask("contact?action=getCustomFieldDefinition")
     for name, reply in (("groups", groups), ("fields", fields)):
@@ -108,7 +108,7 @@ def _kind_of_values(values: object) -> str:
 
 
 async def see_lists(probe: Probe) -> None:
-    """Wait until a list shows the contact, and look at filters and orders."""
+    """Wait until a list shows the new contact, and check how lists are filtered and sorted."""
     waited_s, listed = 0.0, None
     for wait_s in _WAITS_S:
         await probe.asker.sleep(wait_s)

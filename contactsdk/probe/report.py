@@ -1,4 +1,7 @@
-"""What a probe found, for people and for an issue; no secret and no value of a contact."""
+"""The report of a probe, as a table for people and as JSON for an issue.
+
+It has no secret and no value of a contact.
+"""
 
 import platform
 from collections.abc import Sequence
@@ -9,7 +12,10 @@ from contactsdk.probe.assumptions import Finding
 
 
 def as_table(findings: Sequence[Finding]) -> str:
-    """A line for each assumption: what was assumed and what was seen; then what does not hold."""
+    """A table with a line for each assumption: its question, the assumed and the seen answer.
+
+    `=` marks a line that is as assumed, `!` one that is not. The promises that do not hold follow.
+    """
     rows = [("", "question", "assumed", "seen")]
     rows += [
         (_mark(it), it.assumption.question, it.assumption.assumed, _seen(it)) for it in findings
@@ -27,7 +33,7 @@ def as_table(findings: Sequence[Finding]) -> str:
 
 
 def as_json(findings: Sequence[Finding], *, version: str, requests: int) -> bytes:
-    """The same, to be put into an issue."""
+    """The findings as JSON, to be pasted into an issue; `requests` is how many were made."""
     return orjson.dumps(
         {
             "contactsdk": version,
@@ -51,7 +57,7 @@ def as_json(findings: Sequence[Finding], *, version: str, requests: int) -> byte
 
 
 def broken_promises(findings: Sequence[Finding]) -> list[str]:
-    """What the README promises and does not hold, each once."""
+    """The promises of the README that do not hold on this account, each once."""
     broken = (it.assumption.promise for it in findings if not it.is_as_assumed)
     return list(dict.fromkeys(promise for promise in broken if promise))
 

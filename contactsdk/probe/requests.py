@@ -1,4 +1,4 @@
-"""Requests of a probe, and their answers as they came."""
+"""The requests of a probe, and their unprocessed answers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,35 +18,38 @@ _THROTTLED: Final = 429
 
 
 class TooManyRequestsError(Exception):
-    """A probe may make no more requests."""
+    """The probe has made as many requests as it may make."""
 
 
 @frozen(kw_only=True)
 class Reply:
-    """An answer as it came."""
+    """An answer of the platform, not interpreted."""
 
     status: int
+    """The HTTP status."""
     headers: Mapping[str, str]
+    """The HTTP headers."""
     body: Any
-    """The JSON value; `None` if it is not JSON."""
+    """The JSON value of the body; `None` if the body is not JSON."""
 
     @property
     def is_refusal(self) -> bool:
-        """Whether it says that nothing was done."""
+        """Whether the answer is an error, so that nothing was done."""
         if self.status >= 400 or self.error_code is not None:
             return True
         return self.get("success") is False
 
     @property
     def error_code(self) -> Any:
-        """The platform's `errorCode` as it came; `None` if there is none."""
+        """The platform's `errorCode`, not converted; `None` if there is none."""
         return self.get("errorCode")
 
     @property
     def codes(self) -> str:
-        """The two codes of an error, such as `400/23016`; `accepted` if it is not an error.
+        """The `errorCode` and `specificCode` of an error, such as `400/23016`.
 
-        The status stands for an `errorCode` that is missing.
+        If there is no `errorCode`, the HTTP status takes its place. `accepted` if the answer is not
+        an error.
         """
         if not self.is_refusal:
             return "accepted"
@@ -55,17 +58,17 @@ class Reply:
 
     @property
     def specific_code(self) -> Any:
-        """The platform's `specificCode` as it came; `None` if there is none."""
+        """The platform's `specificCode`, not converted; `None` if there is none."""
         return self.get("specificCode")
 
     @property
     def server_time(self) -> float | None:
-        """Seconds since the epoch by its `Date` header."""
+        """The time of the `Date` header in seconds since the epoch; `None` if there is none."""
         return server_time(self.headers)
 
     @property
     def results(self) -> list[Any]:
-        """The items of a list, in either shape."""
+        """The items of a list: the body itself, or its `results`; empty if it is no list."""
         items = self.get("results") if isinstance(self.body, dict) else self.body
         return items if isinstance(items, list) else []
 
@@ -75,25 +78,29 @@ class Reply:
 
 
 class Asker:
-    """Sends requests one after another, waits where the platform throttles, and counts.
-
-    Raises:
-        TooManyRequestsError: There were 60.
-        ContactError: There was no answer.
-    """
+    """Sends requests one after another, counts them, and waits and repeats throttled ones."""
 
     def __init__(
         self, requester: Requester, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     ) -> None:
         self.requester = requester
+        """Makes the attempts."""
         self.sleep = sleep
+        """Waits for a number of seconds."""
         self.requests = 0
-        """How many were sent."""
+        """How many requests were sent."""
         self.throttled: str | None = None
-        """What the first 429 looked like; `None` if none came."""
+        """A description of the first 429; `None` if there was none."""
 
     async def ask(self, action: str, params: Any = None) -> Reply:
-        """The answer to an action, such as `test?action=ping`, with these parameters."""
+        """Send the request for an action, such as `test?action=ping`; returns its answer.
+
+        `None` for `params` sends an empty body.
+
+        Raises:
+            TooManyRequestsError: 60 requests were sent already.
+            ContactError: No answer came.
+        """
         content = b"" if params is None else orjson.dumps(params)
         reply = await self._send(action, content)
         for _ in range(_MOST_WAITS):

@@ -1,4 +1,4 @@
-"""The steps of a probe in their order: each may rest on those before it."""
+"""The steps of a probe in order; a step may depend on those before it."""
 
 from typing import Final
 

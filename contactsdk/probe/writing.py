@@ -17,10 +17,10 @@ _BATCH_WAITS_S: Final = (0.5, 1.0, 2.0, 4.0)
 
 
 async def add(probe: Probe) -> None:
-    """Add the contact.
+    """Add the throwaway contact.
 
     Raises:
-        ProbeStoppedError: The platform does not take it.
+        ProbeStoppedError: The platform does not accept it.
     """
     throwaway = probe.throwaway
     params = {**throwaway.names, "externalId": throwaway.external_id, "updateIfExists": True}
@@ -40,7 +40,7 @@ async def add(probe: Probe) -> None:
 
 
 async def see_update_if_exists(probe: Probe) -> None:
-    """Add the same contact again, as one that is updated if it exists."""
+    """Add the same contact again with `updateIfExists`, also with an id of null."""
     params = {**probe.throwaway.names, "phone": _OTHER_PHONE, "updateIfExists": True}
     reply = await probe.add(**params)
     if reply.is_refusal:
@@ -53,7 +53,7 @@ async def see_update_if_exists(probe: Probe) -> None:
 
 
 async def see_update(probe: Probe) -> None:
-    """Update fields that the steps after it clear."""
+    """Update the fields that later steps try to clear."""
     params: dict[str, Any] = {"phone": _PHONE, "status": _NO_MARKETING, "privacyConsent": True}
     if probe.group is not None:
         params["groups"] = [{"groupId": probe.group}]
@@ -66,7 +66,7 @@ async def see_update(probe: Probe) -> None:
 
 
 async def see_unchanged(probe: Probe) -> None:
-    """Update the phone to what it is, in another second."""
+    """Update the phone to the value that it has already, at least a second later."""
     before = await probe.shown()
     if not before.get("phone") or "modifiedDate" not in before:
         return
@@ -78,7 +78,7 @@ async def see_unchanged(probe: Probe) -> None:
 
 
 async def see_nulls(probe: Probe) -> None:
-    """Send null for a field of each kind, and an empty text."""
+    """Send null for one field of each type, and an empty text."""
     for name, field in (
         ("null_text", "externalId"),
         ("null_number", "status"),
@@ -109,7 +109,10 @@ async def _see_cleared(
 
 
 async def see_custom_fields(probe: Probe) -> None:
-    """Send one of two custom fields, null for one, and an empty list of them."""
+    """Send one of two custom fields, then null for one, then an empty list of them.
+
+    Also set a static text and an option that a select does not have.
+    """
     texts = _text_fields(probe)
     if len(texts) == 2:
         first, second = texts
@@ -136,7 +139,7 @@ async def see_custom_fields(probe: Probe) -> None:
 
 
 async def see_refusals(probe: Probe) -> None:
-    """Send what is wrong, and what no page names."""
+    """Send invalid values, and a parameter that no page of the platform documents."""
     reply = await probe.update(status=_REGISTERING)
     probe.note("status_registering", "refuse" if reply.is_refusal else "accept")
     await _see_sms_status(probe)
@@ -180,7 +183,7 @@ async def see_batch(probe: Probe) -> None:
 
 
 async def _results_of(probe: Probe, async_id: Any) -> Reply:
-    """The results of a batch, or the last refusal to give them."""
+    """The results of a batch, or the last refusal of the platform to return them."""
     results = await probe.ask("batch?action=results", {"async": async_id})
     for wait_s in _BATCH_WAITS_S:
         if not results.is_refusal:
@@ -191,7 +194,7 @@ async def _results_of(probe: Probe, async_id: Any) -> Reply:
 
 
 def _text_fields(probe: Probe) -> list[int]:
-    """Two custom fields of text; none where the account has fewer."""
+    """The ids of two custom fields of text; empty if the account has fewer than two."""
     found = [it["fieldId"] for it in probe.fields if _is_usable(it, *_TEXT_TYPES)]
     return [int(field_id) for field_id in found[:2]] if len(found) >= 2 else []
 

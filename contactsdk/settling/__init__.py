@@ -1,4 +1,4 @@
-"""Settling: finding out, by looking on the platform, what became of an uncertain add."""
+"""Settling: looking on the platform to find out whether an uncertain add was applied."""
 
 from contactsdk.settling.answered_ids import AnsweredIds, KeysInDoubt
 from contactsdk.settling.search import (
@@ -8,8 +8,8 @@ from contactsdk.settling.search import (
     Search,
     Several,
     filter_for,
+    is_lookup_forbidden,
     judge,
-    may_not_look,
 )
 from contactsdk.settling.single_call import MOST_PAGES, CallSettler
 
@@ -24,6 +24,6 @@ __all__ = [
     "Search",
     "Several",
     "filter_for",
+    "is_lookup_forbidden",
     "judge",
-    "may_not_look",
 ]

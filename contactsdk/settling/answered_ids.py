@@ -1,9 +1,9 @@
-"""What a client knows that rules out that a contact of a list is the one that was added.
+"""Ids that the platform has answered: they show that a listed contact is not the one just added.
 
-Lists show when a contact was modified, and not when it was added. So an older contact of the same
-names that somebody has just edited looks like one that was just added. Its id tells: ids grow (no
-page says so, but those of the platform's examples do), so a contact with an id that is not above
-every id that was answered before an add was sent is older than the add.
+A list shows when a contact was modified, but not when it was added. So an older contact of the same
+name that somebody has just edited looks like one that was just added. The id tells them apart. Ids
+grow: no page says so, but the ids in the platform's examples do. So if the platform answered an id
+before an add was sent, every contact with that id or a lower one is older than the add.
 """
 
 from collections import Counter
@@ -16,14 +16,14 @@ _MANY: Final = 10_000
 class AnsweredIds:
     """The ids that the platform has answered to calls and runs of one client.
 
-    `keeps` says whether to keep the single ids, which only settling needs. Kept are those that were
-    answered while an add was open, so that they are few. The floor of an add is the highest id
-    answered before it was sent.
+    The floor of an add is the highest id that was answered before the add was sent. `keeps` says
+    whether to keep single ids too, which only settling needs. To keep them few, ids that were
+    answered before the oldest open add was sent are dropped from time to time.
     """
 
     def __init__(self, *, keeps: bool) -> None:
         self.highest = 0
-        """The highest id that was ever answered; 0 for none."""
+        """The highest id that was answered so far; 0 for none."""
         self._keeps = keeps
         self._kept: set[int] = set()
         self._keeps_at_most = _MANY
@@ -31,7 +31,7 @@ class AnsweredIds:
         self._open: dict[int, int] = {}
 
     def record(self, contact_id: int) -> None:
-        """This id was answered, or a contact was settled with it."""
+        """Record an id that the platform answered, or that a settled contact has."""
         if contact_id > self.highest:
             self.highest = contact_id
         if self._keeps:
@@ -40,7 +40,7 @@ class AnsweredIds:
                 self._drop_old_ones()
 
     def note_highest(self, contact_id: int) -> None:
-        """The ids up to this one were answered by the platform, to whomever."""
+        """Note that the platform has answered this id to another client or an earlier run."""
         self.highest = max(self.highest, contact_id)
 
     @property
@@ -49,21 +49,21 @@ class AnsweredIds:
         return len(self._kept)
 
     def begin_add(self) -> int:
-        """An add is about to be sent; its floor: the id of what it adds is above that."""
+        """Note that an add is about to be sent; returns its floor, which the new id is above."""
         floor = self.highest
         self._open[floor] = self._open.get(floor, 0) + 1
         return floor
 
     def end_add(self, floor: int) -> None:
-        """The add with this floor has its outcome."""
+        """Note that an add with this floor has its outcome."""
         self._open[floor] -= 1
         if not self._open[floor]:
             del self._open[floor]
 
     def rules_out(self, contact_id: int, floor: int) -> bool:
-        """Whether an add with this floor cannot have made the contact with this id.
+        """Whether an add with this floor cannot have created the contact with this id.
 
-        The contact is older, or the id was given to another call or outcome.
+        That is so if the contact is older than the add, or if another call or outcome has the id.
         """
         return contact_id <= floor or contact_id in self._kept
 
@@ -74,21 +74,21 @@ class AnsweredIds:
 
 
 class KeysInDoubt:
-    """The keys of uncertain contacts: those that are looked for, and those that were not found.
+    """The keys of uncertain contacts: those being looked up, and those that were not found.
 
-    A contact that was not found may have been written all the same, and may show up later. It is
-    equal to a later one with the same key, so neither can be told from the other.
+    A contact that was not found may have been applied nevertheless, and may be listed later. If
+    another contact with the same key is uncertain too, a listed contact may be either of them.
     """
 
     def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
 
     def enter(self, key: Hashable) -> None:
-        """A contact with this key has become uncertain."""
+        """Note that a contact with this key has become uncertain."""
         self._counts[hash(key)] += 1
 
     def leave(self, key: Hashable) -> None:
-        """A contact with this key was found."""
+        """Note that a contact with this key was found."""
         self._counts[hash(key)] -= 1
         if not self._counts[hash(key)]:
             del self._counts[hash(key)]

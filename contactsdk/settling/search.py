@@ -1,6 +1,6 @@
-"""The search for one uncertain contact: when to look, and what is known after each look.
+"""The search for one uncertain contact: when to look it up, and what each look-up has shown.
 
-Nothing here waits or sends; the caller hands in the time and the results of each look.
+Nothing here waits or sends: the caller passes the time and the result of each look-up.
 """
 
 import datetime
@@ -16,14 +16,14 @@ from contactsdk.models import Contact
 from contactsdk.wire import ContactFilter, ListedContact
 
 FIRST_WAIT_S: Final = 2.0
-"""How long the first look waits, since a write that is slow may still be under way."""
+"""How long to wait before the first look-up, in seconds: a slow write may still be in progress."""
 _GROWTH: Final = 1.5
 _MOST_WAIT_S: Final = 15.0
 _LEAST_WAIT_S: Final = 1.0
 _TIMER_TOLERANCE_S: Final = 0.01  # timers may be a little early
 
-# The platform takes a request whose date is up to five minutes from its clock, so our idea of its
-# time may be off by as much. An older contact that is listed for it is ruled out by its id.
+# The platform accepts a request whose date is up to five minutes off, so our estimate of its time
+# may be off by as much. Older contacts that are listed because of this are ruled out by their ids.
 _MAX_CLOCK_SKEW: Final = datetime.timedelta(seconds=305)
 
 _NOT_ALLOWED: Final = (401, 403)
@@ -31,7 +31,7 @@ _NOT_ALLOWED: Final = (401, 403)
 
 @frozen
 class Found:
-    """Exactly one contact may be what became of the one that was sent."""
+    """Exactly one listed contact can be the one that was sent."""
 
     contact_id: int
     """The platform's id of that contact."""
@@ -39,20 +39,20 @@ class Found:
 
 @frozen
 class Several:
-    """More than one contact may be what became of the one that was sent."""
+    """More than one listed contact can be the one that was sent."""
 
     count: int
-    """How many contacts may be it; two or more."""
+    """How many listed contacts can be the one that was sent; two or more."""
 
 
 @frozen
 class NotYet:
-    """No contact is what became of the one that was sent; it may show up later."""
+    """No listed contact is the one that was sent; it may be listed later."""
 
 
 @frozen
 class Ambiguous:
-    """One contact may be it, or what became of another uncertain contact of the same name."""
+    """One listed contact can be the one that was sent, or another uncertain one of the same key."""
 
 
 Verdict: TypeAlias = Found | Several | Ambiguous | NotYet
@@ -65,10 +65,10 @@ def judge(
     *,
     is_key_shared: bool = False,
 ) -> Verdict:
-    """What a list says of a contact that was sent.
+    """Judge whether one of the listed contacts is the one that was sent.
 
-    `is_ruled_out` is asked of each id that matches; `is_key_shared` says that another contact with
-    the same key is uncertain.
+    `is_ruled_out` is called with the id of each contact that matches. `is_key_shared` says that
+    another contact with the same key is uncertain.
     """
     ids = {one.id for one in listed if wire.matches(contact, one) and not is_ruled_out(one.id)}
     if len(ids) > 1:
@@ -79,7 +79,7 @@ def judge(
 
 
 def filter_for(contact: Contact, since: datetime.datetime | None) -> ContactFilter:
-    """What to ask for, to find a contact that was added at this time or later."""
+    """The filter that finds a contact that was added at `since` or later; `None`: at any time."""
     if contact.external_id:
         return ContactFilter(external_id=contact.external_id, modified_since=since)
     return ContactFilter(
@@ -90,8 +90,8 @@ def filter_for(contact: Contact, since: datetime.datetime | None) -> ContactFilt
     )
 
 
-def may_not_look(error: ContactError) -> bool:
-    """Whether a failed look-up says that the key may not look contacts up."""
+def is_lookup_forbidden(error: ContactError) -> bool:
+    """Whether a failed look-up shows that the key is not allowed to look contacts up."""
     if error.specific_code == wire.STALE_DATE:
         return False
     is_denied = error.http_status in _NOT_ALLOWED or error.error_code in _NOT_ALLOWED
@@ -100,27 +100,31 @@ def may_not_look(error: ContactError) -> bool:
 
 @define(eq=False, kw_only=True)
 class Search:
-    """What is known of an uncertain contact that is being looked for; times are in seconds.
+    """The state of the search for one uncertain contact; times are in seconds.
 
-    A contact is found once two consecutive looks have found it, and no other. A list that lags
-    may show another client's contact of the same name before it shows ours.
+    A contact counts as found when two consecutive look-ups have found the same contact, and no
+    other. One look-up is not enough: a list that lags may show another client's contact of the same
+    name before it shows ours.
     """
 
     contact: Contact
+    """The contact that was sent."""
     error: UncertainError
-    """How its last attempt ended."""
+    """The error of its last attempt."""
     sent_at: datetime.datetime
-    """When its first attempt began, by the platform's clock as far as that is known."""
+    """When its first attempt began, by the platform's clock, as far as that is known."""
     began_at: float
-    """When it became uncertain."""
+    """When the contact became uncertain."""
     ends_at: float
-    """When the last look is due; a contact that it finds for the first time is looked for again."""
+    """When the last look-up is due. If that one finds the contact for the first time, another
+    look-up follows."""
     deadline: float = math.inf
-    """When the last look has to be begun even then."""
+    """When the very last look-up has to begin at the latest."""
     is_active: bool = True
-    """Whether it is being looked for; otherwise it is being sent again."""
+    """Whether the contact is being looked up; if not, it is being sent again."""
     needs_filter: bool = False
-    """Whether only the platform's own filter tells it from others: lists do not show enough."""
+    """Whether the contact needs a list with its own filter, since a list of all modified contacts
+    does not show enough to decide about it."""
     _looks: int = field(default=0, init=False)
     _due: float = field(default=math.inf, init=False)
     _verdict: Verdict | None = field(default=None, init=False)
@@ -129,16 +133,19 @@ class Search:
 
     @property
     def since(self) -> datetime.datetime:
-        """Contacts last modified before this time (platform's clock) cannot come from this call."""
+        """A contact that was last modified before this time cannot be the one that was sent.
+
+        It is a time of the platform's clock.
+        """
         return self.sent_at - _MAX_CLOCK_SKEW
 
     @property
     def filter(self) -> ContactFilter:
-        """The filter for the platform's list in which the contact is looked for."""
+        """The filter of the list in which the contact is looked up."""
         return filter_for(self.contact, self.since)
 
     def next_look(self, now: float) -> float | None:
-        """When to look next; `None` if another look cannot help, or the time is over."""
+        """When the next look-up is due; `None` if it cannot help, or the time is over."""
         if (
             isinstance(self._verdict, Several | Ambiguous)
             or now > self.ends_at - _TIMER_TOLERANCE_S
@@ -152,9 +159,9 @@ class Search:
         return self._due
 
     def begin_look(self, now: float, *, planned_delay_s: float = 0.0) -> None:
-        """A look begins; that it begins late, since nothing was free for it, costs no time.
+        """Note that a look-up begins; if it had to wait for its turn, the search is prolonged.
 
-        A delay of up to `planned_delay_s` is not late.
+        A delay of up to `planned_delay_s` was planned and does not prolong it.
         """
         late_s = max(0.0, now - self._due - planned_delay_s)
         self.ends_at = min(self.ends_at + late_s, self.deadline)
@@ -162,11 +169,11 @@ class Search:
 
     @property
     def _first_wait_s(self) -> float:
-        # Not more than half of the time, so that a contact can be found twice.
+        # At most half of the time, so that there can be two look-ups.
         return min(FIRST_WAIT_S, (self.ends_at - self.began_at) / 2)
 
     def note(self, verdict: Verdict, now: float) -> int | None:
-        """A look had this result; the id if the contact is found with that."""
+        """Note the verdict of a look-up; returns the id if the contact is found now."""
         self._looks += 1
         self._verdict, self._failure = verdict, None
         before = self._candidate
@@ -178,42 +185,42 @@ class Search:
         return None
 
     def note_failure(self, failure: Exception) -> None:
-        """A look failed, which says nothing about the contact."""
+        """Note that a look-up failed, which says nothing about the contact."""
         self._looks += 1
-        self._failure = str(failure)  # not the error, which would keep all that the look held
+        self._failure = str(failure)  # the error itself would keep the look-up's objects alive
 
     @property
     def is_unfound(self) -> bool:
-        """Whether the last look found nothing."""
+        """Whether the last look-up succeeded and did not find the contact."""
         return self._failure is None and isinstance(self._verdict, NotYet)
 
     def resume(self, error: UncertainError, now: float, ends_at: float) -> None:
-        """The contact was sent again, and is uncertain again."""
+        """Start again: the contact was sent again and is uncertain again."""
         self.error, self.began_at, self.ends_at = error, now, ends_at
         self.is_active = True
         self._looks, self._verdict, self._candidate, self._failure = 0, None, None, None
 
     def final_error(self, now: float) -> UncertainError:
-        """The error of the contact if it is not looked for any longer."""
+        """The error of the contact if the search ends now; it says what the search has shown."""
         return converted(self.error, UncertainError, f"{self.error.message}; {self._result(now)}")
 
     def _result(self, now: float) -> str:
-        looked = f"it was looked for on the platform for {max(0.0, now - self.began_at):.0f} s"
+        looked = f"it was looked up on the platform for {max(0.0, now - self.began_at):.0f} s"
         match self._verdict:
             case None if self._failure is not None:
-                return f"it could not be looked for on the platform: {self._failure}"
+                return f"it could not be looked up on the platform: {self._failure}"
             case None:
-                return "there was no time to look for it on the platform"
+                return "there was no time to look it up on the platform"
             case Several(count):
-                return f"{looked}, and {count} contacts there may be it"
+                return f"{looked}, and it may be any of {count} contacts there"
             case Ambiguous():
                 return (
-                    f"{looked}, and one contact was found that may be it, or another contact of "
-                    "the same first name, last name and email that is uncertain too"
+                    f"{looked}, and one contact was found; that may be this one, or another "
+                    "contact of the same first name, last name and email that is uncertain too"
                 )
             case Found():
-                return f"{looked}, and only the last look found one contact that may be it"
+                return f"{looked}, and only the last look-up found one contact that may be it"
             case _ if self._failure is not None:
-                return f"{looked} and not found, and the last look failed: {self._failure}"
+                return f"{looked} and not found, and the last look-up failed: {self._failure}"
             case _:
                 return f"{looked} and not found"

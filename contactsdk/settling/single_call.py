@@ -12,18 +12,20 @@ from contactsdk.lookups import Lookups
 from contactsdk.models import Contact, key_of
 from contactsdk.retry import Delivery, RetryPolicy
 from contactsdk.settling.answered_ids import AnsweredIds, KeysInDoubt
-from contactsdk.settling.search import Search, judge, may_not_look
+from contactsdk.settling.search import Search, is_lookup_forbidden, judge
 
 MOST_PAGES: Final = 20
-"""How many pages of a list are read to find one contact; a longer list was not filtered."""
+"""How many pages of a list are read to find one contact. A longer list cannot have been filtered.
+"""
 _LOOK_S: Final = 10.0
 _TIME_FOR_THE_LAST_LOOK_S: Final = 1.0
 
 
 class CallSettler:
-    """Makes calls of `add_or_update` whose uncertain adds are looked for afterwards.
+    """Makes calls of `add_or_update`, and looks an add up on the platform if it becomes uncertain.
 
-    `platform_now` gives the platform's time as far as it is known; `clock` is that of deliveries.
+    `platform_now` returns the platform's time as far as its clock is known. `clock` is the clock of
+    the deliveries, which is that of the event loop. `sleep` waits before each look-up.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class CallSettler:
     async def call(
         self, contact: Contact, delivery: Delivery, send: Callable[[], Awaitable[int]]
     ) -> int:
-        """The id that `send` gives, which makes the call; or that of a contact that was found.
+        """Make the call with `send`; returns its id, or the id of the contact that was found.
 
         Raises:
             ContactError: The final error of the call.
@@ -88,7 +90,7 @@ class CallSettler:
                 search.resume(error, now, self._search_ends_at(delivery, now))
 
     async def _find(self, search: Search, delivery: Delivery) -> int | None:
-        """The id of the contact, once it is found; `None` if it is not looked for any longer."""
+        """Look the contact up until the search ends; returns its id, or `None` if not found."""
         while (due := search.next_look(self._clock())) is not None:
             await self._sleep(due - self._clock())
             try:
@@ -97,10 +99,10 @@ class CallSettler:
                 )
             except ContactError as error:
                 search.note_failure(error)
-                if may_not_look(error):
+                if is_lookup_forbidden(error):
                     return None
                 continue
-            except RuntimeError as error:  # the client was closed meanwhile
+            except RuntimeError as error:  # the client was closed during the look-up
                 search.note_failure(error)
                 return None
             verdict = judge(
@@ -126,7 +128,7 @@ class CallSettler:
         )
 
     def _search_ends_at(self, delivery: Delivery, now: float) -> float:
-        assert self._policy.settle_s is not None  # noqa: S101  # made for a policy that settles
+        assert self._policy.settle_s is not None  # noqa: S101  # used only if the policy settles
         return min(now + self._policy.settle_s, _last_look_at(delivery))
 
     def _time_for_a_look(self, delivery: Delivery) -> float:
@@ -136,6 +138,6 @@ class CallSettler:
 
 
 def _last_look_at(delivery: Delivery) -> float:
-    """When a look may be begun at the latest."""
+    """When a look-up may begin at the latest."""
     deadline = delivery.deadline
     return math.inf if deadline is None else deadline - _TIME_FOR_THE_LAST_LOOK_S

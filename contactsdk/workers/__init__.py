@@ -1,6 +1,6 @@
-"""What sends runs that were submitted to a database: `contactsdk worker`, on any machines.
+"""Workers, which send the runs that were submitted to a database: `contactsdk worker`.
 
-A worker (`worker.py`) takes jobs from procrastinate (`engine_loop.py`), each of which sends one
-slice of one partition (`slices.py`); the sweep (`sweep.py`) makes the jobs that are missing. It
+A worker (`worker.py`) takes jobs from procrastinate (`engine_loop.py`). Each job sends one slice of
+one partition (`slices.py`). The sweep (`sweep.py`) queues the jobs that are missing. This package
 needs the extra `workers`.
 """

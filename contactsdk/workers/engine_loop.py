@@ -1,7 +1,7 @@
-"""The engine's loop in one worker: one job after another and the sweep beside them, until stopped.
+"""The engine's loop in one worker: it does one job after another, and sweeps meanwhile.
 
-Where the engine ends by an error it is started again. It does when the database was away, and when
-this process was paused for so long that others took it for dead.
+If the engine ends with an error, it is started again. That happens when the database was away, and
+when this process was paused for so long that other workers took it for dead.
 """
 
 import asyncio
@@ -26,18 +26,19 @@ _KEEP_FAILED_JOBS_H: Final = 7 * 24
 
 
 def pass_over_lost_jobs(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Say nothing of a job that somebody else has finished; for `loop.set_exception_handler`.
+    """Ignore the error of a job that another worker has finished.
 
-    The engine leaves it to the event loop to print that, as a traceback.
+    Use it with `loop.set_exception_handler`: the engine lets such an error reach the event loop,
+    which would print a traceback.
     """
     if not isinstance(context.get("exception"), ConnectorException):
         loop.default_exception_handler(context)
 
 
 class EngineLoop:
-    """Calls `drain` for one job of a queue after another, and `sweep` every few seconds.
+    """Calls `drain` for each job of a queue, one after another, and `sweep` every few seconds.
 
-    `on_restart` is given the reason for which the engine has ended and is started again.
+    `on_restart` is called with the reason when the engine has ended and is started again.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class EngineLoop:
     async def run(self) -> None:
         """Do jobs until `stop` is called.
 
-        Where this is cancelled, the present job is cancelled, too.
+        If this call is cancelled, the present job is cancelled too.
         """
         while not self._stopping.is_set():
             engine = asyncio.create_task(self._run_engine())
@@ -82,7 +83,7 @@ class EngineLoop:
                 await self._sleep(_RESTART_AFTER_S)
 
     def stop(self) -> None:
-        """Begin no other job, and have `run` return once the present one has ended."""
+        """Start no other job; `run` returns when the present one has ended."""
         self._stopping.set()
         if self._worker is not None:
             self._worker.stop()  # type: ignore[no-untyped-call]  # it has no annotations
@@ -103,7 +104,7 @@ class EngineLoop:
             await app.close_async()
 
     async def _is_open(self, app: App) -> bool:
-        """Open the engine; false where this is stopped meanwhile, as while the database is away."""
+        """Open the engine; returns false if `stop` is called before the database answers."""
         opening = asyncio.ensure_future(app.connector.open_async())
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -116,8 +117,8 @@ class EngineLoop:
         return True
 
     async def _run_worker(self, app: App) -> None:
-        # Stopped by its own method: up to Python 3.11, a cancellation that comes as a connection is
-        # handed out is lost.
+        # The engine is stopped by its own method and not cancelled: up to Python 3.11, a
+        # cancellation at the moment when a connection is handed out is lost.
         self._worker = Worker(
             app,
             queues=[self._queue],
@@ -151,7 +152,7 @@ class EngineLoop:
             await asyncio.sleep(self._sweep_every_s)
 
     def _reason_of(self, exc: BaseException | None) -> str:
-        """Why the engine ended, without what a database may say of what was to be written."""
+        """Why the engine ended; the database's details are left out, since they may show values."""
         while isinstance(exc, BaseExceptionGroup | ConnectorException):
             exc = exc.exceptions[0] if isinstance(exc, BaseExceptionGroup) else exc.__cause__
         if isinstance(exc, psycopg.Error):

@@ -1,4 +1,4 @@
-"""A worker for one run, in the process of whoever submitted it or of anybody else."""
+"""A worker for one run, in any process."""
 
 import asyncio
 import logging
@@ -20,17 +20,17 @@ _LOOK_EVERY_S: Final = 0.5
 
 
 class RunWorker:
-    """Sends one submitted run in this process, beside whatever other workers there are.
+    """Sends one submitted run in this process, together with any other workers.
 
-    Unlike `Worker` it ends by itself, and needs no extra but `postgres`.
+    Unlike `Worker`, it ends when the run is done, and it needs only the extra `postgres`.
 
     Args:
         client: A `ContactClient` of the account that the run was submitted for.
-        run: The run; the `lease_s` of its journal counts.
-        concurrency: As of `Worker`.
-        slice_s: As of `Worker`.
-        say: As of `Worker`.
-        sleep: What waits while other workers send what is left.
+        run: The run; the `lease_s` of its journal applies.
+        concurrency: As for `Worker`.
+        slice_s: As for `Worker`.
+        say: As for `Worker`.
+        sleep: Waits while other workers send the rest; its argument is in seconds.
 
     Raises:
         ValueError: An argument is wrong.
@@ -59,12 +59,13 @@ class RunWorker:
         )
 
     async def work(self) -> RunProgress:
-        """Send what nobody else sends until the run is done, or stopped, or `stop` is called.
+        """Send partitions that no other worker sends, until the run is done or stopped.
 
-        Where this is cancelled, what is in flight is cut off, and may be uncertain.
+        It also ends after `stop`. Returns the progress of the run at the end. If this call is
+        cancelled, requests in flight are cancelled too, and their contacts may be uncertain.
 
         Raises:
-            SetupError: Nothing can be sent from here, since every call will fail.
+            SetupError: This worker cannot send, since every call will fail.
             JournalError: There is no such run, or the database cannot be used.
         """
         async with self._turns:
@@ -76,7 +77,8 @@ class RunWorker:
             if progress.is_done or progress.stopped_for or self._sender.is_stopping:
                 return progress
             parts = await asyncio.to_thread(self._open_parts)
-            # At random: another process that looks at the same time begins elsewhere.
+            # The order is random, so that processes that look at the same time start with different
+            # partitions.
             random.shuffle(parts)
             for part in parts:
                 await self._sender.send(self._run.journal.run, part)
@@ -86,7 +88,7 @@ class RunWorker:
                 await self._sleep(_LOOK_EVERY_S)
 
     def stop(self) -> None:
-        """Send nothing more, finish what is in flight, and have `work` return."""
+        """Send nothing more and finish the requests in flight; then `work` returns."""
         self._sender.stop()
 
     def _open_parts(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""Sends partitions, one at a time, and sees to what follows from how each of them ended."""
+"""Sends partitions, one slice at a time, and handles how each slice ended."""
 
 import asyncio
 import logging
@@ -22,14 +22,15 @@ _logger: Final = logging.getLogger("contactsdk")
 
 
 class Sender:
-    """What a worker sends with: its client, and how it goes about each partition.
+    """Sends slices of partitions with one client.
 
-    `journal_of` makes the journal of a run by its name. `turns` has the turns of the account;
-    without it no rate is kept. `say` is given a line of text for each thing that is done.
+    `journal_of` returns the journal of a run, given the run's name. `turns` is the table for a rate
+    that all workers share; without it, the rate of a run is not limited. `say` is called with a
+    line of text for each event.
     """
 
     stopped_by: SetupError | None = None
-    """Why nothing more can be sent from here; `None` as long as it can."""
+    """Why this worker cannot send any more; `None` while it can."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class Sender:
     ) -> None:
         check_positive("slice_s", slice_s)
         self.name = f"{socket.gethostname()}, process {os.getpid()} ({secrets.token_hex(4)})"
-        """What tells this worker from others."""
+        """The name of this worker, which no other worker has."""
         self.is_stopping = False
         self._client = client
         self._journal_of = journal_of
@@ -54,16 +55,15 @@ class Sender:
         self._slice: Slice | None = None
 
     def stop(self) -> None:
-        """Send nothing more, and finish what is in flight."""
+        """Send nothing more, and finish the requests in flight."""
         self.is_stopping = True
         if self._slice is not None:
             self._slice.stop()
 
     async def send(self, run: str, part: int, continue_: Continue | None = None) -> None:
-        """Send a slice of a partition, if it has open contacts and nobody else sends them.
+        """Send a slice of a partition, if it has open contacts and no other worker sends them.
 
-        `continue_` is called where contacts are left over, in the transaction that lets go of the
-        partition.
+        If contacts are left, `continue_` is called in the transaction that releases the lease.
         """
         if self.is_stopping:
             return
@@ -88,7 +88,7 @@ class Sender:
             if end.stopped_by is not None:
                 await self._see_to(end.stopped_by, journal)
         except PartitionTakenError:
-            pass  # others do it, or the run was stopped
+            pass  # another worker sends it, or the run was stopped
         except JournalError as error:
             self._say(f"run {run}, part {part}: {error}")
         finally:
@@ -100,13 +100,15 @@ class Sender:
             case SetupError():
                 self.stopped_by = reason
                 self.is_stopping = True
-                # What the platform has answered may be no fault of this machine.
+                # If the platform itself has answered, other workers may get the same error.
                 if reason.http_status is not None:
                     record = asyncio.to_thread(record_setup_error, journal, self.name, str(reason))
                     if await record is not None:
                         self._say(f"run {journal.run}: stopped for all workers: {reason}")
             case JournalError():
-                pass  # it was said; the partition is somebody else's now, or the database is away
+                # It was reported already. Another worker has the partition now, or the database is
+                # away.
+                pass
             case ContactError():
                 await SubmittedRun(journal).stop(str(reason))
                 self._say(f"run {journal.run}: stopped for all workers: {reason}")

@@ -1,4 +1,4 @@
-"""A slice: what one worker sends of a partition before it looks what else there is to send."""
+"""A slice: the part of a partition that a worker sends before another partition has its turn."""
 
 import asyncio
 from collections import Counter
@@ -19,29 +19,29 @@ from contactsdk.journal.rows import state_of
 from contactsdk.models import Contact
 
 SLICE_S: Final = 30.0
-"""For how many seconds contacts are read; what was read is finished after that, too."""
+"""For how many seconds a slice reads contacts; those that it has read are finished after that."""
 
 Continue: TypeAlias = Callable[[Connection], object]
-"""Gives a partition its next job, in the transaction in which the present slice lets go of it."""
+"""Queues the next job of a partition, in the transaction that releases the partition's lease."""
 
 
 @frozen(kw_only=True)
 class SliceEnd:
-    """What became of a slice."""
+    """The result of a slice."""
 
     counts: Counter[State]
-    """How many of its contacts ended in which state; what was not applied may still be open."""
+    """How many contacts of the slice ended in each state; those "not applied" may still be open."""
     open: int | None
-    """How many rows of the partition are open; `None` where another worker has taken it over."""
+    """How many rows of the partition are open; `None` if another worker has taken it over."""
     stopped_by: Exception | None
-    """What stopped it before its time was over; `None` where nothing did."""
+    """What stopped the slice before its time was over; `None` if nothing did."""
 
 
 class Slice:
-    """Sends the open contacts of one partition, for a while or until there are no more.
+    """Sends the open contacts of one partition, for `slice_s` seconds or until there are no more.
 
-    `rate` is the ceiling that all workers share; `None` for none.
-    Where some are left, `continue_` is called as the partition is let go; `None` for nothing.
+    `rate` is the ceiling that all workers share; `None` for no ceiling. If contacts are left,
+    `continue_` is called when the lease is released; `None` for no call.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class Slice:
         self._open: int | None = None
 
     def stop(self) -> None:
-        """Send nothing more, and finish what is in flight.
+        """Send nothing more, and finish the requests in flight.
 
-        A batch that was accepted is given the time of an attempt: a later slice fetches the results
-        that are not there by then.
+        An accepted batch is waited for as long as one attempt may take. A later slice fetches the
+        results that have not come by then.
         """
         if self._stream is not None and not self._is_stopped:
             self._stream.stop()
@@ -83,12 +83,12 @@ class Slice:
         self._is_stopped = True
 
     async def send(self) -> SliceEnd:
-        """Take the lease, send what is open, and let go.
+        """Take the lease, send open contacts, and release the lease.
 
         Raises:
             PartitionTakenError: Another worker sends the partition, or the run is stopped.
-            JournalError: The run is another account's, or the database cannot be used.
-            ValueError: `concurrency` is more than the connections of the client.
+            JournalError: The run belongs to another account, or the database cannot be used.
+            ValueError: `concurrency` is more than the client has connections.
         """
         options = self._settings.bulk_options
         options["journal"] = self._partition
@@ -109,7 +109,7 @@ class Slice:
                 while (outcome := await stream.next()) is not None:
                     self._counts[state_of(outcome.error)] += 1
         except TimeoutError:
-            pass  # what is still in flight is a batch, which stays on record
+            pass  # only accepted batches are still in flight, and they stay recorded
         finally:
             self._patience = None
 
@@ -130,6 +130,7 @@ class Slice:
         if self._continue is None or not open_:
             return
         is_stopped = self._partition.stopped_for is not None
-        # What stopped it may stop the next one at once: the sweep gives that one its time.
+        # If something stopped this slice, it may stop the next one at once. So the next one is left
+        # to the sweep, which queues it later.
         if not is_stopped and self._stream is not None and self._stream.stopped_by is None:
             self._continue(connection)

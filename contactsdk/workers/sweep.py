@@ -1,7 +1,7 @@
-"""The sweep: gives a job to each partition that may have something to send and nobody to send it.
+"""The sweep: it queues a job for each partition that has open rows, no worker and no waiting job.
 
-This one rule heals whatever can happen to a job: that its worker was killed, that another worker
-finished it, that it failed or was removed, that its continuation was never enqueued.
+This one rule repairs everything that can happen to a job: its worker was killed, another worker
+finished it, it failed or was removed, or its next job was never queued.
 """
 
 from collections.abc import Collection
@@ -20,26 +20,26 @@ from contactsdk.journal.identity import Digests
 from contactsdk.journal.postgres_connection import Connection, Database
 
 HEARTBEAT_S: Final = 5.0
-"""How often an engine says that it is alive."""
+"""The seconds between two heartbeats of an engine."""
 
 STALLED_S: Final = 30.0
-"""After how many seconds without a sign of life an engine counts as dead, and its job as failed."""
+"""After this many seconds without a heartbeat, an engine counts as dead, and its job as failed."""
 
-# Of the transaction, and not of the session, which a pooler may give to somebody else. The first
-# number is any; the second one tells the schemas apart.
+# The lock belongs to the transaction, not to the session: a connection pooler may give the session
+# to another client. The first number is arbitrary; the second one tells the schemas apart.
 _TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock(1668248182, hashtext(%s))"
 
 _WAITING: Final = "SELECT queueing_lock FROM {} WHERE status = 'todo' AND queue_name = %s"
 
 
 def sweep(connection: Connection, database: Database, account: Account) -> Collection[str]:
-    """Give a job to each partition of this account's runs that needs one.
+    """Queue a job for each partition of this account's runs that needs one.
 
-    Returned are the names of the runs that need one and are another account's. Nothing is done
-    where another worker does it at this moment.
+    Returns the names of runs of other accounts that have open partitions. If another worker is
+    sweeping at this moment, nothing is done.
 
     Raises:
-        psycopg.Error: The database refused, or is gone.
+        psycopg.Error: The database refused a statement or cannot be reached.
     """
     queue = queue_of(account)
     with connection.transaction():
@@ -58,7 +58,7 @@ def sweep(connection: Connection, database: Database, account: Account) -> Colle
 def _runs_of(
     account: Account, connection: Connection, database: Database, runs: Collection[str]
 ) -> set[str]:
-    """Which of these runs are this account's."""
+    """Those of the given runs that belong to this account, by their names."""
     query = sql.SQL("SELECT name, salt, account FROM {} WHERE name = ANY(%s)")
     found = connection.execute(query.format(database.table("run")), (list(runs),))
     return {
@@ -69,18 +69,18 @@ def _runs_of(
 
 
 async def finish_stalled_jobs(app: App, queue: str) -> None:
-    """Finish the jobs of dead engines as failed, so that they do not stand there for ever.
+    """Mark the jobs of dead engines as failed, so that they do not stay in progress for ever.
 
-    They are not retried: a job that two workers do in turn is finished by the first of them.
+    They are not retried here: if two workers did the same job, the first would finish it for both.
 
     Raises:
-        ConnectorException: The database refused, or is gone.
+        ConnectorException: The database refused a statement or cannot be reached.
     """
     jobs = app.job_manager
     for job in await jobs.get_stalled_jobs(queue=queue, seconds_since_heartbeat=STALLED_S):
         try:
             await jobs.finish_job(job, Status.FAILED, delete_job=False)
         except ConnectorException as exc:
-            # What raises is the engine's own function: somebody has finished the job meanwhile.
+            # The engine's function in the database raises this if the job was finished meanwhile.
             if not isinstance(exc.__cause__, psycopg.errors.RaiseException):
                 raise

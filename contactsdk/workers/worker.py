@@ -1,7 +1,7 @@
 """A worker: it sends submitted runs, together with any number of others on any machines.
 
-A job of the engine is a hint that a partition may have something to send. Whether it has, and who
-may send it, is for the database to say, so a job that is lost or done twice changes nothing.
+A job of the engine is only a hint that a partition may have something to send. The rows and the
+lease in the database decide whether it has, and who sends it. So a lost or doubled job is harmless.
 """
 
 import asyncio
@@ -30,18 +30,19 @@ _SWEEP_EVERY_S: Final = 5.0
 class Worker:
     """Sends all runs that were submitted for the account of a client, one partition at a time.
 
-    Any number of workers share the work, on any machines. Make one in each process.
+    Any number of workers, on any machines, share the work. Make one worker in each process.
 
     Args:
-        client: The `ContactClient` that it sends with, and so shares with other calls: the
-            connections, the rate that the platform allows, an outage.
+        client: The `ContactClient` to send with. The worker shares its connections, rate limit and
+            circuit breaker with its other calls.
         url: The database, such as `postgresql://user:password@host:5432/name`.
-        concurrency: How many requests are in flight at a time; 32 contacts by default, or 4
+        concurrency: The largest number of requests in flight; `None` means 32 contacts or 4
             batches.
-        lease_s: For how many seconds nobody else sends what it has begun, after it was last heard
-            of.
-        slice_s: For how many seconds it reads one partition, before another has its turn.
-        say: Is given a line of text for each thing that it does.
+        lease_s: How long the lease of a partition lasts after this worker was last heard of, in
+            seconds; no other worker sends the partition before.
+        slice_s: For how many seconds contacts of one partition are read before another partition
+            has its turn.
+        say: Called with a line of text for each event.
         schema: The schema that holds the tables.
 
     Raises:
@@ -81,21 +82,22 @@ class Worker:
             self._drain,
             self._sweep,
             sweep_every_s=min(_SWEEP_EVERY_S, lease_s / 3),
-            on_restart=lambda reason: say(f"beginning anew: {reason}"),
+            on_restart=lambda reason: say(f"starting again: {reason}"),
         )
 
     async def work(self) -> None:
-        """Send what there is to send and wait for more, until `stop` is called.
+        """Send all open partitions and wait for more, until `stop` is called.
 
-        Where this is cancelled, what is in flight is cut off, and may be uncertain.
+        If this call is cancelled, requests in flight are cancelled too, and their contacts may be
+        uncertain.
 
         Raises:
-            SetupError: Nothing can be sent from here, since every call will fail.
-            JournalError: The database cannot be used, when this begins.
+            SetupError: This worker cannot send, since every call will fail.
+            JournalError: The database cannot be used at the start.
         """
         await asyncio.to_thread(make_tables, self._url, schema=self._database.schema)
         self._say(
-            f"ready: sends what {self._database.name} has for {URL(self._account.url).origin()}"
+            f"ready: sending the runs in {self._database.name} to {URL(self._account.url).origin()}"
         )
         async with self._turns:
             await self._loop.run()
@@ -104,7 +106,7 @@ class Worker:
         self._say("stopped")
 
     def stop(self) -> None:
-        """Send nothing more, finish what is in flight, and have `work` return."""
+        """Send nothing more and finish the requests in flight; then `work` returns."""
         self._loop.stop()
         self._sender.stop()
 
@@ -120,7 +122,7 @@ class Worker:
         others = await asyncio.to_thread(self._sweep_in_thread)
         for run in sorted(set(others) - self._other_accounts):
             self._say(
-                f"run {run}: made for another account (address, key or secret): not sent here"
+                f"run {run}: it is for another account (address, key or secret): not sent here"
             )
         self._other_accounts.update(others)
 

@@ -37,7 +37,7 @@ def test_probe_prints_what_was_assumed_and_seen(sandbox: Sandbox, folder: Path) 
     result = call("probe", "--yes", code=1)
 
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
-    assert "= Which errorCode has an unknown id? 404 404" in lines
+    assert "= Which errorCode does an unknown id get? 404 404" in lines
     assert "! Does an update of nothing change modifiedDate? touch leave" in lines
     assert "The contact of this probe stays on the account: its id is 1001" in result.stdout
     assert "Delete it there." in result.stdout

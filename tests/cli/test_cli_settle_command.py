@@ -51,7 +51,7 @@ def test_row_that_is_not_there_is_written_to_uncertain_and_stays_so(
 
     result = call("settle", "run.sqlite", "--input", "in.csv", "--uncertain", "left.csv", code=1)
 
-    assert "row 3: Internal error; looked up, and not found" in result.stderr
+    assert "row 3: Internal error; looked up and not found" in result.stderr
     assert "1 were uncertain and then found; 1 are still uncertain." in result.stdout
     with open("left.csv", newline="") as file:
         assert [row["email"] for row in csv.DictReader(file)] == ["ada1@example.com"]

@@ -49,7 +49,7 @@ def test_worker_that_is_asked_to_stop_leaves_nothing_uncertain(
     assert progress.succeeded == len(sandbox.ledger.writes) < 400
     assert (progress.uncertain, progress.workers) == (0, 0)
     lines = [line.split(" ", 1)[1] for line in said.splitlines()]
-    assert lines[0].startswith("ready: sends what postgresql://")
+    assert lines[0].startswith("ready: sending the runs in postgresql://")
     assert lines[1].startswith("run spring, part ")
     assert lines[-1] == "stopped"
 

@@ -134,5 +134,5 @@ def test_tables_of_a_newer_engine_are_refused(
 ) -> None:
     (tmp_path / "00.sql").touch()
     monkeypatch.setattr(engine, "migrations_path", tmp_path)
-    with pytest.raises(JournalError, match="of another procrastinate: use a newer one here"):
+    with pytest.raises(JournalError, match="a different version of procrastinate"):
         make_engine_tables(connection, database)

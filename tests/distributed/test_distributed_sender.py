@@ -103,8 +103,8 @@ async def test_run_of_another_account_is_not_sent(
     connection.execute(query)
     await sender_of(client, journal_of, turns, said).send("run", 0)
     assert said == [
-        f"run run, part 0: {run.journal.name}: made for another account (address, key or secret); "
-        "use that account, or another journal"
+        f"run run, part 0: {run.journal.name}: it was made for another account (address, key "
+        "or secret): use that account, or another journal"
     ]
     assert sandbox.ledger.writes == []
 

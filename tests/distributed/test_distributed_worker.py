@@ -231,7 +231,7 @@ async def test_run_of_another_account_is_said_once(
             await asyncio.sleep(0.7)  # two sweeps more
     assert said == [
         said[0],
-        "run run: made for another account (address, key or secret): not sent here",
+        "run run: it is for another account (address, key or secret): not sent here",
         "stopped",
     ]
     assert sandbox.ledger.requests == []

@@ -172,7 +172,7 @@ async def test_another_account_is_refused(journal: PostgresJournal) -> None:
 async def test_another_number_of_partitions_is_refused(journal: PostgresJournal) -> None:
     await feed(many(2), journal, ACCOUNT, SETTINGS)
 
-    with pytest.raises(JournalError, match="it has 64 partitions, not 8"):
+    with pytest.raises(JournalError, match="the run has 64 partitions, not 8"):
         await feed(many(2), journal, ACCOUNT, SETTINGS, partitions=8)
 
 
@@ -181,7 +181,7 @@ async def test_name_of_a_run_that_was_not_submitted_is_refused(
 ) -> None:
     await client.add_or_update_many(many(1), journal=journal)
 
-    with pytest.raises(JournalError, match="taken by a run that was not submitted"):
+    with pytest.raises(JournalError, match="a run that was not submitted has this name"):
         await client.submit(many(1), journal=journal)
 
 
@@ -233,7 +233,7 @@ async def test_double_of_a_feeder_stops_and_says_so(
 
     errors = await first_to_end()
 
-    assert any("another process has added to it meanwhile" in str(error) for error in errors)
+    assert any("another process has added items to the run" in str(error) for error in errors)
     run = await feed(many(40), journal, ACCOUNT, SETTINGS)
     assert [row.number async for row in run.rows()] == list(range(40))
     assert tables.execute("SELECT sum(recorded)::int FROM {lease}") == [(40,)]

@@ -161,7 +161,7 @@ async def test_run_that_was_submitted_is_not_sent_as_a_whole(
 ) -> None:
     await client.submit(many(3), journal=journal)
 
-    with pytest.raises(JournalError, match="it was submitted for workers"):
+    with pytest.raises(JournalError, match="this run was submitted for workers"):
         await client.add_or_update_many(many(3), journal=journal)
     assert not sandbox.ledger.requests
 
@@ -221,7 +221,7 @@ async def test_older_update_is_not_sent_after_a_newer_one_when_a_run_is_resumed(
 
         (outcome,) = await send_part(client, run)
 
-    assert "a later one of the same contact was sent" in str(outcome.error)
+    assert "a later item with the same contact was sent" in str(outcome.error)
     assert sandbox.contacts[known]["phone"] == "new"
     assert (await run.progress()).is_done, "it does not stay open for ever"
 

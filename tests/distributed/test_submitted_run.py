@@ -256,7 +256,7 @@ async def test_status_and_remarks_say_what_a_submitted_run_is_at(
 
     assert len(unsealed) == 1
     assert "Only 3 rows of its input were added so far" in unsealed[0]
-    assert sending == ["Workers that send it now: 1"]
+    assert sending == ["Workers that are sending it now: 1"]
     assert journal.remarks() == ["Stopped: enough"]
     assert (stopped.is_submitted, stopped.is_sealed, stopped.stopped_for) == (True, True, "enough")
 

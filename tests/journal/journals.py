@@ -64,7 +64,7 @@ class MemoryStore:
         held = {State.SENT, State.SUCCEEDED, State.UNCERTAIN}
         return any(row.state in held for row in self.rows.values())
 
-    async def begin_anew(self, account: bytes) -> None:
+    async def restart(self, account: bytes) -> None:
         self.account, self.rows, self.end = account, {}, 0
 
     async def read_page(self, page: int) -> Sequence[StoredRow]:

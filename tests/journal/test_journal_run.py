@@ -436,7 +436,7 @@ async def test_end_that_cannot_be_written_is_logged(
     with caplog.at_level(logging.WARNING, "contactsdk"):
         await run.close()
 
-    assert "was not written" in caplog.text
+    assert "were not written" in caplog.text
 
 
 async def test_item_that_is_left_stays_on_record_as_sent_and_is_kept_in_memory_no_longer(

@@ -77,7 +77,7 @@ async def test_older_update_that_waits_is_superseded_by_a_newer_one_that_was_sen
 
     assert recalled is not None
     assert recalled.state is State.WAITING
-    assert "a later one of the same contact was sent" in str(recalled.error)
+    assert "a later item with the same contact was sent" in str(recalled.error)
 
 
 async def test_key_that_is_uncertain_in_rows_that_are_not_read_is_known(store: MemoryStore) -> None:

@@ -127,7 +127,7 @@ def test_fork_cannot_write_and_does_not_keep_the_journal_locked(tmp_path: Path) 
         said = process.stdout.readline()
         process.wait()
 
-        assert "of which this one is a fork" in said
+        assert "and this process is a fork of it" in said
         assert list(SqliteJournal(path).rows()) == [], "while the fork is still there"
 
         async def use() -> None:
@@ -147,7 +147,7 @@ async def test_fork_gets_an_error_for_what_it_would_record(
         await run.record_intent(0, FIRST)
         with monkeypatch.context() as forked:
             forked.setattr(os, "getpid", lambda: 1)
-            with pytest.raises(JournalError, match="of which this one is a fork"):
+            with pytest.raises(JournalError, match="and this process is a fork of it"):
                 await run.record_outcome(0, FIRST, 1, None, 1)
             run.withdraw(0, FIRST)
             await run.close()

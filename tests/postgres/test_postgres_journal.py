@@ -306,7 +306,7 @@ async def test_tables_of_a_newer_version_are_refused(
     ):
         with pytest.raises(JournalError, match="version 99"):
             use()
-    with pytest.raises(JournalError, match="use a newer contactsdk"):
+    with pytest.raises(JournalError, match="install a newer contactsdk"):
         await client.add_or_update_many(contacts(1), journal=journal)
     assert not sandbox.ledger.requests
 
@@ -365,7 +365,7 @@ async def test_run_that_is_deleted_meanwhile_stops_and_sends_nothing_more(
         await anext(outcomes)
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schema, "run")))
-        with pytest.raises(JournalError, match="or it was deleted"):
+        with pytest.raises(JournalError, match="or the run was deleted"):
             async for _ in outcomes:
                 pass
         sent = len(sandbox.ledger.requests)
@@ -382,7 +382,7 @@ async def test_fork_of_the_process_may_not_use_its_run(
 
     with monkeypatch.context() as forked:
         forked.setattr(os, "getpid", lambda: -1)
-        with pytest.raises(JournalError, match="of which this one is a fork"):
+        with pytest.raises(JournalError, match="and this process is a fork of it"):
             await run.record_intent(0, a_contact())
         await run.close()
 

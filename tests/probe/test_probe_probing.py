@@ -41,7 +41,7 @@ async def test_what_the_key_may_not_do_is_seen_and_the_rest_goes_on() -> None:
     [
         (PING, "refuses a ping (403/none)"),
         (ADD, "does not add a contact (403/none)"),
-        (GET, "cannot be looked at (403/none)"),
+        (GET, "cannot be read (403/none)"),
     ],
 )
 async def test_probe_ends_early_where_nothing_else_would_work(denied: str, what: str) -> None:

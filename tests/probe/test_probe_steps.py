@@ -124,4 +124,4 @@ async def test_answer_of_an_unknown_shape_ends_the_probe(results: Any) -> None:
         why = await probe(made, [see_lists, see_errors])
 
     assert why is not None
-    assert why.startswith("see_lists got an answer of a shape that is not known")
+    assert why.startswith("the step see_lists got an answer of an unknown shape")

@@ -13,8 +13,8 @@ from contactsdk.settling import (
     Search,
     Several,
     filter_for,
+    is_lookup_forbidden,
     judge,
-    may_not_look,
 )
 from contactsdk.wire import ContactFilter, ListedContact, contact_to_json
 from tests.examples import a_contact
@@ -129,7 +129,7 @@ def test_deadline_is_not_passed_for_that() -> None:
     search.note(Found(5), 10.0)
 
     assert search.next_look(10.0) is None
-    assert "only the last look found one contact" in str(search.final_error(10.0))
+    assert "only the last look-up found one contact" in str(search.final_error(10.0))
 
 
 @pytest.mark.parametrize("verdict", [Several(3), Ambiguous()])
@@ -178,11 +178,11 @@ def test_search_for_a_contact_that_was_sent_again_begins_anew() -> None:
 @pytest.mark.parametrize(
     ("steps", "text"),
     [
-        ([], "no answer; there was no time to look for it on the platform"),
-        ([UncertainError("cut")], "no answer; it could not be looked for on the platform: cut"),
-        ([NotYet()], "no answer; it was looked for on the platform for 9 s and not found"),
-        ([NotYet(), UncertainError("cut")], "9 s and not found, and the last look failed: cut"),
-        ([Several(3)], "9 s, and 3 contacts there may be it"),
+        ([], "no answer; there was no time to look it up on the platform"),
+        ([UncertainError("cut")], "no answer; it could not be looked up on the platform: cut"),
+        ([NotYet()], "no answer; it was looked up on the platform for 9 s and not found"),
+        ([NotYet(), UncertainError("cut")], "9 s and not found, and the last look-up failed: cut"),
+        ([Several(3)], "9 s, and it may be any of 3 contacts there"),
         (
             [Ambiguous()],
             "another contact of the same first name, last name and email that is uncertain too",
@@ -216,7 +216,7 @@ def test_final_error_says_what_was_found_and_for_how_long_it_was_looked(
     ],
 )
 def test_refused_look_is_not_taken_for_a_failed_one(error: Any, refused: bool) -> None:
-    assert may_not_look(error) is refused
+    assert is_lookup_forbidden(error) is refused
 
 
 def test_contact_that_was_found_and_then_not_is_not_found() -> None:

@@ -196,7 +196,7 @@ async def test_search_ends_in_time_for_the_deadline_of_the_call() -> None:
 async def test_call_whose_deadline_is_near_is_not_looked_for() -> None:
     client = Client(Platform())
 
-    with pytest.raises(UncertainError, match="there was no time to look for it"):
+    with pytest.raises(UncertainError, match="there was no time to look it up"):
         await client.add(deadline_s=0.5)
 
 
@@ -215,7 +215,7 @@ async def test_look_that_fails_is_followed_by_others() -> None:
 async def test_search_ends_when_contacts_cannot_be_looked_up(refusal: Any) -> None:
     client = Client(Platform(lists=[refusal]))
 
-    with pytest.raises(UncertainError, match=f"could not be looked for .*{refusal}"):
+    with pytest.raises(UncertainError, match=f"could not be looked up .*{refusal}"):
         await client.add()
 
     assert client.platform.looked_at == [2.0]
@@ -247,7 +247,7 @@ async def test_add_is_not_resent_because_a_look_failed() -> None:
     policy = RetryPolicy(settle_s=10.0, resend_unfound=True)
     client = Client(Platform(lists=[(), UncertainError("cut short")]), policy)
 
-    with pytest.raises(UncertainError, match="the last look failed: cut short"):
+    with pytest.raises(UncertainError, match="the last look-up failed: cut short"):
         await client.add()
 
     assert client.platform.sent_at == [0.0]

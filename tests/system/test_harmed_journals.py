@@ -170,8 +170,8 @@ HARMS: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut by a page": (lambda path: os.truncate(path, path.stat().st_size - 4096), "damaged"),
     "cut to a page": (lambda path: os.truncate(path, 4096), "damaged"),
     "cut in its header": (lambda path: os.truncate(path, 50), "not a journal|damaged"),
-    "garbage": (lambda path: path.write_bytes(os.urandom(9000)), "nor any SQLite file"),
-    "garbage at its start": (lambda path: overwrite(path, 0, os.urandom(200)), "nor any SQLite"),
+    "garbage": (lambda path: path.write_bytes(os.urandom(9000)), "and not an SQLite file"),
+    "garbage at its start": (lambda path: overwrite(path, 0, os.urandom(200)), "and not an SQLite"),
     "garbage after its header": (lambda path: overwrite(path, 100, os.urandom(3000)), "damaged"),
     "zeros at its end": (zero_last_page, "damaged"),
     "a byte flipped in each page": (flip_in_each_page, "damaged"),
@@ -182,9 +182,11 @@ HARMS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "rows deleted": (sql("DELETE FROM rows WHERE number % 3 = 0"), "damaged: it has"),
     "all rows deleted": (sql("DELETE FROM rows"), "damaged: it has 0 rows"),
-    "rows set back": (sql("UPDATE rows SET state = 'not applied'"), "not what was recorded"),
+    "rows set back": (
+        sql("UPDATE rows SET state = 'not applied'"), "differ from what was recorded",
+    ),
     "a row's number changed": (
-        sql("UPDATE rows SET number = 999 WHERE number = 1"), "not what was recorded",
+        sql("UPDATE rows SET number = 999 WHERE number = 1"), "differ from what was recorded",
     ),
     "rows of another type": (sql("UPDATE rows SET digest = 'text'"), "changed its rows"),
     "a text that is none": (sql("UPDATE rows SET state = CAST(x'ff' AS TEXT)"), "decode"),
@@ -194,16 +196,16 @@ HARMS: dict[str, tuple[Callable[[Path], object], str]] = {
         "changed its tables",
     ),
     "a column added": (sql("ALTER TABLE rows ADD COLUMN more"), "changed its tables"),
-    "what it says of itself deleted": (sql("DELETE FROM head"), "missing"),
+    "what it says of itself deleted": (sql("DELETE FROM head"), "does not have exactly one row"),
     "its salt changed": (sql("UPDATE head SET salt = zeroblob(16)"), "damaged|another account"),
     "its salt of another type": (sql("UPDATE head SET salt = 5"), "changed its rows"),
     "its account changed": (sql("UPDATE head SET account = zeroblob(16)"), "damaged"),
     "its checksum changed": (sql("UPDATE head SET total = zeroblob(16)"), "damaged"),
     "its count changed": (sql("UPDATE head SET count = 'many'"), "damaged"),
-    "an older version": (sql("PRAGMA user_version = 1"), "a journal of version 1"),
+    "an older version": (sql("PRAGMA user_version = 1"), "this journal has version 1"),
     "switched to a write-ahead log": (sql("PRAGMA journal_mode = WAL"), "write-ahead log"),
     "a foreign log beside it": (
-        lambda path: Path(f"{path}-wal").write_bytes(os.urandom(5000)), "left it behind",
+        lambda path: Path(f"{path}-wal").write_bytes(os.urandom(5000)), "did not close it properly",
     ),
 }  # fmt: skip
 
@@ -290,8 +292,8 @@ HARMS_MEANWHILE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "moved away": (move_away, "moved, removed or replaced"),
     "replaced by a copy": (replace_by_a_copy, "moved, removed or replaced"),
-    "emptied": (lambda path: os.truncate(path, 0), "was cut"),
-    "cut": (lambda path: os.truncate(path, 8192), "was cut"),
+    "emptied": (lambda path: os.truncate(path, 0), "was truncated"),
+    "cut": (lambda path: os.truncate(path, 8192), "was truncated"),
 }  # fmt: skip
 
 
