@@ -116,7 +116,7 @@ class Intake:
         return None
 
     def read_ahead(self) -> bool:
-        """Read an input that is read directly, until a job is ready; whether one is."""
+        """Read items directly, for another worker, until a job is ready; returns whether one is."""
         job = self.read_directly()
         if job is None:
             return False
@@ -161,7 +161,10 @@ class Intake:
                 self._idle.wake_all()
 
     def _read_directly_past(self, journal: JournalRun) -> bool:
-        """Read directly from here on, if that can be done; whether it can."""
+        """Have workers read the rest, if it is not async and nothing of it is recorded.
+
+        Returns whether they do from now on.
+        """
         is_past = self._reader.count >= journal.end
         self.reads_directly = is_past and not self._reader.is_async
         return self.reads_directly

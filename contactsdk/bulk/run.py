@@ -210,7 +210,7 @@ class Run:
         return None
 
     def engage_idle(self) -> None:
-        """Wake an idle worker if there is something for it that no other may be about to take."""
+        """Wake an idle worker if there is a job that no other worker may be about to take."""
         if self._idle:
             self.intake.want(0)
             if self.schedule.has_ready or self.intake.read_ahead():

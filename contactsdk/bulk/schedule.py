@@ -105,7 +105,7 @@ class Schedule:
         return False
 
     def release(self, job: Job) -> None:
-        """Free the key of a job that has its outcome; the next one behind it is ready then."""
+        """Free the key of a job that has its outcome; the next job with this key is ready then."""
         if not job.holds_key:
             return
         queue = self._behind.pop(job.key, None)
@@ -133,7 +133,7 @@ class Schedule:
 
     @property
     def has_ready(self) -> bool:
-        """Whether a job may be taken that waits for nothing."""
+        """Whether there is a job that can be taken at once, and is no retry."""
         return bool(self._ready)
 
     @property

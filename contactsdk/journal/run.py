@@ -1,4 +1,4 @@
-"""The rules of a durable run: what a recorded row means for the next run, and group commit.
+"""The rules of a durable run: what is recorded, and what a recorded row means for the next run.
 
 The intent, which says that a contact is about to be sent, is written before the contact is sent.
 The outcome is written before it is handed to the caller. So a contact whose row says "sent" may or
@@ -6,7 +6,6 @@ may not have been applied. A `Store` keeps the rows.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, Self
 
@@ -14,11 +13,11 @@ from attrs import evolve
 
 from contactsdk.errors import (
     ContactError,
-    JournalError,
     SetupError,
     UnavailableError,
     UncertainError,
 )
+from contactsdk.journal.group_commit import GroupCommit
 from contactsdk.journal.identity import Account, Digests, changed_item, content_of, other_account
 from contactsdk.journal.keys_in_flight import KeysInFlight
 from contactsdk.journal.rows import (
@@ -31,8 +30,6 @@ from contactsdk.journal.rows import (
 )
 from contactsdk.journal.store import PAGE_NUMBERS, Store, StoredRow
 from contactsdk.models import Contact, Item
-
-_logger: Final = logging.getLogger("contactsdk")
 
 _NO_PAGE: Final = -1
 _IN_DOUBT: Final = (State.SENT, State.UNCERTAIN)
@@ -73,8 +70,7 @@ class JournalRun:
         self._in_doubt: set[int] = set()
         self._keys_in_flight = KeysInFlight()
         self._uncertain_keys: Collection[bytes] = ()
-        self._group = _Group()
-        self._wanted = asyncio.Event()
+        self._rows = GroupCommit(store)
 
     @classmethod
     async def start(
@@ -234,7 +230,7 @@ class JournalRun:
         if (batch_id, batch_position) != (known.batch_id, known.batch_position):
             known = known._replace(batch_id=batch_id, batch_position=batch_position)
             self._open_rows[number] = known
-        await self._await_write(_changed(known, State.SENT))
+        await self._rows.write(_changed(known, State.SENT))
 
     def leave(self, number: int) -> None:
         """Forget an item in memory; in the journal it stays recorded as sent."""
@@ -262,7 +258,7 @@ class JournalRun:
         This is written with the next group. Until then the journal says that the item may have been
         applied.
         """
-        self._add(_changed(self._known(number, item), self._unsent_state))
+        self._rows.add(_changed(self._known(number, item), self._unsent_state))
 
     async def record_outcome(
         self,
@@ -290,9 +286,9 @@ class JournalRun:
             JournalError: The outcome cannot be written; the journal may still say "sent".
         """
         if self.is_slice and (is_interrupted or isinstance(error, SetupError)):
-            await self._await_write(self._open_row(number, item, error))
+            await self._rows.write(self._open_row(number, item, error))
         else:
-            await self._await_write(self._outcome_row(number, item, id_, error, attempts, settled))
+            await self._rows.write(self._outcome_row(number, item, id_, error, attempts, settled))
 
     def note_outcome(
         self,
@@ -311,53 +307,20 @@ class JournalRun:
         For a run that ends while an outcome is being recorded; recording it twice does no harm.
         """
         if self.is_slice and (is_interrupted or isinstance(error, SetupError)):
-            self._add(self._open_row(number, item, error))
+            self._rows.add(self._open_row(number, item, error))
         else:
-            self._add(self._outcome_row(number, item, id_, error, attempts, settled))
+            self._rows.add(self._outcome_row(number, item, id_, error, attempts, settled))
 
     async def write_loop(self) -> None:
         """Write the recorded rows, in groups, until this is cancelled.
 
         Cancel it when nothing more will be recorded; `close` writes the rows that are left.
         """
-        while True:
-            if not self._wanted.is_set():
-                await self._wait_to_write()
-            self._wanted.clear()
-            group, self._group = self._group, _Group()
-            try:
-                await self._store.write(tuple(group.rows.values()))
-            except JournalError as error:
-                if not group.waiting:
-                    _logger.warning("the journal was not written: %s", error)
-                group.end(error)
-            except BaseException:
-                text = f"{self._store.name}: the run ended while rows were being written"
-                group.end(JournalError(text))
-                raise
-            else:
-                group.end(None)
-
-    async def _wait_to_write(self) -> None:
-        """Wait until there are rows to write, or until the lease has to be renewed."""
-        every_s = self._store.renew_every_s
-        if every_s is None:
-            await self._wanted.wait()
-            return
-        timer = asyncio.get_running_loop().call_later(every_s, self._wanted.set)
-        try:
-            await self._wanted.wait()
-        finally:
-            timer.cancel()
+        await self._rows.write_loop()
 
     async def close(self) -> None:
-        """Write the rows that are left, and release the journal; an error is only logged."""
-        try:
-            await self._store.close(tuple(self._group.rows.values()))
-        except JournalError as error:
-            # These rows then still say "sent", which is safe. Outcomes that were handed out were
-            # written before.
-            _logger.warning("the last rows of the journal were not written: %s", error)
+        """Write the rows that are left, and release the journal."""
+        await self._rows.close()
 
     def _may_be_resent(self, row: StoredRow) -> bool:
         """Whether this row may be sent again, if no later row with the same key was sent."""
@@ -429,17 +392,6 @@ class JournalRun:
             )
         return row
 
-    def _add(self, row: StoredRow) -> "_Group":
-        self._group.rows[row.number] = row
-        self._wanted.set()
-        return self._group
-
-    async def _await_write(self, row: StoredRow) -> None:
-        written = asyncio.get_running_loop().create_future()
-        self._add(row).waiting.append(written)
-        if (error := await written) is not None:
-            raise error
-
 
 def _changed(
     known: StoredRow,
@@ -466,16 +418,3 @@ def _changed(
         known.id_floor,
         known.content,
     )
-
-
-class _Group:
-    """Rows that are written together, the latest of each number, and the futures of the waiters."""
-
-    def __init__(self) -> None:
-        self.rows: dict[int, StoredRow] = {}
-        self.waiting: list[asyncio.Future[JournalError | None]] = []
-
-    def end(self, error: JournalError | None) -> None:
-        for written in self.waiting:
-            if not written.done():  # it is done if the waiting task was cancelled
-                written.set_result(error)

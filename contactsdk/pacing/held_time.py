@@ -25,7 +25,7 @@ class HeldTime:
         self._at_end_s = self._before_s + max(0.0, until - now)
 
     def total_s(self, now: float) -> float:
-        """For how many seconds, up to now, they were."""
+        """For how many seconds requests were held back, up to `now`."""
         if now >= self._until:
             return self._at_end_s
         return self._before_s + now - self._since

@@ -1,0 +1,97 @@
+"""Group commit: rows that are recorded at the same time are written together."""
+
+import asyncio
+import logging
+from typing import Final
+
+from contactsdk.errors import JournalError
+from contactsdk.journal.store import Store, StoredRow
+
+_logger: Final = logging.getLogger("contactsdk")
+
+
+class GroupCommit:
+    """Writes the rows of a run to its store, in groups. Keep `write_loop` running, then `close`.
+
+    While one group is being written, the next one is collected. Of two rows with the same number
+    in one group, only the later one is written.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._group = _Group()
+        self._wanted = asyncio.Event()
+
+    def add(self, row: StoredRow) -> None:
+        """Have a row written with the next group, without waiting for that."""
+        self._group.rows[row.number] = row
+        self._wanted.set()
+
+    async def write(self, row: StoredRow) -> None:
+        """Write a row with the next group, and wait until that is done.
+
+        Raises:
+            JournalError: It cannot be written.
+        """
+        written = asyncio.get_running_loop().create_future()
+        self.add(row)
+        self._group.waiting.append(written)
+        if (error := await written) is not None:
+            raise error
+
+    async def write_loop(self) -> None:
+        """Write the recorded rows, in groups, until this is cancelled.
+
+        Cancel it when nothing more will be recorded; `close` writes the rows that are left.
+        """
+        while True:
+            if not self._wanted.is_set():
+                await self._wait_to_write()
+            self._wanted.clear()
+            group, self._group = self._group, _Group()
+            try:
+                await self._store.write(tuple(group.rows.values()))
+            except JournalError as error:
+                if not group.waiting:
+                    _logger.warning("the journal was not written: %s", error)
+                group.end(error)
+            except BaseException:
+                text = f"{self._store.name}: the run ended while rows were being written"
+                group.end(JournalError(text))
+                raise
+            else:
+                group.end(None)
+
+    async def close(self) -> None:
+        """Write the rows that are left, and release the journal; an error is only logged."""
+        try:
+            await self._store.close(tuple(self._group.rows.values()))
+        except JournalError as error:
+            # These rows then still say "sent", which is safe. Outcomes that were handed out were
+            # written before.
+            _logger.warning("the last rows of the journal were not written: %s", error)
+
+    async def _wait_to_write(self) -> None:
+        """Wait until there are rows to write, or until the lease has to be renewed."""
+        every_s = self._store.renew_every_s
+        if every_s is None:
+            await self._wanted.wait()
+            return
+        timer = asyncio.get_running_loop().call_later(every_s, self._wanted.set)
+        try:
+            await self._wanted.wait()
+        finally:
+            timer.cancel()
+
+
+class _Group:
+    """Rows that are written together, the latest of each number, and the futures of the waiters."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, StoredRow] = {}
+        self.waiting: list[asyncio.Future[JournalError | None]] = []
+
+    def end(self, error: JournalError | None) -> None:
+        for written in self.waiting:
+            if not written.done():  # it is done if the waiting task was cancelled
+                written.set_result(error)
