@@ -1,4 +1,4 @@
-"""What a person at a command line can do about an error of the platform."""
+"""What a person at a command line can do about a `ContactError`."""
 
 import errno
 from typing import Final
@@ -19,7 +19,7 @@ LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 def with_advice(error: ContactError) -> str:
-    """The message of an error, and what to do about it where that is known."""
+    """The message of an error, and what to do about it if that is known."""
     if isinstance(error, AuthenticationError):
         return f"{error}: {_CREDENTIALS}"
     if _is_refused_here(error):
