@@ -47,10 +47,10 @@ def test_quotes_export_and_other_lines_are_no_hindrance(env_file: Path, sandbox:
     ("content", "what"),
     [
         (None, "No such file"),
-        (b"", "it does not set CONTACTSDK_URL, CONTACTSDK_KEY, CONTACTSDK_SECRET"),
+        (b"", "the file does not set CONTACTSDK_URL, CONTACTSDK_KEY, CONTACTSDK_SECRET"),
         (b"CONTACTSDK_URL=https://a.example\nCONTACTSDK_KEY=\n", "CONTACTSDK_KEY, CONTACTSDK_SEC"),
-        (b"\xff\xfe\xff", "this is no text"),
-        (b"CONTACTSDK_SECRET=\xe4", "this is no text"),
+        (b"\xff\xfe\xff", "this is not a text file"),
+        (b"CONTACTSDK_SECRET=\xe4", "this is not a text file"),
     ],
 )
 def test_file_that_says_too_little_is_named(

@@ -51,7 +51,7 @@ def test_rows_that_a_failed_file_lacks_are_named(found: CheckedInput, folder: Pa
         recording.write(result(7))
     first, *others = recording.complaints()
     assert first.startswith(
-        f"{folder}/r.partial.csv ends before row 3, perhaps in mid-line: File too large"
+        f"{folder}/r.partial.csv ends before row 3, perhaps in the middle of a line: File too large"
     )
     assert others[-2:] == [
         "rows that were applied since then: 4-5, 7",

@@ -131,7 +131,7 @@ async def test_this_process_sends_where_no_worker_does(
     ending = await watched.run(rows(20))
 
     assert ending == Ending()
-    assert watched.said == ["no worker is there: this process sends"]
+    assert watched.said == ["no worker sends this run, so this process does"]
     assert [result.state for result in watched.results] == [State.SUCCEEDED] * 20
     assert [result.row for result in watched.results] == list(range(2, 22))
     assert watched.progress[-1].succeeded == 20
@@ -184,7 +184,7 @@ def test_interrupted_import_that_sends_itself_finishes_what_is_in_flight(
         _, errors = importing.communicate(timeout=60)
 
     assert importing.returncode == 130
-    assert "what is in flight has 10 s to finish" in errors
+    assert "requests in flight have 10 s to finish" in errors
     progress = asyncio.run(run_in(own_database_url).progress())
     assert (progress.uncertain, progress.failed) == (0, 0)
     assert progress.succeeded == len(emails(sandbox)) < 300

@@ -56,7 +56,7 @@ def test_what_is_sent_when_the_run_goes_on_is_counted() -> None:
 
 def test_uncertain_rows_come_with_the_way_to_look_them_up() -> None:
     text = summary(a_tally(State.UNCERTAIN, ["lost"]), look_up="This looks them up.")
-    assert text.endswith("there may be two.\nThis looks them up.")
+    assert text.endswith("there may be two of it.\nThis looks them up.")
     assert "looks" not in summary(a_tally(State.FAILED, ["no"]), look_up="This looks them up.")
 
 

@@ -109,7 +109,7 @@ def test_refusal_names_the_line_as_well_where_it_is_not_the_row() -> None:
 def test_quotes_that_swallow_a_row_fail_it() -> None:
     text = f'{NAMES},customFields.7\n{ADA},"open\n{ADA},"\n{ADA},x\n'
     bad, good = items(csv_input(text))
-    assert "holds what looks like another row" in errors(bad)[()]
+    assert "holds text that looks like another row" in errors(bad)[()]
     assert fields_of(contact_of(good)) == [(7, "x")]
 
 

@@ -60,7 +60,7 @@ def test_quoted_at_sign_is_no_second_address() -> None:
     ],
 )
 def test_invisible_character_fails_and_is_named(cell: str, name: str) -> None:
-    with pytest.raises(CellError, match="a character that nobody sees") as caught:
+    with pytest.raises(CellError, match="an invisible character") as caught:
         email_of(cell)
     assert name in str(caught.value).replace("U+", "u+")
 

@@ -124,7 +124,7 @@ def two_sheets(*, second: bool = True, third: bool = False) -> bytes:
 
 
 def test_other_sheets_with_rows_are_a_note() -> None:
-    note = "the sheet 'Old' has rows too, which are not imported; --sheet chooses another sheet."
+    note = "the sheet 'Old' has rows too, which are not imported: to import them, use --sheet."
     assert made_input(two_sheets(), "x.xlsx").warnings() == (note,)
     both = made_input(two_sheets(third=True), "x.xlsx").warnings()
     assert both[0].startswith("the sheets 'Old', 'Older' have rows too")
@@ -139,5 +139,5 @@ def test_other_sheets_are_no_note_where_one_was_chosen() -> None:
 
 
 def test_encoding_of_a_workbook_is_refused() -> None:
-    with pytest.raises(FileError, match="--encoding is of text, and this is a workbook"):
+    with pytest.raises(FileError, match="--encoding is for text files, and this is a workbook"):
         made_input(two_sheets(), "x.xlsx", encoding="cp1252")

@@ -34,14 +34,14 @@ def test_dates_of_a_field_that_takes_dates_are_no_note() -> None:
 def test_postcodes_that_may_have_lost_a_zero_are_a_note(header: str) -> None:
     text = f"id,{header}\n1,80331\n2,1067\n3,04109\n4,1099\n5,W1A 1AA\n6,1011 AB\n"
     assert notes_of(text, maps=[f"{header}=customFields.5"]) == (
-        f"in the column '{header}', 2 postcodes have a digit less than the others; a spreadsheet "
+        f"in the column '{header}', 2 postcodes have one digit less than the others; a spreadsheet "
         "may have removed a leading 0.",
     )
 
 
 def test_postcode_of_an_address_may_have_lost_a_zero() -> None:
     text = "id,customFields.9.postalCode,customFields.9.city\n1,80331,A\n2,1067,B\n"
-    assert "1 postcode has a digit less" in " ".join(notes_of(text))
+    assert "1 postcode has one digit less" in " ".join(notes_of(text))
 
 
 def test_cells_that_are_not_there_are_no_hindrance() -> None:

@@ -266,7 +266,7 @@ def test_workbook_is_there_under_its_other_name_after_an_error() -> None:
 
 def test_workbook_is_no_pipe() -> None:
     os.mkfifo("pipe.xlsx")
-    with pytest.raises(FileError, match="cannot be written into a pipe or a device"):
+    with pytest.raises(FileError, match="cannot be written to a pipe or a device"):
         check_output_names(OutputNames(results="pipe.xlsx"), Format.CSV)
 
 
