@@ -51,7 +51,7 @@ def test_value_of_a_selection_may_have_an_id_alone() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nothing", "it is not JSON"),
+        ("nothing", "this is not JSON"),
         ("5", "it must be a list"),
         ("{}", "it must be a list"),
         ("[5]", "field 1: it must be an object"),
@@ -96,5 +96,5 @@ def test_short_definition_needs_an_id_and_a_name(setting: str) -> None:
 
 
 def test_unknown_type_in_a_short_definition_is_refused_with_the_types() -> None:
-    with pytest.raises(ValueError, match="'day' is no type of a field; the types are small-text, "):
+    with pytest.raises(ValueError, match="'day' is not a type of field; the types are small-text, "):
         definition_of("101=Birthday:day")
