@@ -1,4 +1,4 @@
-"""Fixtures for your own tests: the platform on this machine, and a client connected to it.
+"""Fixtures for your own tests: a sandbox, and a client that is connected to it.
 
 Name it in the topmost `conftest.py`: `pytest_plugins = ["contactsdk.pytest_plugin"]`. It needs
 pytest-asyncio, in auto or in strict mode. The types of the fixtures, for annotations, are
@@ -26,7 +26,7 @@ except ImportError as exc:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say at once what is missing, where each fixture would fail for a reason less plain.
+    """Check that pytest-asyncio can be used; without it, each fixture would fail less clearly.
 
     Raises:
         pytest.UsageError: pytest-asyncio is installed and switched off.
@@ -37,11 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def contact_sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    """A running sandbox of this test's own, empty; see its `ledger`, `contacts` and `script`.
+    """An empty, running sandbox for this test alone; see its `ledger`, `contacts` and `script`.
 
-    It runs in the event loop of an async test. A test that is not async, such as one with
-    Starlette's `TestClient`, has no loop that turns while it waits: there the sandbox runs in a
-    thread of its own, and its `start` and `stop` are not for the test to call.
+    For an async test, it runs in the event loop of the test. A test that is not async, such as one
+    with Starlette's `TestClient`, has no event loop that runs while it waits: then the sandbox runs
+    in a thread of its own, and the test must not call its `start` and `stop`.
     """
     in_the_loop = _test_loop_scope(request) == _fixture_loop_scope(request)
     name = "_contact_sandbox_in_loop" if in_the_loop else "_contact_sandbox_in_thread"
@@ -74,15 +74,15 @@ def _contact_sandbox_in_thread() -> Iterator[Sandbox]:
 def contact_client(request: pytest.FixtureRequest) -> ContactClient:
     """A client connected to `contact_sandbox`.
 
-    It waits a millisecond where others wait half a second before the next attempt, so that faults
-    make no test slow; a `Retry-After` is waited for as usual.
+    It waits about a millisecond before the next attempt, and not half a second as other clients do,
+    so that faults do not make tests slow. It waits for a `Retry-After` as usual.
     """
     test_scope, fixture_scope = _test_loop_scope(request), _fixture_loop_scope(request)
     if test_scope not in (None, fixture_scope):
-        # Its first use would bind it to one loop, and its end come in another.
+        # The test would bind the client to one event loop, and the fixture close it in another.
         pytest.fail(
-            f"contact_client: this test runs in the event loop of its {test_scope}, and fixtures "
-            f"in that of their {fixture_scope}; set both alike, such as by "
+            f"contact_client: this test runs in the event loop of its {test_scope}, but fixtures "
+            f"run in that of their {fixture_scope}; use the same for both, for example with "
             f"asyncio_default_fixture_loop_scope = {test_scope} in pytest's configuration",
             pytrace=False,
         )

@@ -36,7 +36,7 @@ def test_file_that_powershell_wrote_is_read(
     assert "work" in call("ping", "--env-file", str(env_file)).stdout
 
 
-def test_quotes_export_and_other_lines_are_no_hindrance(env_file: Path, sandbox: Sandbox) -> None:
+def test_quotes_export_and_other_lines_do_no_harm(env_file: Path, sandbox: Sandbox) -> None:
     settings = (line.partition("=") for line in env_file.read_text().split())
     lines = [f'export {name}="{value}"' for name, _, value in settings]
     env_file.write_text("\n".join(["# the sandbox", "", "PATH=nowhere", *lines]))

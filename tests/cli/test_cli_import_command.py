@@ -171,7 +171,7 @@ def test_quiet_import_still_says_what_stopped_it(
     )
 
 
-def test_import_gives_up_on_a_platform_as_it_is_told_to(sandbox: Sandbox, folder: Path) -> None:
+def test_import_gives_up_on_a_platform_after_the_given_time(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(sample(2))
     sandbox.script(Fault(FaultKind.UNAVAILABLE, retry_after_s=60), action=ADD)
     result = call("import", "in.csv", "--concurrency", "1", "--give-up", "59", code=3)
@@ -291,7 +291,7 @@ def test_full_disk_stops_the_run(sandbox: Sandbox, folder: Path) -> None:
     assert result.stderr.endswith("contactsdk: stopped: No space left on device\n")
 
 
-def test_output_that_fails_in_mid_run_leaves_no_applied_contact_unreported(
+def test_output_that_fails_during_a_run_leaves_no_applied_contact_unreported(
     sandbox: Sandbox, folder: Path
 ) -> None:
     sandbox.latency_s = 0.02
@@ -366,7 +366,7 @@ class TestTerminal:
         assert "20 succeeded" in shown
         assert len(sandbox.ledger.writes) == 20
 
-    def test_continued_import_asks_about_the_other_rows_alone(
+    def test_continued_import_asks_only_about_the_other_rows(
         self, terminal: Any, sandbox: Sandbox
     ) -> None:
         Path("in.csv").write_text(sample(4))
@@ -437,7 +437,7 @@ def test_without_a_terminal_what_may_be_meant_otherwise_is_said_on_standard_erro
 
 
 @pytest.mark.parametrize("text", [NAMES, f"{NAMES}\n,,\n"])
-def test_file_without_contacts_says_that_there_is_nothing_to_do(
+def test_file_without_contacts_says_that_there_is_nothing_to_import(
     text: str, sandbox: Sandbox, folder: Path
 ) -> None:
     (folder / "in.csv").write_text(text)
@@ -517,7 +517,7 @@ def test_report_that_cannot_be_written_is_found_before_anything_is_sent(
     assert contact_requests(sandbox) == []
 
 
-def test_report_that_fails_after_the_run_is_no_wrong_use(sandbox: Sandbox, folder: Path) -> None:
+def test_report_that_fails_after_the_run_is_not_a_wrong_use(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(sample(3))
     (folder / "run.html").symlink_to("/dev/full")
     result = call("import", "in.csv", "--report", "run.html", code=3)

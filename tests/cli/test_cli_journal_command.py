@@ -361,7 +361,7 @@ class TestJournal:
 
         assert "row 1: in flight when the run ended" in call("journal", "run.sqlite").stdout
 
-    def test_file_that_is_no_journal_is_refused(self, folder: Path) -> None:
+    def test_file_that_is_not_a_journal_is_refused(self, folder: Path) -> None:
         Path("in.csv").write_text(sample(1))
         assert "not a journal of contactsdk" in call("journal", "in.csv", code=2).stderr
 

@@ -140,7 +140,7 @@ def test_what_is_odd_about_the_file_is_a_note() -> None:
         ([a_contact(status=1), a_contact(status=1)], "2 rows have a status that subscribes"),
     ],
 )
-def test_what_may_be_meant_otherwise_is_said(items: list[Item], note: str) -> None:
+def test_what_may_not_be_intended_is_shown(items: list[Item], note: str) -> None:
     assert f"Note: {note}" in notes_of(*items)
 
 
@@ -150,14 +150,14 @@ def test_further_groups_of_the_same_person_are_not_named() -> None:
     assert "rows 2, 3; rows 4, 5; rows 6, 7 and more." in notes_of(*items)
 
 
-def test_batches_are_suggested_for_more_than_ten_thousand_rows_alone() -> None:
+def test_batches_are_suggested_only_for_more_than_ten_thousand_rows() -> None:
     many = [an_update(phone="1")] * 10_001
     assert "--batch-size 200" in notes_of(*many)
     assert notes_of(*many, in_batches=True) == ""
     assert notes_of(*many[:-1]) == ""
 
 
-def test_what_is_safe_to_run_again_is_no_note() -> None:
+def test_what_is_safe_to_run_again_causes_no_note() -> None:
     again = [an_update(phone="1"), a_contact(update_if_exists=True)]
     assert notes_of(*again, has_journal=False) == ""
     assert notes_of(a_contact(), has_journal=True) == ""

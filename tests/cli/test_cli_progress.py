@@ -24,7 +24,7 @@ def test_note_says_why_a_run_waits(changes: dict[str, Any], note: str) -> None:
     assert note_of(evolve(progress(1.0, 0), **changes)) == note
 
 
-def test_bar_that_is_hidden_takes_the_progress_all_the_same() -> None:
+def test_bar_that_is_hidden_takes_the_progress_nevertheless() -> None:
     with bar(10, hidden=True) as show:
         show(evolve(progress(1.0, 7), failed=1))
 

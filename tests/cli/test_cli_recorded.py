@@ -32,7 +32,7 @@ def test_input_that_is_too_short_differs_after_its_last_row() -> None:
         check_recorded(wants_more, "run.sqlite", ITEMS, "in.csv")
 
 
-def test_journal_that_cannot_be_used_is_no_matter_of_a_row() -> None:
+def test_journal_that_cannot_be_used_is_not_about_a_row() -> None:
     def fails(items: Iterable[Item]) -> None:
         raise JournalError("no journal")
 

@@ -98,7 +98,7 @@ def test_what_comes_before_the_files_are_open_is_not_written(found: CheckedInput
     assert not Path("r.csv").exists()
 
 
-def test_run_that_never_began_has_a_report_all_the_same(found: CheckedInput) -> None:
+def test_run_that_never_began_has_a_report_nevertheless(found: CheckedInput) -> None:
     with Recording(NAMES, found, report=Path("run.html"), resumable=False) as recording:
         recording.finish()
         recording.write_report("page")

@@ -276,7 +276,7 @@ def test_wrong_secret_stops_the_run_and_leaves_all_rows_to_be_sent(
     assert set(states("out.csv").values()) == {"not_started"}
 
 
-async def test_address_that_is_no_platform_is_found_before_anything_is_submitted(
+async def test_address_that_is_not_a_platform_is_found_before_anything_is_submitted(
     sandbox: Sandbox, own_database_url: str
 ) -> None:
     sandbox.script(Fault(FaultKind.REDIRECT))
@@ -369,7 +369,9 @@ async def test_database_that_stays_away_is_an_error(
     assert "hidden" not in str(caught.value)
 
 
-async def test_row_that_is_no_contact_is_refused(sandbox: Sandbox, own_database_url: str) -> None:
+async def test_row_that_is_not_a_contact_is_refused(
+    sandbox: Sandbox, own_database_url: str
+) -> None:
     watched = Watched(sandbox, own_database_url)
     invalid: NumberedItem = (2, 2, InvalidContactError([(("email",), "is required")]))
 

@@ -29,7 +29,7 @@ def test_long_run_is_counted_in_minutes() -> None:
     assert "in 2 min 5 s, 2 contacts per second" in summary(tally, elapsed_s=125)
 
 
-def test_rows_from_the_journal_are_no_part_of_the_rate() -> None:
+def test_rows_from_the_journal_are_not_part_of_the_rate() -> None:
     tally = a_tally(State.SUCCEEDED, [""] * 250)
     tally.from_journal = 125
     text = summary(tally, elapsed_s=125)

@@ -37,7 +37,7 @@ def test_line_ends_may_be_mixed() -> None:
 
 
 @pytest.mark.parametrize("hint", ["sep=;", "SEP=;", '"sep=;"'])
-def test_hint_of_excel_names_the_delimiter_and_is_no_row(hint: str) -> None:
+def test_hint_of_excel_names_the_delimiter_and_is_not_a_row(hint: str) -> None:
     source = csv_input(f"{hint}\r\nid;phone,2\r\n7;1\r\n", ignored=["phone,2"])
     [row] = source
     assert (row.number, row.line) == (2, 3)

@@ -31,7 +31,9 @@ from tests.files.made import (
         ),
     ],
 )
-def test_first_row_that_is_no_header_is_refused_as_what_it_looks_like(text: str, what: str) -> None:
+def test_first_row_that_is_not_a_header_is_refused_with_what_it_looks_like(
+    text: str, what: str
+) -> None:
     with pytest.raises(FileError) as caught:
         csv_input(text)
     assert f"row 1: this is not a header row: {what}" in str(caught.value)
@@ -59,13 +61,13 @@ def test_header_in_a_later_row_is_the_first_that_is_filled() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", " \n;;\n", "\ufeff"])
-def test_file_with_nothing_in_it_is_nothing_to_do(text: str) -> None:
+def test_file_with_nothing_in_it_has_nothing_to_import(text: str) -> None:
     with pytest.raises(FileError, match=r"x\.csv: nothing to import: the file is empty"):
         csv_input(text)
 
 
 @pytest.mark.parametrize("text", [NAMES, f"{NAMES}\n,,\n\n"])
-def test_header_alone_is_nothing_to_do(text: str) -> None:
+def test_header_without_rows_has_nothing_to_import(text: str) -> None:
     with pytest.raises(FileError, match="nothing to import: there are no rows below the header"):
         csv_input(text)
 
@@ -92,7 +94,7 @@ def test_unknown_columns_come_with_options_that_take_what_is_guessed() -> None:
     assert contact_of(one_item(source)).phone == "+4912345678"
 
 
-def test_each_unknown_column_has_a_line_of_its_own() -> None:
+def test_each_unknown_column_has_its_own_line() -> None:
     lines = str(refusal(f"{GERMAN}\n{FELIX}\n")).splitlines()
     assert lines[:3] == [
         "x.csv, row 1:",
@@ -173,7 +175,7 @@ def test_header_row_of_json_is_refused() -> None:
         jsonl_input('{"id": 7}', header_row=2)
 
 
-def test_column_that_is_missing_is_said_once() -> None:
+def test_column_that_is_missing_is_reported_once() -> None:
     error = refusal("First Name,Phone\nAda,1\nBen,2\n")
     assert str(error) == (
         "x.csv, row 1: no column holds lastName, email: each contact needs firstName, lastName and "

@@ -119,7 +119,7 @@ def test_integer_past_64_bits_is_not_sent_as_something_else() -> None:
     assert errors(item) == {("customFields", 0, "value"): "must fit in 64 bits"}
 
 
-def test_ignored_keys_are_let_pass() -> None:
+def test_ignored_keys_are_accepted() -> None:
     text = '{"id": 7, "NOTES": "y", "contactsdk_message": "x"}'
     assert one_item(jsonl_input(text, ignored=["notes"])) == Contact(id=7)
 
@@ -168,7 +168,7 @@ def test_address_is_an_object() -> None:
     ]
 
 
-def test_groups_are_held_against_those_of_the_account() -> None:
+def test_groups_are_checked_against_those_of_the_account() -> None:
     text = '{"id": 7, "groups": [10, "VIP"]}\n{"id": 7, "groups": [99]}\n'
     good, bad = items(jsonl_input(text, groups=[a_group(10, "VIP")]))
     assert good == Contact(id=7, groups=(10, 10))
@@ -257,7 +257,7 @@ def test_values_of_a_row_have_their_keys() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n", "[]", "[ \n ]"])
-def test_file_without_objects_is_nothing_to_do(text: str) -> None:
+def test_file_without_objects_has_nothing_to_import(text: str) -> None:
     with pytest.raises(FileError, match="nothing to import: there are no contacts in the file"):
         jsonl_input(text)
 

@@ -64,7 +64,7 @@ def test_item_may_be_longer_than_what_is_read_at_once() -> None:
         ("[" * 100_000, "line 1: this is not JSON"),
     ],
 )
-def test_text_that_is_no_list_of_objects_is_refused(text: str, what: str) -> None:
+def test_text_that_is_not_a_list_of_objects_is_refused(text: str, what: str) -> None:
     with pytest.raises(FileError) as caught:
         list(rows_of(text))
     assert what in str(caught.value)
@@ -80,7 +80,7 @@ def test_text_that_is_no_list_of_objects_is_refused(text: str, what: str) -> Non
         "{" + '"a":[' * 9_999 + "]" * 9_999 + "}",
     ],
 )
-def test_object_that_is_no_list_stays_one(line: str) -> None:
+def test_object_that_is_not_a_list_stays_one(line: str) -> None:
     assert texts_of(f"{line}\n") == [line]
 
 

@@ -20,12 +20,12 @@ def test_dates_in_several_forms_are_a_note() -> None:
     )
 
 
-def test_dates_in_one_form_are_no_note() -> None:
+def test_dates_in_one_form_cause_no_note() -> None:
     text = "id,customFields.5\n1,01.01.1960\n2,1.2.1961\n3,12345678\n"
     assert notes_of(text) == ()
 
 
-def test_dates_of_a_field_that_takes_dates_are_no_note() -> None:
+def test_dates_of_a_field_that_takes_dates_cause_no_note() -> None:
     text = "id,customFields.5\n1,1961-02-02\n2,01.02.1960\n"
     assert notes_of(text, custom_fields=[a_field(5, "Born", 5)], date_order=DateOrder.DMY) == ()
 
@@ -44,14 +44,14 @@ def test_postcode_of_an_address_may_have_lost_a_zero() -> None:
     assert "1 postcode has one digit less" in " ".join(notes_of(text))
 
 
-def test_cells_that_are_not_there_are_no_hindrance() -> None:
+def test_cells_that_are_not_there_do_no_harm() -> None:
     text = "id,phone,PLZ\n1,1,80331\n2,1\n"
     assert notes_of(text, maps=["PLZ=customFields.5"]) == ()
 
 
-def test_numbers_in_other_columns_are_no_postcodes() -> None:
+def test_numbers_in_other_columns_are_not_postcodes() -> None:
     assert notes_of("id,customFields.5\n1,80331\n2,1067\n") == ()
 
 
-def test_postcodes_of_one_length_are_no_note() -> None:
+def test_postcodes_of_one_length_cause_no_note() -> None:
     assert notes_of("id,PLZ\n1,80331\n2,01067\n", maps=["PLZ=customFields.5"]) == ()
