@@ -1,7 +1,7 @@
-"""Fixtures for your own tests: a sandbox of the platform, and a client connected to it.
+"""Fixtures for your own tests: a sandbox, and a client that is connected to it.
 
-Activate them in the topmost `conftest.py`: `pytest_plugins = ["contactsdk.pytest_plugin"]`. They
-need pytest-asyncio, in auto or strict mode. Their types, for annotations, are
+Name it in the topmost `conftest.py`: `pytest_plugins = ["contactsdk.pytest_plugin"]`. It needs
+pytest-asyncio, in auto or in strict mode. The types of the fixtures, for annotations, are
 `contactsdk.sandbox.Sandbox` and `contactsdk.ContactClient`.
 """
 
@@ -26,7 +26,7 @@ except ImportError as exc:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Fail at once with a clear message; otherwise each fixture would fail with an unclear one.
+    """Check that pytest-asyncio can be used; without it, each fixture would fail less clearly.
 
     Raises:
         pytest.UsageError: pytest-asyncio is installed and switched off.
@@ -37,11 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def contact_sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    """A running, empty sandbox for this test; see its `ledger`, `contacts` and `script`.
+    """An empty, running sandbox for this test alone; see its `ledger`, `contacts` and `script`.
 
-    For an async test, it runs in the test's event loop. A test that is not async, such as one with
-    Starlette's `TestClient`, has no event loop that runs while the test waits. There the sandbox
-    runs in its own thread, and the test must not call its `start` and `stop`.
+    For an async test, it runs in the event loop of the test. A test that is not async, such as one
+    with Starlette's `TestClient`, has no event loop that runs while it waits: then the sandbox runs
+    in a thread of its own, and the test must not call its `start` and `stop`.
     """
     in_the_loop = _test_loop_scope(request) == _fixture_loop_scope(request)
     name = "_contact_sandbox_in_loop" if in_the_loop else "_contact_sandbox_in_thread"
@@ -74,15 +74,15 @@ def _contact_sandbox_in_thread() -> Iterator[Sandbox]:
 def contact_client(request: pytest.FixtureRequest) -> ContactClient:
     """A client connected to `contact_sandbox`.
 
-    Its backoff starts at a millisecond instead of half a second, so that retries do not make tests
-    slow. It waits for a `Retry-After` as usual.
+    It waits about a millisecond before the next attempt, and not half a second as other clients do,
+    so that faults do not make tests slow. It waits for a `Retry-After` as usual.
     """
     test_scope, fixture_scope = _test_loop_scope(request), _fixture_loop_scope(request)
     if test_scope not in (None, fixture_scope):
-        # The client would be used in one event loop, and closed in another.
+        # The test would bind the client to one event loop, and the fixture close it in another.
         pytest.fail(
-            f"contact_client: this test runs in the event loop of its {test_scope}, and fixtures "
-            f"run in that of their {fixture_scope}; use the same scope for both, for example "
+            f"contact_client: this test runs in the event loop of its {test_scope}, but fixtures "
+            f"run in that of their {fixture_scope}; use the same for both, for example with "
             f"asyncio_default_fixture_loop_scope = {test_scope} in pytest's configuration",
             pytrace=False,
         )
@@ -98,16 +98,16 @@ async def _contact_client_in_loop(contact_sandbox: Sandbox) -> AsyncIterator[Con
 
 
 def _test_loop_scope(request: pytest.FixtureRequest) -> Any:
-    """The scope of the pytest-asyncio event loop that runs the test; `None` if none runs it."""
+    """Which of pytest-asyncio's event loops runs the test; `None` where none of them does."""
     if not pytest_asyncio.is_async_test(request.node):
         return None
     marker = request.node.get_closest_marker("asyncio")
-    assert marker is not None  # noqa: S101  # pytest-asyncio marks all tests that it runs
+    assert marker is not None  # noqa: S101  # pytest-asyncio marks what it runs, in auto mode too
     default = request.config.getini("asyncio_default_test_loop_scope")
     return marker.kwargs.get("loop_scope", default)
 
 
 def _fixture_loop_scope(request: pytest.FixtureRequest) -> Any:
-    """The scope of the pytest-asyncio event loop that runs the fixtures above."""
+    """Which of pytest-asyncio's event loops runs the fixtures above."""
     scope = request.config.getini("asyncio_default_fixture_loop_scope")
     return scope if scope in ("class", "module", "package", "session") else "function"

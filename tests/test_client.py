@@ -298,7 +298,7 @@ class TestLifetime:
         with pytest.raises(RuntimeError, match="this client is closed"):
             await client.add_or_update(ADD)
 
-    async def test_closing_an_unused_client_is_no_error(self) -> None:
+    async def test_closing_an_unused_client_is_not_an_error(self) -> None:
         await ContactClient(URL).aclose()
 
     async def test_session_that_was_handed_in_stays_open(self, sandbox: Sandbox) -> None:
@@ -582,7 +582,7 @@ class TestFind:
                 with pytest.raises(UnavailableError):
                     await client.find(external_id="x")
 
-    async def test_contact_with_another_external_id_is_passed_over(self) -> None:
+    async def test_contact_with_another_external_id_is_ignored(self) -> None:
         page = b'{"results": [{"id": 1, "externalId": "xy"}, {"id": "2", "externalId": "x"}]}'
         with answers(f"{URL}/api/1.0/contact?action=getContactList") as platform:
             platform.add(body=page)
@@ -590,7 +590,7 @@ class TestFind:
             async with ContactClient(URL, CREDENTIALS) as client:
                 assert await client.find(external_id="x") == (2,)
 
-    async def test_contact_without_an_external_id_is_passed_over(self) -> None:
+    async def test_contact_without_an_external_id_is_ignored(self) -> None:
         with answers(f"{URL}/api/1.0/contact?action=getContactList") as platform:
             for results in (b'[{"id": 1, "externalId": null}]', b"[]"):
                 platform.add(body=b'{"results": %s}' % results)

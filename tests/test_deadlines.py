@@ -117,7 +117,7 @@ def test_cancellation_from_outside_is_never_a_timeout(before_s: float) -> None:
         runner.run(run())
 
 
-async def test_one_that_a_busy_loop_has_not_noticed_has_passed_all_the_same() -> None:
+async def test_one_that_a_busy_loop_has_not_noticed_has_passed_nevertheless() -> None:
     loop = asyncio.get_running_loop()
     with Deadline(deadlines_here(), loop.time(), 30) as deadline, pytest.raises(RuntimeError):
         deadline.start_timeout()

@@ -53,7 +53,7 @@ def test_a_whole_number_is_read_from_its_digits(value: Any, number: Any) -> None
 
 
 @pytest.mark.parametrize("value", ["1,000", "1.5", 1.5, "five", "6.14E+10", "\u0665", "1 000"])
-def test_what_is_no_whole_number_is_refused(value: Any) -> None:
+def test_what_is_not_a_whole_number_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="must be a whole number in digits"):
         converted(FieldType.WHOLE_NUMBER, value)
 
@@ -97,7 +97,9 @@ def test_a_date_is_plain_or_in_the_order_that_was_given(value: Any, order: Any) 
         (None, None, "without a time"),
     ],
 )
-def test_what_is_no_date_is_refused_with_what_to_do(value: Any, order: Any, message: str) -> None:
+def test_what_is_not_a_date_is_refused_with_what_to_do(
+    value: Any, order: Any, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         converted(FieldType.DATE, value, order and DateOrder(order))
 
@@ -125,7 +127,7 @@ def test_an_option_is_named_by_its_label_or_its_value(value: Any, option: Any) -
 
 
 @pytest.mark.parametrize("value", ["green", "red;2", 3, "black"])
-def test_what_is_no_option_is_refused_with_the_options(value: Any) -> None:
+def test_what_is_not_an_option_is_refused_with_the_options(value: Any) -> None:
     with pytest.raises(ValueError, match=r"one of the field's options: red, 2, black, white$"):
         converted(FieldType.SINGLE_SELECT, value)
 
@@ -200,7 +202,7 @@ def test_an_address_is_an_object_of_its_parts(value: Any, sent: Any) -> None:
         ({"city": ["Perth"]}, "must have text as city"),
     ],
 )
-def test_what_is_no_address_is_refused_with_its_parts(value: Any, message: str) -> None:
+def test_what_is_not_an_address_is_refused_with_its_parts(value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         converted(FieldType.ADDRESS, value)
 

@@ -33,7 +33,7 @@ def test_without_the_extra_it_says_what_to_install(
     )
 
 
-def test_another_missing_module_is_no_matter_of_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_missing_module_is_not_about_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, "orjson")
     with pytest.raises(ModuleNotFoundError, match="orjson"):
         __main__.main()

@@ -211,7 +211,7 @@ def test_all_that_is_wrong_is_reported_at_once() -> None:
     ]
 
 
-def test_custom_fields_by_id_do_not_stand_beside_those_by_name() -> None:
+def test_custom_fields_by_id_do_not_appear_beside_those_by_name() -> None:
     assert wrong({**ADA, "customFields": {1: 2}, "Guests": 1}) == (
         (("customFields",), "must not be combined with custom fields by name"),
     )
@@ -222,7 +222,7 @@ def test_custom_fields_that_are_null_do_not_keep_names_from_being_read() -> None
 
 
 @pytest.mark.parametrize("row", [None, 5, "a", [["id", 7]]], ids=repr)
-def test_what_is_no_mapping_is_refused(row: Any) -> None:
+def test_what_is_not_a_mapping_is_refused(row: Any) -> None:
     assert wrong(row) == (((), "must be a JSON object"),)
 
 

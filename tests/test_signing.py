@@ -182,7 +182,7 @@ def test_a_text_is_signed_the_same_each_time() -> None:
     assert CREDENTIALS.signature("text") == CREDENTIALS.signature("text")
 
 
-def test_credentials_are_told_apart_by_key_and_secret_alone() -> None:
+def test_credentials_are_distinguished_only_by_key_and_secret() -> None:
     assert len({CREDENTIALS, Credentials("some-key", "my secret key"), Credentials("a", "b")}) == 2
 
 

@@ -65,7 +65,9 @@ async def test_consumers_share_one_client(sandbox: Sandbox, client: ContactClien
     assert len(sandbox.ledger.writes) == 40
 
 
-async def test_error_of_one_task_is_no_other_tasks(sandbox: Sandbox, client: ContactClient) -> None:
+async def test_error_of_one_task_does_not_reach_another_task(
+    sandbox: Sandbox, client: ContactClient
+) -> None:
     sandbox.script(Fault(FaultKind.CLOSE_AFTER_WRITE))
     calls = [client.add_or_update(a_contact(last_name=f"No {number}")) for number in range(8)]
 

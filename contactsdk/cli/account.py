@@ -22,8 +22,10 @@ def client_of(
 ) -> ContactClient:
     """A client for the account that the options or the environment name.
 
+    `concurrency` is how many requests may be in flight; `settle_s` is as in `RetryPolicy`.
+
     Raises:
-        typer.Exit: Something is missing or wrong.
+        typer.Exit: The address, the key or the secret is missing or wrong.
     """
     credentials = checked_credentials(url, key, secret_file)
     try:
@@ -31,7 +33,7 @@ def client_of(
         most = max(100, concurrency)
         return ContactClient(url, credentials, retry=policy, max_connections=most)
     except ValueError as exc:
-        # By the name that a user of the command gave it.
+        # A user of the command knows the address by this name.
         fail(str(exc).replace("base_url", "CONTACTSDK_URL (or --url)"))
 
 
@@ -39,7 +41,8 @@ def checked_credentials(url: str, key: str, secret_file: Path | None) -> Credent
     """The key and secret of the account that the options or the environment name.
 
     Raises:
-        typer.Exit: Something is missing or wrong; the address, too, may be missing.
+        typer.Exit: The address, the key or the secret is missing, or the key or the secret is
+            wrong.
     """
     secret = secret_of(secret_file)
     needed = {
@@ -56,7 +59,7 @@ def checked_credentials(url: str, key: str, secret_file: Path | None) -> Credent
 
 
 def secret_of(file: Path | None) -> str:
-    """The secret in `file`, or that of the environment; empty where there is none.
+    """The secret in `file`, or in the environment if `file` is `None`; empty if neither has one.
 
     Raises:
         typer.Exit: The file cannot be read.
@@ -72,7 +75,10 @@ def secret_of(file: Path | None) -> str:
 
 
 def address_shown(url: str) -> str:
-    """The platform's address for a reader, who must not take a live one for a sandbox's."""
+    """The platform's address for a reader; it says so if the address is on this machine.
+
+    So nobody mistakes a live account for a sandbox. A user and a password are left out.
+    """
     parts = urlsplit(url)
     place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
     return f"{place} (this machine)" if parts.hostname in LOOPBACK else place
@@ -81,7 +87,7 @@ def address_shown(url: str) -> str:
 def _hint() -> str:
     empty = [name for name in VARIABLES if os.environ.get(name) == ""]
     what = f". Set, but empty: {', '.join(empty)}" if empty else ""
-    # What `contactsdk sandbox > sandbox.env` writes is often read too early, while it is empty.
+    # People often read the file of `contactsdk sandbox > sandbox.env` while it is still empty.
     if empty or not any(name in os.environ for name in VARIABLES):
         what += (
             ". No account? `contactsdk sandbox --env-file sandbox.env`, in a window of its own, "

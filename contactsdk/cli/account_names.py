@@ -28,10 +28,12 @@ DEADLINE_S: Final = 20.0
 
 @frozen(kw_only=True)
 class Declared:
-    """What an account has declared; an error in the place of what could not be asked for."""
+    """What an account has declared."""
 
     groups: _Groups | ContactError
+    """The subscription groups, or the error with which asking for them failed."""
     custom_fields: _CustomFields | ContactError
+    """The custom fields, or the error with which asking for them failed."""
 
 
 async def ask(client: ContactClient) -> Declared:
@@ -45,27 +47,27 @@ async def ask(client: ContactClient) -> Declared:
 
 @frozen(kw_only=True)
 class AskedAccount:
-    """Asks the account once, when somebody first needs its groups or its custom fields."""
+    """Asks the account for its groups and custom fields, once, when either is first needed."""
 
     client: Callable[[], ContactClient | None]
     """Makes the client to ask with; `None` where there are no credentials."""
     can_do_without: bool
-    """Whether the command goes on with ids where the platform cannot be reached."""
+    """Whether the command can go on with ids alone if the platform cannot be reached."""
 
     def groups(self) -> _Groups | None:
-        """The account's groups; `None` where they are not known, which is then said.
+        """The account's groups; `None` if they are not known, and then a message says so.
 
         Raises:
-            typer.Exit: The platform cannot be reached.
+            typer.Exit: The platform cannot be reached, and the command needs it.
         """
         declared = self._declared
         return self._known(GROUPS, None if declared is None else declared.groups)
 
     def custom_fields(self) -> _CustomFields | None:
-        """The account's custom fields; `None` where they are not known, which is then said.
+        """The account's custom fields; `None` if they are not known, and then a message says so.
 
         Raises:
-            typer.Exit: The platform cannot be reached.
+            typer.Exit: The platform cannot be reached, and the command needs it.
         """
         declared = self._declared
         return self._known(CUSTOM_FIELDS, None if declared is None else declared.custom_fields)
@@ -95,7 +97,8 @@ class AskedAccount:
             case ContactError():
                 fail(f"{cannot_ask(what, answer)}; nothing was sent", Exit.STOPPED)
             case _:
-                # Where the platform lists none at all, it is for the platform to judge ids.
+                # If the platform lists none at all, the list proves nothing about an id: the
+                # platform itself has to judge it.
                 return answer or None
         return None
 
@@ -103,9 +106,9 @@ class AskedAccount:
 def account_names(
     url: str, key: str, secret_file: Path | None, *, can_do_without: bool = False
 ) -> AskedAccount:
-    """The names of the account that the options or the environment name.
+    """The groups and custom fields of the account that the options or the environment name.
 
-    Only where it `can_do_without` may credentials be missing.
+    The address, the key and the secret may be missing only if `can_do_without` is true.
     """
 
     def client() -> ContactClient | None:
@@ -117,7 +120,7 @@ def account_names(
 
 
 def cannot_ask(what: str, error: ContactError) -> str:
-    """Says that something of the account cannot be asked for, and why."""
+    """A message that `what` of the account cannot be read, and why."""
     return f"the account's {what} cannot be asked for ({with_advice(error)})"
 
 

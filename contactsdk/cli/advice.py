@@ -1,4 +1,4 @@
-"""What a person at a command line can do about an error of the platform."""
+"""What a person at a command line can do about a `ContactError`."""
 
 import errno
 from typing import Final
@@ -11,15 +11,15 @@ _CREDENTIALS: Final = (
     "check CONTACTSDK_KEY and CONTACTSDK_SECRET (or --key, --secret-file), and this machine's clock"
 )
 _NO_SANDBOX: Final = (
-    "nothing listens there; is contactsdk sandbox running? After a restart, use its new file: "
-    "--env-file sandbox.env"
+    "nothing listens at this address; is contactsdk sandbox running? If it was restarted, use the "
+    "file that it wrote then: --env-file sandbox.env"
 )
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-"""The hosts that are this machine."""
+"""The names of this machine in an address."""
 
 
 def with_advice(error: ContactError) -> str:
-    """The message of an error, and what to do about it where that is known."""
+    """The message of an error, and what to do about it if that is known."""
     if isinstance(error, AuthenticationError):
         return f"{error}: {_CREDENTIALS}"
     if _is_refused_here(error):

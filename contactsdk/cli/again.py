@@ -1,4 +1,7 @@
-"""Commands that a person may want to run next, with the options that this one was given."""
+"""Commands that a person may want to run next, with the options of the current command.
+
+Each function gives one line that can be pasted into a shell.
+"""
 
 import re
 import shlex
@@ -24,33 +27,40 @@ _PASSWORD: Final = re.compile(r"(?<=:)[^:/@]*(?=@)|(?<=[?&]password=)[^&]*")
 
 
 def command(words: Iterable[str]) -> str:
-    """This command with these words; the word PASSWORD stands for that of a database."""
+    """`contactsdk` with these arguments, quoted for the shell of this system.
+
+    The word PASSWORD replaces the password in the URL of a database.
+    """
     shown = ["contactsdk", *map(_without_password, words)]
-    # What Windows calls quotes is another thing than a shell's.
+    # Windows has other rules for quotes than a POSIX shell.
     return subprocess.list2cmdline(shown) if sys.platform == "win32" else shlex.join(shown)
 
 
 def import_command(context: typer.Context, name: str) -> str:
-    """Imports a file that this command wrote from its input, with the same columns."""
+    """The command that imports `name`, a file that the current command writes from its input.
+
+    The file has the columns of the input, so the options about columns are repeated.
+    """
     return command(["import", name, *_words(context, (*_ACCOUNT, *_COLUMNS))])
 
 
 def settle_command(context: typer.Context, journal: str, input: str | None) -> str:
-    """Looks for the uncertain rows of a journal, in the input that this command reads.
+    """The command that looks up the uncertain rows of a journal on the platform.
 
-    Where that has no name, the command says FILE in its place.
+    `input` is the name of the file that was imported; if it is `None`, the command has the word
+    FILE in its place.
     """
     options = _words(context, (*_ACCOUNT, *_FILE, *_COLUMNS, "run"))
     return command(["settle", journal, "--input", input or "FILE", *options])
 
 
 def journal_command(context: typer.Context, journal: str) -> str:
-    """Shows how far the run of a journal has come."""
+    """The command that shows how far the run of a journal has come."""
     return command(["journal", journal, *_words(context, ("run",))])
 
 
 def merged_command(context: typer.Context, journal: str, input: str) -> str:
-    """Writes the rows of an input with the ids that are in a journal."""
+    """The command that writes the rows of an input together with the ids that a journal has."""
     options = _words(context, (*_ACCOUNT, *_FILE, *_COLUMNS, "run"))
     return command(["journal", journal, "--input", input, "--merged", "FILE", *options])
 
@@ -60,12 +70,12 @@ def _without_password(word: str) -> str:
 
 
 def _words(context: typer.Context, names: tuple[str, ...]) -> list[str]:
-    """The options of these names, as far as they were given on the command line."""
+    """Those of the options with these names that were given on the command line."""
     words: list[str] = []
     for option in context.command.params:
         name = str(option.name)
         source = context.get_parameter_source(name)
-        # By its name, since Typer brings the class along in some versions and not in others.
+        # Compared by name: only some versions of Typer bring the class of the source along.
         if name not in names or source is None or source.name != "COMMANDLINE":
             continue
         value = context.params[name]

@@ -1,4 +1,4 @@
-"""A chart of how fast a run went, as SVG that stands within a page."""
+"""A chart of how fast a run went, as SVG to be put into an HTML page."""
 
 import math
 from collections.abc import Sequence
@@ -12,9 +12,10 @@ _HEIGHT: Final = 100
 
 
 def chart(spans: Sequence[Span], end_s: float) -> str:
-    """Contacts a second over the `end_s` seconds of a run; a band wherever it was paused.
+    """The chart of contacts a second over the `end_s` seconds of a run; a band marks each pause.
 
-    The texts are not part of the drawing, which is stretched to the width of a page.
+    The texts are HTML outside of the drawing: the drawing is stretched to the width of the page,
+    and text in it would be distorted.
     """
     rates = [span.contacts / (span.end_s - span.start_s) for span in spans]
     top = _round_up(max(rates))
@@ -41,7 +42,7 @@ def chart(spans: Sequence[Span], end_s: float) -> str:
 
 
 def _pauses(spans: Sequence[Span]) -> list[tuple[float, float]]:
-    """When the run was paused, from and to; neighbours are one."""
+    """The start and end of each pause, in seconds; pauses of adjacent spans are joined."""
     found: list[tuple[float, float]] = []
     for span in spans:
         if span.paused_s <= 0:
@@ -54,7 +55,7 @@ def _pauses(spans: Sequence[Span]) -> list[tuple[float, float]]:
 
 
 def _round_up(rate: float) -> int:
-    """The next number above a rate that has one digit other than zeros, and at least 1."""
+    """The rate rounded up to one significant digit, such as 34 to 40; at least 1."""
     step = 1
     while 10 * step < rate:
         step *= 10

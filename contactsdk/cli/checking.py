@@ -1,4 +1,4 @@
-"""The whole input, read and checked once before anything is sent, and kept for the sending."""
+"""Reads and checks the whole input before anything is sent, and keeps it for sending."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,7 +22,7 @@ from contactsdk.files import (
 from contactsdk.models import Item
 
 NumberedItem: TypeAlias = tuple[int, int, Item]
-"""The line and the number of a row, and the contact that it holds, or what is wrong with it."""
+"""A row's line in the file, its row number, and its contact or what is wrong with the contact."""
 
 
 @frozen(kw_only=True)
@@ -30,7 +30,7 @@ class InputFile:
     """The input that a user named."""
 
     name: str
-    """Its name; `-` is standard input."""
+    """The name of the file; `-` is standard input."""
     options: InputOptions
     """How it is to be read."""
 
@@ -42,16 +42,16 @@ class InputFile:
 
 @frozen(kw_only=True)
 class CheckedInput:
-    """All rows of an input as they were when they were checked, and what was found in them."""
+    """All rows of an input as they were when they were checked, and the results of the checks."""
 
     source: Input
-    """How it was read, and how its rows are written back."""
+    """The input: it knows how it was read, and how its rows are written back."""
     items: Spool[NumberedItem]
-    """What each row holds, in order."""
+    """The contact of each row, or what is wrong with it, in order."""
     rows: Spool[Row]
-    """The rows themselves, in order; empty where nobody writes them back."""
+    """The rows themselves, in order; empty if no output holds rows of the input."""
     survey: Survey
-    """What is in it."""
+    """How many rows add, update or are invalid, and what is worth a warning."""
 
 
 @contextmanager
@@ -60,13 +60,13 @@ def checked(
 ) -> Iterator[CheckedInput]:
     """Read the whole input and check each row of it, once.
 
-    What is sent later is what was checked, whatever happens to the file meanwhile; and a pipe is
-    read to its end first, so that a broken one is found before anything is sent. Without
-    `keep_items`, the rows are only counted.
+    So the contacts that are sent later are those that were checked, even if the file changes
+    meanwhile. A pipe is read to its end first, so a broken pipe is found before anything is sent.
+    If `keep_items` is false, `items` stays empty and the rows are only counted.
 
     Raises:
-        FileError: The input cannot be read, or holds no rows; or an output cannot be written from
-            it.
+        FileError: The input cannot be read or holds no rows, or an output cannot hold rows of this
+            input.
     """
     with ExitStack() as stack:
         items = stack.enter_context(Spool[NumberedItem]())

@@ -21,16 +21,17 @@ from contactsdk.cli.worker_command import worker
 
 
 class _Commands(TyperGroup):
-    """Commands; a file in the place of one is meant to be imported."""
+    """The commands; if a file is named in place of a command, the message says how to import it."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the first argument names.
 
         Raises:
-            UsageError: It names none; the message says which may be meant.
+            UsageError: There is no such command; the message names a similar one.
+            typer.Exit: The argument is a file.
         """
         if args[0] not in self.commands and Path(args[0]).is_file():
-            fail(f"{args[0]} is no command; to import it: {command(['import', *args])}")
+            fail(f"{args[0]} is not a command; to import it: {command(['import', *args])}")
         return super().resolve_command(ctx, args)
 
 
@@ -41,9 +42,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["--help", "-h"]},
-    # Else the line breaks of the docstrings stay where they are, whatever the terminal's width.
+    # In other modes, the help keeps the docstrings' line breaks, whatever the terminal's width.
     rich_markup_mode="markdown",
-    # Their local variables would show contacts and the secret.
+    # Such a traceback shows local variables, and with them contacts and the secret.
     pretty_exceptions_enable=False,
 )
 app.command("import")(import_)

@@ -1,4 +1,4 @@
-"""The main job on this machine: a thousand invented contacts, imported into the sandbox."""
+"""A demonstration: imports a thousand invented contacts into a sandbox in this process."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -27,10 +27,10 @@ _LAST_NAMES: Final = ("Archer", "Baker", "Cooper", "Dyer", "Fisher", "Mason", "P
 
 
 async def import_samples(record: Callable[[Result], None], show: OnProgress) -> Ending:
-    """Import the sample contacts over real HTTP, `record` what became of each, `show` how it goes.
+    """Import the sample contacts over real HTTP; `record` gets each result, `show` the progress.
 
-    The same ones every time: first new ones, then updates of what was just added, a few of both
-    wrong in different ways.
+    The contacts are the same every time: first new ones, then updates of those that were just
+    added. A few of both are wrong, in different ways.
     """
     # Here, since the other commands are not to wait for the import of a server.
     from contactsdk.sandbox import Sandbox
@@ -58,7 +58,7 @@ async def import_samples(record: Callable[[Result], None], show: OnProgress) -> 
             stopped_by = await send(client, new, take_new, interruption, sending)
             if stopped_by is not None or interruption.happened:
                 return Ending(stopped_by, interruption.happened)
-            # In input order, since that of the answers differs from run to run.
+            # In input order, since the order of the answers differs from run to run.
             added = [ids[index] for index in sorted(ids)]
             updates = _until(interruption, _updates(chance, added))
 

@@ -12,9 +12,9 @@ from contactsdk.cli.progress import bar
 from contactsdk.cli.summary import Tally, summary
 
 _NEXT: Final = """
-Some of the contacts are wrong on purpose, to show how that is reported.
-Next: contactsdk sandbox plays the platform for your own list, and contactsdk import FILE --dry-run
-shows how that is read. See README.md."""
+Some of the contacts are wrong on purpose, to show how errors are reported.
+Next, try your own list: contactsdk sandbox starts a stand-in for the platform, and
+contactsdk import FILE --dry-run shows how your list is read. See README.md."""
 
 
 def demo() -> None:
@@ -28,4 +28,4 @@ def demo() -> None:
     if ending.interrupted:
         raise typer.Exit(Exit.INTERRUPTED)
     typer.echo(_NEXT)
-    raise typer.Exit(Exit.OK)  # what failed is part of the show
+    raise typer.Exit(Exit.OK)  # some contacts fail on purpose

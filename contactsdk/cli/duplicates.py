@@ -1,4 +1,4 @@
-"""Rows of an input that have the same key, found in memory that does not follow their number."""
+"""Finds rows of an input that have the same key, in memory that does not grow with the input."""
 
 import heapq
 from collections.abc import Hashable, Iterator
@@ -22,17 +22,20 @@ class Shared:
     """How many rows share their key with another row, and the first of these rows."""
 
     rows: int
-    """All rows whose key another row has too."""
+    """How many rows have a key that another row has too."""
     keys: int
     """How many different keys these rows have."""
     first: tuple[tuple[int, ...], ...]
-    """The first groups of rows that have one key: at most 3 groups, at most 5 rows of each."""
+    """Row numbers, grouped by key, the groups in the order of their first rows: at most 3 groups,
+    at most 5 rows of each.
+    """
 
 
 class Duplicates:
-    """Takes the key of each row, and says at the end which rows have the same.
+    """Takes the key of each row, and reports at the end which rows have the same key.
 
-    Keys are compared by a hash of 64 bits. Sorted parts of the records go to `spool`.
+    Keys are compared by a hash of 64 bits. After every `sorted_together` records, these are sorted
+    and written to `spool`.
     """
 
     def __init__(self, spool: Spool[int], *, sorted_together: int = _SORTED_TOGETHER) -> None:
@@ -49,7 +52,7 @@ class Duplicates:
             self._records = []
 
     def found(self) -> Shared:
-        """The rows that share a key with another one; to be asked once, at the end."""
+        """The rows that share a key with another row; call it once, at the end."""
         rows = keys = 0
 
         def shared() -> Iterator[tuple[int, ...]]:
@@ -63,7 +66,7 @@ class Duplicates:
         return Shared(first=first, rows=rows, keys=keys)
 
     def _groups(self) -> Iterator[tuple[int, list[int]]]:
-        """How many rows have a key that several have, and the first of them, for each such key."""
+        """For each key that several rows have: how many rows have it, and the first of them."""
         last, count, group = -1, 1, list[int]()
         for record in heapq.merge(sorted(self._records), *self._parts):
             if record >> _ROW_BITS != last >> _ROW_BITS:

@@ -1,4 +1,4 @@
-"""A file with address, key and secret, in place of variables of the environment."""
+"""A file with an account's address, key and secret, instead of environment variables."""
 
 import codecs
 import os
@@ -11,11 +11,11 @@ import typer
 from contactsdk.cli.exits import fail
 
 VARIABLES: Final = ("CONTACTSDK_URL", "CONTACTSDK_KEY", "CONTACTSDK_SECRET")
-"""The variables by which the commands know an account."""
+"""The environment variables that name an account."""
 
 
 def _use(path: Path | None) -> Path | None:
-    """Set the variables of a file for the rest of this process, which is one command.
+    """Set the variables of a file in the environment of this process, which runs one command.
 
     Raises:
         typer.Exit: The file cannot be read, or does not set all three.
@@ -31,9 +31,9 @@ EnvFile: TypeAlias = Annotated[
         "--env-file",
         metavar="FILE",
         help="A file that sets CONTACTSDK_URL, CONTACTSDK_KEY and CONTACTSDK_SECRET, such as "
-        "`contactsdk sandbox --env-file` writes; it comes before the environment.",
+        "`contactsdk sandbox --env-file` writes; it takes precedence over the environment.",
         callback=_use,
-        # Before --url and --key, which look into the environment.
+        # It is read before --url and --key, which take their defaults from the environment.
         is_eager=True,
         rich_help_panel="Account",
     ),
@@ -41,29 +41,30 @@ EnvFile: TypeAlias = Annotated[
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """The variables that a file sets, a line such as `CONTACTSDK_KEY=...` for each.
+    """The variables that a file sets by lines such as `CONTACTSDK_KEY=...`: name -> value.
 
     Raises:
-        typer.Exit: It cannot be read, or does not set all three.
+        typer.Exit: The file cannot be read, or does not set all three.
     """
     try:
         content = path.read_bytes()
     except OSError as exc:
         fail(f"{path}: {exc.strerror}")
-    # What PowerShell redirects into a file is UTF-16.
+    # When PowerShell redirects output into a file, it writes UTF-16.
     is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         lines = content.decode("utf-16" if is_wide else "utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        fail(f"{path}: this is no text")  # the error's own text shows a byte of a secret
+        # The text of `exc` would show a byte of the secret.
+        fail(f"{path}: this is not a text file: give the one that contactsdk sandbox wrote")
     found = {name: value for name, value in map(_setting, lines) if name in VARIABLES}
     if missing := [name for name in VARIABLES if not found.get(name)]:
-        fail(f"{path}: it does not set {', '.join(missing)}")
+        fail(f"{path}: the file does not set {', '.join(missing)}: add a line NAME=value for each")
     return found
 
 
 def env_text(values: Iterable[str]) -> str:
-    """The lines of such a file; the values in the order of `VARIABLES`."""
+    """The text of such a file; `values` are in the order of `VARIABLES`."""
     return "".join(f"{name}={value}\n" for name, value in zip(VARIABLES, values, strict=True))
 
 

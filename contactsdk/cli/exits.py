@@ -1,4 +1,4 @@
-"""Exit codes, and how errors become one line on standard error and one of them."""
+"""Exit codes, and how an error becomes one line on standard error and an exit code."""
 
 import os
 import sys
@@ -17,21 +17,26 @@ from contactsdk.files import FileError, HeaderError
 
 
 class Exit(IntEnum):
-    """What the exit code of a command says."""
+    """The exit codes of all commands."""
 
     OK = 0
+    """Everything succeeded."""
     SOME_FAILED = 1
+    """The command ran to its end, and something did not succeed."""
     WRONG_USE = 2
+    """An option, an argument or a file is wrong."""
     STOPPED = 3
+    """The command stopped early, or the user said no."""
     INTERRUPTED = starting.INTERRUPTED
+    """A signal, such as Ctrl-C, ended the command."""
 
 
 @contextmanager
 def errors_as_exits() -> Iterator[None]:
-    """Within it, errors that a user can do something about end the command with one line.
+    """A context in which an error that a user can act on ends the command with a short message.
 
     Raises:
-        typer.Exit: One of them was raised.
+        typer.Exit: Such an error was raised.
     """
     starting.end()
     try:
@@ -40,12 +45,12 @@ def errors_as_exits() -> Iterator[None]:
         typer.echo(f"contactsdk: {printable_lines(str(exc))}", err=True)
         if exc.options:
             guess = command([*sys.argv[1:], *exc.options])
-            typer.echo(f"To go on with what is guessed: {printable(guess)}", err=True)
+            typer.echo(f"To go on with these guesses: {printable(guess)}", err=True)
         raise typer.Exit(Exit.WRONG_USE) from None
     except (FileError, JournalError) as exc:
         fail(str(exc))
     except BrokenPipeError:
-        # Else the interpreter complains when it flushes what nobody reads any more.
+        # Otherwise the interpreter reports an error when it flushes output that nobody reads.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         fail("the program that read the output has ended", Exit.STOPPED)
     except OSError as exc:
@@ -65,5 +70,5 @@ def fail(message: str, code: Exit = Exit.WRONG_USE) -> NoReturn:
 
 
 def complain(message: str) -> None:
-    """Print one line on standard error, in the name of the command."""
+    """Print a message as one line on standard error, with `contactsdk:` before it."""
     typer.echo(f"contactsdk: {printable(message)}", err=True)

@@ -29,10 +29,10 @@ def fields(
 ) -> None:
     """List the account's subscription groups and custom fields, with their ids.
 
-    A list may name both, instead of their ids: groups in its column of groups, and custom fields in
-    its headers.
+    A file of contacts may use their names instead of their ids: names of groups in its column of
+    groups, and names of custom fields in its header.
 
-    Exit code: 0 both could be asked for, 2 wrong use, 3 one of them could not.
+    Exit code: 0 both were read, 2 wrong use, 3 one of them could not be read.
     """
     with errors_as_exits():
         declared = asyncio.run(ask(client_of(url, key, secret_file)))
@@ -105,7 +105,7 @@ def _or_blank(number: int | None) -> object:
 
 
 def _table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """A title, and its rows in columns; a sentence where there are none."""
+    """The lines of a table with a title; one line that says `none` if there are no rows."""
     cells = [list(header), *([printable(cell) for cell in row] for row in rows)]
     if len(cells) == 1:
         return [f"{title}: none", ""]

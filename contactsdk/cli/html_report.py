@@ -1,4 +1,8 @@
-"""One page about a run, to send around: no script, no other resource, no value of a contact."""
+"""The HTML report of a run.
+
+It can be sent to anybody: it is one page with no script and no other resource, and it shows no
+value of a contact.
+"""
 
 from collections.abc import Sequence
 from html import escape
@@ -62,7 +66,7 @@ th:first-child, td:first-child { text-align: right; width: 4rem;
 """
 
 _SHOWN_FAILED: Final = 20
-_SHOWN_UNCERTAIN: Final = 100  # each of them is to be looked up
+_SHOWN_UNCERTAIN: Final = 100  # more than of the failed, since somebody has to look up each one
 
 
 def html_report(
@@ -75,9 +79,11 @@ def html_report(
     ended_at: str,
     stopped: str | None,
 ) -> str:
-    """The page. `ended_at` is the time of the run's end, `stopped` why it ended early.
+    """The page, as HTML.
 
-    `address` is where the contacts went.
+    `name` is the name of the input, `address` the address that the contacts were sent to,
+    `ended_at` the time of the run's end as text. `stopped` says why the run ended early; `None` if
+    it did not.
     """
     title = f"Import of {printable(name)}"
     rate = ""
@@ -92,8 +98,8 @@ def html_report(
         _speed(spans, elapsed_s),
         _failures(tally),
         _uncertain(tally),
-        '<p class="quiet foot">Rows are numbered as a spreadsheet does it: the header is row 1. '
-        "Values of contacts are left out of this page; [...] stands for one. "
+        '<p class="quiet foot">Rows are numbered as in a spreadsheet: the header is row 1. '
+        "This page shows no values of contacts: [...] stands in place of each. "
         f"Written by contactsdk {escape(__version__)}.</p>",
     ]
     return (
@@ -153,9 +159,10 @@ def _failures(tally: Tally) -> str:
     if not tally.states[State.FAILED]:
         return ""
     return (
-        "<h2>Failed</h2>\n<p>These rows were not applied. Correct those that were refused or "
-        "invalid, and import them again. The others can be imported as they are; with a journal, "
-        "run the same command again.</p>\n" + _table(tally.failed, _SHOWN_FAILED)
+        "<h2>Failed</h2>\n<p>These rows were not applied. Correct the rows that were refused or "
+        "invalid, and import them again. The other rows can be imported as they are: if the "
+        "import had a journal, run the same command again.</p>\n"
+        + _table(tally.failed, _SHOWN_FAILED)
     )
 
 
@@ -164,9 +171,9 @@ def _uncertain(tally: Tally) -> str:
         return ""
     return (
         '<h2>Uncertain</h2>\n<p class="advice">These rows may have been applied: no trustworthy '
-        "answer came. Look each of them up on the platform; where the import had a journal, the "
-        "command contactsdk settle does it for you. Import those again that are not there; "
-        "importing one that is there adds it a second time.</p>\n"
+        "answer came. Look each of them up on the platform; if the import had a journal, the "
+        "command contactsdk settle does it for you. Then import only the rows that are not there: "
+        "importing a row that is there adds its contact a second time.</p>\n"
         + _table(tally.uncertain, _SHOWN_UNCERTAIN)
     )
 

@@ -63,36 +63,39 @@ def import_(
     results: Annotated[
         str | None,
         typer.Option(
-            help="Write what became of each row here: .xlsx, .csv or .jsonl; - for output.",
+            help="Write the result of each row to this file: .xlsx, .csv or .jsonl; - for "
+            "standard output.",
             rich_help_panel=WRITING,
         ),
     ] = None,
     merged: Annotated[
         str | None,
         typer.Option(
-            help="Write each row here with its contact's id, its state and a message.",
+            help="Write each row of the input to this file, with its contact's id, its state and a "
+            "message.",
             rich_help_panel=WRITING,
         ),
     ] = None,
     rejects: Annotated[
         str | None,
         typer.Option(
-            help="Write the rows here that are known not to be applied, as .xlsx, .csv or .jsonl; "
-            "with --journal, only those that were refused or invalid, since the others are sent "
-            "when the run goes on.",
+            help="Write the rows that were certainly not applied to this file: .xlsx, .csv or "
+            ".jsonl; with --journal, only the rows that were refused or invalid, since the others "
+            "are sent when the run goes on.",
             rich_help_panel=WRITING,
         ),
     ] = None,
     uncertain: Annotated[
         str | None,
         typer.Option(
-            help="Write the rows here that may have been applied.", rich_help_panel=WRITING
+            help="Write the rows that may have been applied to this file.",
+            rich_help_panel=WRITING,
         ),
     ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
-            help="Write a page about the run here, .html; it holds no contact.",
+            help="Write a report of the run to this file, .html; it shows no values of contacts.",
             rich_help_panel=WRITING,
         ),
     ] = None,
@@ -101,7 +104,8 @@ def import_(
         typer.Option(
             min=1,
             max=200,
-            help="Contacts in one request; without it, each is sent by itself.",
+            help="How many contacts to send in one request; without it, each contact is sent in a "
+            "request of its own.",
             show_default=False,
             rich_help_panel=_SENDING,
         ),
@@ -110,7 +114,8 @@ def import_(
         int | None,
         typer.Option(
             min=1,
-            help="Requests in flight at a time; 32 contacts by default, or 4 batches.",
+            help="How many requests may be in flight at a time; by default 32, or 4 with "
+            "--batch-size.",
             show_default=False,
             rich_help_panel=_SENDING,
         ),
@@ -119,7 +124,7 @@ def import_(
         float | None,
         typer.Option(
             metavar="PER_SECOND",
-            help="Requests per second, at most.",
+            help="The most requests to send per second; without it, only the platform limits them.",
             show_default=False,
             rich_help_panel=_SENDING,
         ),
@@ -128,7 +133,7 @@ def import_(
         float,
         typer.Option(
             metavar="SECONDS",
-            help="For how long a platform that lets nothing through is tried.",
+            help="Stop after this time if the platform accepts nothing.",
             rich_help_panel=_SENDING,
         ),
     ] = DEFAULT_GIVE_UP_S,
@@ -136,10 +141,11 @@ def import_(
         str | None,
         typer.Option(
             metavar="FILE|URL",
-            help="Record the run here; the same command then goes on where it stopped. Move or "
-            "copy a journal only while no run is using it, and all of its files together: FILE and "
-            "those that have its name with an ending such as -wal or -journal. Or a database, "
-            "postgresql://user:password@host/name, from where workers on any machines send it.",
+            help="Record the run in this file; if the run stops early, the same command goes on "
+            "where it stopped. Move or copy a journal only while no run uses it, and all of its "
+            "files together: FILE, and the files that have its name with an ending such as -wal or "
+            "-journal. Instead of a file, name a database, "
+            "postgresql://user:password@host/name; workers on any machine can then send the run.",
             rich_help_panel=_JOURNAL,
         ),
     ] = None,
@@ -147,7 +153,8 @@ def import_(
         float | None,
         typer.Option(
             metavar="SECONDS",
-            help="For how long a contact whose answer was lost is looked for on the platform.",
+            help="If the answer for a new contact is lost, look for the contact on the platform "
+            "for this time.",
             show_default=False,
             rich_help_panel=_JOURNAL,
         ),
@@ -157,8 +164,8 @@ def import_(
         bool,
         typer.Option(
             "--here",
-            help="With a journal in a database: send in this process, too, and not only where no "
-            "worker (contactsdk worker) sends for ten seconds.",
+            help="With a journal in a database: send from this process at once. Without it, this "
+            "process sends only after no worker (contactsdk worker) has sent for ten seconds.",
             rich_help_panel=_JOURNAL,
         ),
     ] = False,
@@ -166,29 +173,30 @@ def import_(
         bool,
         typer.Option(
             "--resend-uncertain",
-            help="Send what the journal calls uncertain again; not with one in a database.",
+            help="Send again the rows that the journal calls uncertain; a contact may then be "
+            "added twice. Not with a journal in a database.",
             rich_help_panel=_JOURNAL,
         ),
     ] = False,
     dry_run_: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Show how the file is read and what is wrong; send nothing."
+            "--dry-run", help="Show how the file is read and what is wrong in it; send nothing."
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", help="No progress and no summary; errors still.")
+        bool, typer.Option("--quiet", help="Show errors only: no progress and no summary.")
     ] = False,
 ) -> None:
     """Add or update the contacts of an Excel, CSV or JSON file.
 
-    The whole file is checked before anything is sent. In a terminal, what is going to be sent is
-    shown then, and you are asked.
+    The whole file is checked before anything is sent. In a terminal, the command then shows what
+    it is going to send, and asks you.
 
-    The files that are written have "partial" in their names until the command has ended in order.
+    Each file that the command writes has "partial" in its name until the command has finished it.
 
-    Exit code: 0 all succeeded, 1 some did not, 2 wrong use or unreadable input, 3 the run was
+    Exit code: 0 all rows succeeded, 1 some did not, 2 wrong use or unreadable input, 3 the run was
     stopped or you said no, 130 interrupted.
     """
     for name, value in (("--rate", rate), ("--give-up", give_up), ("--settle", settle)):
@@ -196,11 +204,11 @@ def import_(
             raise typer.BadParameter("must be more than 0", param_hint=name)
     in_database = journal is not None and is_database(journal)
     if (run is not None or here) and not in_database:
-        fail("--run and --here are about a journal in a database: use --journal URL")
+        fail("--run and --here need a journal in a database: use --journal URL")
     if resend_uncertain and (journal is None or in_database):
-        fail("--resend-uncertain is about what a journal in a file recorded: use --journal FILE")
+        fail("--resend-uncertain needs a journal in a file: use --journal FILE")
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
-        fail(f"{report}: --report writes a page: give it a name that ends in .html")
+        fail(f"{report}: --report writes HTML: give it a name that ends in .html")
     outputs = OutputNames(results=results, rejects=rejects, uncertain=uncertain, merged=merged)
     with errors_as_exits():
         check_files_differ(
@@ -267,12 +275,13 @@ def import_(
 
 
 def _look_up(context: typer.Context, file: str, journal: str | None, uncertain: str | None) -> str:
-    """How rows that are uncertain can be looked up, in a sentence; empty if nothing helps."""
+    """A sentence that says how uncertain rows can be looked up."""
     if journal is not None:
         command = again.settle_command(context, journal, None if file == STANDARD else file)
-        return f"In a minute or more, this looks them up for you: {command} --uncertain left.csv"
+        return f"After a minute or more, this looks them up for you: {command} --uncertain left.csv"
     if uncertain is None:
         return (
-            "--uncertain FILE writes them; with --journal FILE, contactsdk settle can look them up."
+            "Next time, use --uncertain FILE to write such rows, or --journal FILE: then "
+            "contactsdk settle can look them up."
         )
-    return "With --journal FILE, contactsdk settle can look them up."
+    return "Next time, use --journal FILE: then contactsdk settle can look such rows up."

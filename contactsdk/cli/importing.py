@@ -1,4 +1,4 @@
-"""The steps of `contactsdk import`: check, preview, ask, send, say what became of it."""
+"""The steps of `contactsdk import`: check, preview, ask, send, report the results."""
 
 import asyncio
 import sys
@@ -44,30 +44,30 @@ from contactsdk.journal.sqlite import SqliteJournal
 
 @frozen(kw_only=True)
 class ImportOptions:
-    """What a user wants of an import."""
+    """What the user asked for with the arguments and options of `contactsdk import`."""
 
     file: InputFile
-    """What to import."""
+    """The file to import."""
     address: str
-    """Where the contacts go, for a reader; empty where no address is known."""
+    """The address that contacts are sent to, as shown to people; empty if it is not known."""
     outputs: OutputNames
-    """Which files to write."""
+    """Which files of rows to write."""
     report: Path | None
-    """Where to write a page about the run."""
+    """Where to write the HTML report; `None` writes none."""
     has_journal: bool
-    """Whether the run is recorded, and so can go on."""
+    """Whether the run is recorded in a journal, so that it can go on after it stopped."""
     in_batches: bool
-    """Whether many contacts go in one request."""
+    """Whether one request sends many contacts."""
     ask: bool
-    """Whether to ask before sending, where there is a terminal."""
+    """Whether to ask before sending, if there is a terminal."""
     quiet: bool
     """Whether to print nothing but errors."""
     look_up: str
-    """How uncertain rows can be looked up, as a sentence."""
+    """A sentence that says how uncertain rows can be looked up."""
     import_rejects: str
-    """The command that imports the corrected rejects."""
+    """The command that imports the corrected rejects; empty if none are written."""
     look_at: str = ""
-    """The command that shows a run in a database."""
+    """The command that shows how far the run of the journal is; empty without a journal."""
 
 
 def dry_run(options: ImportOptions) -> Exit:
@@ -83,14 +83,15 @@ def dry_run(options: ImportOptions) -> Exit:
         checked(options.file, outputs, keep_items=keep) as found,
         open_outputs(outputs, found.source) as opened,
     ):
-        for_valid_rows = evolve(opened, rejects=None)  # nothing is to be corrected in a valid row
+        # A valid row needs no correction, so it does not belong into the rejects.
+        for_valid_rows = evolve(opened, rejects=None)
         rows = iter(found.rows)
         for line, number, item in found.items:
             row = next(rows, None)
             if isinstance(item, InvalidContactError):
                 opened.write(invalid(line, number, item), row)
             else:
-                for_valid_rows.write(not_started(line, number, "valid; a dry run"), row)
+                for_valid_rows.write(not_started(line, number, "valid; not sent: dry run"), row)
         if not options.quiet:
             preview = full_preview(
                 options.file.shown,
@@ -108,7 +109,7 @@ def dry_run(options: ImportOptions) -> Exit:
 
 
 def send_import(options: ImportOptions, client: ContactClient, sending: Sending) -> Exit:
-    """Check the input, send it, and say what became of it.
+    """Check the input, send its contacts, and report the result of each row.
 
     Raises:
         FileError: A file cannot be read or written.
@@ -119,7 +120,7 @@ def send_import(options: ImportOptions, client: ContactClient, sending: Sending)
     except LeftRunningError as left:
         complain(str(left))
         typer.echo(f"To look at the run: {options.look_at}", err=True)
-        typer.echo(f"To go on, and to write the files: {command(sys.argv[1:])}", err=True)
+        typer.echo(f"To continue, and to write the output files: {command(sys.argv[1:])}", err=True)
         return Exit.INTERRUPTED
 
 
@@ -179,7 +180,7 @@ def _checked_and_sent(options: ImportOptions, client: ContactClient, sending: Se
 
 
 def exit_code(ending: Ending, tally: Tally) -> Exit:
-    """What the exit code says of a run."""
+    """The exit code of a run that ended like this."""
     if ending.interrupted:
         return Exit.INTERRUPTED
     if ending.stopped_by is not None:
@@ -227,7 +228,7 @@ def _sent(
             submitting = evolve(sending, rows=found.survey.rows)
             run = import_by_workers(client, journal, found.items, submitting, watching)
         ending = asyncio.run(run)
-        # Where an output cannot be opened, nothing was sent, and there is nothing to sum up.
+        # If an output could not be opened, nothing was sent, and there is nothing to sum up.
         if isinstance(ending.stopped_by, OSError | FileError) and not recording.is_open:
             raise ending.stopped_by
     return ending
@@ -236,7 +237,10 @@ def _sent(
 def _is_agreed(
     options: ImportOptions, found: CheckedInput, recorded: Recorded | None, written: Written
 ) -> bool:
-    """Show what a person should know before it is sent, and ask where that is possible."""
+    """Show what a person should know before sending, and ask if there is a terminal.
+
+    Returns whether to send: `False` only if the person said no.
+    """
     survey = found.survey
     to_send = survey.valid_rows - (0 if recorded is None else recorded.valid_rows)
     preview = short_preview(

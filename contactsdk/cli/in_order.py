@@ -1,4 +1,4 @@
-"""Values that come in any order, handed on in the order of their numbers."""
+"""Takes numbered values in any order, and hands them on in the order of their numbers."""
 
 import heapq
 from collections.abc import Callable, Iterator
@@ -12,11 +12,11 @@ _HELD: Final = 8192
 
 
 class InOrder(Generic[_T]):
-    """Hands each value on as soon as all before it are there: numbers 0, 1, 2 and so on.
+    """Gives each value to `take` once all values with smaller numbers are there, starting at 0.
 
-    What has to wait for an earlier one is held in memory, and from `held` values on in `spool`: one
-    contact that is retried for minutes holds up the results of all behind it. Where the
-    spool cannot be written, they stay in memory, since no result may be lost.
+    Values that wait for an earlier one stay in memory; when more than `held` wait, they go to
+    `spool`. One contact that is retried for minutes makes the results of all later contacts wait.
+    If the spool cannot be written, the values stay in memory, since no result may be lost.
     """
 
     def __init__(
@@ -31,7 +31,8 @@ class InOrder(Generic[_T]):
         self._room = held
         self._held: dict[int, _T] = {}
         self._next = 0
-        # The first value of each sorted part in the spool; numbers differ, so no more is compared.
+        # A heap of (number, value, rest of the part): the first value of each sorted part in the
+        # spool. Numbers differ, so the heap never compares values.
         self._parts: list[tuple[int, _T, Iterator[tuple[int, _T]]]] = []
 
     def __len__(self) -> int:
@@ -39,7 +40,7 @@ class InOrder(Generic[_T]):
         return len(self._held)
 
     def put(self, number: int, value: _T) -> None:
-        """Hand this value on, now or once it is its turn."""
+        """Hand this value on now, or as soon as all earlier ones were handed on."""
         if number == self._next:
             self._hand_on(value)
             self._hand_on_what_follows()
@@ -68,7 +69,7 @@ class InOrder(Generic[_T]):
         try:
             part = self._spool.extend(values)
         except OSError:
-            self._room = 2 * len(self._held)  # to try again then
+            self._room = 2 * len(self._held)  # the next attempt to spill is at twice the size
             return
         self._held = {}
         self._add_part(part)

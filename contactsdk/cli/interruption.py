@@ -1,4 +1,4 @@
-"""Ctrl-C, a service manager's request to stop, a closed terminal: first gently, then at once."""
+"""Stops a command on Ctrl-C, SIGTERM or a closed terminal: gently first, then at once."""
 
 import asyncio
 import signal
@@ -7,12 +7,12 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 GRACE_S: Final = 10.0
-"""How long what is in flight may still take after a first signal, unless it is said."""
+"""For how many seconds requests in flight may go on after the first signal, by default."""
 
 STOPPING: Final = (
-    f"stopping: what is in flight has {GRACE_S:.0f} s to finish; interrupt again to leave at once"
+    f"stopping: requests in flight have {GRACE_S:.0f} s to finish; interrupt again to leave at once"
 )
-"""What a person is shown at the first signal."""
+"""The message to show at the first signal."""
 
 # Windows has no SIGHUP.
 _SIGNALS: Final = tuple(
@@ -23,10 +23,10 @@ _SIGNALS: Final = tuple(
 
 
 class Interruption:
-    """Within it, SIGINT, SIGTERM and SIGHUP raise nothing: `happened` says that one came.
+    """A context in which SIGINT, SIGTERM and SIGHUP raise nothing, but set `happened`.
 
-    `on_first` is called when the first one comes; `grace_s` is how long what is guarded may take
-    from then on.
+    The first signal calls `on_first`; from then on, the work in `guard` has `grace_s` seconds left.
+    A second signal ends it at once.
     """
 
     def __init__(
@@ -43,8 +43,9 @@ class Interruption:
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             if number != signal.SIGINT and signal.getsignal(number) is signal.SIG_IGN:
-                continue  # as `nohup` does with SIGHUP, so that a run outlives its terminal
-            # Not loop.add_signal_handler, which Windows lacks.
+                # `nohup` makes a command ignore SIGHUP, so that it outlives its terminal.
+                continue
+            # Windows has no loop.add_signal_handler.
             self._handlers[number] = signal.signal(
                 number, lambda *_: loop.call_soon_threadsafe(self._on_signal)
             )
@@ -60,7 +61,7 @@ class Interruption:
             signal.signal(number, handler)
 
     async def guard(self, work: Awaitable[object]) -> None:
-        """Await `work`; leave it some time after the first signal, and at once after the second."""
+        """Await `work`; cancel it `grace_s` after the first signal, or at the second one."""
         try:
             async with asyncio.timeout_at(self._leave_at) as self._guarded:
                 await work

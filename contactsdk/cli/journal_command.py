@@ -58,8 +58,8 @@ def journal(
         str,
         typer.Argument(
             metavar="FILE|URL",
-            help="A journal of `contactsdk import`; or `init`, to make the tables in the database "
-            "that follows.",
+            help="A journal of `contactsdk import`; or the word `init`, followed by a database in "
+            "which to make the tables of journals.",
         ),
     ],
     database: Annotated[
@@ -72,9 +72,9 @@ def journal(
     input: Annotated[
         str | None,
         typer.Option(
-            help="The file that was imported, for --rejects, --uncertain and --merged; name the "
-            "options by which it was read, too. That it is the one is checked with the account's "
-            "secret."
+            help="The file that was imported; --rejects, --uncertain and --merged need it. Repeat "
+            "the options with which it was read. The account's secret is needed to check that it "
+            "is the same file."
         ),
     ] = None,
     url: Url = "",
@@ -93,33 +93,37 @@ def journal(
     encoding: Encoding = None,
     date_order: DateOrderOption = None,
     results: Annotated[
-        str | None, typer.Option(help="Write what became of each recorded row here.")
+        str | None, typer.Option(help="Write the result of each recorded row to this file.")
     ] = None,
     merged: Annotated[
         str | None,
-        typer.Option(help="Write each row here with its contact's id, its state and a message."),
+        typer.Option(
+            help="Write each row of the input to this file, with its contact's id, its state and a "
+            "message."
+        ),
     ] = None,
     rejects: Annotated[
-        str | None, typer.Option(help="Write the rows here that were refused or invalid.")
+        str | None,
+        typer.Option(help="Write the rows that were refused or invalid to this file."),
     ] = None,
     uncertain: Annotated[
-        str | None, typer.Option(help="Write the rows here that may have been applied.")
+        str | None, typer.Option(help="Write the rows that may have been applied to this file.")
     ] = None,
 ) -> None:
-    """Say what a journal recorded: counts, failures by message, and the uncertain rows.
+    """Show what a journal recorded: counts, failures by message, and the uncertain rows.
 
-    To move a journal, move all of its files together while no run is using it: FILE, and those that
-    have its name with an ending such as -wal or -journal. One of them alone is damaged.
+    To move a journal, move all of its files together while no run uses it: FILE, and the files
+    that have its name with an ending such as -wal or -journal. One of them alone cannot be used.
 
-    `contactsdk journal init postgresql://...` makes the tables of journals in a database, by a user
-    who may, so that those who import need no such right.
+    `contactsdk journal init postgresql://...` makes the tables of journals in a database. Let a
+    user of the database do this who may make tables; the users who import then need no such right.
     """
     outputs = OutputNames(results=results, rejects=rejects, uncertain=uncertain, merged=merged)
     tally, uncertain_rows = Tally(), UncertainRows()
     with errors_as_exits(), ExitStack() as stack:
         if database is not None:
             if file != "init":
-                fail(f"{printable(database)}: one journal at a time")
+                fail(f"{printable(database)}: give one journal only, not two")
             typer.echo(make_tables(database))
             return
         check_files_differ(
@@ -140,7 +144,7 @@ def journal(
             check_output_names(outputs, None)
         else:
             if not (secret := secret_of(secret_file)):
-                fail("missing: CONTACTSDK_SECRET (or --secret-file), to check the input with")
+                fail("missing: CONTACTSDK_SECRET (or --secret-file); it is needed for --input")
             names = account_names(url, key, secret_file, can_do_without=True)
             reading = input_options(
                 format=format,
@@ -171,7 +175,7 @@ def journal(
             uncertain_rows.add(result)
         look_up = f"This looks them up for you: {again.settle_command(context, file, input)}"
         if input is None:
-            look_up += " (with the options by which the import read it, such as --map)"
+            look_up += " (add the options with which the import read FILE, such as --map)"
         lines = [
             summary(tally, look_up=look_up),
             *(f"  {printable(line)}" for line in uncertain_rows.lines()),
@@ -184,7 +188,7 @@ def journal(
 
 
 class UncertainRows:
-    """Keeps the first uncertain rows, to name each with its message."""
+    """Keeps the first 25 uncertain rows, to show each with its message."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -200,7 +204,7 @@ class UncertainRows:
             self._more += 1
 
     def lines(self) -> list[str]:
-        """A line for each, and one for how many more there are."""
+        """A line for each row kept, and a last line if there are more."""
         if not self._more:
             return self._lines
         return [*self._lines, f"and {self._more:,} more; --results FILE writes a line for each row"]
@@ -209,7 +213,13 @@ class UncertainRows:
 def _results(
     journal: Journal, found: CheckedInput | None, name: str
 ) -> Iterator[tuple[Result, Row | None]]:
-    """What became of each recorded row; with the input, of each of its rows, and the row itself."""
+    """The result of each recorded row, and `None`; with an input, of each of its rows, and the row.
+
+    A row of the input that the journal does not have is not started.
+
+    Raises:
+        FileError: The journal has another row number at this place than the input.
+    """
     records = journal.rows()
     if found is None:
         for recorded in records:
@@ -223,6 +233,9 @@ def _results(
             yield not_started(line, number), row
             continue
         if recorded_next.line not in (None, number):
-            raise FileError(f"{name}, row {number}: not the input that was recorded")
+            raise FileError(
+                f"{name}, row {number}: this is not the input that the journal recorded: name the "
+                "file that was imported"
+            )
         yield result_of_record(recorded_next, line=line), row
         recorded_next = next(records, None)

@@ -1,4 +1,4 @@
-"""Where a journal is, as it is named on the command line: a file, or a run in a database."""
+"""Finds a journal by its name on the command line: a file, or a run in a database."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -18,7 +18,7 @@ Run: TypeAlias = Annotated[
     typer.Option(
         "--run",
         metavar="NAME",
-        help="The name of the run, where the journal is a database (postgresql://...).",
+        help="The name of the run, if the journal is in a database (postgresql://...).",
     ),
 ]
 
@@ -31,7 +31,7 @@ def is_database(place: str) -> bool:
 
 
 def file_of(place: str | None) -> Path | None:
-    """The file of a journal of this name; `None` where there is none."""
+    """The file of a journal of this name; `None` for a database and for `None`."""
     return None if place is None or is_database(place) else Path(place)
 
 
@@ -42,11 +42,13 @@ def journal_at(
     resend_uncertain: bool = False,
     line_of: Callable[[int], int | None] | None = None,
 ) -> "SqliteJournal | PostgresJournal":
-    """The journal of this name; nothing is opened.
+    """The journal of this name; it is not opened yet.
+
+    `line_of` gives the row number for a position in the input, from 0, to be recorded with the row.
 
     Raises:
-        typer.Exit: The name is that of a database and no run is named, or the other way round; or
-            the URL is wrong; or what reads the database is not installed.
+        typer.Exit: The name is a database and `run` is `None`, or it is a file and `run` is given,
+            or the URL is wrong, or the extra `postgres` is not installed.
     """
     if not is_database(place):
         if run is not None:
@@ -55,7 +57,7 @@ def journal_at(
     if run is None:
         fail("a database holds the journals of many runs: name one with --run NAME")
     try:
-        # Here, since it is an extra, and takes longer to load than all else that a command needs.
+        # Imported here: it is an extra, and takes longer to load than all the rest of a command.
         from contactsdk.journal.postgres import PostgresJournal
     except ImportError:
         fail("a journal in a database needs more: pip install 'contactsdk[postgres]'")
@@ -66,19 +68,21 @@ def journal_at(
 
 
 def make_tables(place: str) -> str:
-    """Make the tables of journals in a database; a line that says so.
+    """Make the tables of journals in a database, and return a message for the user.
+
+    If the extra `workers` is installed, the tables that workers need are made as well.
 
     Raises:
-        typer.Exit: It is not a database, or what reads it is not installed.
-        JournalError: They cannot be made.
+        typer.Exit: `place` is not a database, or the extra `postgres` is not installed.
+        JournalError: The tables cannot be made.
     """
     if not is_database(place):
-        fail("only a database is prepared: contactsdk journal init postgresql://...")
+        fail("init needs a database: contactsdk journal init postgresql://...")
     try:
         from contactsdk.journal.postgres import make_tables as make  # an extra, as above
     except ImportError:
         fail("a journal in a database needs more: pip install 'contactsdk[postgres]'")
-    if find_spec("procrastinate") is not None:  # those of workers, too, where their extra is
+    if find_spec("procrastinate") is not None:  # the extra `workers` is installed
         from contactsdk.distributed.engine import make_tables as make
     try:
         return f"{make(place)}: ready for journals"

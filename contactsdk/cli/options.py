@@ -33,7 +33,7 @@ Key: TypeAlias = Annotated[
 SecretFile: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help="A file that holds the account's secret; else CONTACTSDK_SECRET is used.",
+        help="A file that holds the account's secret; without it, CONTACTSDK_SECRET is used.",
         rich_help_panel=ACCOUNT,
     ),
 ]
@@ -41,21 +41,21 @@ InputFormat: TypeAlias = Annotated[
     Format | None,
     typer.Option(
         "--format",
-        help="The input's format, where its name does not tell.",
+        help="The format of the input, if its name does not show it.",
         rich_help_panel=READING,
     ),
 ]
 IgnoreColumns: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        help="Columns to leave out, separated by commas; may be given repeatedly.",
+        help="Columns to leave out, separated by commas; can be repeated.",
         rich_help_panel=READING,
     ),
 ]
 IgnoreUnknown: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--ignore-unknown", help="Leave out all columns that are unknown.", rich_help_panel=READING
+        "--ignore-unknown", help="Leave out all unknown columns.", rich_help_panel=READING
     ),
 ]
 Map: TypeAlias = Annotated[
@@ -63,21 +63,23 @@ Map: TypeAlias = Annotated[
     typer.Option(
         "--map",
         help='What a column holds, such as "E-mail 1 - Value=email" or "Full name=firstName '
-        'lastName"; may be given repeatedly.',
+        'lastName"; can be repeated.',
         rich_help_panel=READING,
     ),
 ]
 MapFile: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help='A TOML file of such lines: "E-mail 1 - Value" = "email".', rich_help_panel=READING
+        help="A TOML file that does the same as --map, with lines such as "
+        '"E-mail 1 - Value" = "email".',
+        rich_help_panel=READING,
     ),
 ]
 Set: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help='A value for each row that has none, such as "groups=10;11"; may be given repeatedly.',
+        help='A value for each row that has none, such as "groups=10;11"; can be repeated.',
         rich_help_panel=READING,
     ),
 ]
@@ -93,27 +95,32 @@ UpdateIfExists: TypeAlias = Annotated[
 Sheet: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        help="The sheet of a workbook; else the first that has rows.", rich_help_panel=READING
+        help="The sheet of a workbook; without it, the first sheet that has rows.",
+        rich_help_panel=READING,
     ),
 ]
 HeaderRow: TypeAlias = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="The number of the row that names the columns; else the first that is filled.",
+        help="The number of the header row, which names the columns; without it, the first row "
+        "that is not empty.",
         show_default=False,
         rich_help_panel=READING,
     ),
 ]
 Encoding: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="The encoding of the text; else it is recognised.", rich_help_panel=READING),
+    typer.Option(
+        help="The encoding of a text file; without it, the encoding is detected.",
+        rich_help_panel=READING,
+    ),
 ]
 DateOrderOption: TypeAlias = Annotated[
     DateOrder | None,
     typer.Option(
         "--date-order",
-        help="In which order dates name day, month and year.",
+        help="The order of day, month and year in dates.",
         rich_help_panel=READING,
     ),
 ]

@@ -15,13 +15,16 @@ from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError
 
 DEADLINE_S: Final = 20.0
-"""For how many seconds an answer is waited for."""
+"""For how many seconds the command waits for an answer, retries included."""
 
 
 def ping(
     url: Url = "", key: Key = "", secret_file: SecretFile = None, env_file: EnvFile = None
 ) -> None:
-    """Say whether address, key and secret work, and how far the clocks are apart."""
+    """Check the address, key and secret, and compare this machine's clock with the platform's.
+
+    Exit code: 0 they work, 2 wrong use, 3 they do not work, 130 interrupted.
+    """
     with errors_as_exits():
         client = client_of(url, key, secret_file)
         try:
@@ -37,7 +40,7 @@ async def _clock_ahead_s(client: ContactClient) -> float:
         before = time.time()
         platform_now = await client.ping(deadline_s=DEADLINE_S)
         middle = (before + time.time()) / 2
-    # The platform cuts its time to whole seconds, so on average it is half a second later.
+    # The platform cuts off fractions of a second, so its time is half a second later on average.
     return platform_now.timestamp() + 0.5 - middle
 
 

@@ -28,9 +28,9 @@ def full_preview(
     has_journal: bool,
     in_batches: bool,
 ) -> str:
-    """All that a dry run shows of an input, in lines for its owner: values of contacts too.
+    """The text that a dry run shows; it is for the owner of the input, and holds contacts' values.
 
-    `address` is where the contacts would go; empty where no address is known. `names` are those of
+    `address` is the address that contacts would be sent to; empty if it is not known. `names` has
     the account's groups and custom fields.
     """
     description = source.description
@@ -62,9 +62,9 @@ def full_preview(
 def short_preview(
     name: str, source: Input, survey: Survey, *, recorded: Recorded | None, in_batches: bool
 ) -> str:
-    """What a person should know before an import is sent; no value of a contact.
+    """The text that an import shows before it sends; it holds no value of a contact.
 
-    `recorded` is what the journal of the run says, if it has one.
+    `recorded` says which rows the journal of the run already has; `None` without a journal.
     """
     lines = [f"{name}: {_how_it_was_read(source.description)}".rstrip(": ")]
     lines += counts(survey)
@@ -78,23 +78,23 @@ def short_preview(
 
 
 def notes(source: Input, survey: Survey, *, has_journal: bool, in_batches: bool) -> list[str]:
-    """What may be meant otherwise, a line for each."""
+    """A line for each thing in the input that the user may not intend, such as double rows."""
     texts = [*source.warnings(), *_warnings(survey, has_journal=has_journal)]
     if survey.adds and any(use.name.strip() == _OUR_ID for use in source.description.left_out):
         texts.append(
-            f"the ids that an earlier run wrote, in {_OUR_ID}, are left out: with "
-            f"--map {_OUR_ID}=id, those contacts are updated instead."
+            f"the column {_OUR_ID}, which has the ids that an earlier run wrote, is left out: to "
+            f"update those contacts instead of adding them again, use --map {_OUR_ID}=id."
         )
     if survey.rows > _MANY_ROWS and not in_batches:
         texts.append(
-            f"{survey.rows:,} rows are many to send one by one: --batch-size 200 makes a hundredth "
-            "of the requests. The README says what a batch changes."
+            f"{survey.rows:,} rows are many to send one by one: --batch-size 200 needs about a "
+            'hundredth of the requests. See "Batches" in the README for what it changes.'
         )
     return [f"Note: {printable(text)}" for text in texts]
 
 
 def counts(survey: Survey) -> list[str]:
-    """How many rows would do what, a line for each that there is."""
+    """How many rows there are, add, update or are invalid: a line for each count above 0."""
     found = (
         (survey.rows, "row", "rows"),
         (survey.adds, "add", "adds"),
@@ -115,9 +115,9 @@ def counts(survey: Survey) -> list[str]:
 def _warnings(survey: Survey, *, has_journal: bool) -> Iterator[str]:
     if survey.adds and not has_journal:
         yield (
-            f"each time this is run, {_contacts(survey.adds)} added again, also those that are "
-            "there already. To update those instead, use --update-if-exists; to go on with this "
-            "run after it ended early, use --journal FILE."
+            f"each time you run this, {_contacts(survey.adds)} added again, even if the platform "
+            "has them already. To update those instead, use --update-if-exists; to be able to "
+            "continue this run if it ends early, use --journal FILE."
         )
     yield from _shared(
         survey.same_person, "the same name and email; each adds a contact of its own"
@@ -125,7 +125,8 @@ def _warnings(survey: Survey, *, has_journal: bool) -> Iterator[str]:
     yield from _shared(survey.same_external_id, "the same external id")
     if survey.with_groups:
         yield (
-            f"{_rows(survey.with_groups)} groups; they replace all groups that the contact is in."
+            f"{_rows(survey.with_groups)} groups; these replace all groups that the contact is in "
+            "now."
         )
     if survey.bare_phones:
         are = (
@@ -136,8 +137,8 @@ def _warnings(survey: Survey, *, has_journal: bool) -> Iterator[str]:
         yield f"{are} without a leading 0 or +; a spreadsheet may have removed it."
     if survey.resubscribing:
         yield (
-            f"{_rows(survey.resubscribing)} a status that subscribes; it also subscribes those "
-            "again who have unsubscribed."
+            f"{_rows(survey.resubscribing)} a status that subscribes the contact; that subscribes "
+            "people again who have unsubscribed."
         )
 
 

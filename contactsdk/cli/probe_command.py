@@ -22,7 +22,7 @@ MOST_S: Final = 60.0
 """For how many seconds a probe may last."""
 
 sleep: Final = asyncio.sleep
-"""What the probe waits with."""
+"""The function with which the probe waits between requests."""
 
 
 def probe_(
@@ -33,19 +33,20 @@ def probe_(
     report: Annotated[
         Path | None,
         typer.Option(
-            help="Write what was seen here, .json, to be put into an issue; it holds no secret and "
-            "no value of a contact."
+            help="Write the findings to this file, .json, to attach to an issue; it holds no "
+            "secret and no value of a contact."
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before beginning.")] = False,
 ) -> None:
-    """See whether the platform is what this SDK takes it for; use a test account if you have one.
+    """Check whether the platform behaves as this SDK assumes; use a test account if you have one.
 
-    It adds one contact of its own and updates it, and otherwise only reads: at most 60 requests
-    within a minute. What was assumed and what was seen is printed. The contact stays.
+    The probe adds one contact of its own and updates it; otherwise it only reads. It makes at most
+    60 requests within a minute, and prints what was assumed and what was seen. Delete the contact
+    afterwards: the probe cannot.
 
-    Exit code: 0 all is as assumed, 1 something is not, 2 wrong use, 3 it could not be looked at to
-    the end or you said no, 130 interrupted.
+    Exit code: 0 all is as assumed, 1 something is not, 2 wrong use, 3 the probe ended early or you
+    said no, 130 interrupted.
     """
     with errors_as_exits():
         if report is not None and report.suffix.lower() != ".json":
@@ -64,7 +65,7 @@ def probe_(
 
 def _ask(url: str) -> None:
     if not is_terminal():
-        fail("it adds a contact to the account: say --yes where nobody can be asked")
+        fail("the probe adds a contact to the account, and nobody can be asked: use --yes")
     question = (
         f"This adds one contact to the account at {printable(url)}, updates it, and makes at most "
         f"{MOST_REQUESTS} requests. Begin? [y/N] "
@@ -103,7 +104,7 @@ def _probed(requester: Requester, report: Path | None) -> Exit:
 
 
 def _left_behind(progress: Probe) -> str:
-    """What a probe leaves on the account, in sentences for its owner; empty for nothing."""
+    """Sentences about the contacts that a probe leaves on the account; empty if there are none."""
     name = progress.throwaway.last_name
     sentences = []
     match progress.added_ids:
@@ -121,7 +122,8 @@ def _left_behind(progress: Probe) -> str:
     if progress.may_have_added:
         another = "Another contact" if sentences else "A contact"
         sentences.append(
-            f"{another} with the last name {name} may be on the account: look, and delete it."
+            f"{another} with the last name {name} may be on the account: look for it there, and "
+            "delete it."
         )
     return " ".join(sentences)
 
@@ -131,6 +133,6 @@ async def _within_a_minute(progress: Probe) -> str | None:
         async with asyncio.timeout(MOST_S):
             return await probe(progress, STEPS)
     except TimeoutError:
-        return f"it took {MOST_S:.0f} s, and a probe takes no longer"
+        return f"it took {MOST_S:.0f} s, the most that a probe may take"
     finally:
         await progress.asker.requester.aclose()

@@ -13,7 +13,10 @@ from contactsdk.bulk import OnProgress, Progress
 
 @contextmanager
 def bar(total: int, *, hidden: bool) -> Iterator[OnProgress]:
-    """A bar on standard error, if that is a terminal; what it yields shows the progress there."""
+    """A progress bar on standard error; yields the function that updates it.
+
+    `total` is the number of rows. Nothing is shown if `hidden` or if there is no terminal.
+    """
     shown = Bar(
         BarColumn(),
         MofNCompleteColumn(),
@@ -40,19 +43,19 @@ def bar(total: int, *, hidden: bool) -> Iterator[OnProgress]:
 
 
 def not_succeeded(progress: Progress) -> str:
-    """How many failed, and how many are uncertain where there are such."""
+    """How many contacts failed, and how many are uncertain if there are any."""
     uncertain = f"  {progress.uncertain:,} uncertain" if progress.uncertain else ""
     return f"{progress.failed:,} failed{uncertain}"
 
 
 def note_of(progress: Progress) -> str:
-    """Why a run waits or is slow; empty where nothing holds it up."""
+    """Why a run waits or is slow, in a few words; empty if it does neither."""
     again = progress.resumes_in_s
     if progress.is_platform_away:
         when = "trying again now" if again is None else f"trying again in {again:.0f} s"
         return f"the platform is unavailable: {when}"
     if again is not None:
-        return f"the platform asks to wait: going on in {again:.0f} s"
+        return f"the platform asks to wait: continuing in {again:.0f} s"
     if progress.rate_limit_per_s is not None:
-        return f"throttled: {progress.rate_limit_per_s:,.0f} a second found"
+        return f"throttled by the platform to about {progress.rate_limit_per_s:,.0f} a second"
     return ""

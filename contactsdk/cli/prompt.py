@@ -15,19 +15,19 @@ _KEYBOARD, _SCREEN = ("CONIN$", "CONOUT$") if _IS_WINDOWS else ("/dev/tty", "/de
 
 @frozen
 class Terminal:
-    """What a person types and what that person sees, wherever the standard streams lead."""
+    """The keyboard and screen of a person, even if the standard streams are redirected."""
 
     keyboard: TextIO
-    """What is typed is read from here."""
+    """The stream from which typed text is read."""
     screen: TextIO
-    """What is shown is written here."""
+    """The stream to which text for the person is written."""
 
     def show(self, text: str) -> None:
-        """Show a text."""
+        """Write a text and a line end to the screen."""
         typer.echo(text, file=self.screen)
 
     def is_answered_yes(self, question: str) -> bool:
-        """Ask, and wait for a line; whether it says yes."""
+        """Ask, and wait for a line; returns whether it says yes."""
         typer.echo(question, nl=False, file=self.screen)
         self.screen.flush()
         return self.keyboard.readline().strip().casefold() in ("y", "yes")
@@ -35,10 +35,10 @@ class Terminal:
 
 @contextmanager
 def terminal() -> Iterator[Terminal | None]:
-    """The terminal of the person who waits for this command; `None` where there is nobody.
+    """The terminal of the person who waits for this command; `None` if there is nobody.
 
-    A pipe or a file in place of a standard stream, such as `2>&1 | tee log`, does not hide the
-    person. A job in the background, of a service manager or of a scheduler has nobody to ask.
+    The terminal is found even if standard streams are redirected, as with `2>&1 | tee log`. A job
+    in the background, or one that a service manager or a scheduler started, has nobody to ask.
     """
     with ExitStack() as stack:
         yield _terminal(stack)
@@ -51,7 +51,7 @@ def is_terminal() -> bool:
 
 
 def answer_is_yes(question: str) -> bool:
-    """Ask, and wait for a line; whether it says yes."""
+    """Ask at the terminal, or else on the standard streams; returns whether the answer is yes."""
     with terminal() as found:
         return (found or Terminal(sys.stdin, sys.stderr)).is_answered_yes(question)
 
@@ -63,7 +63,8 @@ def _terminal(stack: ExitStack) -> Terminal | None:
         return None
     keyboard, screen = _names()
     try:
-        # Not "r+": a terminal cannot seek, which Python wants of a text file for both.
+        # Opened twice, and not as "r+": Python wants such a text file to seek, and a terminal
+        # cannot.
         return Terminal(
             stack.enter_context(open(keyboard, encoding="utf-8", errors="replace")),
             stack.enter_context(open(screen, "w", encoding="utf-8", errors="replace")),
@@ -73,26 +74,29 @@ def _terminal(stack: ExitStack) -> Terminal | None:
 
 
 def _names() -> tuple[str, str]:
-    """Under which names the terminal is opened: its own, where standard input shows which it is."""
+    """The names under which the keyboard and the screen are opened.
+
+    If standard input is a terminal, it is that one; otherwise the one that controls this process.
+    """
     if not _IS_WINDOWS and sys.stdin.isatty():
         name = os.ttyname(sys.stdin.fileno())
         return name, name
     return _KEYBOARD, _SCREEN
 
 
-if sys.platform == "win32":  # pragma: no cover  # it has no groups of processes and no termios
+if sys.platform == "win32":  # pragma: no cover  # Windows has no process groups and no termios
 
     def _is_in_foreground() -> bool:
         return sys.stdout.isatty() or sys.stderr.isatty()
 
     def drop_typed_ahead() -> None:
-        """There, what was typed up to now stays."""
+        """Do nothing: on Windows, text that was typed before the question is not dropped."""
 
 else:
     import termios
 
     def _is_in_foreground() -> bool:
-        """Whether the terminal of this session waits for this process, not for a shell."""
+        """Whether this process is in the foreground of its terminal, and not a background job."""
         try:
             number = os.open(_KEYBOARD, os.O_RDWR | os.O_NOCTTY)
         except OSError:
@@ -103,9 +107,9 @@ else:
             os.close(number)
 
     def drop_typed_ahead() -> None:
-        """Forget what was typed up to now: it was not meant for a question that comes only now."""
+        """Drop text that was typed before the question was shown: it is not an answer to it."""
         with (
-            suppress(termios.error, OSError, ValueError),  # no terminal, or no input at all
+            suppress(termios.error, OSError, ValueError),  # there is no terminal, or no input
             terminal() as found,
         ):
             keyboard = sys.stdin if found is None else found.keyboard

@@ -1,4 +1,4 @@
-"""Why rows failed: each reason with how many rows it has and the first of them."""
+"""Groups rows by the reason why they failed: how many rows have it, and the first of them."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from attrs import Factory, define
 
 from contactsdk.cli.text import printable
 
-_KEPT: Final = 1000  # reasons may differ for each row; memory must not follow the rows
+_KEPT: Final = 1000  # every row may have a reason of its own, and memory must stay bounded
 _KEPT_ROWS: Final = 100
 _SHOWN_ROWS: Final = 5
 _KEPT_CELLS: Final = 100
@@ -26,7 +26,7 @@ class Reason:
     rows: list[int] = Factory(list)
     """The numbers of the first rows, at most 100."""
     cells: Counter[str] = Factory(Counter)
-    """How often which cell was the reason, where these are choices; at most 100 different ones."""
+    """Text of a cell in a column of choices -> how often it was the reason; at most 100 texts."""
 
     def rows_text(self, shown: int = _SHOWN_ROWS) -> str:
         """Such as `row 7`, or `rows 3, 4, 9, 12, 13 and 8 more`."""
@@ -40,13 +40,16 @@ class Reason:
 
 
 class Reasons:
-    """Counts rows by the reason why they failed; 1,000 reasons are told apart at most."""
+    """Counts rows by the reason why they failed.
+
+    At most 1,000 reasons are kept apart; later ones are counted together as `other messages`.
+    """
 
     def __init__(self) -> None:
         self._found: dict[str, Reason] = {}
 
     def add(self, text: str, row: int, cells: Iterable[str] = ()) -> None:
-        """Count one row that failed for this reason, which may be that it has these `cells`."""
+        """Count one row that failed for this reason; `cells` caused it, if they are known."""
         if text not in self._found and len(self._found) >= _KEPT:
             text = _OTHER
         reason = self._found.get(text)
@@ -60,13 +63,13 @@ class Reasons:
                 reason.cells[cell] += 1
 
     def __iter__(self) -> Iterator[Reason]:
-        """The reasons, that of most rows first."""
+        """The reasons in order; the reason with the most rows comes first."""
         return iter(sorted(self._found.values(), key=lambda reason: -reason.count))
 
     def lines(self, shown: int = 25) -> list[str]:
-        """The reasons of most rows, a line for each, and how many rows the others have.
+        """A line for each of the `shown` most frequent reasons, and a line for all others.
 
-        Below a reason is what was written in the cells that it is about, where that is known.
+        If the cells that caused a reason are known, a line below it shows them.
         """
         first, others = list(self)[:shown], list(self)[shown:]
         width = len(f"{first[0].count:,}") if first else 0
@@ -82,7 +85,7 @@ class Reasons:
 
 
 def rows_text(rows: list[int] | tuple[int, ...], count: int) -> str:
-    """The numbers of the first of `count` rows, for a reader."""
+    """Such as `row 7`, or `rows 3, 4 and 8 more`; `rows` are the first of `count` rows."""
     if count == 1:
         return f"row {rows[0]}"
     more = f" and {count - len(rows):,} more" if count > len(rows) else ""

@@ -1,4 +1,4 @@
-"""A journal on the command line: the input held against it, and what it says of the rows."""
+"""A journal on the command line: compares it with an input, and counts the rows that it has."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -19,10 +19,13 @@ def check_recorded(
     items: Iterable[NumberedItem],
     name: str,
 ) -> None:
-    """See that a whole input is the one that a journal recorded, before anything is sent.
+    """Check, before anything is sent, that an input is the one that a journal recorded.
+
+    `check` compares the contacts with the journal. `recorded_in` is the journal's name and `name`
+    the input's, for the message.
 
     Raises:
-        FileError: It is not; the message names the first row that differs, and what to do.
+        FileError: The input differs; the message names the first row that does, and what to do.
         JournalError: The journal cannot be used.
     """
     row = 0
@@ -40,40 +43,40 @@ def check_recorded(
         if error.number is None:
             raise
         raise FileError(
-            f"{name}, row {row}: from here on it is not the input that {recorded_in} recorded; "
-            "nothing was sent or written. Rows may be appended to a recorded input, not changed: "
-            "undo the change and run this again, and import corrected rows from a file of their "
+            f"{name}, row {row}: from here on, this is not the input that {recorded_in} recorded; "
+            "nothing was sent or written. You may append rows to a recorded input, but not change "
+            "rows: undo the change and run this again. Import corrected rows from a file of their "
             "own, such as the one that --rejects writes, with another journal"
         ) from error
 
 
 @frozen(kw_only=True)
 class Recorded:
-    """The rows that a run with a journal does not send, since it says what became of them."""
+    """The rows that a run does not send, since its journal already has their results."""
 
     name: str
-    """What to call the journal."""
+    """The name of the journal."""
     succeeded: int = 0
     """How many were added or updated."""
     rejected: int = 0
     """How many the platform refused."""
     invalid: int = 0
-    """How many hold no valid contact."""
+    """How many are not valid contacts."""
     uncertain: int = 0
-    """How many may have been applied; 0 where these are sent again."""
+    """How many may have been applied; 0 if the run sends these again."""
 
     @property
     def rows(self) -> int:
-        """How many they are."""
+        """How many rows the run does not send."""
         return self.valid_rows + self.invalid
 
     @property
     def valid_rows(self) -> int:
-        """How many of them hold a valid contact."""
+        """How many of these rows hold a valid contact."""
         return self.succeeded + self.rejected + self.uncertain
 
     def text(self, rows: int) -> str:
-        """What it says of an input that has `rows` rows, in a sentence."""
+        """A sentence about an input that has `rows` rows in all."""
         if self.rows == rows:
             return f"All rows are in {self.name}: nothing to send."
         which = "1 of the rows: it is" if self.rows == 1 else f"{self.rows:,} of the rows: they are"
@@ -88,7 +91,8 @@ def read_recorded(
 ) -> Recorded:
     """Count the rows of an input that a run with this journal does not send.
 
-    Where others `may_be_sending` it at this moment, nothing is said of what is in flight.
+    If workers `may_be_sending` the run at this moment, rows in flight are not counted, since their
+    results are still to come. Otherwise a plain add in flight counts as uncertain.
 
     Raises:
         JournalError: The journal cannot be read.
@@ -115,5 +119,5 @@ def read_recorded(
 
 
 def _is_plain_add(item: Item) -> bool:
-    """Whether it is an add without `update_if_exists`, which sent twice may be added twice."""
+    """Whether it is an add without `update_if_exists`: sent twice, it may be added twice."""
     return isinstance(item, Contact) and item.id is None and not item.update_if_exists

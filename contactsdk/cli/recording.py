@@ -1,4 +1,4 @@
-"""The outputs of a run while it sends, and what a user has to know if one cannot be written."""
+"""Writes the outputs of a run while it sends, and reports which of them could not be written."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,24 +17,27 @@ _MAY_BE_APPLIED: Final = {State.SUCCEEDED: "were applied", State.UNCERTAIN: "are
 
 @frozen
 class _Failure:
-    """A file that could not be written any more."""
+    """A file that could not be written to its end."""
 
     name: str
     reason: str
     row: int | None
-    """The first row that it lacks; `None` where it failed after the last one."""
+    """The first row that is missing in it; `None` if it failed after the last row."""
 
     def __str__(self) -> str:
         if self.row is None:
             return f"{self.name} may not be complete: {self.reason}"
-        return f"{self.name} ends before row {self.row}, perhaps in mid-line: {self.reason}"
+        return (
+            f"{self.name} ends before row {self.row}, perhaps in the middle of a line: "
+            f"{self.reason}"
+        )
 
 
 class Recording:
-    """Writes what became of each row; keeps in mind what could not be written.
+    """Writes the result of each row, and remembers which files could not be written.
 
-    Once a file cannot be written any more, the others are still written, and `has_failed` says that
-    the run is to end: what it goes on to send would be missing in that file.
+    If a file can no longer be written, the other files still are. `has_failed` is then true, and
+    the run should end: the rows that it sends afterwards would be missing in that file.
     """
 
     def __init__(
@@ -87,7 +90,7 @@ class Recording:
         self._outputs = outputs
 
     def write(self, result: Result) -> None:
-        """Write what became of the next row into the files, if they are open."""
+        """Write the result of the next row to the files, if they are open; rows come in order."""
         if self._outputs is None:
             return
         self._row = result.row
@@ -97,30 +100,30 @@ class Recording:
             _add(self._missing[result.state], result.row)
 
     def finish(self) -> None:
-        """Give all files but the report their own names."""
+        """Close all files but the report, and give them their final names."""
         self._stack.close()
 
     def write_report(self, page: str) -> None:
-        """Write the page about the run, if it is wanted.
+        """Write the HTML report, if the user asked for it.
 
         Raises:
-            FileError: Nothing was sent, and the page cannot be opened.
+            FileError: Nothing was sent, and the file cannot be opened.
         """
         if self._report is None:
-            self._open_report()  # nothing was sent
+            self._open_report()  # nothing was sent, so `open` was not called
         if self._report is not None:
             self._report.write(page)
         self._report_stack.close()
 
     def seen_in(self, ending: Ending) -> Ending:
-        """How the run ended, given that a file may have failed."""
+        """How the run ended: like `ending`, or stopped by the first file that failed."""
         if not self.has_failed or ending.stopped_by is not None:
             return ending
         first = self._failures[0]
         return evolve(ending, stopped_by=OSError(f"{first.name}: {first.reason}"))
 
     def complaints(self) -> Iterator[str]:
-        """What a user has to know of files that could not be written, a line each."""
+        """A line for each file that could not be written, and for the rows missing in it."""
         yield from map(str, self._failures)
         for state, rows in self._missing.items():
             if rows:
@@ -150,7 +153,11 @@ class Recording:
         if not self.is_open:
             raise error  # nothing was sent
         is_unread = isinstance(error, BrokenPipeError)
-        reason = "nobody reads the output any more" if is_unread else error.strerror or str(error)
+        reason = (
+            "the program that read the output has ended"
+            if is_unread
+            else error.strerror or str(error)
+        )
         self._failures.append(_Failure(name, reason, self._row))
 
 

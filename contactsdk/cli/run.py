@@ -1,4 +1,4 @@
-"""Sends contacts through a client and reports what became of each."""
+"""Sends contacts through a client and reports the result of each."""
 
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
@@ -31,13 +31,13 @@ class Ending:
     """How a run ended."""
 
     stopped_by: Exception | None = None
-    """What stopped it before its input ended; `None` where nothing did."""
+    """The error that stopped the run before its input ended; `None` if no error did."""
     interrupted: bool = False
-    """Whether a signal stopped it."""
+    """Whether a signal stopped the run."""
 
     @property
     def reason(self) -> str | None:
-        """Why it ended before its input did; `None` where it did not."""
+        """Why the run ended before its input did; `None` if it sent the whole input."""
         if self.stopped_by is not None:
             return str(self.stopped_by)
         return "interrupted" if self.interrupted else None
@@ -55,25 +55,25 @@ class Sending:
     """How contacts are sent; see the options of `ContactClient.stream`."""
 
     concurrency: int | None = None
-    """Requests in flight at a time."""
+    """The most requests in flight at a time; `None` is the default of `ContactClient.stream`."""
     batch_size: int | None = None
-    """Contacts in one request."""
+    """The most contacts in one request; `None` sends each contact in a request of its own."""
     rate_per_s: float | None = None
-    """Requests in any second, at most."""
+    """The most requests in any second; `None` for no limit."""
     give_up_s: float = DEFAULT_GIVE_UP_S
-    """How long a platform that does not answer is tried."""
+    """After how many seconds in which the platform accepts nothing the run stops."""
     journal: "SqliteJournal | PostgresJournal | None" = None
-    """Where the run is recorded."""
+    """The journal that records the run; `None` for none."""
     lines: dict[int, int] = Factory(dict)
-    """The row number of each contact in flight, by its place in the input, for the journal."""
+    """Position in the input -> row number, for each contact in flight; the journal records it."""
     on_progress: OnProgress | None = None
-    """Called with the progress of the run."""
+    """Called with the progress of the run; `None` for nobody."""
     rows: int = 0
     """How many rows the input has."""
     here: bool = False
-    """Whether this process sends a run in a database at once, and not only where no worker does."""
+    """Whether this process sends a run in a database at once, even if workers do as well."""
     worker_within_s: float = 10.0
-    """For how many seconds nobody may send a run in a database, until this process does."""
+    """After how many seconds in which no worker sends a run in a database this process sends it."""
 
 
 async def send(
@@ -84,11 +84,12 @@ async def send(
     sending: Sending,
     must_stop: Callable[[], bool] = lambda: False,
 ) -> Exception | None:
-    """Give `take` the outcome of every item that is read, interrupted or not.
+    """Send `items`, and give `take` the outcome of every item that was read, even if interrupted.
 
-    The run is stopped gently once `must_stop` says so.
+    `must_stop` is asked after each outcome; once it is true, the run finishes what is in flight and
+    ends.
 
-    Returns what stopped the run before its input ended, `None` where nothing did.
+    Returns the error that stopped the run before its input ended; `None` if none did.
 
     Raises:
         ValueError: An option is out of its range.
@@ -125,12 +126,12 @@ async def import_rows(
     on_interrupt: Callable[[], None],
     must_stop: Callable[[], bool] = lambda: False,
 ) -> Ending:
-    """Send every row of an input, `record` what became of each, and close the client.
+    """Send every row of an input, give `record` the result of each, and close the client.
 
-    `begin` is called once nothing can be in the way of sending any more: the journal, if there is
-    one, is locked then. Results are recorded in the order of the rows, each as soon as all before
-    it are known; a run that ends early also records that the rest was not started. The run ends
-    early, too, once `must_stop` says so, which is asked after each result.
+    `begin` is called right before the first row is taken; a journal is open and locked by then.
+    Results are recorded in the order of the rows, each as soon as all earlier ones are known. If
+    the run ends early, the remaining rows are recorded as not started. `must_stop` is asked after
+    each result; once it is true, the run ends early. `on_interrupt` is called at the first signal.
 
     Raises:
         ValueError: An option is out of its range.
@@ -147,8 +148,7 @@ async def import_rows(
             if item is None:
                 return
             numbers[index] = line, number
-            # As the rows of an input are numbered everywhere else.
-            lines[index] = number
+            lines[index] = number  # so the journal has the same row numbers as all messages
             yield item
 
     with Spool[tuple[int, Result]]() as spool, Interruption(on_interrupt) as interruption:
@@ -169,10 +169,11 @@ async def import_rows(
 
 
 async def find_wrong_setup(client: ContactClient) -> SetupError | None:
-    """What is wrong with the address or the way to it, so that no contact has to find it.
+    """Ping the platform, and return the error if the address or the way to it is wrong.
 
-    What the platform itself refuses is passed over: a key may have no right to ping and yet to add
-    contacts. The first contact then goes alone. So does it where the platform is away for now.
+    So a wrong set-up is found before any contact is sent. `None` if nothing is wrong, and also if
+    the platform itself refuses the ping, since a key may have the right to add contacts and none to
+    ping, or if the platform is not available. In these cases the first contact is sent alone.
     """
     try:
         await client.ping(deadline_s=_PING_S)

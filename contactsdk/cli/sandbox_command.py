@@ -51,24 +51,25 @@ def sandbox(
         bool, typer.Option("--verbose", help="Print a line for each request, on standard error.")
     ] = False,
     latency: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long each answer waits.")
+        float, typer.Option(metavar="SECONDS", help="How long to wait before each answer.")
     ] = 0.0,
     rate_limit: Annotated[
         float | None,
-        typer.Option(metavar="PER_SECOND", help="Throttle requests beyond so many a second."),
+        typer.Option(metavar="PER_SECOND", help="Throttle requests above this rate."),
     ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KIND=SHARE",
-            help="Let this share of the requests go wrong, such as throttled=0.03; may be given "
-            f"repeatedly. Kinds: {', '.join(_KINDS)}.",
+            help="Let this share of the requests go wrong, such as throttled=0.03; can be "
+            f"repeated. Kinds: {', '.join(_KINDS)}.",
         ),
     ] = None,
     retry_after: Annotated[
         float | None,
         typer.Option(
-            metavar="SECONDS", help="The Retry-After of throttled and unavailable; none without it."
+            metavar="SECONDS",
+            help="Send a Retry-After of this time with the faults throttled and unavailable.",
         ),
     ] = None,
     groups: Annotated[
@@ -76,41 +77,46 @@ def sandbox(
         typer.Option(
             metavar="IDS",
             help="The account's groups, separated by commas, with or without names: "
-            "10=Newsletter,11. Without it, any group will do.",
+            "10=Newsletter,11. Without it, any group is accepted.",
         ),
     ] = None,
     fields: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FIELDS|FILE",
-            help="The account's custom fields, separated by commas, with a type behind a colon if "
-            f"it is no small text: 101=Diet,102=Birthday:date. Types: {_FIELD_TYPES}. Or a file "
-            "with the JSON of getCustomFieldDefinition, which can also list the options of selects "
-            "(selectValues). Without it, any field will do.",
+            help="The account's custom fields, separated by commas, with the type after a colon if "
+            f"it is not small-text: 101=Diet,102=Birthday:date. Types: {_FIELD_TYPES}. Or a file "
+            "with the JSON of getCustomFieldDefinition, which can also list the options of select "
+            "fields (selectValues). Without it, any field is accepted.",
         ),
     ] = None,
     batch_rate: Annotated[
         float | None,
-        typer.Option(metavar="PER_SECOND", help="How many jobs a second each batch executes."),
+        typer.Option(
+            metavar="PER_SECOND",
+            help="How many contacts of a batch are applied per second; without it, all at once.",
+        ),
     ] = None,
     list_lag: Annotated[
-        float, typer.Option(metavar="SECONDS", help="After how long lists show a write.")
+        float,
+        typer.Option(metavar="SECONDS", help="How long after a write lists do not yet show it."),
     ] = 0.0,
     guess: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=ANSWER",
-            help="Do otherwise where no page says what the platform does; see --list-guesses.",
+            help="Change what the sandbox does where the platform's pages do not say what the "
+            "platform does; see --list-guesses.",
         ),
     ] = None,
     list_guesses: Annotated[
         bool, typer.Option("--list-guesses", help="Print each guess and its answers, and exit.")
     ] = False,
 ) -> None:
-    """Play the platform on this machine until Ctrl-C.
+    """Run a stand-in for the platform on this machine until Ctrl-C.
 
-    Open its address in a browser to see what has arrived. Key and secret come from CONTACTSDK_KEY
-    and CONTACTSDK_SECRET; without them, new ones are made.
+    Open its address in a browser to see what has arrived. The key and the secret are taken from
+    CONTACTSDK_KEY and CONTACTSDK_SECRET; if these are not set, new ones are made.
     """
     # Here, since the other commands are not to wait for the import of a server.
     from contactsdk.sandbox import Sandbox
@@ -149,7 +155,8 @@ def sandbox(
         except BrokenPipeError:
             raise
         except OSError as exc:
-            # asyncio's own text repeats the address; a name that is not found has no such number.
+            # asyncio's own text repeats the address. A host name that is not found has no errno
+            # above 0.
             why = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror
             free = "; --port 0 takes a free one" if exc.errno == errno.EADDRINUSE else ""
             fail(f"cannot listen on {host} port {port}: {why}{free}")
@@ -181,7 +188,7 @@ def _write(env_file: Path, text: str) -> None:
 
 def _print_line(request: Request) -> None:
     at = timestamp(request.arrived_at).partition(" ")[2]
-    # Whoever reads the lines may have gone; that is not a reason to fail the request.
+    # The program that reads the lines may have ended; the request must not fail because of it.
     with suppress(OSError):
         typer.echo(f"{at} {request.action}: {outcome_of(request)}", err=True)
 

@@ -55,9 +55,7 @@ def settle(
     ],
     input: Annotated[
         str,
-        typer.Option(
-            help="The file that was imported; name the options by which it was read, too."
-        ),
+        typer.Option(help="The file that was imported; repeat the options with which it was read."),
     ],
     url: Url = "",
     key: Key = "",
@@ -75,7 +73,7 @@ def settle(
     encoding: Encoding = None,
     date_order: DateOrderOption = None,
     uncertain: Annotated[
-        str | None, typer.Option(help="Write the rows here that are still uncertain.")
+        str | None, typer.Option(help="Write the rows that are still uncertain to this file.")
     ] = None,
     run: Run = None,
     yes: Annotated[
@@ -84,8 +82,9 @@ def settle(
 ) -> None:
     """Look for the uncertain rows of an import on the platform, and record those that are there.
 
-    Nothing is sent again. In a terminal, what was found is shown, and you are asked before it is
-    recorded. Wait a minute or so after the import: a list may not show at once what was written.
+    Nothing is sent again. In a terminal, the command shows what it found, and asks you before it
+    records that. Wait a minute or so after the import: the platform's lists may show new contacts
+    late.
 
     Exit code: 0 no row is uncertain any longer, 1 some still are, 2 wrong use or unreadable input,
     3 contacts cannot be looked up or you said no, 130 interrupted.
@@ -104,7 +103,7 @@ def settle(
         )
         recorded = journal_at(file, run)
         if not recorded.exists():
-            fail(f"{recorded.name}: there is no such journal")
+            fail(f"{recorded.name}: there is no such journal: name the one of the import")
         names = account_names(url, key, secret_file)
         reading = input_options(
             format=format,
@@ -185,7 +184,7 @@ async def _settled(
 
 
 class _Rows:
-    """The items of an input as they are read, and the row that each stands in."""
+    """Gives the items of an input, and remembers the row number of each."""
 
     def __init__(self, found: CheckedInput) -> None:
         self._found = found
@@ -193,7 +192,7 @@ class _Rows:
 
     @property
     def items(self) -> Iterator[Item]:
-        """What each row holds, in order."""
+        """The contact of each row, or what is wrong with it, in order; to be read once."""
         for _, number, item in self._found.items:
             self._numbers.append(number)
             yield item
@@ -231,5 +230,5 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
         return "No row is uncertain."
     text = f"{found:,} were uncertain and then found; {left:,} are still uncertain."
     if left:
-        text += " Look those up yourself before importing them again, or there may be two."
+        text += " Look those up yourself before you import them again, or there may be two of each."
     return text

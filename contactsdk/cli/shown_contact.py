@@ -14,19 +14,23 @@ _LONGEST_VALUE: Final = 200
 
 
 def contact_lines(contact: Contact, names: KnownNames) -> list[str]:
-    """Such as `status: 1 (subscribed)`, for its owner; with the names that the account gives."""
+    """A line for each field that is sent, such as `status: 1 (subscribed)`.
+
+    The lines hold the contact's values, and the names of groups and custom fields if `names` has
+    them.
+    """
     return [f"{name}: {_cut(printable(value))}" for name, value in _fields(contact, names)]
 
 
 def field_shown(name: str, names: KnownNames) -> str:
-    """What a column holds, with the name of a custom field where the account is known."""
+    """What a column holds; with the name of a custom field if `names` has it."""
     stem, _, rest = name.partition(".")
     known = names.name_of(int(rest.partition(".")[0])) if stem == "customFields" and rest else None
     return f"{name} ({known})" if known else name
 
 
 def _fields(contact: Contact, names: KnownNames) -> Iterator[tuple[str, str]]:
-    # In the order and by the names in which they are sent.
+    # The order and the names are those of the JSON that is sent.
     body: dict[str, Any] = orjson.loads(wire.encode(contact))
     for name, value in body.items():
         match name:

@@ -1,4 +1,4 @@
-"""Values in a temporary file, so that memory does not follow how many there are."""
+"""Keeps values in a temporary file, so that memory does not grow with their number."""
 
 import pickle
 import tempfile
@@ -12,10 +12,10 @@ _BLOCK: Final = 256  # values that are written and read together
 
 
 class Spool(Generic[_T]):
-    """Values that are kept in a temporary file, which no other process can open by a name.
+    """A sequence of values in a temporary file that no other process can open by name.
 
-    They are appended in order and may be read from the start any number of times, also by several
-    readers in turn, and also between two appends.
+    Values are appended. They can be read from the start any number of times, by several readers in
+    turn, and between two appends.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Spool(Generic[_T]):
             self._write()
 
     def extend(self, values: Iterable[_T]) -> Iterator[_T]:
-        """Add these values in a part of their own, and return a reader of that part alone."""
+        """Append these values as one part, and return a reader of that part alone."""
         self._write()
         start = self._end
         for value in values:
@@ -63,7 +63,7 @@ class Spool(Generic[_T]):
             return
         self._file.seek(self._end)
         pickle.dump(self._block, self._file, pickle.HIGHEST_PROTOCOL)
-        # So that a full disk is found here, where the block is still there.
+        # Flushed, so that a full disk is noticed here, while the block is still in memory.
         self._file.flush()
         self._end = self._file.tell()
         self._block = []

@@ -1,7 +1,7 @@
-"""An import into a database: it is submitted for workers, watched, and its outcomes are read.
+"""An import with a journal in a database: it is submitted, watched, and its outcomes are read.
 
-Where no worker is there, this process sends it. Whoever gives the same command joins: all that is
-known of the run is in the database.
+Workers send the contacts; if there is no worker, this process does. Anybody who runs the same
+command again joins the run, since the database has everything that is known of it.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ from contactsdk.journal import JournalRow
 from contactsdk.journal import State as JournalState
 from contactsdk.models import Contact, Item
 
-if TYPE_CHECKING:  # at run time it needs an extra
+if TYPE_CHECKING:  # at run time, these need an extra
     from contactsdk.distributed import RunProgress
     from contactsdk.journal.postgres import PostgresJournal
     from contactsdk.workers.run_worker import RunWorker
 
 _LOOK_EVERY_S: Final = 0.2
 
-# Each partition costs its lease, and contacts of two of them never share a batch.
+# More partitions cost more: each has a lease, and contacts of two partitions never share a batch.
 _ROWS_OF_A_PARTITION: Final = 500
 _MOST_PARTITIONS: Final = 64
 
 
-# The number of a row in its file is asked for when the rows are written, 10,000 at a time.
+# The journal asks for a row's number when it writes rows, 10,000 at a time.
 _NUMBERS_KEPT: Final = 20_000
 
 
@@ -44,25 +44,25 @@ class RunStoppedError(Exception):
 
 
 class LeftRunningError(Exception):
-    """A signal ended the command before the run was done; the message says how far it is."""
+    """A signal ended the command before the run was done; the message says how far the run is."""
 
 
 class _InterruptedError(Exception):
-    """A signal came while the input was submitted."""
+    """A signal came while the input was being submitted."""
 
 
 @frozen(kw_only=True)
 class Watching:
-    """What whoever submits an import wants to know of it."""
+    """The functions that are called while an import is submitted and watched."""
 
     record: Callable[[Result], None]
-    """Called with what became of each row, in input order, once the run has ended."""
+    """Called with the result of each row, in input order, once the run has ended."""
     begin: Callable[[], None]
-    """Called once nothing can be in the way of submitting any more."""
+    """Called right before the first row is submitted."""
     show: Callable[[Progress], object]
-    """Called with the progress of the run, some times a second."""
+    """Called with the progress of the run, a few times a second."""
     say: Callable[[str], object]
-    """Called with a line for a person."""
+    """Called with a message of one line for the user."""
 
 
 async def import_by_workers(
@@ -72,9 +72,9 @@ async def import_by_workers(
     sending: Sending,
     watching: Watching,
 ) -> Ending:
-    """Have every row of an input sent, record what became of each, and close the client.
+    """Have every row of an input sent, record the result of each, and close the client.
 
-    `numbered` is read twice.
+    `numbered` is read twice, so it must not be an iterator.
 
     Raises:
         LeftRunningError: A signal came; nothing was recorded, and the run may go on.
@@ -98,12 +98,12 @@ async def import_by_workers(
 
 
 class _SubmittedImport:
-    """One import that is submitted, and watched until it ends."""
+    """One import: submits it, and watches it until it ends."""
 
     progress: "RunProgress | None" = None
-    """How far the run was when it was looked at last; `None` before it was submitted."""
+    """How far the run was at the last look; `None` before the whole input was submitted."""
     stopped_by: Exception | None = None
-    """Why it ended before all was sent; `None` where it did not."""
+    """Why the run ended before everything was sent; `None` if everything was."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class _SubmittedImport:
         sending: Sending,
         watching: Watching,
     ) -> None:
-        from contactsdk.distributed import SubmittedRun  # an extra, as its journal
+        from contactsdk.distributed import SubmittedRun  # needs an extra, as its journal does
 
         self._client = client
         self._run: SubmittedRun = SubmittedRun(journal)
@@ -125,7 +125,7 @@ class _SubmittedImport:
         self._worker: RunWorker | None = None
 
     def interrupt(self) -> None:
-        """Submit nothing more, send nothing more here, and look no more."""
+        """Stop submitting, stop sending from this process, and stop watching."""
         self._interrupted.set()
         if self._worker is not None:
             self._watching.say(STOPPING)
@@ -147,13 +147,13 @@ class _SubmittedImport:
             raise group.exceptions[0] from group
 
     async def look_again(self) -> None:
-        """See how far the run is now; where the database is away, what was seen last stays."""
+        """Update `progress`; if the database cannot be reached, it stays as it was."""
         if self.progress is not None:
             with contextlib.suppress(JournalError):
                 self.progress = await self._run.progress()
 
     def left(self) -> str:
-        """What a person should know of a run that goes on without this command."""
+        """A message about a run that goes on, or can go on, without this command."""
         progress = self.progress
         if progress is None:
             return "interrupted before the whole input was in the database: nothing was sent"
@@ -163,7 +163,7 @@ class _SubmittedImport:
         return f"interrupted: {ended}; no worker sends the others now"
 
     async def record_all(self, numbered: Iterable[NumberedItem]) -> None:
-        """Record what became of each row, as the database has it."""
+        """Record the result of each row, as the database has it."""
         rows = self._run.rows()
         for line, number, item in numbered:
             self._watching.record(_result(line, number, item, await anext(rows)))
@@ -172,7 +172,7 @@ class _SubmittedImport:
         sending = self._sending
         try:
             partitions = (await self._run.progress()).partitions
-        except JournalError:  # a new one
+        except JournalError:  # the run is not in the database yet
             partitions = min(max(1, sending.rows // _ROWS_OF_A_PARTITION), _MOST_PARTITIONS)
         await self._client.submit(
             self._items(numbered),
@@ -188,7 +188,8 @@ class _SubmittedImport:
         lines = self._sending.lines
         for index, (_, number, item) in enumerate(numbered):
             if self._interrupted.is_set():
-                raise _InterruptedError  # an input that only ended would count as whole
+                # If the input just ended here, the database would take it for the whole input.
+                raise _InterruptedError
             lines[index] = number
             lines.pop(index - _NUMBERS_KEPT, None)
             yield item
@@ -239,7 +240,7 @@ class _SubmittedImport:
                 self.stopped_by = error
 
         if not self._sending.here:
-            self._watching.say("no worker is there: this process sends")
+            self._watching.say("no worker sends this run, so this process does")
         self._worker = worker
         tasks.create_task(work())
 
@@ -265,7 +266,7 @@ class _SubmittedImport:
 
 
 def _result(line: int, number: int, item: Item, row: JournalRow) -> Result:
-    """What became of a row of the input, by its row in the database."""
+    """The result of a row of the input, from its row in the database."""
     contact, error = item if isinstance(item, Contact) else None, row.error
     if row.state is JournalState.WAITING:
         return not_started(line, number)

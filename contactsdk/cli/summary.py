@@ -1,4 +1,4 @@
-"""What became of a run: counts, and why rows did not succeed."""
+"""The results of a run: how many rows have which state, and why rows did not succeed."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -19,25 +19,25 @@ _LABELS: Final[Mapping[State, str]] = {
 
 @define
 class Tally:
-    """How many rows came to which state, and why."""
+    """Counts the rows of a run by their state and by the reason of it."""
 
     states: Counter[State] = Factory(Counter)
-    """How many rows have which state."""
+    """State -> how many rows have it."""
     failed: Reasons = Factory(Reasons)
     """Why rows failed."""
     uncertain: Reasons = Factory(Reasons)
     """Why rows are uncertain."""
     left: int = 0
-    """How many were not applied, and are sent when the run goes on with its journal."""
+    """How many rows were not applied and are sent when the run goes on with its journal."""
     from_journal: int = 0
-    """How many were not sent, since the journal says what became of them in an earlier run."""
+    """How many rows were not sent, since the journal has their results from an earlier run."""
 
     settled: int = 0
-    """How many were uncertain, and then found on the platform."""
+    """How many rows were uncertain, and then found on the platform."""
 
     @property
     def ended(self) -> int:
-        """How many rows came to an end in this run."""
+        """How many rows got their result in this run, not in an earlier one."""
         return self.states.total() - self.states[State.NOT_STARTED] - self.from_journal
 
     def add(self, result: Result) -> None:
@@ -62,11 +62,12 @@ def summary(
     stopped: str | None = None,
     look_up: str = "",
 ) -> str:
-    """What became of a run, in lines for a reader; nothing of its contacts.
+    """The text that reports the results of a run; it holds no value of a contact.
 
-    `elapsed_s` is how long it took; `None` where it did not run now. `sent_to` is the address that
-    its contacts went to, `stopped` says why it ended early, `look_up` how uncertain rows can be
-    looked up, in a sentence.
+    `elapsed_s` is how long the run took, in seconds; `None` if the results come from a journal.
+    `sent_to` is the address to which contacts were sent; empty if it is not to be shown. `stopped`
+    says why the run ended early; `None` if it did not. `look_up` is a sentence that says how
+    uncertain rows can be looked up.
     """
     labels = dict(_LABELS)
     if tally.states[State.NOT_STARTED]:
@@ -93,8 +94,8 @@ def summary(
     if uncertain := tally.states[State.UNCERTAIN]:
         lines += [
             "",
-            f"The {uncertain:,} uncertain may have been applied all the same: look each of them up "
-            "before importing it again, or there may be two.",
+            f"The {uncertain:,} uncertain may have been applied: look each of them up before you "
+            "import it again, or there may be two of it.",
         ]
         if look_up:
             lines.append(printable(look_up))

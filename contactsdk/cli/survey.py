@@ -1,4 +1,4 @@
-"""What an input contains: how many rows add, update or are invalid, and what to look at first."""
+"""Counts what an input contains: rows that add, update or are invalid, and doubtful rows."""
 
 import re
 from collections.abc import Iterable
@@ -12,47 +12,48 @@ from contactsdk.files import message_of
 from contactsdk.models import Contact, EmailStatus, Item, SmsStatus, key_of
 
 _FIRST: Final = 3
-_BARE_PHONE: Final = re.compile("[1-9][0-9]{5,}")  # fewer digits are an extension
+_BARE_PHONE: Final = re.compile("[1-9][0-9]{5,}")  # with fewer digits, it is an extension number
 _NONE: Final = Shared(rows=0, keys=0, first=())
 
 
 class Survey:
-    """Counts the rows of an input as they are read; memory does not follow their number.
+    """Counts the rows of an input as they are read, in memory that does not grow with them.
 
-    The spools are for the two searches for rows that are the same.
+    The two spools are used to find rows of the same person and rows of the same external id.
     """
 
     def __init__(self, people: Spool[int], external_ids: Spool[int]) -> None:
         self.rows = 0
         """How many rows were read."""
         self.adds = 0
-        """How many add a contact each time that they are sent."""
+        """How many rows add a contact each time that they are sent."""
         self.updates = 0
-        """How many update the contact of their id."""
+        """How many rows update the contact with their id."""
         self.updates_if_exist = 0
-        """How many update the contact of the same first name, last name and email, or add one."""
+        """How many rows update the contact with the same first name, last name and email, or add
+        one."""
         self.with_groups = 0
-        """How many say which groups the contact is in."""
+        """How many rows say which groups the contact is in."""
         self.resubscribing = 0
-        """How many set a status to subscribed."""
+        """How many rows set the email or SMS status to subscribed."""
         self.bare_phones = 0
-        """How many have a phone of digits alone, without a 0 or a plus sign before them."""
+        """How many rows have a phone of digits only, without a 0 or a plus sign at its start."""
         self.invalid = Reasons()
-        """Why rows hold no valid contact."""
+        """Why rows are not valid contacts."""
         self.invalid_rows = 0
-        """How many hold no valid contact."""
+        """How many rows are not valid contacts."""
         self.first: list[tuple[int, Contact]] = []
         """The first valid contacts, with the numbers of their rows."""
         self.same_person = _NONE
-        """Adds with the same name and email: each would be a contact of its own."""
+        """Adds with the same name and email: each would add a contact. Known after `finish`."""
         self.same_external_id = _NONE
-        """Adds with the same external id."""
+        """Rows without an id that have the same external id. Known after `finish`."""
         self._people = Duplicates(people)
         self._external_ids = Duplicates(external_ids)
 
     @property
     def valid_rows(self) -> int:
-        """How many hold a valid contact."""
+        """How many rows hold a valid contact."""
         return self.rows - self.invalid_rows
 
     def add(self, number: int, item: Item, choices: Iterable[str] = ()) -> None:
@@ -80,6 +81,6 @@ class Survey:
         )
 
     def finish(self) -> None:
-        """Find the rows that are the same, once all were counted."""
+        """Find rows of the same person or external id; call it once, after the last `add`."""
         self.same_person = self._people.found()
         self.same_external_id = self._external_ids.found()

@@ -2,19 +2,19 @@
 
 
 def printable(what: object) -> str:
-    """Text that another has written, on one line and without what would steer a terminal."""
+    """Text from outside as one line, with `?` for each character that could control a terminal."""
     return "".join(char if char.isprintable() else "?" for char in " ".join(str(what).split()))
 
 
 def printable_lines(text: str) -> str:
-    """The same of each line of a text of ours; blanks at the start of a line stay."""
+    """Each line of a text as `printable` gives it; blanks at the start of a line stay."""
     return "\n".join(
         " " * (len(line) - len(line.lstrip(" "))) + printable(line) for line in text.split("\n")
     )
 
 
 def duration(seconds: float) -> str:
-    """Such as `4.2 s` or `3 min 20 s`."""
+    """A number of seconds for people, such as `4.2 s` or `3 min 20 s`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""How fast a run went and when it stood still, in points of which there are never many."""
+"""Records how fast a run went and when it was paused, in a limited number of spans."""
 
 from attrs import frozen
 
@@ -12,21 +12,21 @@ class Span:
     """A part of a run."""
 
     start_s: float
-    """When it began, from the start of the run."""
+    """When the span began, in seconds from the start of the run."""
     end_s: float
-    """When it ended."""
+    """When the span ended, in seconds from the start of the run."""
     contacts: int
-    """How many contacts came to an end in it."""
+    """How many contacts got their outcome in it."""
     paused_s: float
     """For how many seconds of it the whole run waited for the platform."""
 
 
 class Timeline:
-    """Takes the progress of a run as it comes, and keeps at most 240 spans of it.
+    """Takes the progress of a run as it comes, and keeps at most `most` spans of it.
 
-    When there are too many, each two neighbours become one, and later spans are as long as these.
-    The first contacts to come to an end are not part of it where `from_journal` of them were sent
-    in an earlier run.
+    When there are more, each two adjacent spans are joined, and later spans are at least as long as
+    the joined ones. The first `from_journal` outcomes are not counted: they come from an earlier
+    run.
     """
 
     def __init__(self, from_journal: int = 0, *, most: int = _MOST) -> None:
@@ -38,7 +38,7 @@ class Timeline:
         self._done = 0
 
     def add(self, progress: Progress) -> None:
-        """Note how far the run has come."""
+        """Take the progress of the run at this moment."""
         if progress.elapsed_s - self._start_s <= self._least_s:
             return
         done = progress.succeeded + progress.failed + progress.uncertain

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from contactsdk.workers.worker import Worker
 
 GRACE_S: Final = 45.0
-"""How long what is in flight may take after a first signal: one attempt, and its recording."""
+"""For how many seconds requests in flight may go on after the first signal.
+
+It is enough for one attempt and for recording its outcome.
+"""
 
 
 def worker(
@@ -32,7 +35,7 @@ def worker(
         str,
         typer.Argument(
             metavar="DATABASE",
-            help="Where runs are submitted to, postgresql://user:password@host/name.",
+            help="The database to which runs are submitted: postgresql://user:password@host/name.",
         ),
     ],
     url: Url = "",
@@ -43,7 +46,8 @@ def worker(
         int | None,
         typer.Option(
             min=1,
-            help="Requests in flight at a time; 32 contacts by default, or 4 batches.",
+            help="How many requests may be in flight at a time; by default 32, or 4 if the run "
+            "uses batches.",
             show_default=False,
         ),
     ] = None,
@@ -51,26 +55,26 @@ def worker(
         float,
         typer.Option(
             metavar="SECONDS",
-            help="How long what this worker has begun is left to it after it was last heard of.",
+            help="If this worker dies, other workers take over its contacts after this time.",
         ),
     ] = 30.0,
 ) -> None:
-    """Send the contacts of the runs that were submitted to a database, until it is stopped.
+    """Send the contacts of the runs that were submitted to a database, until stopped.
 
-    Any number of workers share the work, on any machines, each started and killed as one likes.
+    Any number of workers, on any machines, share the work. Start and stop each at any time.
 
-    Ctrl-C or SIGTERM stops a worker gently: it sends no new contact, and finishes what is in
-    flight. Give it a minute for that. After a second signal it leaves at once.
+    Ctrl-C or SIGTERM stops a worker gently: it sends no new contact, and finishes the requests in
+    flight. Give it a minute for that. A second signal ends it at once.
 
-    Exit code: 0 it was stopped, 2 wrong use or a database that cannot be used, 3 nothing can be
-    sent from here, 130 it left at once.
+    Exit code: 0 it was stopped, 2 wrong use or a database that cannot be used, 3 the address, key
+    or secret does not work from here, 130 it ended at once.
     """
     if not 0 < lease_s < math.inf:
         raise typer.BadParameter("must be more than 0", param_hint="--lease-s")
     with errors_as_exits():
         client = client_of(url, key, secret_file, concurrency or 1)
         made = _worker(client, database, concurrency, lease_s)
-        # The worker says in one line what the engine says in the twenty of a traceback.
+        # The worker itself reports each error in one line; the engine would log a traceback.
         logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
         try:
             has_ended = asyncio.run(_work(client, made))
@@ -86,7 +90,7 @@ def _worker(
     if not is_database(database):
         fail("a worker needs a database: contactsdk worker postgresql://...")
     try:
-        # Here, since it is an extra, and takes longer to load than all else that a command needs.
+        # Imported here: it is an extra, and takes longer to load than all the rest of a command.
         from contactsdk.workers.worker import Worker
     except ImportError:
         fail("a worker needs more: pip install 'contactsdk[cli,workers]'")
@@ -97,8 +101,8 @@ def _worker(
 
 
 async def _work(client: ContactClient, made: "Worker") -> bool:
-    """Work until a signal comes; whether it ended in order."""
-    from contactsdk.workers.engine_loop import pass_over_lost_jobs  # an extra, as above
+    """Work until a signal comes; returns whether everything in flight was finished."""
+    from contactsdk.workers.engine_loop import pass_over_lost_jobs  # needs an extra, as above
 
     asyncio.get_running_loop().set_exception_handler(pass_over_lost_jobs)
     with Interruption(made.stop, grace_s=GRACE_S) as interruption:

@@ -1,4 +1,4 @@
-"""Which files a run wrote, and what to do with them."""
+"""Reports which files a run wrote, and what to do with them next."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,13 +24,13 @@ class Written:
     outputs: OutputNames
     """The files of rows."""
     report: Path | None = None
-    """The page about the run."""
+    """The HTML report; `None` if there is none."""
     kept: Mapping[str, Path]
-    """Name of a file that was there before -> where it is kept."""
+    """Name of a file that existed before -> the name under which that older file is kept."""
 
     @classmethod
     def of(cls, outputs: OutputNames, report: Path | None = None) -> Self:
-        """To be made before anything is written."""
+        """The files of these names; call it before any of them is written."""
         names = [*outputs.by_option().values(), None if report is None else str(report)]
         kept = {name: kept_as(name) for name in names if name is not None}
         return cls(
@@ -40,10 +40,10 @@ class Written:
         )
 
     def warnings(self) -> list[str]:
-        """What a person should know before files are replaced, a line for each."""
+        """A line for each file that will be replaced."""
         return [
-            f"Note: {printable(name)} is there already: it is replaced, and what is in it now is "
-            f"kept as {printable(place.name)}{_in_place_of_another(place)}."
+            f"Note: {printable(name)} exists already and will be replaced; the old file is kept as "
+            f"{printable(place.name)}{_in_place_of_another(place)}."
             for name, place in self.kept.items()
         ]
 
@@ -63,7 +63,7 @@ class Written:
 
     def _kept_text(self, name: str) -> str:
         place = self.kept.get(name)
-        return "" if place is None else f"; what was in it before is in {place.name}"
+        return "" if place is None else f"; the old file is now {place.name}"
 
 
 def next_lines(
@@ -75,37 +75,40 @@ def next_lines(
     is_stopped: bool,
     import_rejects: str,
 ) -> Iterator[str]:
-    """What to do with the rejects of a run, a line for each step.
+    """A line for each thing that the user should do next with the rejects of a run.
 
-    `is_excel` says whether the input is a workbook, `is_stopped` whether something that is wrong
-    with no row ended the run, `import_rejects` is the command that imports the rejects.
+    `is_excel` is whether the input is a workbook. `is_stopped` is whether the run was stopped by an
+    error that is not about a row. `import_rejects` is the command that imports the rejects.
     """
     rejects = rejects_of(tally, has_journal=has_journal)
     may_be_applied = tally.states[State.SUCCEEDED] + tally.states[State.UNCERTAIN]
     if is_stopped and not has_journal and not may_be_applied:
-        yield "Nothing was applied. Once that is put right, run the same command again."
+        yield "Nothing was applied. When the problem is solved, run the same command again."
         return
     if outputs.rejects in (None, STANDARD) or not rejects:
         return
     if has_journal and tally.left:
-        yield f"Run that first, then correct the rejects: {outputs.rejects} is written again by it."
+        yield (
+            f"Run that command first, and correct the rejects afterwards: it writes "
+            f"{outputs.rejects} again."
+        )
     elif is_stopped:
-        yield f"To import the rows that were not applied, once that is put right: {import_rejects}"
+        yield f"When the problem is solved, import the rows that were not applied: {import_rejects}"
     else:
-        yield f"To import the rejects, once they are corrected: {import_rejects}"
+        yield f"When the rejects are corrected, import them: {import_rejects}"
     if is_excel and str(outputs.rejects).endswith(".csv"):
         yield _OF_EXCEL
 
 
 def rejects_of(tally: Tally, *, has_journal: bool) -> int:
-    """How many rows the rejects have."""
+    """How many rows the file of rejects has."""
     not_applied = tally.states[State.FAILED] + tally.states[State.NOT_STARTED]
-    # With a journal, what was not refused is sent when the run goes on.
+    # With a journal, rows that were not refused are sent when the run goes on.
     return not_applied - tally.left if has_journal else not_applied
 
 
 def _in_place_of_another(place: Path) -> str:
-    return ", in place of the one that is there" if place.exists() else ""
+    return ", which replaces an older one" if place.exists() else ""
 
 
 def _rows(count: int) -> str:

@@ -1,8 +1,8 @@
-"""Contacts from CSV, JSON and workbooks, and what became of each row to files again.
+"""Reads contacts from CSV, JSON and workbooks, and writes the result of each row to files.
 
-Files are read and written row by row, so memory does not follow their size (a workbook's sheet
-apart, which is read whole). A row's `cells` are as in the file, so that what is written back is
-what was read.
+Files are read and written row by row, so memory does not grow with their size. The exception is a
+workbook, of which one sheet is read as a whole. A row's `cells` hold the text of the file, so a row
+is written back as it was read.
 """
 
 from contactsdk.files.column_plan import ColumnUse

@@ -1,6 +1,7 @@
-"""Error cells of an .xls workbook, which python-calamine gives as empty ones; whether it is locked.
+"""Finds error cells of an .xls workbook, and whether the workbook needs a password.
 
-As described in Microsoft's [MS-XLS]: a stream of records of a number, a length and data.
+python-calamine gives error cells as empty ones. The format is described in Microsoft's [MS-XLS]: a
+stream of records, each with a number, a length and data.
 """
 
 import itertools
@@ -28,14 +29,14 @@ _ERRORS: Final = {
 
 
 def error_cells(stream: BinaryIO, sheet: str) -> dict[int, dict[int, str]]:
-    """Row number -> place of a cell -> the error that it shows, on the sheet of this name."""
+    """Row number -> place of a cell -> the error that it shows, for the sheet of this name."""
     stream.seek(0)
     try:
         book = CompoundFile(stream.read()).stream("Workbook")
         start = _start_of(book, sheet)
         cells = [] if start is None else list(_errors_from(book, start))
     except (struct.error, IndexError, KeyError, ValueError):
-        # What is amiss in it does not hinder python-calamine, or it would have said so.
+        # python-calamine has read the workbook, so a fault that is found here is ignored.
         return {}
     errors: dict[int, dict[int, str]] = {}
     for row, place, code in cells:
@@ -49,7 +50,7 @@ def has_password(stream: BinaryIO) -> bool:
     try:
         file = CompoundFile(stream.read())
         if _ENCRYPTED in file.streams():
-            return True  # an .xlsx as a whole
+            return True  # an .xlsx with a password is encrypted as a whole
         kinds = (kind for kind, _ in _records(file.stream("Workbook"), 0))
         return any(kind == _PASSWORD for kind in itertools.takewhile(lambda it: it != _END, kinds))
     except (struct.error, IndexError, KeyError, ValueError):
@@ -76,13 +77,13 @@ def _start_of(book: bytes, sheet: str) -> int | None:
 
 
 def _errors_from(book: bytes, start: int) -> Iterator[tuple[int, int, int]]:
-    """Row and column, both counted from 0, and code of each error."""
+    """The row, the column and the code of each error; rows and columns are counted from 0."""
     for kind, data in _records(book, start):
         if kind == _END:
             return
         row, column = struct.unpack_from("<HH", data) if len(data) >= 8 else (0, 0)
         if kind == _BOOL_OR_ERROR and data[7]:
             yield row, column, data[6]
-        # The result of a formula that is not a number ends in FFFF, and begins with its kind.
+        # If the result of a formula is not a number, it ends in FFFF and begins with its kind.
         elif kind == _FORMULA and data[12:14] == b"\xff\xff" and data[6] == 2:
             yield row, column, data[8]

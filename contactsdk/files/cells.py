@@ -1,7 +1,7 @@
-"""How the text of a cell becomes the value of a field.
+"""Converts the text of a cell into the value of a field.
 
-A reader takes the text of a cell and gives the value, or `None` for a cell with nothing in it. What
-nobody meant, such as `#REF!` or `6.14E+10`, is a `CellError`.
+A reader takes the text of a cell and returns the value, or `None` for an empty cell. It raises
+`CellError` for text that nobody wrote on purpose, such as `#REF!` or `6.14E+10`.
 """
 
 import re
@@ -14,12 +14,14 @@ from contactsdk.models import EmailStatus, SmsStatus
 
 
 class CellError(ValueError):
-    """A cell holds nothing that can be sent; the message says what to do, without its value."""
+    """A cell has no value that can be sent; the message says what to do, and not what is in it."""
 
 
 CellReader: TypeAlias = Callable[[str], Any]
+"""Takes the text of a cell; returns the value of a field, `None` for an empty cell."""
 
-# Not seen, and not blank either: soft hyphen, zero-width blanks and joiners, marks of direction.
+# Invisible characters that `\s` does not match: soft hyphen, zero-width blanks and joiners, marks
+# of the direction of text.
 _UNSEEN: Final = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 _BLANKS_AT_ENDS: Final = re.compile(rf"^[\s{_UNSEEN}]+|[\s{_UNSEEN}]+$")
 _UNSEEN_IN_NAMES: Final = re.compile("[\u00ad\u200b\u2060\ufeff\u200e\u200f\u202a-\u202e]")
@@ -40,7 +42,7 @@ _ERROR_VALUES: Final = frozenset(
 _TOO_NARROW: Final = re.compile(r"#{3,}")
 _LIBRE_OFFICE: Final = re.compile(r"Err:[0-9]{3}")
 
-# By its first character, a cell that may have become something else in a spreadsheet.
+# Only a cell that begins with one of these can be a value that a spreadsheet changed.
 _SUSPECT: Final = frozenset("#'E0123456789")
 _DUTCH: Final = re.compile(r"'[nst][- ]", re.IGNORECASE)  # 't Hooft, 's-Gravesande
 
@@ -55,16 +57,15 @@ _BOOLEANS: Final = {
 
 
 def text_of(cell: str) -> str | None:
-    """The text that a cell holds, without what a spreadsheet put around it.
+    """The text of a cell, without what a spreadsheet put around it; `None` if it is empty.
 
-    Blanks at its ends are dropped, those that nobody sees as well; line breaks and other blanks
-    within it stay.
+    Blanks and invisible characters at its ends are dropped; those within it and line breaks stay.
 
     Raises:
-        CellError: A spreadsheet rounded a number or reports an error, or there is a control
-            character in it.
+        CellError: The cell holds a rounded number, an error of a spreadsheet, or a control
+            character.
     """
-    # What is printable has no control character, no invisible one and no blank but the plain one.
+    # Printable text has no control character, no invisible character and no blank but the space.
     text = cell.strip() if cell.isprintable() else _without_unseen(cell)
     if text and text[0] in _SUSPECT:
         text = _without_spreadsheet(text)
@@ -72,7 +73,7 @@ def text_of(cell: str) -> str | None:
 
 
 def name_of(cell: str) -> str | None:
-    """A name: as `text_of`, and blanks within it are plain ones."""
+    """A name: like `text_of`, and each other blank within it becomes a space."""
     text = text_of(cell)
     if text is None or text.isprintable():
         return text
@@ -80,7 +81,7 @@ def name_of(cell: str) -> str | None:
 
 
 def phone_of(cell: str) -> str | None:
-    """A telephone number, which a spreadsheet may have taken for a number."""
+    """A phone number, also if a spreadsheet took it for a number."""
     text = name_of(cell)
     if text is None:
         return None
@@ -92,13 +93,13 @@ def phone_of(cell: str) -> str | None:
 
 
 def external_id_of(cell: str) -> str | None:
-    """An id of another system, which a spreadsheet may have taken for a number."""
+    """An id of another system, also if a spreadsheet took it for a number."""
     text = name_of(cell)
     return text if text is None else as_whole_number(text)
 
 
 def number_of(cell: str) -> int | str | None:
-    """A whole number; other text stays as it is, and the contact says what is wrong."""
+    """A whole number; other text is returned as it is, and then makes the contact invalid."""
     text = text_of(cell)
     if text is None:
         return None
@@ -115,7 +116,7 @@ def companies_of(cell: str) -> list[int | str] | None:
     """The ids of companies, divided by `;`, `,` or a line break."""
     ids = numbers_of(cell)
     if ids is not None and any(isinstance(number, str) for number in ids):
-        raise CellError("must be ids, such as 12;13: the name of a company cannot be given")
+        raise CellError("must be ids, such as 12;13: names of companies cannot be used")
     return ids
 
 
@@ -134,7 +135,7 @@ def groups_of(cell: str) -> list[int] | None:
 
 
 def parts_of(cell: str) -> list[str]:
-    """What a cell lists, divided by `;`, `,` or a line break, each without its blanks."""
+    """The items of a cell, divided by `;`, `,` or a line break, without blanks at their ends."""
     text = text_of(cell)
     if text is None:
         return []
@@ -145,7 +146,7 @@ def parts_of(cell: str) -> list[str]:
 
 
 def boolean_of(cell: str) -> bool | str | None:
-    """True or false; text that says neither stays as it is."""
+    """True or false; other text is returned as it is, and then makes the contact invalid."""
     text = text_of(cell)
     return None if text is None else _BOOLEANS.get(text.casefold(), text)
 
@@ -180,7 +181,7 @@ READERS: Final[dict[str, CellReader]] = {
     "update_if_exists": boolean_of,
     "privacy_consent": boolean_of,
 }
-"""Field of a contact -> how its cells are read; an email's reader is in `emails.py`."""
+"""Field of a contact -> the reader of its cells; the reader of emails is in `emails.py`."""
 
 
 CHOICES: Final = (
@@ -192,11 +193,11 @@ CHOICES: Final = (
     "privacy_consent",
     "custom_fields",
 )
-"""The fields in which many contacts have one of a few values."""
+"""The fields that have one of a few values, so that many contacts share a value."""
 
 
 def as_whole_number(text: str) -> str:
-    """`10.0`, as some programs write the number 10, as `10`; other text as it is."""
+    """Some programs write the number 10 as `10.0`: this gives `10`, and other text as it is."""
     if text[-2:] not in (".0", ",0"):
         return text
     whole = _WHOLE_AS_FLOAT.fullmatch(text)
@@ -217,7 +218,7 @@ def _without_spreadsheet(text: str) -> str:
         )
     folded = text.casefold()
     if folded in _ERROR_VALUES or _TOO_NARROW.fullmatch(text) or _LIBRE_OFFICE.fullmatch(text):
-        raise CellError("holds an error of a spreadsheet: correct the cell, or empty it")
+        raise CellError("holds an error of a spreadsheet: correct the cell, or clear it")
     if text[0] == "'" and not _DUTCH.match(text):
         quoted = len(text) > 2 and text[-1] == "'"
         return (text[1:-1] if quoted else text[1:]).strip()

@@ -1,4 +1,4 @@
-"""Which field of a contact each column of a list holds, by its header and by what the user says."""
+"""Decides which field of a contact each column holds, by its header and the user's options."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -22,38 +22,38 @@ from contactsdk.files.vendors import VENDORS, Vendor
 
 @frozen(kw_only=True)
 class ColumnUse:
-    """What became of one column of a list."""
+    """How one column of a list is used."""
 
     place: int
-    """Its place, counted from 0."""
+    """The place of the column, counted from 0."""
     name: str
-    """Its header, as in the file."""
+    """The header of the column, as in the file."""
     column: Column | None = None
-    """What it holds; `None` where it is left out."""
+    """What the column holds; `None` if it is left out."""
     reason: str = ""
-    """Why it is left out, as a part of a sentence; empty where it is not."""
+    """Why the column is left out, as a part of a sentence; empty if it is used."""
     rank: int = 0
-    """Where several columns hold one field: how many of them are asked before this one."""
+    """If several columns hold one field: how many of them are looked at before this one."""
 
     @property
     def holds(self) -> str:
-        """The name of what it holds, as a user writes it; empty where it is left out."""
+        """The name of what the column holds, as a user writes it; empty if it is left out."""
         return "" if self.column is None else spelled(self.column)
 
 
 @frozen(kw_only=True)
 class ColumnRules:
-    """What the user says about the columns."""
+    """What the user's options say about the columns."""
 
     maps: tuple[tuple[str, Column], ...] = ()
-    """Header, or `column D`, and what it holds."""
+    """Pairs of a header, or `column D` for the fourth column, and what that column holds."""
     ignored: tuple[str, ...] = ()
-    """Headers to leave out, or several of them in one text, divided by commas."""
+    """Headers of columns to leave out; one text may name several, divided by commas."""
     ignore_unknown: bool = False
     names: KnownNames = field(factory=KnownNames)
-    """The account's custom fields, by which columns are known as well."""
+    """The account's custom fields; a header may be the name of one."""
     whole: bool = False
-    """Whether a column may hold all custom fields or all links at once, as a key of JSON may."""
+    """Whether one column may hold all custom fields or all links, as a key of JSON may."""
 
 
 @frozen(kw_only=True)
@@ -62,17 +62,17 @@ class Plan:
 
     uses: tuple[ColumnUse, ...]
     vendor: Vendor | None = None
-    """Whose export it is, where that was recognised."""
+    """The program that exported the list; `None` if it was not recognised."""
     problems: tuple[tuple[int, str], ...] = ()
-    """Place of a column and what is wrong with it; such a list cannot be read."""
+    """Pairs of a column's place and what is wrong with it; if there is one, nothing can be read."""
     unknown: frozenset[int] = frozenset()
-    """The places of the columns that nobody knows; they are among the problems."""
+    """The places of columns with an unknown header; they are among the problems."""
     doubled: frozenset[int] = frozenset()
-    """The places of columns that hold what another one holds; they are among the problems."""
+    """The places of columns that hold the same as another column; they are among the problems."""
 
 
 def plan_of(header: Sequence[str], rules: ColumnRules) -> Plan:
-    """What each of the columns with these headers holds; all that is wrong is among `problems`."""
+    """What each of the columns with these headers holds; everything wrong is in `problems`."""
     vendor = _vendor_of(header)
     problems: list[tuple[int, str]] = []
     uses: list[ColumnUse] = []
@@ -112,15 +112,15 @@ def _unsettable(use: ColumnUse, rules: ColumnRules) -> str | None:
 
 
 def _by_itself(name: str, rules: ColumnRules, vendor: Vendor | None) -> Column | str | None:
-    """What a column holds, or why it is left out; `None` where nobody knows."""
+    """What a column holds, or the reason why it is left out; `None` if the header is unknown."""
     if folded(name).startswith(folded(OURS)):
         return "added by contactsdk"
     if not name.strip():
         return "no header"
     column = column_of(name, rules.names, whole=rules.whole)
     if column == Column("id") and (vendor or name.strip() == "ID"):
-        # What another system calls ID is a number of its own: as the platform's id, it would
-        # overwrite whoever has it there.
+        # In another system's export, ID is that system's number. If it were taken for the
+        # platform's id, the row would overwrite the contact that has this id on the platform.
         column = None
         if vendor is None:
             return None if not rules.ignore_unknown else "unknown"
@@ -142,8 +142,8 @@ def _unknown(name: str, names: KnownNames) -> str:
         return f"column '{_one_line(name)}' {why}"
     if name.strip() == "ID":
         return (
-            "column 'ID' may be another system's: use --map \"ID=external_id\" to keep it, "
-            '--map "ID=id" if it is the platform\'s id of each contact'
+            "column 'ID' may hold the ids of another system: to keep them, use "
+            '--map "ID=external_id"; if they are the platform\'s own ids, use --map "ID=id"'
         )
     if problem := custom_field_problem(name):
         return f"unknown column '{_one_line(name)}': {problem}"
@@ -168,7 +168,7 @@ def _mapped(header: Sequence[str], maps: Iterable[tuple[str, Column]]) -> dict[i
 
 
 def not_there(header: Sequence[str], rules: ColumnRules) -> list[str]:
-    """A sentence for each name of a column that was to be left out and is not there."""
+    """A sentence for each column that `--ignore-columns` names and the list does not have."""
     return [
         f"--ignore-columns names a column '{wanted.strip()}' that is not there."
         for wanted in _names_of_ignored(header, rules.ignored)
@@ -213,7 +213,10 @@ def _unmatched(header: Sequence[str], maps: Iterable[tuple[str, Column]]) -> lis
 def _without_doubles(
     uses: Sequence[ColumnUse], mapped: frozenset[int], vendor: Vendor | None
 ) -> tuple[list[ColumnUse], list[tuple[int, str]]]:
-    """The columns, those left out that another one stands for, and those that contradict it."""
+    """The columns, and a problem for each column that holds the same field as another one.
+
+    A column that another one stands in for is left out instead, with a reason.
+    """
     kept = list(uses)
     problems: list[tuple[int, str]] = []
     for column in dict.fromkeys(use.column for use in uses if use.column is not None):
@@ -252,14 +255,14 @@ def _preference(name: str, vendor: Vendor) -> int:
 
 
 def _vendor_of(header: Iterable[str]) -> Vendor | None:
-    """Whose export it is: two headers that nobody else uses say so."""
+    """The program that exported the list: the one of which the list has two `own` headers."""
     names = {folded(name) for name in header}
     counts = {vendor.name: len(names & set(map(folded, vendor.own))) for vendor in VENDORS}
     best = max(VENDORS, key=lambda vendor: counts[vendor.name])
     return best if counts[best.name] >= 2 else None
 
 
-# Not in the exports that are known: there, such a column may hold something else.
+# These are not used in an export of a known program: there, such a column may hold something else.
 _OTHER_NAMES: Final = {"e-mail": "email", "surname": "last_name"}
 
 _FIELDS_OF_VENDORS: Final = {

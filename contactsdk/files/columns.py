@@ -1,4 +1,4 @@
-"""What a header says by itself: the field of a contact, or the part of one, that it names."""
+"""Finds the field of a contact, or the part of a field, that a header names."""
 
 import string
 from typing import Final
@@ -20,25 +20,24 @@ _NO_NAMES: Final = KnownNames()
 
 @frozen
 class Column:
-    """What a column holds: a field of a contact or, with a key, one part of it.
+    """What a column holds: a field of a contact or, with a key, one item of the field.
 
-    The field `full_name` stands for a first and a last name in one cell; its key is the order in
-    which they come.
+    The field `full_name` means a first and a last name in one cell; its key is their order.
     """
 
     field: str
     key: int | str | None = None
     part: str | None = None
-    """The part of an address, such as `city`; `None` for the whole value."""
+    """The part of a custom field of type address, such as `city`; `None` for the whole value."""
 
 
 def folded(name: str) -> str:
-    """A header without what makes no difference: case, blanks, underscores."""
+    """A header in lower case and without blanks and underscores, which make no difference."""
     return "".join(name.translate(_INVISIBLE).split()).casefold()
 
 
 def letter_of(place: int) -> str:
-    """What a spreadsheet calls the column at `place`, counted from 0: A to Z, AA and so on."""
+    """A spreadsheet's letters for the column at `place`, from 0: A to Z, then AA and so on."""
     letters = ""
     place += 1
     while place:
@@ -48,7 +47,7 @@ def letter_of(place: int) -> str:
 
 
 def spelled(column: Column) -> str:
-    """The name of what a column holds, as a user writes it."""
+    """What a column holds, as a user writes it behind `--map "header=`."""
     if column.field == "full_name":
         return " ".join(map(platform_name, str(column.key).split()))
     parts = (platform_name(column.field), column.key, column.part)
@@ -56,7 +55,10 @@ def spelled(column: Column) -> str:
 
 
 def column_of(name: str, names: KnownNames = _NO_NAMES, *, whole: bool = False) -> Column | None:
-    """What a header says by itself, without regard to other columns; `None` if nothing."""
+    """What a header names, looked at without the other columns; `None` if it names nothing.
+
+    With `whole`, it may name all custom fields or all links at once.
+    """
     stem, dot, rest = name.strip().partition(".")
     match FIELD_NAMES.get(folded(stem)):
         case ("custom_fields" | "external_urls") as field if whole and not dot:
@@ -78,10 +80,10 @@ def column_of(name: str, names: KnownNames = _NO_NAMES, *, whole: bool = False) 
 
 
 def target_of(text: str, names: KnownNames) -> Column:
-    """What `--map` names behind its `=`: a field, a part of one, or two names in one cell.
+    """What the text after the `=` of `--map` names: a field, an item of one, or a full name.
 
     Raises:
-        FileError: It names nothing that a contact has.
+        FileError: The text names nothing that a contact has.
     """
     both = [FIELD_NAMES.get(folded(word)) for word in text.replace(",", " ").split()]
     if len(both) == 2 and set(both) == set(_FULL_NAME):
@@ -95,7 +97,7 @@ def target_of(text: str, names: KnownNames) -> Column:
 
 
 def fields_listed() -> str:
-    """What a column may hold, for a reader."""
+    """A list of everything that a column may hold, for a message."""
     plain = [name for name in dict.fromkeys(FIELD_NAMES.values()) if name not in _PARTED]
     return (
         f"{', '.join(map(platform_name, plain))}, customFields.<its id>, externalUrls.<your name "
@@ -104,7 +106,7 @@ def fields_listed() -> str:
 
 
 def custom_field_problem(name: str) -> str | None:
-    """What is wrong with a name such as `customFields.Dietary`; `None` for other names."""
+    """What is wrong with a name such as `customFields.Dietary`; `None` if it is not such a name."""
     stem, dot, rest = name.strip().partition(".")
     if FIELD_NAMES.get(folded(stem)) != "custom_fields" or not dot:
         return None
@@ -125,7 +127,7 @@ def _custom_column(text: str) -> Column | None:
 
 
 def overlap(one: Column, other: Column) -> bool:
-    """Whether two columns give the same value."""
+    """Whether two columns set the same value."""
     if "full_name" in (one.field, other.field):
         return {one.field, other.field} <= {"full_name", *_FULL_NAME}
     if one.field != other.field or one.key != other.key:

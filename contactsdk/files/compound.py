@@ -1,6 +1,6 @@
-"""Compound files, which .xls workbooks are, and all workbooks with a password.
+"""Reads compound files: .xls workbooks, and all workbooks with a password, have this format.
 
-As described in Microsoft's [MS-CFB]: a small file system of sectors.
+It is described in Microsoft's [MS-CFB]: a small file system of sectors.
 """
 
 import struct
@@ -9,8 +9,8 @@ from typing import Final
 
 from attrs import frozen
 
-_FREE: Final = 0xFFFFFFFA  # from here on, a sector's number means something else, such as the end
-_IN_HEADER: Final = 109  # how many sectors of the table the header names by itself
+_FREE: Final = 0xFFFFFFFA  # numbers from here on are not sectors, but marks such as "end of chain"
+_IN_HEADER: Final = 109  # how many sectors of the table are listed in the header
 _SMALL: Final = 64  # the size of a sector of a small stream
 _ENTRY: Final = 128  # the size of an entry of the directory
 
@@ -19,7 +19,7 @@ _ENTRY: Final = 128  # the size of an entry of the directory
 class CompoundFile:
     """A compound file, whose content is `data`.
 
-    Its methods raise `struct.error`, `IndexError` or `ValueError` where it is damaged.
+    If the file is damaged, its methods raise `struct.error`, `IndexError` or `ValueError`.
     """
 
     data: bytes
@@ -39,10 +39,10 @@ class CompoundFile:
         return found
 
     def stream(self, name: str) -> bytes:
-        """What the stream of this name holds.
+        """The content of the stream of this name.
 
         Raises:
-            KeyError: There is none.
+            KeyError: There is no such stream.
         """
         table = self._table()
         found = self.streams()
@@ -79,7 +79,7 @@ def _numbers(data: bytes) -> tuple[int, ...]:
 
 
 def _chain(number: int, links: tuple[int, ...]) -> Iterator[int]:
-    for _ in links:  # so that a circle ends as well
+    for _ in links:  # a bound, since in a damaged file the chain may be a circle
         if number >= _FREE:
             return
         yield number

@@ -1,4 +1,4 @@
-"""A contact made of the cells of a row, or all that is wrong with it."""
+"""Makes a contact of the cells of a row, or an error with everything that is wrong with them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -18,7 +18,7 @@ _Problems = list[tuple[Path, str]]
 
 _NOT_TOGETHER: Final = "must not be given beside another key of the same field"
 
-# Fields whose value is not that of a single cell, and what a full name becomes.
+# Columns whose cell is not the value of a field: it is a part of one, or holds two fields.
 _COMPOSED: Final = ("custom_fields", "external_urls", "full_name")
 
 _TOO_MANY_CELLS: Final = (
@@ -29,7 +29,8 @@ _TOO_MANY_CELLS: Final = (
 class ContactMaker:
     """Makes contacts of rows whose columns hold what `plan` says.
 
-    `defaults` are values for rows that have none. With `update_if_exists`, each add says so.
+    `defaults` are used in rows that have no value of their own. If `update_if_exists` is true, each
+    contact without an id gets it.
     """
 
     def __init__(
@@ -43,7 +44,8 @@ class ContactMaker:
         self._plain: list[tuple[int, str, CellReader]] = []
         self._composed: list[tuple[int, Column, CellReader]] = []
         self._columns: list[tuple[int, Column, CellReader]] = []
-        # A key of JSON for a whole field comes before those for its parts, which are added to it.
+        # In JSON, one key may hold a whole field and others its parts. The whole field comes first,
+        # so that the parts can be added to it.
         for use in sorted(plan.uses, key=lambda use: (_is_of_a_part(use.column), use.rank)):
             if use.column is None:
                 continue
@@ -54,7 +56,7 @@ class ContactMaker:
             else:
                 self._plain.append((use.place, use.column.field, read))
         names = {use.name.strip().partition(".")[0] for use in plan.uses}
-        # Errors speak of fields by the platform's names, unless the list has those of Python.
+        # Errors use the platform's names of fields, unless the list uses the Python names.
         self._has_python_names = any(platform_name(name) != name for name in names)
         self._width = len(plan.uses)
         self._nameless = [use.place for use in plan.uses if not use.name.strip() and not use.column]
@@ -64,7 +66,7 @@ class ContactMaker:
 
     @classmethod
     def of_defaults(cls, defaults: Iterable[tuple[Column, Any]]) -> Item:
-        """The contact that these values make by themselves."""
+        """The contact, or the error, that these values make without a row."""
         return cls(Plan(uses=()), Readers(), defaults).from_cells(())
 
     def from_cells(self, cells: Sequence[str]) -> Item:
@@ -73,11 +75,11 @@ class ContactMaker:
         if len(cells) < self._width:
             cells = (*cells, *[""] * (self._width - len(cells)))
         elif len(cells) > self._width and any(map(str.strip, cells[self._width :])):
-            # Its cells are shifted: what is said of any other of them would mislead.
+            # The cells are shifted, so messages about single cells would mislead.
             return InvalidContactError([((), _TOO_MANY_CELLS)])
         values: _Values = {}
         for place, name, read in self._plain:
-            # Where two columns hold one field, the first of them that is filled counts.
+            # If several columns hold one field, the first one that is not empty is used.
             if (cell := cells[place]) and name not in values:
                 try:
                     value = read(cell)
@@ -117,7 +119,7 @@ class ContactMaker:
             values.setdefault("update_if_exists", True)
         try:
             if "external_urls" in values or isinstance(values.get("custom_fields"), list):
-                contact = contact_from(values)  # their parts are as in the platform's JSON
+                contact = contact_from(values)  # it takes parts in the shape of the platform's JSON
             else:
                 contact = Contact(**values)
         except InvalidContactError as error:
@@ -166,7 +168,7 @@ def _put(values: _Values, column: Column, value: Any) -> None:
 
 def _custom_fields_of(values: _Values) -> dict[Any, Any]:
     fields = values.get("custom_fields")
-    if fields is None:  # none yet, or the row says null, which counts as absent
+    if fields is None:  # there are none yet, or the row has null, which means absent
         fields = values["custom_fields"] = {}
     if not isinstance(fields, dict):
         raise CellError(_NOT_TOGETHER)
@@ -182,7 +184,7 @@ def _put_key(known: Any, key: int | str, value: Any) -> None:
 
 
 def _put_default(values: _Values, column: Column, value: Any) -> None:
-    """Set a value that the row does not give; what is wrong in the row stays as it is."""
+    """Set a value if the row has none; a wrong value of the row stays, so that it is reported."""
     match column:
         case Column("custom_fields", int(key), part):
             _put_default_custom_field(values.setdefault("custom_fields", {}), key, part, value)
@@ -196,7 +198,7 @@ def _put_default(values: _Values, column: Column, value: Any) -> None:
 
 
 def _put_default_custom_field(fields: Any, key: int, part: str | None, value: Any) -> None:
-    """Set the value in either shape: by id, or the platform's list of objects."""
+    """Set the value in `fields`, a mapping by id or the platform's list of objects."""
     if isinstance(fields, list):
         objects = [item for item in fields if isinstance(item, Mapping)]
         given = [item.get("value") for item in objects if item.get("fieldId") == key]
@@ -231,19 +233,20 @@ def _nameless_problems(cells: Sequence[str], nameless: Iterable[int]) -> _Proble
 def _all_errors(
     error: InvalidContactError, values: _Values, problems: _Problems, cells: Sequence[str]
 ) -> _Problems:
-    """What a contact says of itself in better words, what is wrong with its cells, and advice."""
+    """The contact's own errors in words that fit a cell, the errors of its cells, and advice."""
     failed = {path[0] for path, _ in problems if path}
     errors: _Problems = []
     for path, what in error.errors:
         if path[:1] == ("email",) and what == INVALID:
             what = reason_of(values["email"])
-        # That it is required says nothing where its cell could not be read.
+        # If the cell could not be read, an error that says so is enough.
         if not (what == "is required" and path and path[0] in failed):
             errors.append((path, what))
-    # Where the id could not be read, it is not an add; a full name is both names.
+    # If the id could not be read, the row is not an add, so nothing is required. If a full name
+    # could not be read, neither name is missing.
     if failed & {"id", "full_name"}:
         errors = [(path, what) for path, what in errors if what != "is required"]
     errors += problems
     if len(cells) > 1 and sum(bool(cell.strip()) for cell in cells) == 1:
-        errors.append(((), "only one cell is filled: a title or a total is to be deleted"))
+        errors.append(((), "only one cell is filled: if it is a title or a total, delete the row"))
     return errors

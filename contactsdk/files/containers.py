@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says."""
+"""Detects the kind of a file by its first bytes, whatever its name says."""
 
 import zipfile
 from enum import StrEnum
@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 _HEAD: Final = 4096
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
-_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls, and every workbook with a password
+_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # an .xls, or any workbook with a password
 
 _OTHERS: Final = {
     b"%PDF": "a PDF document",
@@ -47,9 +47,10 @@ class Container(StrEnum):
 
 
 def container_of(stream: BinaryIO) -> tuple[Container, str | None]:
-    """What a file is wrapped in, and what it is where it cannot hold a list, such as a PDF.
+    """What a file is wrapped in, and its kind in words if it cannot hold a list, such as a PDF.
 
-    The stream can seek, and is left at its start.
+    The kind is `None` if the file may hold a list. The stream must be able to seek, and is left at
+    its start.
     """
     head = stream.read(_HEAD)
     stream.seek(0)
@@ -66,13 +67,13 @@ def container_of(stream: BinaryIO) -> tuple[Container, str | None]:
 
 
 def markup_of(text: str) -> str | None:
-    """What a text is that begins like this and is not a list, such as a web page; else `None`."""
+    """The kind of a text that begins like this, such as a web page; `None` if it may be a list."""
     start = text.lstrip("\ufeff \t\r\n").casefold()
     return next((what for tag, what in _MARKUP.items() if start.startswith(tag)), None)
 
 
 def _kind_of_zip(stream: BinaryIO) -> str | None:
-    """What an archive is; `None` for a workbook."""
+    """The kind of a zip archive in words; `None` if it is a workbook."""
     try:
         with zipfile.ZipFile(stream) as archive:
             names = archive.namelist()

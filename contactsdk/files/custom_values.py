@@ -1,6 +1,6 @@
-"""The account's groups and custom fields in a list: known by name, and read from cells by type.
+"""Finds the account's groups and custom fields by name, and reads custom fields by their type.
 
-What a spreadsheet makes of a value is undone here; the rest is that of `field_values`.
+Changes that a spreadsheet makes to a value are undone here; `field_values` does the rest.
 """
 
 import datetime
@@ -24,42 +24,42 @@ from contactsdk.models import CustomFieldDefinition, FieldType, Group
 from contactsdk.naming import AccountNames
 
 AskGroups: TypeAlias = Callable[[], Iterable[Group] | None]
-"""Gives the account's groups; `None` where they are not known."""
+"""Returns the account's groups; `None` if they are not known."""
 AskCustomFields: TypeAlias = Callable[[], Iterable[CustomFieldDefinition] | None]
-"""Gives the account's custom fields; `None` where they are not known."""
+"""Returns the account's custom fields; `None` if they are not known."""
 
-# Such as 2024/12/31: no order has to be named for it.
+# Such as 2024/12/31: the order of a date that begins with the year is clear.
 _YEAR_FIRST: Final = re.compile(r"([0-9]{4})([/.])([0-9]{1,2})\2([0-9]{1,2})(?=$|[T ])")
 _SEVERAL_GROUPS: Final = "where a cell lists several, divide them by ; or ,"
 _DAY_NUMBER: Final = re.compile(r"[0-9]{1,6}")
 
 
 def not_known() -> None:
-    """Stands for an account that cannot be asked."""
+    """Return `None`, like `AskGroups` and `AskCustomFields` for an account that is not known."""
     return
 
 
 @frozen(kw_only=True)
 class KnownNames:
-    """The account's groups and custom fields, each asked for once, when a list first needs them.
+    """The account's groups and custom fields; each is asked for once, when it is first needed.
 
-    Where they are not known, any id will do, and no name.
+    If they are not known, any id is accepted, and no name.
     """
 
     ask_groups: AskGroups = not_known
     ask_custom_fields: AskCustomFields = not_known
     date_order: DateOrder | None = None
-    """In which order dates name day, month and year; `None` where only yyyy-mm-dd will do."""
+    """The order of day, month and year in dates; `None` accepts only yyyy-mm-dd."""
 
     @cached_property
     def groups(self) -> AccountNames | None:
-        """The account's groups; `None` where they are not known."""
+        """The account's groups; `None` if they are not known."""
         groups = self.ask_groups()
         return None if groups is None else AccountNames(groups=groups)
 
     @cached_property
     def custom_fields(self) -> AccountNames | None:
-        """The account's custom fields; `None` where they are not known."""
+        """The account's custom fields; `None` if they are not known."""
         fields = self.ask_custom_fields()
         if fields is None:
             return None
@@ -71,28 +71,31 @@ class KnownNames:
         return {} if names is None else {it.field_id: it for it in names.custom_fields}
 
     def id_of(self, name: str) -> int | None:
-        """The id of the custom field in use of this name; `None` if there is not exactly one."""
+        """The id of the active custom field of this name; `None` if there is not exactly one."""
         names = self.custom_fields
         if names is None or not names.has_custom_field(name) or self.several_of(name):
             return None
         return names.custom_field(name).field_id
 
     def get(self, field_id: int) -> CustomFieldDefinition | None:
-        """The custom field of this id."""
+        """The custom field of this id; `None` if it is not known."""
         return self._by_id.get(field_id)
 
     def name_of(self, field_id: int) -> str | None:
-        """The name of the custom field of this id; `None` where it is not known."""
+        """The name of the custom field of this id; `None` if it is not known."""
         definition = self.get(field_id)
         return None if definition is None else definition.name
 
     def group_name(self, group_id: int) -> str | None:
-        """The name of the group of this id; `None` where it is not known."""
+        """The name of the group of this id; `None` if it is not known."""
         groups = () if self.groups is None else self.groups.groups
         return next((group.name for group in groups if group.id == group_id), None)
 
     def several_of(self, name: str) -> str | None:
-        """Why a name says too little, as the end of a sentence; `None` where it names one field."""
+        """Why a name of a custom field is ambiguous, as the end of a sentence; `None` if it is not.
+
+        A name that no field has is not ambiguous.
+        """
         names = self.custom_fields
         if names is None or not names.has_custom_field(name):
             return None
@@ -103,7 +106,7 @@ class KnownNames:
         return None
 
     def shown(self) -> str:
-        """The names of the custom fields in use, in a sentence of its own; empty if not known."""
+        """The names of the active custom fields, in a sentence; empty if they are not known."""
         names = self.custom_fields
         if names is None:
             return ""
@@ -133,10 +136,10 @@ class KnownNames:
 def reader_of(
     field_id: int, names: KnownNames, day_zero: datetime.date | None = None
 ) -> CellReader:
-    """How the cells of a custom field are read, by its type; as text where that is not known.
+    """The reader of a custom field's cells, by its type; cells are text if the type is not known.
 
-    `day_zero` is the day that a spreadsheet counts dates from, where a plain number in a cell can
-    be such a date.
+    `day_zero` is the day from which a spreadsheet counts dates; `None` if a number in a cell cannot
+    be a date.
     """
     definition = names.get(field_id)
     if definition is None:
@@ -153,11 +156,11 @@ def reader_of(
 
 
 def groups_reader(names: AccountNames) -> CellReader:
-    """How a list of groups is read, by id or name, where the account's groups are known."""
+    """The reader of cells that list groups by id or name, if the account's groups are known."""
     ids = {str(group.id): group.id for group in names.groups}
 
     def id_of(part: str) -> int:
-        # In a text, a number can only be an id, whatever the other groups are called.
+        # A number in a cell is always an id, even if a group has this number as its name.
         known = ids.get(as_whole_number(part))
         try:
             return names.group_id(part) if known is None else known
@@ -183,7 +186,7 @@ def _converted(convert: Converter, prepare: Callable[[str], Any], cell: str) -> 
         return convert(prepare(text))
     except DateOrderError:
         raise CellError(
-            "is a date whose order is not known: name it with --date-order, or write it as "
+            "is a date whose order is not clear: give the order with --date-order, or write it as "
             "yyyy-mm-dd"
         ) from None
     except ValueError as error:

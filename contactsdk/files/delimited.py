@@ -1,4 +1,4 @@
-"""Text divided into rows and cells: delimiters, quotes, line ends."""
+"""Divides text into rows and cells: finds the delimiter, and reads quotes and line ends."""
 
 import csv
 import itertools
@@ -10,16 +10,16 @@ from contactsdk.files.formats import FileError, Row
 
 _DELIMITERS: Final = ",;\t|"
 _SAMPLE: Final = 10
-_LONGEST: Final = 131_072  # the bound that Python's csv keeps to; a cell of Excel holds 32,767
+_LONGEST: Final = 131_072  # the limit of Python's csv module; a cell of Excel holds 32,767
 
 
 class DelimitedRows:
-    """The rows of delimited text, blank ones left out, read as they are asked for, once.
+    """The rows of delimited text without blank ones, read lazily; they can be iterated once.
 
-    The delimiter is the one that divides the first rows most evenly, or what a first line such as
-    `sep=;` says; Excel shows no such line, so it is not a row. Where whole lines were put in
-    quotes, each is divided again. A row that cannot be divided has a `problem` and its text as it
-    was.
+    The delimiter is the one that divides the first rows most evenly, unless the first line names
+    it, such as `sep=;`. Excel does not show such a line, so it does not count as a row. Some
+    programs put whole lines in quotes; such a line is divided again. A row that cannot be divided
+    has a `problem`, and its text as its only cell.
     """
 
     delimiter: str
@@ -43,7 +43,7 @@ class DelimitedRows:
         """The rows in order.
 
         Raises:
-            FileError: A quote that opens in a row closes in no later one, or in a wrong one.
+            FileError: A quote opens in a row and is not closed, or is closed in a wrong place.
         """
         reader = csv.reader(self._kept(self._lines), delimiter=self.delimiter, strict=True)
         number = 0
@@ -68,13 +68,13 @@ class DelimitedRows:
         problem = None
         if lines > 1 and any(map(self._holds_row, cells)):
             problem = (
-                "a cell with line breaks holds what looks like another row: check its quotes, "
-                "each cell's must be closed"
+                "a cell with line breaks holds text that looks like another row: check that each "
+                "quote in it is closed"
             )
         return Row(line=line, number=number, cells=tuple(cells), problem=problem)
 
     def _within_quotes(self, cells: list[str]) -> list[str]:
-        """The cells of a line that was put in quotes as a whole, as some programs do."""
+        """The cells of a line, divided again if the line was put in quotes as a whole."""
         try:
             [inner] = csv.reader(cells, delimiter=self.delimiter, strict=True)
         except (csv.Error, ValueError):
@@ -110,13 +110,13 @@ class DelimitedRows:
 
 
 def _hint(line: str) -> str | None:
-    """The delimiter that a first line such as `sep=;` names."""
+    """The delimiter that a first line such as `sep=;` names; `None` if it names none."""
     text = line.strip("\r\n").strip('"')
     return text[4] if len(text) == 5 and text[:4].casefold() == "sep=" else None
 
 
 def _filled_lines(text: TextIO) -> list[str]:
-    """Lines up to the first few that are not blank."""
+    """The first lines of the text, until a few of them are not blank."""
     lines: list[str] = []
     filled = 0
     for line in text:
@@ -133,7 +133,7 @@ def _best_delimiter(lines: list[str]) -> str:
 
 
 def _evenness(lines: list[str], delimiter: str) -> tuple[int, int]:
-    """How many of these rows it divides like the first, and into how many cells in all."""
+    """How many rows the delimiter divides into as many cells as the first row, and their cells."""
     rows = _rows_of(lines, delimiter)
     filled = [cells for cells in rows if any(map(str.strip, cells))]
     if filled and len(filled[0]) == 1 and delimiter in filled[0][0]:
@@ -144,6 +144,6 @@ def _evenness(lines: list[str], delimiter: str) -> tuple[int, int]:
 
 def _rows_of(lines: list[str], delimiter: str) -> list[list[str]]:
     rows: list[list[str]] = []
-    with suppress(csv.Error):  # of a very long cell: the rows before it say enough
+    with suppress(csv.Error):  # a cell is too long: the rows before it are enough
         rows.extend(csv.reader(lines, delimiter=delimiter))
     return rows

@@ -1,4 +1,4 @@
-"""What a preview shows of an input: how it was read, and what is odd about its rows."""
+"""What a preview shows of an input: how it was read, and what is unusual about its rows."""
 
 from typing import Final
 
@@ -16,30 +16,30 @@ class Description:
 
     format: Format
     encoding: str | None = None
-    """The encoding of its text, such as `Windows-1252`; `None` for a workbook."""
+    """The encoding of the text, such as `Windows-1252`; `None` for a workbook."""
     delimiter: str | None = None
-    """What divides the cells of CSV."""
+    """The character that divides the cells of CSV; `None` for other formats."""
     is_compressed: bool = False
-    """Whether it was compressed with gzip."""
+    """Whether the file was compressed with gzip."""
     sheet: str | None = None
-    """The sheet of a workbook that was read."""
+    """The sheet of a workbook that was read; `None` for other formats."""
     other_sheets: tuple[str, ...] = ()
-    """The sheets of a workbook that were not."""
+    """The sheets of a workbook that were not read."""
     vendor: str | None = None
-    """The program whose export it is, where that was recognised."""
+    """The program that exported the file; `None` if it was not recognised."""
     columns: tuple[ColumnUse, ...] = ()
-    """What each column holds, in order; of JSON, each key of the first object."""
+    """How each column is used, in order; for JSON, each key of the first object."""
     notes: tuple[str, ...] = ()
-    """What whoever imports it should know, in whole sentences."""
+    """Whole sentences that the user should read before importing."""
 
     @property
     def left_out(self) -> tuple[ColumnUse, ...]:
-        """The columns with a header that are not imported, and why."""
+        """The columns that have a header and are not imported, each with its reason."""
         return tuple(use for use in self.columns if use.column is None and use.name.strip())
 
 
 class Remarks:
-    """What is odd about rows that can be sent all the same; counted while they are read."""
+    """Collects remarks on rows that can be sent although something about them is unusual."""
 
     def __init__(self) -> None:
         self._rows: dict[str, list[int]] = {}
@@ -47,7 +47,7 @@ class Remarks:
         self._last: dict[str, int] = {}
 
     def add(self, what: str, number: int) -> None:
-        """Note that `what` is so of row `number`; a row that is read again counts once."""
+        """Note that the remark `what` is true of row `number`; each row counts once."""
         if number <= self._last.get(what, 0):
             return
         self._last[what] = number
@@ -57,7 +57,7 @@ class Remarks:
             rows.append(number)
 
     def texts(self) -> tuple[str, ...]:
-        """A sentence for each oddity, with the first rows that have it."""
+        """A sentence for each remark, with the first rows of which it is true."""
         return tuple(f"{self._rows_text(what)}: {what}" for what in self._rows)
 
     def _rows_text(self, what: str) -> str:

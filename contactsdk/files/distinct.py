@@ -1,4 +1,4 @@
-"""The files of one command must be different ones, however each of them is spelled."""
+"""Checks that the files of one command are different files, even if their names are not alike."""
 
 import os
 import stat
@@ -12,11 +12,11 @@ from typing import Final, TypeAlias
 from contactsdk.files.formats import FileError
 
 STANDARD: Final = "-"
-"""In place of a file's name: standard input or output."""
+"""The name that means standard input or standard output."""
 
 _SIDE_FILES: Final = ("-journal", "-wal", "-shm")
 
-_Use: TypeAlias = tuple[str, str, Hashable]  # what a file is for, its name, which file it is
+_Use: TypeAlias = tuple[str, str, Hashable]  # the purpose of a file, its name, its identity
 
 
 def check_files_differ(
@@ -25,17 +25,18 @@ def check_files_differ(
     inputs: Mapping[str, str | Path | None],
     journal: Path | None = None,
 ) -> None:
-    """See that no output is another output, an input or the journal; nor the journal an input.
+    """Check that each output is a file of its own, and that the journal is not an input.
 
-    Nothing is opened. Links, hard links and other spellings of a name are seen through. The files
-    that SQLite keeps beside a journal belong to it. `outputs` and `inputs` map what a file is for,
-    such as `--results`, to its name; `None` where it was not asked for.
+    Nothing is opened. Names are compared by the file that they lead to, so links and other
+    spellings are recognised. The files that SQLite keeps beside a journal belong to the journal.
+    `outputs` and `inputs` map the purpose of a file, such as `--results`, to its name; `None` if it
+    is not used.
 
     Raises:
         FileError: Two of them are one file; the message says which.
     """
     written = _uses(outputs, standard=1)
-    # As long as it is not complete, an output has another name, and that is written to.
+    # An output is written under another name until it is complete; that file counts as well.
     written += _uses(
         {
             use: partial_name(str(name))
@@ -65,16 +66,16 @@ def check_files_differ(
 
 
 def partial_name(name: str) -> Path:
-    """Where an output is written as long as it is not complete, such as `results.partial.csv`."""
-    # What a link points to is replaced, not the link.
+    """The name of an output until it is complete, such as `results.partial.csv`."""
+    # If the name is a link, the file that it points to is replaced, not the link.
     path = Path(os.path.realpath(name))
     return path.with_name(f"{path.stem}.partial{path.suffix}")
 
 
 def kept_as(name: str) -> Path | None:
-    """Where the file that an output replaces is kept, such as `results.csv.bak`.
+    """The name under which the file that an output replaces is kept, such as `results.csv.bak`.
 
-    `None` where there is none, or nothing in it.
+    `None` if there is no such file, or if it is empty.
     """
     path = Path(os.path.realpath(name))
     if is_special(name) or not path.exists() or not path.stat().st_size:
@@ -83,7 +84,7 @@ def kept_as(name: str) -> Path | None:
 
 
 def is_special(name: str) -> bool:
-    """Whether it is standard output, a pipe or a device, which no file can take the place of."""
+    """Whether it is standard output, a pipe or a device, which a new file cannot replace."""
     return name == STANDARD or (os.path.exists(name) and not os.path.isfile(name))
 
 
@@ -96,15 +97,18 @@ def _uses(names: Mapping[str, str | Path | None], *, standard: int) -> list[_Use
 
 
 def _journal_files(name: str) -> list[_Use]:
-    # SQLite keeps its side files beside what a link points to; a link that is changed meanwhile, or
-    # another version of SQLite, may have them beside the link.
+    # SQLite keeps its side files beside the file that a link points to. They may be beside the link
+    # if the link was changed meanwhile, or with another version of SQLite.
     places = {name, os.path.realpath(name)}
     names = [name, *(f"{place}{suffix}" for place in sorted(places) for suffix in _SIDE_FILES)]
     return [("--journal", file, _identity(file, 0)) for file in names]
 
 
 def _identity(name: str, standard: int) -> Hashable:
-    """Which file a name means; `standard` is the descriptor of standard input or output."""
+    """A value that is the same for all names of one file.
+
+    `standard` is the descriptor of standard input or output, for the name `-`.
+    """
     path = os.path.realpath(name)
     with suppress(OSError):
         found = os.fstat(standard) if name == STANDARD else os.stat(path)
@@ -112,5 +116,5 @@ def _identity(name: str, standard: int) -> Hashable:
             return found.st_dev, found.st_ino
     if name == STANDARD:
         return name, standard
-    # Of a file that is not there yet: some file systems fold case and composed characters.
+    # For a file that does not exist yet: some file systems fold case and composed characters.
     return unicodedata.normalize("NFC", path).casefold()

@@ -1,4 +1,4 @@
-"""The address that a cell holds, and why one cannot be an address, without repeating it."""
+"""Reads the email address in a cell, and explains what is wrong with one without repeating it."""
 
 import re
 import unicodedata
@@ -9,11 +9,13 @@ from contactsdk.files.cells import CellError, text_of
 _IN_BRACKETS: Final = re.compile(r"([^<>]*)<\s*([^<>\s]*@[^<>\s]*)\s*>")
 _SEVERAL: Final = "holds several addresses: keep one"
 INVALID: Final = "must be a valid email address"
-"""What a contact says of an email that is not valid; `reason_of` says why."""
+"""The message of a contact whose email is not valid; `reason_of` adds the reason."""
 
 
 def email_of(cell: str) -> str | None:
-    """The address in a cell: `mailto:` and what stands around `<...>` are dropped.
+    """The address in a cell, without `mailto:`, and without a name before `<...>`.
+
+    `None` if the cell is empty.
 
     Raises:
         CellError: There are several addresses, or an invisible character within one.
@@ -33,7 +35,10 @@ def email_of(cell: str) -> str | None:
 
 
 def reason_of(email: str) -> str:
-    """Why this is not a valid address, as the end of a sentence that begins with "email"."""
+    """Why this is not a valid address, as the end of a sentence that begins with "email".
+
+    The text does not repeat the address.
+    """
     name, at, domain = email.rpartition("@")
     checks = (
         (not at, "has no @"),
@@ -68,4 +73,4 @@ def _unseen_in(text: str) -> str:
     place = next(place for place, char in enumerate(text, 1) if not char.isprintable())
     char = text[place - 1]
     name = unicodedata.name(char, f"U+{ord(char):04X}").lower()
-    return f"holds a character that nobody sees ({name}, character {place} of the cell): remove it"
+    return f"holds an invisible character ({name}, character {place} of the cell): remove it"

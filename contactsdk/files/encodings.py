@@ -1,4 +1,4 @@
-"""Which encoding a file of text is in, judged by all of it, so that no row is read wrongly."""
+"""Detects the encoding of a text file by its whole content, so that no row is read wrongly."""
 
 import codecs
 import re
@@ -13,7 +13,7 @@ _CHUNK: Final = 1 << 20
 _HEAD: Final = 1 << 16
 _ADVICE: Final = "save the file as CSV UTF-8, or name its encoding with --encoding"
 
-_MARKS: Final = (  # that of UTF-32 begins like that of UTF-16
+_MARKS: Final = (  # UTF-32 first, since its mark begins like the mark of UTF-16
     (codecs.BOM_UTF8, "utf-8", "UTF-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le", "UTF-32"),
     (codecs.BOM_UTF32_BE, "utf-32-be", "UTF-32"),
@@ -22,8 +22,8 @@ _MARKS: Final = (  # that of UTF-32 begins like that of UTF-16
 )
 _WITH_MARK: Final = ("utf-8-sig", "utf-16", "utf-32")
 
-# Two bytes of UTF-8 for one letter. Where the second would be a quote, a trademark or a blank in
-# Windows-1252, it may follow a capital letter there, and proves nothing.
+# Two bytes of UTF-8 for one letter. If the second byte means a quote, a trademark sign or a blank
+# in Windows-1252, it may follow a capital letter in that encoding, so it proves nothing.
 _UTF8_LETTER: Final = re.compile(
     rb"\xc3[\x80-\x9f\xa1-\xbf]"
     rb"|[\xc4-\xdf][\x80-\x91\x95-\x98\x9a-\x9f\xa1-\xaa\xac-\xba\xbc-\xbf]"
@@ -32,24 +32,26 @@ _UTF8_LETTER: Final = re.compile(
 
 @frozen
 class Encoding:
-    """How the bytes of a file become text."""
+    """The encoding of a file of text."""
 
     name: str
-    """As people call it, such as `Windows-1252`."""
+    """The name for people, such as `Windows-1252`."""
     codec: str
-    """As Python calls it."""
+    """The name of the codec in Python."""
     mark: bytes = b""
-    """The byte order mark that the file begins with."""
+    """The byte order mark at the start of the file; empty if there is none."""
 
 
 def encoding_of(stream: BinaryIO, file: str, chosen: str | None = None) -> Encoding:
-    """The encoding that the whole of `stream` is in; `chosen` by the user, or recognised.
+    """The encoding of the whole of `stream`: `chosen` by the user, or detected if that is `None`.
 
-    UTF-8, UTF-16 (with or without a mark), UTF-32 with one, and Windows-1252 are recognised;
-    Latin-1 text is Windows-1252 too. The stream can seek, and is left at its start.
+    UTF-8, UTF-16 with or without a byte order mark, UTF-32 with a mark and Windows-1252 are
+    detected. Latin-1 text counts as Windows-1252. The stream must be able to seek, and is left at
+    its start.
 
     Raises:
-        FileError: It is none of these, or not the chosen one; the message names the line.
+        FileError: The text is in none of these, or not in the chosen one; the message names the
+            first line that shows it.
     """
     head = stream.read(_HEAD)
     stream.seek(0)
@@ -69,7 +71,7 @@ def _chosen(name: str, head: bytes) -> Encoding:
     try:
         codec = codecs.lookup(name).name
         b"".decode(codec)
-        # Python knows encodings of bytes into bytes as well, such as base64.
+        # Some codecs of Python, such as base64, do not give text.
         "a".encode(codec)
     except LookupError:
         raise FileError(
@@ -89,7 +91,7 @@ def _marked(head: bytes) -> Encoding | None:
 
 
 def _unmarked(head: bytes) -> Encoding:
-    """UTF-16 by its zero bytes, which are every second one of names, delimiters and addresses."""
+    """UTF-16 if only every other byte is often zero, as in names and addresses; else UTF-8."""
     even, odd = head[0::2].count(0), head[1::2].count(0)
     half = max(len(head) // 2, 1)
     if max(even, odd) / half >= 0.3 and min(even, odd) / half < 0.03:
@@ -98,7 +100,7 @@ def _unmarked(head: bytes) -> Encoding:
 
 
 def _first_broken_line(stream: BinaryIO, codec: str) -> int | None:
-    """The first line that `codec` cannot decode, counted from 1; `None` where it decodes all."""
+    """The first line that `codec` cannot decode, counted from 1; `None` if it decodes them all."""
     decoder = codecs.getincrementaldecoder(codec)("strict")
     line = 1
     while True:
@@ -118,10 +120,10 @@ def _line_ends(text: str) -> int:
 
 
 def _check_windows_1252(stream: BinaryIO, file: str, broken_at: int) -> None:
-    """See that all of the file can be Windows-1252.
+    """Check that the whole file can be Windows-1252.
 
     Raises:
-        FileError: A line cannot.
+        FileError: A line of it cannot.
     """
     sample = bytearray()
     for line, raw in enumerate(stream, 1):
@@ -142,7 +144,7 @@ def _check_windows_1252(stream: BinaryIO, file: str, broken_at: int) -> None:
 
 
 def _likely(sample: bytes) -> str:
-    """The encoding that the text may be in, as a part of a sentence; empty where none is likely."""
+    """The probable encoding of a text, as a part of a sentence; empty if none is probable."""
     try:
         import charset_normalizer
     except ImportError:

@@ -1,4 +1,4 @@
-"""The rows of a sheet of a workbook, as people see them, by python-calamine."""
+"""Reads the rows of a sheet of a workbook as people see them, with python-calamine."""
 
 import datetime
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from contactsdk.files.workbook_details import (
     has_password,
 )
 
-_EXACT_BELOW: Final = 1e15  # a spreadsheet keeps 15 digits of a number, and makes the others 0
+_EXACT_BELOW: Final = 1e15  # a spreadsheet keeps 15 digits of a number, and sets the others to 0
 
 
 @frozen(kw_only=True)
@@ -23,19 +23,19 @@ class Sheet:
 
     name: str
     others: tuple[str, ...]
-    """The names of the workbook's other sheets that people see."""
+    """The names of the workbook's other visible sheets."""
     others_with_rows: tuple[str, ...]
-    """Those of them that have rows, if nobody chose the sheet."""
+    """The names of those `others` that have rows; empty if the user chose the sheet."""
     rows: Iterator[Row]
-    """Its rows, blank ones left out."""
+    """The rows of the sheet without blank ones."""
     details: SheetDetails
 
 
 def sheet_of(stream: BinaryIO, name: str, wanted: str | None) -> Sheet:
-    """The sheet that is called `wanted`, or the first that people see and that has rows.
+    """The sheet with the name `wanted`; if that is `None`, the first visible sheet that has rows.
 
     Raises:
-        FileError: There is no such sheet, none has rows, or the workbook cannot be read.
+        FileError: There is no such sheet, no sheet has rows, or the workbook cannot be read.
     """
     try:
         import python_calamine as calamine
@@ -57,14 +57,14 @@ def sheet_of(stream: BinaryIO, name: str, wanted: str | None) -> Sheet:
         others = tuple(it for it in visible if it != chosen)
         filled = () if wanted else tuple(it for it in others if _has_rows(workbook, it))
     except (calamine.CalamineError, OSError) as exc:
-        # Of a stream, the library does not say that there is a password (as of 0.9).
+        # For a stream, python-calamine 0.9 does not report that the workbook has a password.
         if has_password(stream):
             what = "the workbook is protected with a password: save it without one"
         else:
             what = "this workbook cannot be read: save it again as .xlsx, or as CSV UTF-8"
         raise FileError(f"{name}: {what}") from exc
     if found is None or chosen is None:
-        raise FileError(f"{name}: there is nothing to do: the workbook has no rows")
+        raise FileError(f"{name}: nothing to import: the workbook has no rows")
     if declares_document_type(stream):
         raise FileError(
             f"{name}: this workbook has a DOCTYPE, so cells could be lost: save it again as .xlsx, "
@@ -98,7 +98,7 @@ def _has_rows(workbook: Any, name: str) -> bool:
 
 
 def _rows(sheet: Any, details: SheetDetails) -> Iterator[Row]:
-    # The library leaves out empty columns before the first one that is used, and no rows.
+    # python-calamine leaves out empty columns before the first used one, but no empty rows.
     before = [""] * (sheet.start[1] if sheet.start else 0)
     for number, values in enumerate(sheet.iter_rows(), 1):
         cells = before + [it if type(it) is str else text_of_value(it) for it in values]
@@ -119,7 +119,7 @@ def _is_filled(value: Any) -> bool:
 
 
 def text_of_value(value: Any) -> str:
-    """A value of a cell as people see it, dates as yyyy-mm-dd."""
+    """The value of a cell as people see it; dates become yyyy-mm-dd."""
     match value:
         case bool():
             return "TRUE" if value else "FALSE"
@@ -141,8 +141,8 @@ def text_of_value(value: Any) -> str:
 
 def _number_text(value: float) -> str:
     if abs(value) >= _EXACT_BELOW:
-        # Its last digits are lost: with an exponent, as in the spreadsheet, it makes the row
-        # invalid.
+        # The last digits of the number are lost. Written with an exponent, as the spreadsheet shows
+        # it, it makes the row invalid.
         return f"{value:.14E}"
     if value == int(value):
         return str(int(value))

@@ -1,4 +1,4 @@
-"""What all formats share: their names, their rows, and how a line of each is written."""
+"""What all formats share: their names, the rows of a file, and how one line is written."""
 
 import csv
 import io
@@ -11,26 +11,26 @@ from typing import Any, Final
 from attrs import frozen
 
 OURS: Final = "contactsdk_"
-"""What the names of all columns and keys begin with that this package adds to rows.
+"""The prefix of the names of all columns and keys that this package adds to rows.
 
-Nobody else uses it, so on import they are known again and left out.
+Nobody else uses it, so an import recognises these columns and leaves them out.
 """
 
 MESSAGE: Final = f"{OURS}message"
-"""The column or key that says what is wrong with a row that was written back."""
+"""The column or key with the message of a row that is written back."""
 
 BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 class FileError(ValueError):
-    """A file cannot be read or written; the message names it, and the row where there is one."""
+    """A file cannot be read or written; the message names the file and, if it is known, the row."""
 
 
 class HeaderError(FileError):
-    """What the columns of a list hold is not clear; the message has several lines.
+    """It is not clear what the columns of a list hold; the message has several lines.
 
-    `options` are words of a command line with which it may be read: the best that can be guessed.
-    Empty where nothing can.
+    `options` are arguments of a command line with which the list can be read: a guess for the
+    user to check. They are empty if nothing can be guessed.
     """
 
     def __init__(self, message: str, options: Iterable[str] = ()) -> None:
@@ -39,7 +39,7 @@ class HeaderError(FileError):
 
 
 class Format(StrEnum):
-    """How a file holds contacts."""
+    """The format of a file of contacts."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -61,35 +61,35 @@ def ending_of(name: str) -> str:
 
 
 def format_of(name: str) -> Format:
-    """The format that the ending of a file's name promises.
+    """The format that belongs to the ending of a file's name.
 
     Raises:
-        FileError: It promises none of them.
+        FileError: The ending belongs to no format.
     """
     try:
         return _ENDINGS[ending_of(name)]
     except KeyError:
-        raise FileError(f"{name}: say which format it has, csv or jsonl") from None
+        raise FileError(f"{name}: give the format with --format csv or --format jsonl") from None
 
 
 @frozen(kw_only=True)
 class Row:
     """One row as it is in the file.
 
-    A row of JSON has a single cell, its text; so has one that cannot be divided into cells.
+    A row of JSON, and a row that cannot be divided into cells, has a single cell: its text.
     """
 
     line: int
-    """The line of the file that it starts on, counted from 1; in Excel the same as `number`."""
+    """The line of the file on which the row starts, counted from 1; in Excel, same as `number`."""
     number: int
-    """The number that a spreadsheet shows beside it: the first row of the file is 1."""
+    """The number that a spreadsheet shows beside the row: the first row of the file is 1."""
     cells: tuple[str, ...]
     problem: str | None = None
-    """Why it cannot be divided into cells; `None` where it can."""
+    """Why the row cannot be divided into cells; `None` if it can."""
 
 
 def csv_line(cells: Collection[Any], delimiter: str, end: str = "\r\n") -> str:
-    """These cells, quoted where they must be."""
+    """The line of CSV with these cells; a cell is quoted if it has to be."""
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter, lineterminator=end).writerow(cells)
     return text.getvalue()
@@ -98,5 +98,5 @@ def csv_line(cells: Collection[Any], delimiter: str, end: str = "\r\n") -> str:
 def json_line(value: Any) -> str:
     """This value as one line of JSON."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    # A lone surrogate, replaced by a backslash and its number, is its own JSON escape.
+    # A lone surrogate becomes a backslash and its number, which is also its escape in JSON.
     return text.encode("utf-8", "backslashreplace").decode() + "\n"

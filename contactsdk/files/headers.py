@@ -1,4 +1,4 @@
-"""Whether the first row of a list is a header, and what it looks like if it is not."""
+"""Checks that the first row of a list is a header, and says what to do if it is not."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -13,7 +13,7 @@ from contactsdk.files.suggestions import suggested_field
 from contactsdk.wire import platform_name
 
 SEARCHED: Final = 20
-"""How many rows are looked at for the header, if the first one is not."""
+"""How many rows are searched for the header if the first row is not the header."""
 
 _EXAMPLE: Final = "First Name,Last Name,Email"
 _REQUIRED: Final = ("first_name", "last_name", "email")
@@ -22,16 +22,16 @@ _LEAST_WIDE: Final = 3
 
 @frozen(kw_only=True)
 class _Guesses:
-    """What unknown columns probably hold."""
+    """Guesses of what unknown columns hold."""
 
     fields: dict[str, str]
-    """Header -> field; only where no other column holds that field."""
+    """Header -> the field that the column probably holds, if no other column holds it."""
     others: tuple[str, ...]
-    """The headers of which nothing is guessed, as options name them."""
+    """The headers of the columns without a guess, as options name them."""
 
     @property
     def options(self) -> list[str]:
-        """The options that take the guesses, and leave the other columns out."""
+        """The options that apply the guesses, and leave out the other unknown columns."""
         words = [
             word
             for name, field in self.fields.items()
@@ -50,19 +50,20 @@ def plan_of_header(
     *,
     set_fields: Iterable[str] = (),
 ) -> Plan:
-    """What the columns below this header hold.
+    """What each column below this header holds.
 
-    `following` are the next few rows, in which the header may be; `set_fields` have a value in each
-    row, whatever the columns hold.
+    `following` are the next rows: if `header` is not a header, the message says which of them is.
+    `set_fields` are the fields that get a value in each row by `--set`.
 
     Raises:
-        FileError: It is not a header, or a column is unknown or given twice, or one is missing; the
-            message says what to do.
+        HeaderError: A column is unknown or given twice, or a required one is missing; the message
+            says what to do.
+        FileError: The row cannot be read, or is not a header.
     """
     where = f"{name}, row {header.number}"
     if header.problem:
         raise FileError(f"{where}: {header.problem}")
-    # First without the names of the account, which nobody has to be asked for because of a title.
+    # Checked without the account's names first: a title row is no reason to ask the account.
     nameless = evolve(rules, names=KnownNames())
     if plan_of(header.cells, nameless).problems:
         _check_is_header(header, following, nameless, where)
@@ -71,7 +72,7 @@ def plan_of_header(
     are_unknown = all(place in plan.unknown for place, _ in plan.problems)
     given = set(set_fields)
     missing_then = _missing(plan, given | set(guesses.fields.values()))
-    # What is left out as unknown is no error, and holds nothing then.
+    # If unknown columns are left out, they are no error, and no field is guessed for them.
     missing = missing_then if plan.unknown else _missing(plan, given)
     if not are_unknown:
         missing = []
@@ -85,16 +86,21 @@ def plan_of_header(
 
 
 def missed(plan: Plan) -> list[str]:
-    """A sentence for each column that is left out as unknown, and probably holds a field."""
+    """A sentence for each unknown column that is left out although it probably holds a field."""
     return [
-        f"the column '{_one_line(name)}' is left out, and may hold {field}: to import it, use "
+        f"the column '{_one_line(name)}' is left out, but may hold {field}: to import it, use "
         f'--map "{_one_line(name)}={field}".'
         for name, field in _guesses_of(plan).fields.items()
     ]
 
 
 def _check_is_header(header: Row, following: Sequence[Row], rules: ColumnRules, where: str) -> None:
-    """Raise what the first row looks like, and what to do, if it is not a header."""
+    """Check that the first row is a header.
+
+    Raises:
+        HeaderError: It is not; the message says what it looks like and what to do.
+        FileError: As `HeaderError`.
+    """
     known = _known(header, rules)
     what = f"{where}: this is not a header row"
     is_wider = any(len(row.cells) > 1 for row in (header, *following))
@@ -105,17 +111,18 @@ def _check_is_header(header: Row, following: Sequence[Row], rules: ColumnRules, 
     if number is not None:
         raise HeaderError(
             f"{what}: it looks like a title, and row {number} like the header; use --header-row "
-            f"{number}, or delete what is above it",
+            f"{number}, or delete the rows above it",
             ("--header-row", str(number)),
         )
     if not known and any(map(_is_address, header.cells)):
         raise FileError(
-            f"{what}: it looks like a contact; put a row with the names above it, such as "
-            f"{_EXAMPLE}"
+            f"{what}: it looks like a contact; above it, add a row with the names of the columns, "
+            f"such as {_EXAMPLE}"
         )
     if not known and is_title:
         raise FileError(
-            f"{what}: it looks like a title; the first row must have the names, such as {_EXAMPLE}"
+            f"{what}: it looks like a title; the first row must have the names of the columns, "
+            f"such as {_EXAMPLE}"
         )
 
 
@@ -157,7 +164,10 @@ def _guesses_of(plan: Plan) -> _Guesses:
 
 
 def _missing(plan: Plan, given: set[str]) -> list[str]:
-    """What each add needs and no column holds, in a sentence; nothing where rows may be updates."""
+    """A sentence about the fields that an add needs and no column holds.
+
+    Empty if none is missing, or if rows may be updates.
+    """
     columns = [use.column for use in plan.uses if use.column is not None]
     if any(column.field == "id" for column in columns):
         return []
@@ -179,20 +189,20 @@ def _missing(plan: Plan, given: set[str]) -> list[str]:
 
 
 def _known(row: Row, rules: ColumnRules) -> int:
-    """How many columns the row names, if it is a header, by what is known or can be guessed."""
+    """How many cells of the row are known or guessed names of columns."""
     plan = plan_of(row.cells, rules)
     return sum(use.column is not None for use in plan.uses) + len(_guesses_of(plan).fields)
 
 
 def _header_among(rows: Sequence[Row], rules: ColumnRules, known: int) -> int | None:
-    """The number of the first row that names more columns."""
+    """The number of the first row that names more than `known` columns; `None` if none does."""
     return next((row.number for row in rows if _known(row, rules) >= max(2, known + 1)), None)
 
 
 def _widest(rows: Sequence[Row]) -> int | None:
-    """The number of the first row with the most filled cells, if these are several.
+    """The number of the first row with the most filled cells; `None` if it has only one.
 
-    A row that none follows heads nothing.
+    The last row cannot be a header, since no row follows it.
     """
     filled = {row.number: sum(bool(cell.strip()) for cell in row.cells) for row in rows[:-1]}
     number = max(filled, key=lambda it: filled[it], default=0)

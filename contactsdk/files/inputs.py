@@ -1,4 +1,4 @@
-"""Files of contacts, and standard input: opened, judged by their content, and read row by row."""
+"""Opens files of contacts and standard input, detects their format, and reads them row by row."""
 
 import gzip
 import io
@@ -32,16 +32,16 @@ _SPOOLED_IN_MEMORY: Final = 1 << 20
 
 
 class Input(Protocol):
-    """A list of contacts in one format: how its rows are read, and how they are written back."""
+    """A list of contacts in one format: reads its rows, and writes them back."""
 
     description: Description
-    """How it was read, for a preview."""
+    """How the list was read, for a preview."""
 
     def __iter__(self) -> Iterator[Row]:
-        """The rows in order, read as they are asked for, once.
+        """The rows in order, read lazily; they can be iterated once.
 
         Raises:
-            FileError: The file cannot be read on.
+            FileError: The rest of the file cannot be read.
         """
         ...
 
@@ -50,26 +50,27 @@ class Input(Protocol):
         ...
 
     def choices_in(self, row: Row, error: InvalidContactError) -> tuple[str, ...]:
-        """The cells that an error is about and that hold a choice, such as a status or a group.
+        """The cells of a row that caused an error and hold a choice, such as a status or a group.
 
-        Such a cell is wrong in the same way in many rows, and says little of its contact.
+        Such a cell is often wrong in the same way in many rows, and says little about its contact,
+        so it can be shown.
         """
         ...
 
     def warnings(self) -> tuple[str, ...]:
-        """What whoever imports it should know, in whole sentences; complete once all was read."""
+        """Sentences to show before an import; complete once all rows have been read."""
         ...
 
     def head(self) -> str:
-        """What comes before the rows where they are written back."""
+        """The text before the rows when they are written back: a header line, or nothing."""
         ...
 
     def with_message(self, row: Row, message: str) -> str:
-        """The row as it is written back: as it was, and what is wrong with it."""
+        """The line to write back for a row, line end included: the row as it was, and a message."""
         ...
 
     def values(self, row: Row) -> dict[str, Any]:
-        """The row's filled cells or values, by its headers or keys."""
+        """The row's values: header -> cell if it is not empty, or JSON key -> value."""
         ...
 
 
@@ -77,20 +78,22 @@ class Input(Protocol):
 def open_input(
     name: str, options: InputOptions | None = None, *, shown: str | None = None
 ) -> Iterator[Input]:
-    """Open the file `name`, which messages call `shown` where that is given.
+    """Open the file `name`; messages call it `shown` if that is given.
 
-    What the file is, its content tells, then `options.format`, then its name.
+    The format is detected by the content of the file; if that is not clear, by `options.format`,
+    then by the name.
 
     Raises:
-        FileError: It cannot be read, has nothing in it, or is not a list of contacts; the message
-            says what to do.
+        FileError: The file cannot be read, is empty, or is not a list of contacts; the message says
+            what to do.
     """
     file = shown or name
     if not Path(name).is_file():
         what = "it is not a regular file" if Path(name).exists() else "there is no such file"
         raise FileError(f"{file}: {what}")
     try:
-        stream = open(name, "rb")  # noqa: SIM115  # closed below, where OSError is the reader's
+        # Closed below, so that an OSError of the code that reads is not caught here.
+        stream = open(name, "rb")  # noqa: SIM115  # as above
     except OSError as exc:
         raise FileError(f"{file}: {exc.strerror}") from exc
     with stream, read_input(stream, file, options) as source:
@@ -102,7 +105,7 @@ def read_input(stream: BinaryIO, file: str, options: InputOptions | None = None)
     """The list in a stream that can seek; see `open_input`. Messages call it `file`.
 
     Raises:
-        FileError: It has nothing in it, or is not a list of contacts.
+        FileError: The stream is empty, or is not a list of contacts.
     """
     with ExitStack() as stack:
         yield _input(stream, file, options or InputOptions(), stack)
@@ -110,15 +113,15 @@ def read_input(stream: BinaryIO, file: str, options: InputOptions | None = None)
 
 @contextmanager
 def spooled_standard_input() -> Iterator[str]:
-    """The name of a file that holds all of standard input, and goes when it is left.
+    """The name of a temporary file with the whole of standard input; it is deleted afterwards.
 
-    A pipe can be read only once, and may be broken at its end: on disk, it is judged as a whole
-    before anything is sent, like any other file.
+    A pipe can be read only once, and may break before its end. On disk, its content can be checked
+    as a whole before anything is sent, like any other file.
     """
     with tempfile.TemporaryDirectory(prefix="contactsdk-") as folder:
         path = Path(folder, "standard-input")
-        # Not sys.stdin: a thread that waits in it when the interpreter exits holds the lock that
-        # the interpreter then wants, which is a fatal error.
+        # Not sys.stdin: a thread that still reads from it when the interpreter exits holds a lock
+        # that the interpreter needs, and that is a fatal error.
         with open(0, "rb", closefd=False) as source, path.open("wb") as target:
             shutil.copyfileobj(source, target, _SPOOLED_IN_MEMORY)
         yield str(path)
@@ -131,7 +134,7 @@ def _input(stream: BinaryIO, file: str, options: InputOptions, stack: ExitStack)
         stream = stack.enter_context(_unpacked(stream, file))
         container, what = container_of(stream)
         if container is not Container.NONE:
-            raise FileError(f"{file}: what is compressed in it is not text: unpack it first")
+            raise FileError(f"{file}: the compressed file in it is not text: unpack it first")
     if what is not None:
         raise _no_list(file, what)
     if container is Container.WORKBOOK:
@@ -148,10 +151,10 @@ def _no_list(file: str, what: str) -> FileError:
 
 @contextmanager
 def _unpacked(stream: BinaryIO, file: str) -> Iterator[BinaryIO]:
-    """What is compressed, on disk: it is read more than once.
+    """The unpacked content of a compressed file, on disk, since it is read more than once.
 
     Raises:
-        FileError: It is damaged.
+        FileError: The file is damaged.
     """
     with tempfile.TemporaryFile() as spool:
         try:
@@ -165,7 +168,7 @@ def _unpacked(stream: BinaryIO, file: str) -> Iterator[BinaryIO]:
 
 def _workbook(stream: BinaryIO, file: str, options: InputOptions) -> Input:
     if options.encoding is not None:
-        raise FileError(f"{file}: --encoding is of text, and this is a workbook")
+        raise FileError(f"{file}: --encoding is for text files, and this is a workbook: omit it")
     sheet = sheet_of(stream, file, options.sheet)
     readers = evolve(options.readers, day_zero=sheet.details.day_zero)
     notes = []
@@ -175,11 +178,11 @@ def _workbook(stream: BinaryIO, file: str, options: InputOptions) -> Input:
     if others := sheet.others_with_rows:
         names = ", ".join(f"'{name}'" for name in others)
         what = f"the sheet {names} has" if len(others) == 1 else f"the sheets {names} have"
-        notes.append(f"{what} rows too, which are not imported; --sheet chooses another sheet.")
+        notes.append(f"{what} rows too, which are not imported: to import them, use --sheet.")
     description = Description(
         format=Format.EXCEL, sheet=sheet.name, other_sheets=sheet.others, notes=tuple(notes)
     )
-    # A mark, so that spreadsheets read what is written back as UTF-8.
+    # With a byte order mark, spreadsheets read the rows that are written back as UTF-8.
     return TableInput(
         sheet.rows, file, evolve(options, readers=readers), description, mark=BYTE_ORDER_MARK
     )
@@ -189,7 +192,7 @@ def _text(
     stream: BinaryIO, file: str, options: InputOptions, stack: ExitStack, *, is_compressed: bool
 ) -> Input:
     if options.sheet is not None:
-        raise FileError(f"{file}: --sheet is of workbooks, and this is text")
+        raise FileError(f"{file}: --sheet is for workbooks, and this is a text file: omit it")
     encoding = encoding_of(stream, file, options.encoding)
     stream.seek(len(encoding.mark))
     start = stream.read(_START).decode(encoding.codec, "ignore")
@@ -201,10 +204,10 @@ def _text(
     description = Description(format=format, encoding=encoding.name, is_compressed=is_compressed)
     if format is Format.JSONL:
         if options.header_row is not None:
-            raise FileError(f"{file}: --header-row is of tables, and this is JSON")
+            raise FileError(f"{file}: --header-row is for tables, and this is JSON: omit it")
         return JsonInput(json_rows(text, file), file, options, description)
     rows = DelimitedRows(text, file)
-    # Other encodings are written back as UTF-8 with a mark, which spreadsheets need to see that.
+    # Other encodings are written back as UTF-8. Without the mark, spreadsheets would not see that.
     mark = "" if encoding.name == "UTF-8" and not encoding.mark else BYTE_ORDER_MARK
     description = evolve(description, delimiter=rows.delimiter)
     return TableInput(rows, file, options, description, mark=mark)

@@ -17,15 +17,15 @@ from contactsdk.files.json_text import DuplicateKeyError, parsed
 from contactsdk.files.options import InputOptions, for_json
 from contactsdk.models import Item
 
-_KEPT: Final = 256  # different sets of keys whose meaning is kept
+_KEPT: Final = 256  # for how many different sets of keys the columns and the maker are cached
 _OURS_AT_END: Final = re.compile(rf',?\s*"{MESSAGE}":\s*"(?:[^"\\]|\\.)*"\s*\}}\s*$')
 
 
 class JsonInput:
-    """Contacts in JSON, as `contact_from` takes them, or with the headers of a table as keys.
+    """Contacts in JSON, in the shape that `contact_from` takes, or with headers of a table as keys.
 
     Raises:
-        FileError: There are none.
+        FileError: There are no contacts.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class JsonInput:
         self._rows = iter(rows)
         first = next(self._rows, None)
         if first is None:
-            raise FileError(f"{name}: there is nothing to do: there are no contacts in the file")
+            raise FileError(f"{name}: nothing to import: there are no contacts in the file")
         self._first: Row | None = first
         self.description = evolve(description, columns=self._columns_of(first))
 
@@ -55,7 +55,7 @@ class JsonInput:
             return InvalidContactError([((), f"the line is not JSON (see column {exc.colno})")])
         except (ValueError, RecursionError) as exc:
             what = (
-                str(exc) if "not JSON" in str(exc) else "the line is JSON beyond what can be read"
+                str(exc) if "not JSON" in str(exc) else "the line is too deeply nested to be read"
             )
             return InvalidContactError([((), what)])
         if not isinstance(value, dict):
@@ -75,18 +75,19 @@ class JsonInput:
         return ""
 
     def with_message(self, row: Row, message: str) -> str:
-        # An item of an array may go over several lines; within strings there are no line breaks.
+        # An item of an array may have several lines. They can be joined, since a JSON string has
+        # no line breaks.
         text = _without_comma(" ".join(row.cells[0].splitlines()))
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
-            return f"{row.cells[0]}\n"  # as it was: there is nowhere to put a message
+            return f"{row.cells[0]}\n"  # not an object, so there is no place for a message
         if MESSAGE in value and not _OURS_AT_END.search(text):
             return json_line({**value, MESSAGE: message})
-        # The text itself: to read and write it again may lose something, such as a key that is
-        # there twice.
+        # The message is added to the text: parsing and writing the object again could lose
+        # something, such as a key that is there twice.
         body = _OURS_AT_END.sub("", text).rstrip().removesuffix("}").rstrip()
         separator = "" if body.endswith("{") else ", "
         return f"{body}{separator}{json_line({MESSAGE: message})[1:]}"
@@ -100,7 +101,7 @@ class JsonInput:
         made = self._makers.get(keys)
         if made is None:
             options = self._options
-            # A key that some lines have and others not is not a mistake of --map.
+            # Not every line has every key, so a key of --map that this line lacks is no mistake.
             names = set(map(folded, keys))
             maps = tuple(pair for pair in options.rules.maps if folded(pair[0]) in names)
             plan = plan_of(keys, evolve(options.rules, maps=maps))
@@ -128,12 +129,12 @@ def _without_comma(text: str) -> str:
 
 
 def _problems_of(keys: tuple[str, ...], plan: Plan, rules: ColumnRules) -> list[tuple[Path, str]]:
-    """What is wrong with the keys of an object, in words that are not about columns."""
+    """What is wrong with the keys of an object, in words that fit JSON and not a table."""
     problems: list[tuple[Path, str]] = []
     for place, what in plan.problems:
         if place in plan.unknown:
             known = rules.names.shown()
-            what = "is not a field of a contact; to let a key pass, use --ignore-columns"
+            what = "is not a field of a contact; to leave the key out, use --ignore-columns"
             what += f"; {known}" if known else ""
         elif place in plan.doubled:
             what = "is given twice"

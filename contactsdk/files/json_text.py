@@ -1,4 +1,4 @@
-"""JSON text divided into objects: a line each, or the items of one array."""
+"""Divides JSON text into objects: one on each line, or the items of one array."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _BLANK: Final = " \t\r\n"
 
 
 class DuplicateKeyError(ValueError):
-    """An object has a key twice; which value counts, nobody can know."""
+    """An object has a key twice, so it is not clear which value is meant."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -21,26 +21,26 @@ class DuplicateKeyError(ValueError):
 
 
 def parsed(text: str) -> Any:
-    """The value that this text is.
+    """The value of this JSON text.
 
     Raises:
-        DuplicateKeyError: An object in it has a key twice.
-        ValueError: It is not JSON; NaN and infinities are not.
-        RecursionError: It is nested too deeply.
+        DuplicateKeyError: An object in the text has a key twice.
+        ValueError: The text is not JSON; NaN and infinities are not JSON.
+        RecursionError: The value is nested too deeply.
     """
-    # Not orjson: it reads an integer past 64 bits as a float, without a word.
+    # Not orjson: it silently reads an integer of more than 64 bits as a float.
     return _decoder.decode(text)
 
 
 def json_rows(text: TextIO, name: str) -> Iterator[Row]:
-    """The objects of JSON text in order, read as they are asked for.
+    """The objects of JSON text in order, read lazily.
 
-    An object is on a line of its own, with or without a comma behind it, or an item of an array, or
-    several lines where the first one cannot stand alone. Rows are numbered by their line, items of
-    an array by their place.
+    Each object is on a line of its own, with or without a comma at the end, or is an item of an
+    array; objects one after another may also have several lines each. The number of a row is its
+    line, or its place if it is an item of an array or has several lines.
 
     Raises:
-        FileError: The list is within an object, or an array is broken.
+        FileError: The list is inside an object, or an array is broken.
     """
     lines = _numbered(text)
     first = next(lines, None)
@@ -68,7 +68,7 @@ def _row(number: int, text: str) -> Row:
 
 
 def _is_split(line: str) -> bool:
-    """Whether an object begins on this line and goes on after it."""
+    """Whether an object begins on this line and continues on the next."""
     return line == "{" or (line.startswith("{") and line.endswith(("[", "{")))
 
 
@@ -82,13 +82,13 @@ def _check_not_wrapped(line: str, name: str) -> None:
     for key, item in value.items():
         if isinstance(item, list) and item and all(isinstance(it, dict) for it in item):
             raise FileError(
-                f"{name}: the list is within an object, under the key '{key}': save the list "
-                "alone, as an array or with each contact on a line of its own"
+                f"{name}: the list is inside an object, under the key '{key}': save only the list, "
+                "as an array or with each contact on a line of its own"
             )
 
 
 def _items(line: str, number: int, text: TextIO, name: str) -> Iterator[Row]:
-    """The items of an array, or objects one after another, that may go over several lines."""
+    """The items of an array, or objects one after another; each may have several lines."""
     scanner = _Scanner(line, number, text, name)
     is_array = scanner.skip("[")
     count = 0
@@ -101,13 +101,15 @@ def _items(line: str, number: int, text: TextIO, name: str) -> Iterator[Row]:
         yield Row(line=line_number, number=count, cells=(item,))
         scanner.skip(",")
     if is_array and not scanner.skip("]"):
-        raise FileError(f"{name}: the array that the file begins with does not end")
+        raise FileError(f"{name}: the array at the start of the file is not closed: add a ]")
     if not scanner.at_end():
-        raise FileError(f"{name}, line {scanner.line}: something follows the end of the array")
+        raise FileError(
+            f"{name}, line {scanner.line}: there is text after the end of the array: delete it"
+        )
 
 
 class _Scanner:
-    """Reads JSON values from a stream of text, and keeps count of its lines."""
+    """Reads JSON values from a stream of text, and counts its lines."""
 
     def __init__(self, start: str, line: int, text: TextIO, name: str) -> None:
         self.line = line
@@ -116,7 +118,7 @@ class _Scanner:
         self._name = name
 
     def peek(self) -> str:
-        """The next character that is not blank; empty at the end."""
+        """The next character that is not blank; an empty text at the end."""
         while True:
             rest = self._buffer.lstrip(_BLANK)
             self.line += self._buffer[: len(self._buffer) - len(rest)].count("\n")
@@ -141,7 +143,7 @@ class _Scanner:
                 _, end = _lenient.raw_decode(self._buffer)
             except (ValueError, RecursionError) as exc:
                 if isinstance(exc, RecursionError) or not self._read():
-                    what = f"{self._name}, line {self.line}: here begins what is not JSON"
+                    what = f"{self._name}, line {self.line}: this is not JSON"
                     raise FileError(f"{what}: correct it, or put each object on one line") from exc
                 continue
             if end < len(self._buffer) or not self._read():
@@ -165,9 +167,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON: leave it out, or write null")
+    raise ValueError(f"{name} is not JSON: omit it, or write null")
 
 
 _decoder: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
-# Finds where a value ends; what is in it, `parsed` judges.
+# Used only to find where a value ends; `parsed` then checks the value.
 _lenient: Final = json.JSONDecoder(parse_int=str, parse_float=str)

@@ -1,4 +1,4 @@
-"""How a JSON value that is not text becomes the value of a field."""
+"""Converts a JSON value that is not text into the value of a field."""
 
 import math
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from contactsdk.files.readers import Readers
 _TEXTS: Final = ("external_id", "first_name", "last_name", "email", "phone")
 _LISTS: Final = ("groups", "companies")
 _BOOLEANS: Final = ("update_if_exists", "privacy_consent")
-_MOST_EXACT: Final = 2**53  # from there on, a float stands for several whole numbers
+_MOST_EXACT: Final = 2**53  # from this value on, several whole numbers have the same float
 
 
 def value_of(column: Column, value: Any, readers: Readers) -> Any:
-    """The value of the field that a column holds; `None` where it is not sent.
+    """The value of the field that a column holds; `None` if nothing is to be sent.
 
-    What cannot be read stays as it is, and the contact says what is wrong.
+    A value that cannot be converted is returned as it is, and then makes the contact invalid.
 
     Raises:
-        CellError: It is nothing that anybody meant; the message says what to do.
+        CellError: Nobody can have meant the value; the message says what to do.
     """
     match column.field:
         case "custom_fields" if column.key is None and isinstance(value, Mapping):
@@ -37,7 +37,7 @@ def value_of(column: Column, value: Any, readers: Readers) -> Any:
 
 
 def _cleared(column: Column) -> Any:
-    # As in the platform's own JSON: null removes all links, and is not sent of anything else.
+    # As in the platform's own JSON, null removes all links; for other fields it is not sent.
     return [] if column.field == "external_urls" else None
 
 
@@ -47,7 +47,7 @@ def _text(value: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    """A float that is a whole number, as some programs write each number, as an integer."""
+    """A float without a fraction as an integer, since some programs write all numbers as floats."""
     if not isinstance(value, float):
         return value
     if not math.isfinite(value) or not value.is_integer() or abs(value) >= _MOST_EXACT:
@@ -66,7 +66,7 @@ def _item(value: Any, read: CellReader) -> Any:
     id_ = value["groupId"] if isinstance(value, Mapping) and set(value) == {"groupId"} else value
     id_ = _whole(id_)
     if isinstance(id_, int) and not isinstance(id_, bool) and read is not READERS["groups"]:
-        [id_] = read(str(id_))  # held against the account's groups
+        [id_] = read(str(id_))  # this checks the id against the account's groups
     return id_
 
 

@@ -1,4 +1,4 @@
-"""What is odd about a column as a whole: dates in several forms, postcodes that lost a zero."""
+"""Finds what is odd about a whole column: dates in several forms, postcodes that lost a zero."""
 
 import re
 from collections import Counter
@@ -27,13 +27,13 @@ class _Column:
     name: str
     is_postcode: bool
     forms: Counter[str] = Factory(Counter)
-    """How many cells have a date in which form."""
+    """Form of a date -> how many cells have it."""
     lengths: Counter[int] = Factory(Counter)
-    """How many cells are numbers of so many digits."""
+    """Number of digits -> how many cells are numbers of this length."""
 
 
 class Oddities:
-    """Looks at the cells of the custom fields of a list, which are sent as they are."""
+    """Looks at the cells of those custom fields of a list that are sent unchanged."""
 
     def __init__(self, uses: Iterable[ColumnUse], names: KnownNames) -> None:
         self._columns = [
@@ -62,7 +62,7 @@ class Oddities:
             if short := sum(n for length, n in column.lengths.items() if length == longest - 1):
                 are = "1 postcode has" if short == 1 else f"{short:,} postcodes have"
                 yield (
-                    f"in the column '{column.name}', {are} a digit less than the others; a "
+                    f"in the column '{column.name}', {are} one digit less than the others; a "
                     "spreadsheet may have removed a leading 0."
                 )
 

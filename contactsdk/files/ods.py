@@ -1,7 +1,7 @@
-"""Error cells of an .ods workbook, which python-calamine gives as empty ones.
+"""Finds error cells of an .ods workbook, which python-calamine gives as empty ones.
 
-As described in OpenDocument 1.3, part 3, "Table Content"; that a cell shows an error is told by an
-attribute of LibreOffice's, or by its text while its value is empty.
+The format is described in OpenDocument 1.3, part 3, "Table Content". A cell shows an error if it
+has an attribute that LibreOffice adds, or if it has a text and no value.
 """
 
 import zipfile
@@ -13,13 +13,13 @@ _TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _OFFICE: Final = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _LIBRE_OFFICE: Final = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}"
 _ERROR_STARTS: Final = ("#", "Err:")
-_MOST_REPEATED: Final = 10_000  # blank rows to the end of a sheet are one row, repeated
+_MOST_REPEATED: Final = 10_000  # all blank rows to the end of a sheet are stored as one, repeated
 
 
 def error_cells(archive: zipfile.ZipFile, sheet: str) -> dict[int, dict[int, str]]:
-    """Row number -> place of a cell -> the error that it shows, on the sheet of this name."""
+    """Row number -> place of a cell -> the error that it shows, for the sheet of this name."""
     errors: dict[int, dict[int, str]] = {}
-    # The parser under ElementTree bounds how far entities may expand.
+    # Expat, the parser of ElementTree, limits how far entities may expand.
     with archive.open("content.xml") as stream:
         events = ElementTree.iterparse(stream, events=("start", "end"))  # noqa: S314
         is_wanted, number = False, 1

@@ -1,4 +1,4 @@
-"""What a user says about an input: read from the command line's words, and checked at once."""
+"""The options with which an input is read, made of arguments of the command line and checked."""
 
 import tomllib
 from collections.abc import Iterable
@@ -25,21 +25,22 @@ class InputOptions:
     """How an input is to be read; made by `input_options`."""
 
     format: Format | None = None
-    """Its format, where the user says it; else its content and its name tell."""
+    """The format, if the user gave it; `None` detects it by the content and the name."""
     sheet: str | None = None
-    """The sheet of a workbook; `None` is the first with rows."""
+    """The sheet of a workbook; `None` is the first sheet that has rows."""
     header_row: int | None = None
-    """The number of the row that names the columns; `None` is the first that is filled."""
+    """The number of the row that names the columns; `None` is the first that is not empty."""
     encoding: str | None = None
-    """The encoding of text; `None` is recognised."""
+    """The encoding of a text file; `None` detects it."""
     rules: ColumnRules = field(factory=ColumnRules)
-    """What the columns hold."""
+    """What the user's options say about the columns."""
     readers: Readers = field(factory=Readers)
-    """How their cells are read."""
+    """How the cells of each column are read."""
     defaults: tuple[tuple[Column, Any], ...] = ()
-    """Values for each row that has none, by `--set`."""
+    """The values of `--set`, for rows that have none of their own."""
     update_if_exists: bool = False
-    """Whether each row that is an add updates a contact that is there already."""
+    """Whether a row that is an add updates the contact with the same name and email, if there is
+    one."""
 
 
 def input_options(
@@ -58,15 +59,17 @@ def input_options(
     ask_groups: AskGroups = not_known,
     ask_custom_fields: AskCustomFields = not_known,
 ) -> InputOptions:
-    """The options that these words of a command line mean.
+    """The options that these arguments of a command line mean.
 
-    `maps` are such as `E-mail 1 - Value=email`, divided by the last `=`; `sets` such as
-    `groups=10;11`, divided by the first. `ignored` names columns, or several divided by commas.
-    `ask_groups` and `ask_custom_fields` give what the account has; each is called once at most,
-    and only if the options or the input speak of groups, of custom fields, or of what nobody knows.
+    `maps` are texts such as `E-mail 1 - Value=email`; the last `=` divides them. `sets` are texts
+    such as `groups=10;11`; the first `=` divides them. `ignored` are names of columns; one text may
+    have several, divided by commas. `map_file` is a TOML file with more `maps`.
+
+    `ask_groups` and `ask_custom_fields` return what the account has. Each is called once at most,
+    and only if the options or the input have groups, custom fields or an unknown column.
 
     Raises:
-        FileError: One of them means nothing; the message names it.
+        FileError: One of the arguments is wrong; the message names it.
     """
     names = KnownNames(
         ask_groups=ask_groups, ask_custom_fields=ask_custom_fields, date_order=date_order
@@ -134,7 +137,9 @@ def _default(text: str, readers: Readers) -> tuple[Column, Any]:
     except FileError as exc:
         raise FileError(f'--set "{text}": {exc}') from exc
     if column.field in ("id", "full_name"):
-        raise FileError(f'--set "{text}": one {column.field} cannot be that of each contact')
+        raise FileError(
+            f'--set "{text}": every contact needs its own {column.field}, so it cannot be set'
+        )
     if problem := _problem_of(column, readers.names):
         raise FileError(f'--set "{text}": {problem}')
     try:
@@ -147,8 +152,8 @@ def _default(text: str, readers: Readers) -> tuple[Column, Any]:
 
 def _check_value(text: str, column: Column, value: Any) -> None:
     if value is None:
-        raise FileError(f'--set "{text}": there is no value')
-    # An update of any contact, so that nothing else is required.
+        raise FileError(f'--set "{text}": there is no value after the =')
+    # Checked in an update, since an add would also require a name and an email.
     item = ContactMaker.of_defaults(((Column("id"), 1), (column, value)))
     if isinstance(item, InvalidContactError):
         raise FileError(f'--set "{text}": {item.message}')
@@ -161,5 +166,5 @@ def _problem_of(column: Column, names: KnownNames) -> str | None:
 
 
 def for_json(options: InputOptions) -> InputOptions:
-    """The same options for JSON, where one key may hold all custom fields."""
+    """The same options for JSON, where one key may hold all custom fields or all links."""
     return evolve(options, rules=evolve(options.rules, whole=True))

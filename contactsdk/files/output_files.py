@@ -1,7 +1,7 @@
-"""A file while it is written: under another name beside its own, which it gets at the end.
+"""Writes a file under another name in the same folder, and renames it when it is complete.
 
-A row is in its file as soon as it is written, so a run that breaks off leaves whole rows behind; a
-workbook is there once it is complete.
+Each row is in the file as soon as it is written, so a run that breaks off leaves whole rows behind.
+A workbook appears only when it is complete.
 """
 
 import io
@@ -18,18 +18,19 @@ from contactsdk.files.formats import FileError
 from contactsdk.files.sheet_output import SheetOutput
 
 OnFailure: TypeAlias = Callable[[str, OSError], None]
-"""Called with the name of a file that cannot be written any more, and the error."""
+"""Called with the name of a file that can no longer be written, and the error."""
 
 
 @contextmanager
 def open_text(name: str, on_failure: OnFailure | None = None) -> Iterator[TextIO]:
-    """Open a file to be written; it has its own name once it is complete, as all outputs here.
+    """Open a text file to write; it gets its name when it is complete.
 
-    `on_failure` is as in `open_outputs`.
+    `on_failure` is called if the file can no longer be written; what is written to it afterwards is
+    dropped. If it is `None`, the error is raised.
 
     Raises:
-        FileError: It cannot be opened.
-        OSError: It cannot be written any more.
+        FileError: The file cannot be opened.
+        OSError: The file can no longer be written.
     """
     failed = on_failure or _raise
     if name == STANDARD:
@@ -45,7 +46,7 @@ def open_text(name: str, on_failure: OnFailure | None = None) -> Iterator[TextIO
 
 @contextmanager
 def open_sheet(name: str, on_failure: OnFailure | None = None) -> Iterator[SheetOutput]:
-    """Open a workbook to be written, as `open_text` does with a text."""
+    """Open a workbook to write, in the way in which `open_text` opens a text file."""
     failed = on_failure or _raise
     with _replacing(name, failed) as (partial, fail), closing(SheetOutput(partial, fail)) as sheet:
         yield sheet
@@ -53,10 +54,10 @@ def open_sheet(name: str, on_failure: OnFailure | None = None) -> Iterator[Sheet
 
 @contextmanager
 def _replacing(name: str, on_failure: OnFailure) -> Iterator[tuple[Path, OnFailure]]:
-    """Another name beside this one, and whom to tell of a failure.
+    """Yields a temporary name in the same folder, and the function to call on a failure.
 
-    What was written there has this name at the end, if nothing has failed; what had it before is
-    kept beside it.
+    At the end, the file that was written there is renamed to `name`, unless a failure was reported.
+    An older file of this name is kept beside it.
     """
     partial, path = partial_name(name), Path(os.path.realpath(name))
     if not path.parent.is_dir():
@@ -77,10 +78,10 @@ def _replacing(name: str, on_failure: OnFailure) -> Iterator[tuple[Path, OnFailu
 
 
 class _OutputStream(io.TextIOWrapper):
-    """A text file in which each line is written at once; the first error closes it to more."""
+    """A text file that writes each line at once, and drops everything after the first error."""
 
     def __init__(self, stream: BinaryIO, shown: str, on_failure: OnFailure) -> None:
-        # Whatever the terminal's encoding: what is piped on is UTF-8.
+        # Always UTF-8, whatever the terminal's encoding is, since other programs read the file.
         super().__init__(stream, "utf-8", errors="surrogateescape", newline="", line_buffering=True)
         self.has_failed = False
         self._shown = shown
@@ -115,7 +116,7 @@ def _rename(partial: Path, path: Path) -> None:
     with suppress(FileNotFoundError):
         os.chmod(partial, stat.S_IMODE(path.stat().st_mode))
     if (kept := kept_as(str(path))) is not None:
-        os.replace(path, kept)  # somebody may have corrected rows in it
+        os.replace(path, kept)  # kept, since somebody may have corrected rows in it
     os.replace(partial, path)
 
 
@@ -129,7 +130,7 @@ def _standard_output(on_failure: OnFailure) -> Iterator[TextIO]:
         yield stream
     finally:
         if stream.has_failed:
-            # Else the interpreter tries again to write what is left, and complains.
+            # Otherwise the interpreter tries to write the rest at exit, and reports an error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         stream.detach()
 

@@ -1,4 +1,4 @@
-"""The files that a run writes: results, rejects, uncertain rows, and rows with their results."""
+"""The files that a run writes: results, rejects, uncertain rows, and input rows with results."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -25,19 +25,19 @@ _ENDINGS: Final[Mapping[str, Format]] = {
 
 @frozen(kw_only=True)
 class OutputNames:
-    """The names of the files that a user asked for; `-` is standard output."""
+    """The names of the files to write; `None` writes no such file, `-` is standard output."""
 
     results: str | None = None
-    """What became of each row."""
+    """For a line with the result of each row."""
     rejects: str | None = None
-    """The rows that are known not to be applied."""
+    """For the rows that were certainly not applied."""
     uncertain: str | None = None
-    """The rows that may have been applied."""
+    """For the rows that may have been applied."""
     merged: str | None = None
-    """Each row of the input with what became of it."""
+    """For each row of the input together with its result."""
 
     def by_option(self) -> dict[str, str | None]:
-        """Each name by the option that gives it."""
+        """Option of the command line, such as `--results` -> the name that it gives."""
         return {f"--{field.name}": getattr(self, field.name) for field in fields(OutputNames)}
 
     @property
@@ -53,23 +53,23 @@ class OutputNames:
 
 @frozen(kw_only=True)
 class Outputs:
-    """The open files; what was not asked for is `None`."""
+    """The open files; a file that the user did not ask for is `None`."""
 
     results: ResultsWriter | None = None
-    """Gets every row."""
+    """Gets the result of every row."""
     rejects: RowsWriter | None = None
-    """Gets the rows that are known not to be applied."""
+    """Gets the rows that were certainly not applied."""
     uncertain: RowsWriter | None = None
     """Gets the rows that may have been applied."""
     merged: MergedWriter | None = None
-    """Gets every row."""
+    """Gets every row and its result."""
     resumable: bool = False
-    """Whether the run has a journal, so that the next run with it sends what was not applied."""
+    """Whether the run has a journal: rows that were not applied are then sent by the next run."""
 
     def write(self, result: Result, row: Row | None) -> None:
-        """Write what became of one row into each of the files that it belongs to.
+        """Write the result of one row, and the row, to each of the files that they belong to.
 
-        The row itself may be `None` where none of the files holds rows.
+        `row` may be `None` if none of the files holds rows.
         """
         if self.results is not None:
             self.results.write(result)
@@ -77,7 +77,7 @@ class Outputs:
             self.write_back(row, result)
 
     def write_back(self, row: Row, result: Result) -> None:
-        """Write the row itself into each of the files that it belongs to."""
+        """Write the row itself to each of the files that it belongs to."""
         if self.merged is not None:
             self.merged.write(row, result)
         rows = self._rows_of(result)
@@ -89,20 +89,20 @@ class Outputs:
             return None
         if result.state is State.UNCERTAIN:
             return self.uncertain
-        # With a journal, rejects hold only what the next run leaves out, so importing them adds
-        # nothing twice.
+        # With a journal, the rejects hold only rows that the next run does not send, so importing
+        # them as well adds nothing twice.
         return self.rejects if result.refused or not self.resumable else None
 
 
 def check_output_names(names: OutputNames, source_format: Format | None, *, rows: int = 0) -> None:
-    """See, before anything is opened, that each file can be written in the format of its name.
+    """Check, before anything is opened, that each file can be written in the format of its name.
 
-    `source_format` is that of the input; `None` where there is no input. `rows` is how many it has,
-    as far as that is known.
+    `source_format` is the format of the input; `None` if there is no input. `rows` is the number of
+    its rows; 0 if it is not known yet.
 
     Raises:
-        FileError: A name ends in what is not a format, or in one that the rows cannot be written
-            in, or rows are asked for without their input.
+        FileError: The ending of a name is not a format, or the rows of the input cannot be written
+            in that format, or a file of input rows is asked for and there is no input.
     """
     if source_format is None and names.has_rows:
         raise FileError(
@@ -122,7 +122,7 @@ def check_output_names(names: OutputNames, source_format: Format | None, *, rows
             continue
         if source_format is Format.JSONL:
             raise FileError(
-                f"{name}: {option} of JSON Lines is JSON Lines: use a name that ends in .jsonl"
+                f"{name}: {option} of a JSON input is JSON Lines: use a name that ends in .jsonl"
             )
 
 
@@ -134,16 +134,17 @@ def open_outputs(
     resumable: bool = False,
     on_failure: OnFailure | None = None,
 ) -> Iterator[Outputs]:
-    """Open the files of these names; each is complete, under its own name, when it is left.
+    """Open the files of these names; at the end, each complete file gets its name.
 
-    Where it is left by an exception, a regular file keeps the name under which it was written, such
-    as `results.partial.csv`. So does one that cannot be written any more: `on_failure` is called
-    then, what is written into that one afterwards is dropped, and the others are still written.
-    Without `on_failure`, the error is raised.
+    `source` is the input whose rows are written; `None` if no file holds rows. If the context ends
+    with an exception, a regular file keeps the name under which it was written, such as
+    `results.partial.csv`. So does a file that can no longer be written: then `on_failure` is
+    called, what is written to that file afterwards is dropped, and the other files are still
+    written. If `on_failure` is `None`, the error is raised.
 
     Raises:
-        FileError: One cannot be opened.
-        OSError: One cannot be written any more.
+        FileError: A file cannot be opened.
+        OSError: A file can no longer be written.
     """
     format = None if source is None else source.description.format
     check_output_names(names, format)
@@ -178,10 +179,12 @@ def open_outputs(
 def _format_of(name: str, otherwise: Format) -> Format:
     format = _ENDINGS.get(Path(name).suffix.lower())
     if format is Format.EXCEL and is_special(name):
-        raise FileError(f"{name}: a workbook cannot be written into a pipe or a device")
+        raise FileError(
+            f"{name}: a workbook cannot be written to a pipe or a device: give the name of a file"
+        )
     if format is not None:
         return format
-    # Standard output, a pipe or a device has no ending.
+    # The names of standard output, a pipe or a device have no ending.
     if is_special(name):
         # Rows of a workbook are written as CSV.
         return Format.JSONL if otherwise is Format.JSONL else Format.CSV

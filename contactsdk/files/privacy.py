@@ -1,4 +1,4 @@
-"""A message without the values of the contact that it is about."""
+"""Removes a contact's values from a message about the contact."""
 
 import re
 from collections.abc import Iterator
@@ -7,18 +7,19 @@ from typing import Any, Final
 from contactsdk.models import Contact
 
 _HIDDEN: Final = "[...]"
-_LEAST: Final = 2  # a single letter names nobody, and is in every sentence
+_LEAST: Final = 2  # a single letter identifies nobody, and is in every sentence
 
 
 def without_values(message: str, contact: Contact | None) -> str:
-    """The message with `[...]` in place of each text of the contact that it repeats.
+    """The message with `[...]` in place of each text of the contact that it contains.
 
-    Ids of groups and companies stay: they are the account's, and say what to do.
+    Ids of groups and companies stay: they belong to the account, and tell the user what to correct.
+    If the contact is `None`, the message stays as it is.
     """
     if contact is None or not message:
         return message
     texts = {text.strip() for text in _texts(contact)}
-    # The longest first: an email may hold the first name.
+    # The longest text first, since an email may contain the first name.
     for text in sorted((text for text in texts if len(text) >= _LEAST), key=len, reverse=True):
         pattern = rf"(?<!\w){re.escape(text)}(?!\w)"
         message = re.sub(pattern, lambda _: _HIDDEN, message, flags=re.IGNORECASE)

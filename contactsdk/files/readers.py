@@ -1,4 +1,4 @@
-"""Which reader the cells of a column have."""
+"""Chooses the reader for the cells of a column."""
 
 import datetime
 
@@ -12,12 +12,12 @@ from contactsdk.files.emails import email_of
 
 @frozen(kw_only=True)
 class Readers:
-    """How cells are read, by what their column holds."""
+    """Chooses the reader of a column by what the column holds."""
 
     names: KnownNames = field(factory=KnownNames)
-    """The account's groups, and its custom fields, by whose types values are converted."""
+    """The account's groups and custom fields; a custom field is read by its type."""
     day_zero: datetime.date | None = None
-    """The day that a workbook counts dates from; `None` for text, where a number is not a date."""
+    """The day from which a workbook counts dates; `None` for text, where a number is no date."""
 
     def of(self, column: Column) -> CellReader:
         """The reader of this column's cells; a full name becomes a dict of both names."""
@@ -43,10 +43,10 @@ def _full_name_reader(order: str) -> CellReader:
         if text is None:
             return None
         if "," in text:
-            raise CellError("must be one name without a comma: give first and last name columns")
+            raise CellError("must not have a comma: put first and last name in two columns")
         start, _, end = text.rpartition(" ")
         if not start:
-            raise CellError("must be a first and a last name, with a blank between them")
+            raise CellError("must be a first and a last name with a blank between them")
         return dict(zip(names, (start.strip(), end), strict=True))
 
     return read

@@ -1,4 +1,4 @@
-"""What became of each row."""
+"""The result of each row."""
 
 from enum import StrEnum
 from typing import Final
@@ -19,7 +19,7 @@ from contactsdk.journal import State as JournalState
 
 
 class State(StrEnum):
-    """What became of a row; `failed` and `not_started` are known not to be applied."""
+    """The state of a row after a run; `failed` and `not_started` mean certainly not applied."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -29,30 +29,30 @@ class State(StrEnum):
 
 @frozen(kw_only=True)
 class Result:
-    """What became of one row."""
+    """The result of one row."""
 
     line: int
     """The line of the file on which the row starts, from 1."""
     row: int
     """The number that a spreadsheet shows beside the row; the header is row 1."""
     id: int | None = None
-    """The platform's id of the contact; `None` where it has none, or nobody knows it."""
+    """The platform's id of the contact; `None` unless the row succeeded."""
     state: State
-    """What became of it."""
+    """Whether the row succeeded, failed, is uncertain or was not sent."""
     message: str = ""
-    """Why it did not succeed, on one line; it may repeat values of the contact."""
+    """Why the row did not succeed, on one line; empty if it did. It may repeat contact values."""
     reason: str = ""
-    """The message without the contact's values: the same for all rows with the same trouble."""
+    """The message without the contact's values, so it is the same for all rows with one problem."""
     attempts: int = 0
-    """How many requests were made."""
+    """How many requests were made for the row."""
     refused: bool = False
-    """Whether it is not a valid contact, or one that the platform refused: correct it first."""
+    """Whether the contact is invalid, or the platform refused it: it must be corrected first."""
     settled: bool = False
-    """Whether it was uncertain, and then found on the platform."""
+    """Whether the contact was uncertain and then found on the platform."""
 
 
 def result_of(line: int, row: int, outcome: Outcome) -> Result:
-    """What became of the row that came to this outcome."""
+    """The result of a row whose contact had this outcome."""
     error = outcome.error
     if error is None:
         return Result(
@@ -76,7 +76,7 @@ def result_of(line: int, row: int, outcome: Outcome) -> Result:
 
 
 def invalid(line: int, row: int, error: InvalidContactError) -> Result:
-    """The result of a row that holds no valid contact."""
+    """The result of a row whose contact is not valid."""
     message = message_of(error)
     return Result(
         line=line, row=row, state=State.FAILED, message=message, reason=message, refused=True
@@ -89,16 +89,17 @@ def not_started(line: int, row: int, why: str = "not sent: the run ended first")
 
 
 def result_of_record(recorded: JournalRow, line: int | None = None) -> Result:
-    """What became of a row by a run's journal; `line` is its line, where the input is at hand.
+    """The result of a row, from the journal of a run.
 
-    Without the input, the line is taken to be that of a file without line breaks in its cells.
+    `line` is the line of the row in the input. If it is `None`, the result has the number of the
+    row instead, which is the same unless cells have line breaks.
     """
     message = "" if recorded.error is None else message_of(recorded.error)
     if recorded.state is JournalState.SENT:
         message = "in flight when the run ended"
     if recorded.state is JournalState.WAITING:
-        message = "it waits to be sent"
-    # What the command line notes in a journal is the number of the row.
+        message = "waiting to be sent"
+    # The command line stores the number of the row as the journal's `line`.
     row = recorded.number + 1 if recorded.line is None else recorded.line
     return Result(
         line=row if line is None else line,

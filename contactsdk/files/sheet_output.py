@@ -1,6 +1,6 @@
-"""A workbook that is written row by row, by XlsxWriter; every text in it stays a text.
+"""Writes a workbook row by row, with XlsxWriter; every text in it stays text.
 
-So a phone number keeps its zeros, and nothing that anybody wrote is run as a formula.
+So a phone number keeps its leading zeros, and no text from a list is run as a formula.
 """
 
 import errno
@@ -14,17 +14,19 @@ from typing import Any, Final
 from contactsdk.files.formats import FileError
 
 LONGEST_SHEET: Final = 1_048_576
-"""How many rows a sheet has, the header included."""
+"""How many rows a sheet can have, the header included."""
 
-_LONGEST_CELL: Final = 32_767  # XlsxWriter would cut off the rest
-_LARGEST_NUMBER: Final = 10**15  # a spreadsheet keeps 15 digits
+_LONGEST_CELL: Final = 32_767  # XlsxWriter would cut off what is longer
+_LARGEST_NUMBER: Final = 10**15  # a spreadsheet keeps only 15 digits of a number
 
 
 class SheetOutput:
-    """An .xlsx file, which is there once it is closed; the first error closes it to more rows.
+    """An .xlsx file; it is complete when it is closed. After the first error, rows are dropped.
+
+    `on_failure` is called with the file's name and the error.
 
     Raises:
-        FileError: It cannot be opened, or XlsxWriter is not installed.
+        FileError: The file cannot be opened, or XlsxWriter is not installed.
     """
 
     def __init__(self, path: Path, on_failure: Callable[[str, OSError], None]) -> None:
@@ -42,8 +44,9 @@ class SheetOutput:
             self._file = path.open("wb")
         except OSError as exc:
             raise FileError(f"{path}: {exc.strerror}") from exc
-        # XlsxWriter keeps the rows in a file of its own until it writes the workbook, and complains
-        # by itself, too, where that cannot be written: so it is copied once it is complete.
+        # XlsxWriter keeps the rows in a temporary file until it writes the workbook, and reports
+        # errors in its own way if it cannot write the workbook. So the workbook is written in a
+        # temporary folder, and copied when it is complete.
         self._spool = tempfile.TemporaryDirectory(prefix="contactsdk-")
         self.has_failed = False
         self._shown = str(path)
@@ -55,9 +58,9 @@ class SheetOutput:
         )
         self._book.use_zip64()
         self._sheet: Any = self._book.add_worksheet()
-        # A text that looks like a number is meant so.
+        # Spreadsheets warn about text that looks like a number; here it is intended.
         self._sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{LONGEST_SHEET}"})
-        # As text, too, once somebody has edited it.
+        # With this format, a cell stays text even after somebody edits it.
         self._format: Any = self._book.add_format({"num_format": "@"})
         self._row = 0
 
@@ -95,7 +98,7 @@ class SheetOutput:
                 raise OSError(
                     errno.EFBIG, "a sheet holds 1,048,576 rows, and a cell 32,767 characters"
                 )
-            # Of bytes that are no text, a question mark is left.
+            # Bytes that are not text become a question mark.
             text = text.encode("utf-8", "replace").decode()
             self._sheet.write_string(self._row, place, text, self._format)
 

@@ -1,11 +1,11 @@
-"""What an unknown header probably holds: words for the fields of a contact in several languages."""
+"""Guesses what an unknown column holds, by words for a contact's fields in several languages."""
 
 import difflib
 from typing import Final
 
 from contactsdk.wire import FIELD_NAMES, platform_name
 
-# Only ever suggested, never taken: "Nom" is a last name in French and a full one in Catalan.
+# These are only suggested, never used: "Nom" is a last name in French and a full name in Catalan.
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "firstName": (
         "given name", "forename", "christian name", "prénom", "prenom", "vorname", "rufname",
@@ -55,7 +55,7 @@ _LEAST_FUZZY: Final = 5
 
 
 def _key(name: str) -> str:
-    """A header without case, blanks and signs."""
+    """A header in lower case, without blanks and punctuation."""
     return "".join(char for char in name.casefold() if char.isalnum())
 
 
@@ -64,11 +64,11 @@ _COMPANY_KEYS: Final = frozenset(map(_key, _COMPANIES))
 
 
 def suggested_field(name: str) -> str | None:
-    """What an unknown column may hold, as `--map` names it; `None` where nothing is likely."""
+    """What an unknown column may hold, as `--map` names it; `None` if nothing is likely."""
     key = _key(name)
     if key in _FIELDS:
         return _FIELDS[key]
-    # Of a short word each letter counts: Ida is no id.
+    # A short word must match exactly: Ida is not an id.
     fuzzy = len(key) >= _LEAST_FUZZY
     near = difflib.get_close_matches(key, FIELD_NAMES, n=1, cutoff=0.8) if fuzzy else []
     field = FIELD_NAMES[near[0]] if near else None
@@ -78,7 +78,7 @@ def suggested_field(name: str) -> str | None:
 
 
 def remark_on(name: str) -> str:
-    """What to know of a column that has a usual header and no field; empty if nothing."""
+    """A remark on a column with a common header that no field can hold; empty if there is none."""
     if _key(name) in _COMPANY_KEYS:
-        return "companies are given by their ids alone, and a name of one cannot be imported"
+        return "companies can be given only by their ids, so their names cannot be imported"
     return ""

@@ -1,4 +1,4 @@
-"""Contacts in a table: CSV, or a sheet of a workbook."""
+"""Reads contacts from a table: CSV, or a sheet of a workbook."""
 
 import itertools
 import re
@@ -20,14 +20,14 @@ from contactsdk.files.options import InputOptions
 from contactsdk.models import Contact, Item
 from contactsdk.wire import platform_name
 
-# The bytes of UTF-8 read as Windows-1252, a mark for what could not be read, or a question mark
-# within a name, which is what some programs put there instead.
+# Signs that a text was decoded wrongly: UTF-8 that was read as Windows-1252, the replacement
+# character, or a question mark within a name, which some programs put in its place.
 _MISDECODED: Final = re.compile(
     "Ã[\u0080-\u00bf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d\u2018"
     "\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178]|Â[\u00a0-\u00bf]|â€|\ufffd|[^\\W\\d_]\\?[^\\W\\d_]"
 )
 _MISDECODED_TEXT: Final = (
-    "the text was decoded wrongly once already (such as Ã¶ for ö): export the list again as UTF-8"
+    "the text was decoded wrongly before (such as Ã¶ for ö): export the list again as UTF-8"
 )
 _NOTHING_TO_UPDATE: Final = (
     "nothing is left to update: an empty cell is not sent, so it clears nothing"
@@ -36,11 +36,13 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 class TableInput:
-    """Contacts in a table whose first row names the columns.
+    """Contacts in a table whose header row names the columns.
+
+    `mark` is written before everything else when rows are written back.
 
     Raises:
-        FileError: There are no rows, or the first row names no columns, or one that is unknown or
-            there twice.
+        FileError: There are no rows below the header, or the header is missing, or it names a
+            column that is unknown or there twice.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class TableInput:
         set_fields = [spelled(column) for column, _ in options.defaults]
         plan = plan_of_header(header, following, options.rules, name, set_fields=set_fields)
         if not following:
-            raise FileError(f"{name}: there is nothing to do: there are no rows below the header")
+            raise FileError(f"{name}: nothing to import: there are no rows below the header")
         self._rows = itertools.chain(following, self._rows)
         self.header = header.cells
         cautions = (
@@ -128,7 +130,7 @@ class TableInput:
     def with_message(self, row: Row, message: str) -> str:
         message = _no_formula(message)
         if row.problem is not None:
-            # As it was, so that it can be corrected; its message comes behind it.
+            # The text stays as it was, so that it can be corrected; the message comes after it.
             text = row.cells[0].rstrip("\r\n")
             return f"{text}{self._delimiter}{csv_line([message], self._delimiter)}"
         missing = len(self.header) - len(row.cells)
@@ -136,12 +138,13 @@ class TableInput:
         if self._message_place is not None:
             cells[self._message_place] = message
         else:
-            # Before the cells that belong to no column: it must come under its own.
+            # The message comes before cells that belong to no column, so that it is below its
+            # header.
             cells.insert(len(self.header), message)
         return csv_line(cells, self._delimiter)
 
     def values(self, row: Row) -> dict[str, Any]:
-        """The row's filled cells by their headers, as JSON Lines hold them."""
+        """Header -> cell, for the cells that are not empty, as an object of JSON Lines."""
         if row.problem is not None:
             return {"line": row.cells[0]}
         pairs = zip(self.header, row.cells, strict=False)
@@ -156,23 +159,23 @@ class TableInput:
 
 
 def _paths_of(column: Column) -> Iterator[Path]:
-    """Where errors place what this column holds, by the platform's name and by Python's."""
+    """The paths that errors about this column may have: with the platform's name and Python's."""
     for name in (column.field, platform_name(column.field)):
         yield (name,) if column.key is None else (name, column.key)
 
 
 def _header_of(rows: Iterator[Row], name: str, number: int | None) -> Row:
-    """The row that names the columns: the first one, or the one of this number."""
+    """The header row: the row with this number, or the first row if `number` is `None`."""
     header = next(rows, None)
     if header is None:
-        raise FileError(f"{name}: there is nothing to do: there is nothing in it")
+        raise FileError(f"{name}: nothing to import: the file is empty")
     while number is not None and header is not None and header.number < number:
         header = next(rows, None)
     if header is None or number not in (None, header.number):
-        raise FileError(f"{name}: --header-row {number}: there is nothing in that row")
+        raise FileError(f"{name}: --header-row {number}: that row is empty")
     return header
 
 
 def _no_formula(message: str) -> str:
-    """A message that no spreadsheet runs, whatever the platform wrote."""
+    """A message that no spreadsheet runs as a formula, whatever the platform wrote."""
     return f"'{message}" if message.startswith(_FORMULA_STARTS) else message

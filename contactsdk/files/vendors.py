@@ -1,7 +1,7 @@
-"""What the exports of well-known programs call the columns of a contact.
+"""The headers that exports of well-known programs use for the fields of a contact.
 
-Facts alone, as their public pages describe them; each vendor names its page. Headers are compared
-without regard to case, blanks and underscores. Which rules follow from them is in `columns.py`.
+These are facts from public pages; each vendor names its page. Headers are compared without regard
+to case, blanks and underscores. The rules that use them are in `column_plan.py`.
 """
 
 from typing import Final
@@ -15,14 +15,14 @@ class Vendor:
 
     name: str
     page: str
-    """Where the columns are described."""
+    """The public page that describes the columns."""
     fields: dict[str, tuple[str, ...]]
-    """Field of a contact -> headers that hold it, the best first."""
+    """Field of a contact -> headers of the columns that hold it, the best first."""
     own: tuple[str, ...]
-    """Headers that nobody else uses: one of them in a file says that this column is the vendor's,
-    two of them that the whole file is."""
+    """Headers that no other program uses: one of them in a file shows that this column is the
+    vendor's, two of them show that the whole file is."""
     cautions: dict[str, str] = field(factory=dict)
-    """Header -> what whoever imports a list with this column should know."""
+    """Header -> a sentence that the user should read before importing a list with this column."""
 
 
 VENDORS: Final = (
@@ -58,8 +58,9 @@ VENDORS: Final = (
         ),
         cautions={
             "Unsubscribed from all email": (
-                "The column 'Unsubscribed from all email' is not read, so who has unsubscribed "
-                "there is not known here: leave these rows out, or map a column to status."
+                "The column 'Unsubscribed from all email' is not read, so people who have "
+                "unsubscribed are imported like all others: leave these rows out, or map a column "
+                "to status."
             ),
         },
     ),

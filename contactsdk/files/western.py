@@ -1,8 +1,9 @@
-"""Whether text reads like a Western language: what tells Windows-1252 from its neighbours.
+"""Checks whether text is in a Western language, to tell Windows-1252 from similar encodings.
 
-Every byte of Windows-1250 (Polish), 1251 (Cyrillic) or Mac Roman is also one of Windows-1252, so
-that decoding succeeds proves nothing. What gives the others away is words that no Western language
-has: a superscript within a name, or letters together that no alphabet holds.
+Nearly every byte of Windows-1250 (Polish), 1251 (Cyrillic) or Mac Roman also has a meaning in
+Windows-1252, so successful decoding proves nothing. But a wrong decoding gives words that no
+Western language has: with a superscript within a name, or with letters that are never in one
+alphabet.
 """
 
 import re
@@ -54,7 +55,7 @@ def _fits(word: str, place: int) -> bool:
     char = word[place]
     before, after = word[place - 1 : place], word[place + 1 : place + 2]
     if char.isalpha() and char not in "ªº":
-        # A capital within a word that is not written in capitals: another code page's small letter.
+        # A capital letter within a word of small letters is a small letter of another encoding.
         is_within = before.islower() or (before.isalpha() and after.islower())
         return not (char.isupper() and is_within)
     if before.isalpha() and after.isalpha():

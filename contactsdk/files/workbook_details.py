@@ -1,7 +1,7 @@
-"""What python-calamine does not tell of a sheet: errors, leading zeros, hidden rows, day zero.
+"""Reads what python-calamine leaves out of a sheet: errors, leading zeros, hidden rows, day zero.
 
-It gives an error such as #REF! as an empty cell (as of 0.9), which would be sent as if nobody had
-written anything there; and a number that is shown as 0412 by its format as 412.
+python-calamine 0.9 gives an error such as #REF! as an empty cell, so the contact would be sent
+without that value. It gives 412 for a number that its format shows as 0412.
 """
 
 import datetime
@@ -20,33 +20,33 @@ from contactsdk.files import biff, ods
 _MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _STRICT: Final = "{http://purl.oclc.org/ooxml/spreadsheetml/main}"
 _CHUNK: Final = 1 << 20
-_PROLOG: Final = 1 << 12  # what comes before the first element is short
+_PROLOG: Final = 1 << 12  # the text before the first element is shorter than this
 _CONTENT: Final = re.compile(r"content\.xml|xl/.*\.xml")
-_OVERLAP: Final = 64  # an attribute may be cut in two at the end of a chunk
+_OVERLAP: Final = 64  # the end of a chunk may cut an attribute in two
 _ZEROS: Final = re.compile(r'(?:"[^"]*"|\\.)*(0{2,})')
 _REFERENCE: Final = re.compile(r"([A-Z]+)([0-9]+)")
 
 DAY_ZERO: Final = datetime.date(1899, 12, 30)
-"""The day that a workbook counts dates from; right from March 1900 on."""
-_DAY_ZERO_1904: Final = datetime.date(1904, 1, 1)  # of workbooks of old Macintoshes
+"""The day from which a workbook counts dates; it is right for dates from March 1900 on."""
+_DAY_ZERO_1904: Final = datetime.date(1904, 1, 1)  # in workbooks from old Macintoshes
 
 
 @frozen(kw_only=True)
 class SheetDetails:
-    """What python-calamine does not tell of a sheet."""
+    """What python-calamine does not give of a sheet."""
 
     texts: Mapping[int, Mapping[int, str]] = Factory(dict)
-    """Row number -> place of a cell -> the error that it shows."""
+    """Row number -> place of a cell -> the error that the cell shows."""
     padded: Mapping[int, Mapping[int, int]] = Factory(dict)
-    """Row number -> place of a number -> with how many digits it is shown."""
+    """Row number -> place of a number -> how many digits are shown, leading zeros included."""
     hidden_rows: int = 0
-    """How many rows are hidden, such as by a filter."""
+    """How many rows are hidden, for example by a filter."""
     day_zero: datetime.date | None = None
-    """The day that dates are counted from; `None` where that is not known."""
+    """The day from which dates are counted; `None` if it is not known."""
 
 
 def details_of(stream: BinaryIO, sheet: str) -> SheetDetails:
-    """The details of the sheet of this name; the stream can seek."""
+    """The details of the sheet of this name; the stream must be able to seek."""
     stream.seek(0)
     if stream.read(2) != b"PK":
         return SheetDetails(texts=biff.error_cells(stream, sheet))
@@ -57,15 +57,15 @@ def details_of(stream: BinaryIO, sheet: str) -> SheetDetails:
                 return SheetDetails(texts=ods.error_cells(archive, sheet))
             return _details(archive, sheet)
     except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, ValueError):
-        # What is amiss in it does not hinder python-calamine, or it would have said so.
+        # python-calamine has read the workbook, so a fault that is found here is ignored.
         return SheetDetails()
 
 
 def declares_document_type(stream: BinaryIO) -> bool:
-    """Whether a part with content has a DOCTYPE.
+    """Whether a part of the workbook with cells has a DOCTYPE, which can declare entities.
 
-    python-calamine gives an entity that it declares as nothing (as of 0.9), so a cell would be
-    lost. The stream can seek.
+    python-calamine 0.9 drops such entities, so a cell could be lost. The stream must be able to
+    seek.
     """
     stream.seek(0)
     if stream.read(2) != b"PK":
@@ -91,7 +91,7 @@ def _has_document_type(archive: zipfile.ZipFile, part: str) -> bool:
 
 
 def has_password(stream: BinaryIO) -> bool:
-    """Whether only a password opens this workbook; the stream can seek."""
+    """Whether this workbook needs a password; the stream must be able to seek."""
     stream.seek(0)
     if stream.read(2) != b"PK":
         return biff.has_password(stream)
@@ -122,7 +122,7 @@ def _details(archive: zipfile.ZipFile, sheet: str) -> SheetDetails:
 
 
 def _root(archive: zipfile.ZipFile, name: str) -> ElementTree.Element:
-    # The parser under ElementTree bounds how far entities may expand.
+    # Expat, the parser of ElementTree, limits how far entities may expand.
     return ElementTree.fromstring(archive.read(name))  # noqa: S314
 
 
@@ -144,7 +144,7 @@ def _part_of(archive: zipfile.ZipFile, workbook: ElementTree.Element, sheet: str
 
 
 def _padded_styles(archive: zipfile.ZipFile) -> dict[int, int]:
-    """The styles that show a number with leading zeros, and to how many digits."""
+    """Number of a style that shows leading zeros -> how many digits it shows."""
     if "xl/styles.xml" not in archive.namelist():
         return {}
     styles = _root(archive, "xl/styles.xml")
@@ -160,7 +160,7 @@ def _padded_styles(archive: zipfile.ZipFile) -> dict[int, int]:
 
 
 def _holds_any(archive: zipfile.ZipFile, part: str, wanted: list[bytes]) -> bool:
-    """Whether the part has one of these attributes: it is parsed only where there is a need."""
+    """Whether the part contains one of these attributes; if not, it need not be parsed."""
     tail = b""
     with archive.open(part) as stream:
         while chunk := stream.read(_CHUNK):
@@ -174,7 +174,7 @@ def _holds_any(archive: zipfile.ZipFile, part: str, wanted: list[bytes]) -> bool
 def _rows(
     archive: zipfile.ZipFile, part: str
 ) -> Iterator[tuple[int, bool, list[tuple[int, ElementTree.Element]]]]:
-    """Number, whether it is hidden, and the cells with their places of each row."""
+    """For each row: its number, whether it is hidden, and its cells with their places."""
     number = 0
     with archive.open(part) as stream:
         for _, element in ElementTree.iterparse(stream):  # noqa: S314  # as in _root

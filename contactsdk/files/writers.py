@@ -1,4 +1,4 @@
-"""How results and rows are written: as CSV, as JSON Lines, or into a workbook."""
+"""Writes results and rows as CSV, as JSON Lines, or into a workbook."""
 
 import csv
 import json
@@ -21,18 +21,19 @@ from contactsdk.files.results import Result
 from contactsdk.files.sheet_output import SheetOutput
 
 RESULT_COLUMNS: Final = ("line", "row", "id", "state", "message", "attempts")
-"""What is written of each row into the results."""
+"""The columns of the results, in order."""
 
 MERGED_COLUMNS: Final = (f"{OURS}id", f"{OURS}state", MESSAGE)
-"""The columns that are added to those of the input where they are written together."""
+"""The columns that are added to those of the input when rows are written with their results."""
 
-# A spreadsheet runs a cell that begins with one of these, or with its wide form, as a formula; also
-# what stands behind a semicolon, a tab or a quote, if it takes that for the end of a cell.
+# A spreadsheet runs a cell as a formula if it begins with one of these characters, or with the wide
+# form of one. If it takes a semicolon, a tab or a quote for the end of a cell, it may also run the
+# text after that.
 _FORMULA: Final = re.compile(r"""(^|[;,|\t"])(\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])""")
 
 
 def safe_cell(text: str) -> str:
-    """A text of the platform for a cell of CSV, so that no spreadsheet runs it as a formula."""
+    """A text of the platform, changed so that no spreadsheet runs it in a CSV as a formula."""
     return _FORMULA.sub(r"\1\2'\3", text)
 
 
@@ -45,7 +46,7 @@ class ResultsWriter:
             stream.write(RESULT_COLUMNS)
             self._write = lambda result: stream.write(_values_of(result))
         elif format is Format.CSV:
-            # A writer of its own, which is faster than a text made of each row.
+            # csv.writer writes to the stream, which is faster than making a text of each row first.
             self._csv = csv.writer(stream, lineterminator="\n")
             self._csv.writerow(RESULT_COLUMNS)
             self._write = self._write_csv
@@ -58,7 +59,7 @@ class ResultsWriter:
 
     def _write_csv(self, result: Result) -> None:
         message = safe_cell(result.message) if result.message else ""
-        # An enum's value is written as it is; the enum itself would be turned into text for each.
+        # `.value` is a plain text; csv would call str() on the enum for each row.
         state = result.state.value
         self._csv.writerow((result.line, result.row, result.id, state, message, result.attempts))
 
@@ -73,7 +74,7 @@ def _write_json(stream: TextIO, result: Result) -> None:
 
 
 class RowsWriter:
-    """Writes rows back in the input's own columns plus a message, ready to be imported again."""
+    """Writes rows back with the input's columns and a message, ready to be imported again."""
 
     def __init__(self, stream: TextIO | SheetOutput, format: Format, source: Input) -> None:
         self._write: Callable[[Row, str], object]
@@ -99,7 +100,7 @@ class RowsWriter:
 
 
 class MergedWriter:
-    """Writes each row of the input in its own columns, with what became of it beside it."""
+    """Writes each row of the input in its own columns, with its result in columns beside them."""
 
     def __init__(self, stream: TextIO | SheetOutput, format: Format, source: Input) -> None:
         self._write: Callable[[Row, tuple[Any, ...]], object]
@@ -122,7 +123,7 @@ class MergedWriter:
 
 
 class _Columns:
-    """The columns of a table and some of ours behind them, in place of those called `replaced`."""
+    """The columns of a table, without those called `replaced`, followed by the columns `ours`."""
 
     def __init__(self, source: Input, ours: Sequence[str], *, replaced: str) -> None:
         uses = source.description.columns
@@ -137,7 +138,7 @@ class _Columns:
     def cells(self, row: Row, ours: Sequence[Any]) -> list[Any]:
         cells = [*row.cells, *[""] * (self._width - len(row.cells))]
         kept = [cells[place] for place in self._places]
-        # Cells that belong to no column stay behind all others.
+        # Cells that belong to no column come last.
         return [*kept, *ours, *cells[self._width :]]
 
 

@@ -1,1 +1,1 @@
-"""Use in other programs: one module for each framework, and `problems` for any of them."""
+"""Use in web frameworks: one module for each framework, and `problems` for any of them."""

@@ -40,17 +40,17 @@ __all__ = [
 ]
 
 CONTACT_PROBLEM_RESPONSES: Final[dict[int | str, dict[str, Any]]] = PROBLEM_RESPONSES
-"""What `add_contact_error_handlers` answers, for `responses=` of an app, a router or a route.
+"""Documents the answers of `add_contact_error_handlers`: for `responses=` of an app or a route.
 
-It documents the statuses 422, 500, 502 and 503, and FastAPI's own 422 beside the problem document.
-Spread it into a table of your own: `responses={**CONTACT_PROBLEM_RESPONSES, 404: {...}}`.
+It has the statuses 422, 500, 502 and 503; under 422 it also documents FastAPI's own answer. You can
+add more: `responses={**CONTACT_PROBLEM_RESPONSES, 404: {...}}`.
 """
 
 
 async def contact_client(connection: HTTPConnection) -> ContactClient:
-    """The app's client, as a dependency; needs `contact_lifespan`.
+    """The app's client, as a dependency; it needs `contact_lifespan`.
 
-    A test gives the app another one by `app.dependency_overrides[contact_client]`.
+    In a test, `app.dependency_overrides[contact_client]` gives the app another client.
 
     Raises:
         RuntimeError: The app was started without `contact_lifespan`, or has ended.
@@ -63,13 +63,13 @@ ContactClientDep: TypeAlias = Annotated[ContactClient, Depends(contact_client)]
 
 
 class _NamedContact:
-    """A contact as pydantic reads, writes and documents it, with a name of its own."""
+    """Tells pydantic how to read, write and document a contact, under a name of its own."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
             _read_body,
-            # The component is called what stands between the last dot and the colon.
+            # pydantic names the component after the text between the last dot and the colon.
             ref=f"{Contact.__module__}.{Contact.__qualname__}:{id(cls)}",
             serialization=core_schema.plain_serializer_function_ser_schema(_write_body),
         )
@@ -82,7 +82,7 @@ class _NamedContact:
 
 
 class _PlatformJson:
-    # An annotation that described the contact by itself would be documented without a name.
+    # The schema is on a class of its own, since one in an annotation is documented without a name.
     def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return handler.generate_schema(_NamedContact)
 
@@ -97,7 +97,7 @@ def _read_body(body: Any) -> Contact:
             InitErrorDetails(
                 type="value_error",
                 loc=platform_path(path),
-                # Not the value: one that JSON cannot carry, such as NaN, would break the answer.
+                # Without the value: if JSON cannot hold it, such as NaN, there would be no answer.
                 input=None,
                 ctx={"error": what},
             )
@@ -111,10 +111,10 @@ def _write_body(contact: Contact) -> Any:
 
 
 ContactBody: TypeAlias = Annotated[Contact, _PlatformJson(), Body()]
-"""A contact as the body of a route, or as what it returns, in the platform's own JSON.
+"""A contact as the body of a request to a route, or as its return value, in the platform's JSON.
 
-All that is wrong with it is answered at once, as FastAPI's usual 422 with the location of each
-field, such as `["body", "customFields", 1, "fieldId"]`. The app's OpenAPI document describes it as
-the component `Contact`. As a return type, `ContactBody` or `list[ContactBody]`, it sends the fields
-that are set.
+If a body is not a valid contact, FastAPI answers with its usual 422, which lists everything wrong
+with the location of each field, such as `["body", "customFields", 1, "fieldId"]`. The app's OpenAPI
+document describes the body as the component `Contact`. As a return type, use `ContactBody` or
+`list[ContactBody]`: the fields that are not `None` are sent.
 """

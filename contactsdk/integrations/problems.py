@@ -1,4 +1,4 @@
-"""An error as an HTTP answer: problem details (RFC 9457), for any web framework.
+"""Turns an error into an HTTP answer: problem details (RFC 9457), for any web framework.
 
 ```python
 try:
@@ -35,7 +35,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 @frozen(kw_only=True)
 class Problem:
-    """What to answer a request with that ended in a `ContactError`."""
+    """The HTTP answer to a request that ended with a `ContactError`."""
 
     status: int
     """The HTTP status: 422, 500, 502 or 503."""
@@ -47,23 +47,23 @@ class Problem:
     """The problem as a JSON object: `type`, `title`, `status` and what `problem_from` says."""
 
     reason: str
-    """Why, for a log: the kind of the error and the platform's numbers, no value of a contact."""
+    """The reason for a log: the kind of error and the platform's codes, no value of a contact."""
 
     @property
     def body(self) -> bytes:
-        """The document as JSON; a name that UTF-8 cannot carry is escaped."""
+        """The document as JSON in UTF-8; a character that UTF-8 cannot encode is escaped."""
         return json.dumps(dict(self.document)).encode("ascii")
 
 
 def problem_from(error: ContactError) -> Problem:
-    """The answer to a request that ended in this error.
+    """The answer to a request that ended with this error.
 
-    The `type` of the document is `urn:contactsdk:` and `invalid` or `rejected` (422), `setup` or
-    `authentication` (502), `rate-limited` or `unavailable` (503), or `uncertain` (500: gateways may
-    send a request again after 502 to 504, which could add the contact twice).
+    The `type` of the document is `urn:contactsdk:` followed by `invalid` or `rejected` (status
+    422), `setup` or `authentication` (502), `rate-limited` or `unavailable` (503), or `uncertain`
+    (500: after 502 to 504, a gateway may send a request again, which could add the contact twice).
 
-    That of an `invalid` one has `errors`, each with the `loc` and `msg` of a field. That of a
-    `rejected` one has the platform's `specificCode` where there is one.
+    A document of type `invalid` has `errors`, each with the `loc` and `msg` of a field. One of type
+    `rejected` has the platform's `specificCode` if there is one.
     """
     status, kind, title = _status_kind_title(error)
     document: dict[str, Any] = {"type": f"urn:contactsdk:{kind}", "title": title, "status": status}

@@ -1,7 +1,7 @@
 """JSON schemas for a web framework's documentation: a contact, and the answers to errors.
 
-The contact's describes what the platform documents (page "Add or Update Contact"). What is read is
-a little wider: `null` is as good as absent, and `contacts_from` says which other spellings will do.
+The schema of a contact describes what the platform documents (page "Add or Update Contact"). A few
+other forms are also accepted: `null` means absent, and `contact_from` lists the others.
 """
 
 from enum import IntEnum
@@ -86,7 +86,7 @@ CONTACT_SCHEMA: Final[dict[str, Any]] = {
     },
     "additionalProperties": False,
     "anyOf": [
-        # Pages of documentation show each by its title and by the properties that it names.
+        # Pages of documentation show each example by its title and the properties in it.
         {"title": "Update", "required": ["id"], "properties": {"id": _ID}},
         {
             "title": "Add",
@@ -179,4 +179,4 @@ PROBLEM_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "content": {MEDIA_TYPE: {"schema": _problem(503, "rate-limited", "unavailable")}},
     },
 }
-"""The `responses` of an OpenAPI operation that answers errors as `problem_from` does, by status."""
+"""Status -> description, for the `responses` of an OpenAPI operation that uses `problem_from`."""

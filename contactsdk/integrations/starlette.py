@@ -1,4 +1,4 @@
-"""Starlette: one client for the app, and errors as answers. FastAPI apps are Starlette apps.
+"""Starlette: one client for the app, and errors as HTTP answers. FastAPI apps are Starlette apps.
 
 ```python
 async def add_or_update(request: Request) -> JSONResponse:
@@ -48,10 +48,10 @@ async def contact_lifespan(
 ) -> AsyncIterator[Mapping[str, Any]]:
     """Open one client for the app, and close it when the app ends.
 
-    As it is, `Starlette(lifespan=contact_lifespan)` reads the address and the key from the
-    environment. In a lifespan of your own, use it as
-    `async with contact_lifespan(app, make_client) as state: yield state`; with that state, mounted
-    apps have the client too. `make_client` is called in the app's event loop.
+    `Starlette(lifespan=contact_lifespan)` makes a client with the address, key and secret from the
+    environment. In a lifespan of your own, write
+    `async with contact_lifespan(app, make_client) as state: yield state`; if you yield the state,
+    mounted apps have the client too. `make_client` is called in the app's event loop.
 
     Raises:
         ValueError: The environment is incomplete or wrong; the app does not start.
@@ -82,8 +82,8 @@ def contact_client_of(connection: HTTPConnection) -> ContactClient:
     lifespan: _Lifespan | None = of_the_app or connection.scope.get("state", {}).get(_STATE)
     if lifespan is None:
         raise RuntimeError(
-            f"this app has no contact client: {type(connection.app).__name__}"
-            "(lifespan=contact_lifespan), and a lifespan of your own yields what that one yields"
+            f"this app has no contact client: use {type(connection.app).__name__}"
+            "(lifespan=contact_lifespan); a lifespan of your own must yield what that one yields"
         )
     if lifespan.has_ended:
         raise RuntimeError("the lifespan of this app has ended, and its contact client is closed")
@@ -94,13 +94,15 @@ def contact_client_of(connection: HTTPConnection) -> ContactClient:
 def add_contact_error_handlers(app: Starlette) -> None:
     """Answer each `ContactError` that leaves a route with a problem document (RFC 9457).
 
-    `contactsdk.integrations.problems.problem_from` says what it holds. What is 5xx is logged
-    without contact data. A route that is cancelled after it took the client from
-    `contact_client_of`, as by uvicorn when its `--timeout-graceful-shutdown` is over, is answered
-    so as well: `uncertain`, unless it is known that the contact was not applied. For that, add
-    middleware of your own first: Starlette's `BaseHTTPMiddleware` around it hides such an answer.
+    `contactsdk.integrations.problems.problem_from` describes the document. Answers with a status
+    of 5xx are logged, without contact data.
+
+    A request that is cancelled after its route called `contact_client_of` also gets an answer:
+    `uncertain`, unless it is known that the contact was not applied. uvicorn cancels requests when
+    its `--timeout-graceful-shutdown` is over. Call this function after adding middleware of your
+    own: a `BaseHTTPMiddleware` around it would hide such an answer.
     """
-    # Starlette's own type of a handler takes every exception.
+    # Starlette's type of a handler takes every exception, and not only `ContactError`.
     app.add_exception_handler(ContactError, cast("Callable[..., Response]", _answer))
     app.add_middleware(_CancelledRequests)
 
@@ -116,7 +118,7 @@ def _response(problem: Problem) -> Response:
 
 
 class _CancelledRequests:
-    """Answers what is cancelled; an exception handler never sees a cancellation."""
+    """Answers cancelled requests, since an exception handler never gets a cancellation."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -141,7 +143,10 @@ class _CancelledRequests:
 
 
 def _known_error(cancellation: asyncio.CancelledError) -> ContactError | None:
-    """The error that says what became of the call that was cancelled, if one is its cause."""
+    """The `ContactError` that is the cause of a cancellation; `None` if there is none.
+
+    The client sets it, to say what is known of the cancelled call.
+    """
     cause: BaseException | None = cancellation
     while cause is not None and not isinstance(cause, ContactError):
         cause = cause.__cause__

@@ -1,4 +1,4 @@
-"""What callers handle: contacts and their parts, and what an account declares for them."""
+"""The values that callers use: contacts, their parts, and the groups and fields of an account."""
 
 from contactsdk.models.account import CustomFieldDefinition, FieldOption, FieldType, Group
 from contactsdk.models.contact import Contact, Item, key_of

@@ -10,7 +10,7 @@ from attrs import frozen
 
 
 class FieldType(IntEnum):
-    """What a custom field holds, as the platform numbers it."""
+    """The type of a custom field; its number is the platform's."""
 
     SMALL_TEXT = 0
     """A line of text."""
@@ -37,9 +37,9 @@ class FieldOption:
     """One of the values that a select field takes."""
 
     value: str | int
-    """What is sent for it."""
+    """The value that is sent to choose this option."""
     label: str
-    """What people see; often the value itself."""
+    """The text that people see; often it is the value itself."""
 
 
 @frozen(kw_only=True)
@@ -49,19 +49,19 @@ class CustomFieldDefinition:
     field_id: int
     """The platform's id of the field, which `Contact.custom_fields` takes."""
     name: str
-    """What people see."""
+    """The name that people see."""
     type: FieldType | None
-    """What the field holds; `None` for a type that the platform's page does not list."""
+    """The type of the field; `None` for a type that the platform's page does not list."""
     options: tuple[FieldOption, ...] = ()
-    """What a select field takes; empty where the platform shows none that can be read."""
+    """The options of a select field; empty for other types, or if they cannot be read."""
     is_required: bool = False
-    """Whether people have to fill it in; no page says what that means for an add by the API."""
+    """Whether people must fill it in; no page says what that means for an add by the API."""
     is_active: bool = True
     """Whether the field is in use."""
     sort_order: int | None = None
-    """Its place among the fields; `None` if the platform does not say."""
+    """The position of the field among all fields; `None` if the platform does not say."""
     file_types: tuple[str, ...] = ()
-    """What a file field takes, such as `images`."""
+    """The kinds of files that a file field accepts, such as `images`; empty for other types."""
 
 
 @frozen(kw_only=True)
@@ -71,8 +71,8 @@ class Group:
     id: int
     """The platform's id of the group, which `Contact.groups` takes."""
     name: str
-    """What people see."""
+    """The name that people see."""
     member_count: int | None = None
-    """How many contacts are in it; `None` where the platform does not say."""
+    """How many contacts are in the group; `None` if the platform does not say."""
     tag_colour: str | None = None
-    """The colour that it has on the platform's pages; `None` where it has none."""
+    """The colour of the group on the platform's pages; `None` if it has none."""

@@ -1,6 +1,6 @@
-"""What is wrong with a value, whatever it belongs to: (path within it, message) for each problem.
+"""Checks of single values; each gives a pair (path within the value, message) for each problem.
 
-No message repeats the value. Ranges are those of the platform's page "Add or Update Contact".
+No message repeats the value. Ranges are from the platform's page "Add or Update Contact".
 """
 
 import datetime
@@ -15,19 +15,19 @@ from contactsdk.errors import InvalidContactError, Path
 
 Problems: TypeAlias = Iterator[tuple[Path, str]]
 Checks: TypeAlias = dict[str, Callable[[Any], Problems]]
-"""The name of an attribute -> the function that finds what is wrong with a value of it."""
+"""Name of an attribute -> the function that finds the problems of its value."""
 
 MAX_ID: Final = 2**63 - 1
 _PLAIN_LOCAL_PART: Final = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
-_MAX_DEPTH: Final = 64  # far past any field of the platform, well within what orjson encodes
-_TOO_DEEP: Final = object()  # stands in a copy for what json_problems then refuses
+_MAX_DEPTH: Final = 64  # no field of the platform needs so much, and orjson can encode more
+_TOO_DEEP: Final = object()  # replaces deeper values in a copy; json_problems then refuses it
 
 
 def check_attributes(instance: Any, checks: Checks, required: Container[str]) -> None:
-    """Check each attribute that is set, and that those in `required` are.
+    """Check each attribute that is not `None`, and that no attribute in `required` is `None`.
 
     Raises:
-        InvalidContactError: With all that is wrong, in the order of `checks`.
+        InvalidContactError: Something is wrong; `errors` has all of it, in the order of `checks`.
     """
     problems: list[tuple[Path, str]] = []
     for name, problems_of in checks.items():
@@ -41,7 +41,7 @@ def check_attributes(instance: Any, checks: Checks, required: Container[str]) ->
 
 
 def id_problems(value: Any) -> Problems:
-    """An id is an integer from 1 to `MAX_ID`, and not a bool."""
+    """Problems of an id, which must be an integer from 1 to `MAX_ID`, and not a bool."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         yield (), "must be a positive integer"
     elif value > MAX_ID:
@@ -49,7 +49,7 @@ def id_problems(value: Any) -> Problems:
 
 
 def text_problems(value: Any) -> Problems:
-    """A text can be written as UTF-8."""
+    """Problems of a text, which must be a `str` that UTF-8 can encode."""
     if not isinstance(value, str):
         yield (), "must be a string"
     elif not _encodable(value):
@@ -57,17 +57,19 @@ def text_problems(value: Any) -> Problems:
 
 
 def email_problems(value: Any) -> Problems:
-    """A valid email address, as email-validator defines it."""
+    """Problems of an email address, which must be valid by the rules of email-validator."""
     if not isinstance(value, str):
         yield (), "must be a string"
     elif not _is_plain_email(value) and not _is_email(value):
-        yield (), "must be a valid email address"  # the library's own words repeat parts of it
+        # The library's own message would repeat parts of the address.
+        yield (), "must be a valid email address"
 
 
 def _is_plain_email(value: str) -> bool:
-    """Whether an address is a common one at a domain that was found valid before.
+    """Whether an address has a simple form and a domain that was found valid before.
 
-    To check a domain takes thirty times as long, and a list has thousands of addresses at a few.
+    A check of a domain takes thirty times as long, and the thousands of addresses in a list share a
+    few domains.
     """
     local, _, domain = value.rpartition("@")
     is_short = len(local) <= 64 and len(value) <= 254
@@ -85,11 +87,11 @@ def _is_domain(domain: str) -> bool:
 
 
 def _is_email(value: str) -> bool:
-    # Here, since a program's start should not pay for it: it compiles all of its patterns at once.
+    # Imported here to keep `import contactsdk` fast: the library compiles many patterns on import.
     from email_validator import EmailNotValidError, validate_email
 
     try:
-        # Reserved test domains are what users and their tests write to; no mail is sent from here.
+        # Reserved test domains are accepted: users and their tests use them, and no mail is sent.
         validate_email(value, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         return False
@@ -97,32 +99,32 @@ def _is_email(value: str) -> bool:
 
 
 def bool_problems(value: Any) -> Problems:
-    """True or false, and not a number."""
+    """Problems of a bool, which must not be a number."""
     if not isinstance(value, bool):
         yield (), "must be true or false"
 
 
 def https_problems(value: Any) -> Problems:
-    """An https address has a host and no blanks."""
+    """Problems of an https address, which must have a host and no blanks."""
     yield from text_problems(value)
     try:
         url = urlsplit(value) if isinstance(value, str) else None
     except ValueError:
         url = None
-    # urlsplit drops blanks without a word, and what is sent is the value as given.
+    # urlsplit silently drops blanks, but the value is sent as it was given.
     has_blanks = url is not None and any(map(str.isspace, value))
     if url is None or has_blanks or url.scheme != "https" or not url.hostname:
         yield (), "must be an https address"
 
 
 def json_copy(value: Any, within: frozenset[int] = frozenset()) -> Any:
-    """A copy that later changes to the value do not reach; `json_problems` says if JSON can carry
-    it.
+    """A copy of a value that does not change when the value does.
 
-    Lists become tuples, mappings dicts. `within` holds the identities of what encloses the value.
+    Lists become tuples and mappings become dicts. `json_problems` says if JSON can hold the copy.
+    `within` has the `id()` of each list and mapping around the value.
     """
     match value:
-        # Without the look for circles, one that branches would be walked 2 ** _MAX_DEPTH times.
+        # Circles must be found here: one that branches would be copied 2 ** _MAX_DEPTH times.
         case Mapping() | list() | tuple() if len(within) > _MAX_DEPTH or id(value) in within:
             return _TOO_DEEP
         case Mapping():
@@ -131,7 +133,7 @@ def json_copy(value: Any, within: frozenset[int] = frozenset()) -> Any:
         case list() | tuple():
             inside = within | {id(value)}
             return tuple(json_copy(item, inside) for item in value)
-        # orjson takes no subclasses of these two.
+        # orjson does not accept subclasses of these two.
         case float():
             return float(value)
         case datetime.date() if not isinstance(value, datetime.datetime):
@@ -141,7 +143,7 @@ def json_copy(value: Any, within: frozenset[int] = frozenset()) -> Any:
 
 
 def json_problems(value: Any) -> Problems:
-    """Whether JSON can carry what `json_copy` made; a date is written as text."""
+    """Problems of a value made by `json_copy` that JSON cannot hold; a date is written as text."""
     match value:
         case None | bool():
             pass

@@ -1,9 +1,10 @@
-"""A contact as the caller sees it, and what makes one valid.
+"""A contact as callers use it, and its validation.
 
-Names, ranges and limits are those of the platform's page "Add or Update Contact".
+Names, ranges and limits are from the platform's page "Add or Update Contact".
 
-Taking a value happens in two steps, so that all that is wrong with a contact is found at once: a
-converter makes the wide input narrow and hands on what it cannot take; then every field is checked.
+A value is handled in two steps, so that everything wrong with a contact is found at once. First a
+converter turns the accepted types into one type, and passes on a value that it cannot convert. Then
+every field is checked.
 """
 
 import unicodedata
@@ -38,7 +39,7 @@ _MAX_EXTERNAL_URLS: Final = 3
 
 
 def _several(value: Iterable[Any] | None) -> Any:
-    # Each is an iterable, and none of them a list that anybody meant.
+    # Each of these is iterable, but nobody means a list by it.
     if value is None or isinstance(value, str | bytes | bytearray | Mapping):
         return value
     try:
@@ -52,7 +53,7 @@ def _ids(value: Iterable[int] | None) -> tuple[int, ...] | None:
 
 
 def _status(kind: type[_Status], value: Any) -> _Status:
-    # Not any int: a bool is one, and so is the other kind of status.
+    # Only a plain int: a bool is also an int, and so is a status of the other kind.
     known = type(value) is int and value in list(kind)
     return kind(value) if known else cast("_Status", value)
 
@@ -129,9 +130,9 @@ def _external_urls_problems(value: Any) -> Problems:
 class Contact:
     """A contact to add (no `id`) or to update (with its `id`).
 
-    `None` means not sent: the platform leaves that value as it is. An empty collection is sent and
-    clears: `groups=[]`, `external_urls=[]`. An empty string is sent too; what it does is up to the
-    platform.
+    `None` means that the field is not sent: the platform leaves its value as it is. An empty
+    collection is sent and clears the field: `groups=[]`, `external_urls=[]`. An empty string is
+    also sent; what it does is up to the platform.
 
     To add, `first_name`, `last_name` and `email` are required.
 
@@ -139,7 +140,7 @@ class Contact:
     their `repr`. To add a field, see the comment above `_CONTACT_CHECKS`.
 
     Raises:
-        InvalidContactError: Something is wrong; its `errors` hold all of it. Nothing is sent.
+        InvalidContactError: Something is wrong; its `errors` list everything. Nothing is sent.
     """
 
     id: int | None = None
@@ -153,28 +154,29 @@ class Contact:
     email: str | None = None
     """The email address, sent as given; required to add."""
     phone: str | None = None
-    """The phone number, sent as given; checked is only that it is text."""
+    """The phone number, sent as given; it may be any text."""
     groups: tuple[int, ...] | None = field(default=None, converter=_ids)
-    """The ids of subscription groups; they replace all groups that the contact has."""
+    """The ids of subscription groups; they replace all groups that the contact has. `[]` removes
+    the contact from all groups."""
     custom_fields: tuple[CustomField, ...] | None = field(default=None, converter=_custom_fields)
     """The custom fields to set; a mapping of field id to value is also accepted.
 
-    `[]` is meant to clear all of them. What happens to fields that are not named is up to the
-    platform (see `contactsdk probe`)."""
+    `[]` is meant to clear all of them. What happens to fields that are not in it is up to the
+    platform; the command `contactsdk probe` shows it."""
     companies: tuple[int, ...] | None = field(default=None, converter=_ids)
     """The ids of companies; the platform checks that each exists. No page says whether they replace
     those that the contact has."""
     status: EmailStatus | None = field(default=None, converter=_email_status)
-    """Whether the contact has opted in to email; its number is also accepted."""
+    """Whether the contact has opted in to email; the number of the status is also accepted."""
     sms_status: SmsStatus | None = field(default=None, converter=_sms_status)
-    """Whether the contact has opted in to SMS; its number is also accepted."""
+    """Whether the contact has opted in to SMS; the number of the status is also accepted."""
     update_if_exists: bool | None = None
-    """With `True` and no `id`, the contact with the same first name, last name and email is updated
-    instead of adding another, which makes an add safe to repeat."""
+    """Whether an add updates the contact with the same first name, last name and email, if there is
+    one. `True` makes an add safe to repeat. It matters only without an `id`."""
     external_urls: tuple[ExternalUrl, ...] | None = field(default=None, converter=_external_urls)
     """Links to other systems: at most three, each with a `ref` of its own; `[]` removes all."""
     privacy_consent: bool | None = None
-    """`True` or `False`; the platform's page does not say consent to what."""
+    """Whether the contact has given consent; the platform's page does not say to what."""
 
     def __attrs_post_init__(self) -> None:
         check_attributes(
@@ -190,14 +192,17 @@ class Contact:
 
 
 Item: TypeAlias = Contact | InvalidContactError
-"""What a bulk run reads: a contact, or what was wrong with one (`contacts_from` makes both)."""
+"""An item of a bulk run's input: a contact, or the error of an invalid one.
+
+`contacts_from` makes both.
+"""
 
 
 def key_of(contact: Contact) -> Hashable:
-    """What says that two contacts are the same: the id, or else first name, last name and email.
+    """The key of a contact: its id or, without an id, its first name, last name and email.
 
-    Differences in case, in blanks and in how accents are composed are passed over. So contacts have
-    the same key wherever the platform may take one for the other.
+    Differences in case, in blanks and in the form of accents are ignored. So two contacts have the
+    same key if the platform may take one for the other.
     """
     if contact.id is not None:
         return contact.id
@@ -207,7 +212,7 @@ def key_of(contact: Contact) -> Hashable:
 
 def _folded(text: str) -> str:
     text = " ".join(text.split())
-    if text.isascii():  # as most are; the rest takes several times as long
+    if text.isascii():  # true for most texts; what follows takes several times as long
         return text.lower()
     decomposed = unicodedata.normalize("NFD", text).casefold()
     return unicodedata.normalize("NFD", decomposed)

@@ -1,4 +1,4 @@
-"""The parts of a contact: a custom field and an external URL, and what stands for a wrong one."""
+"""The parts of a contact: a custom field, an external URL, and a placeholder for a wrong part."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -30,17 +30,17 @@ _EXTERNAL_URL_CHECKS: Final[Checks] = {
 class CustomField:
     """One custom field of a contact: the field's id and its value.
 
-    The value is any JSON value or a `datetime.date`; what fits is up to the field's type on the
-    platform (an address is a dict, a multiple select a list). Lists become tuples, and mappings
-    become dicts of their own. Do not change such a dict: it would no longer be what was checked. A
-    contact that holds one cannot be hashed.
+    The value is any JSON value or a `datetime.date`. Which values the platform accepts depends on
+    the type of the field: an address is a dict, a multiple select a list. The value is copied:
+    lists become tuples, and mappings become dicts. Do not change such a dict, since a change would
+    not be checked. A contact that holds a dict cannot be hashed.
 
     Raises:
-        InvalidContactError: The id is not a positive integer, or JSON cannot carry the value.
+        InvalidContactError: The id is not a positive integer, or JSON cannot hold the value.
     """
 
     field_id: int
-    """The platform's id of the field, from 1."""
+    """The platform's id of the field, a positive integer."""
     value: Any = field(converter=json_copy, repr=False)
     """The value to set; `None` is sent as null, which is meant to clear the field."""
 
@@ -57,7 +57,7 @@ class ExternalUrl:
     """
 
     ref: str = field(repr=False)
-    """Names the link; unique within a contact."""
+    """The name of the link; it must be unique within a contact."""
     url: str | None = field(repr=False)
     """An https address; `None` removes the link of this `ref`."""
     label: str | None = field(default=None, repr=False)
@@ -69,22 +69,22 @@ class ExternalUrl:
 
 @frozen
 class InvalidPart:
-    """Stands where a part could not be made; the contact then reports it with its position."""
+    """A placeholder for a part that could not be made; the contact then reports its errors."""
 
     errors: tuple[tuple[Path, str], ...]
-    """All that is wrong, as in `InvalidContactError`."""
+    """Everything wrong with the part, as in `InvalidContactError`."""
     ref: Any = None
-    """The `ref` of an external URL, since it must differ from those of the other parts."""
+    """The `ref` of a wrong external URL, so that it can be compared with those of other links."""
 
 
 def problems_within(position: int, part: InvalidPart) -> Problems:
-    """What is wrong with the part at this position of a list."""
+    """The problems of the part at this position of a list."""
     for path, what in part.errors:
         yield (position, *path), what
 
 
 def parts_problems(kind: type, expected: str, expected_item: str) -> Callable[[Any], Problems]:
-    """The check of a list of parts of this kind.
+    """Makes the check of a list of parts of this kind.
 
     `expected` says what the whole value must be, `expected_item` what each item must be.
     """

@@ -6,33 +6,33 @@ from enum import IntEnum
 class EmailStatus(IntEnum):
     """Whether the contact has opted in to email (platform page, "Email Status").
 
-    The page gives the names alone; its newer version no longer lists `REGISTERING` for this call.
+    The page gives only the names; its newer version no longer lists `REGISTERING` for this call.
     """
 
     SUBSCRIBED = 1
-    """Has opted in."""
+    """The contact has opted in."""
     UNSUBSCRIBED = 2
-    """Has opted out."""
+    """The contact has opted out."""
     BOUNCED = 3
     """Email to the address came back."""
     REGISTERING = 4
-    """Has not yet confirmed, by its name; the platform may refuse it."""
+    """The name suggests: the contact has not confirmed yet. The platform may refuse it."""
     NO_MARKETING = 5
-    """Gets no marketing email, by its name."""
+    """The name suggests: the contact gets no marketing email."""
 
 
 class SmsStatus(IntEnum):
     """Whether the contact has opted in to SMS (platform page, "Sms status").
 
-    The page gives the names alone. The platform has announced that SMS marketing is gone, and that
+    The page gives only the names. The platform has announced that SMS marketing has ended, and that
     requests with an SMS status are not supported from 30 June 2026 on.
     """
 
     SUBSCRIBED = 1
-    """Has opted in."""
+    """The contact has opted in."""
     UNSUBSCRIBED = 2
-    """Has opted out."""
+    """The contact has opted out."""
     FAILED = 3
-    """A message could not be delivered, by its name."""
+    """The name suggests: a message could not be delivered."""
     NO_MARKETING = 4
-    """Gets no marketing messages, by its name."""
+    """The name suggests: the contact gets no marketing messages."""

@@ -1,7 +1,7 @@
-"""The platform on this machine: a server for tests, demos and users with no account.
+"""A stand-in for the platform on this machine: for tests, demos and users without an account.
 
-It is a reading of the platform of its own and shares no code with the rest of the package: a client
-that gets along with it agrees with a second opinion.
+It was written from the platform's pages on its own, and shares no code with the rest of the
+package. So a test against it compares two independent readings of these pages.
 """
 
 import importlib as _importlib

@@ -1,4 +1,4 @@
-"""What an account has besides contacts: groups, companies and custom fields."""
+"""The groups, companies and custom fields that an account declares."""
 
 from collections.abc import Iterable, Mapping
 from typing import Self
@@ -10,7 +10,7 @@ from contactsdk.sandbox.custom_fields import FieldDefinition, FieldType
 
 @attrs.frozen(kw_only=True)
 class Account:
-    """The groups, companies and custom fields of the account; `None` where any will do."""
+    """The groups, companies and custom fields of the account; `None` accepts any."""
 
     groups: Mapping[int, str] | None = None
     """Id -> name."""
@@ -26,7 +26,7 @@ class Account:
         companies: Iterable[int] | None = None,
         custom_fields: Mapping[int, FieldType | FieldDefinition] | None = None,
     ) -> Self:
-        """From what is handy to write: groups without names, custom fields as types alone."""
+        """An account from short arguments: groups may lack names, and fields may be types only."""
         if groups is not None and not isinstance(groups, Mapping):
             groups = {group: f"Group {group}" for group in groups}
         return cls(
@@ -38,7 +38,7 @@ class Account:
         )
 
     def display_name(self, field_id: int) -> str:
-        """The name of a custom field, also of one that nobody declared."""
+        """The name of a custom field; `Field` and the id if the field has no declared name."""
         definition = (self.custom_fields or {}).get(field_id)
         return (definition and definition.display_name) or f"Field {field_id}"
 

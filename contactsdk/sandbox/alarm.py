@@ -1,16 +1,17 @@
-"""What wakes the platform when a job of a batch is due and no request comes."""
+"""Executes jobs of batches when they are due, even if no request arrives."""
 
 import asyncio
 from collections.abc import Callable
 
 from contactsdk.sandbox.platform import Platform
 
-# A clock that stands still just before a job is due must not keep the machine busy.
+# The shortest wait: if the clock stands still just before a job is due, the alarm must not ring
+# again and again at once.
 _AT_LEAST_S = 0.001
 
 
 class BatchAlarm:
-    """Executes jobs of batches when they are due; `clock` gives epoch seconds."""
+    """Executes jobs of batches when they are due; `clock` returns epoch seconds."""
 
     def __init__(self, platform: Platform, clock: Callable[[], float]) -> None:
         self._platform = platform
@@ -18,7 +19,7 @@ class BatchAlarm:
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self) -> None:
-        """Wake up when the next job is due, if there is one."""
+        """Set the alarm for the next job that is due; do nothing if no job is left."""
         self.cancel()
         due = self._platform.batches.next_due
         if due is not None:
@@ -26,7 +27,7 @@ class BatchAlarm:
             self._timer = asyncio.get_running_loop().call_later(delay_s, self._ring)
 
     def cancel(self) -> None:
-        """Do not wake up any more."""
+        """Turn the alarm off."""
         if self._timer:
             self._timer.cancel()
             self._timer = None

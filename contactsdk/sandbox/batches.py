@@ -23,17 +23,17 @@ class Job:
     """One job of a batch."""
 
     namespace: str
-    """Such as `contact`."""
+    """The namespace of the action, such as `contact`."""
     action: str
-    """Such as `addOrUpdateContact`."""
+    """The name of the action, such as `addOrUpdateContact`."""
     params: Mapping[str, Any]
-    """As they were sent."""
+    """The parameters of the action, as they were sent."""
     fault: JobFault | None = None
-    """What goes wrong with it on purpose; `None` for nothing."""
+    """What goes wrong with the job on purpose; `None` for nothing."""
     done: bool = False
-    """Whether its turn has come, also if it was not executed then."""
+    """Whether the job has had its turn, even if a fault kept it from being executed."""
     response: Any = None
-    """What the results answer to it; `None` if it was never executed."""
+    """The response to the job in the batch's results; `None` if it was never executed."""
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -41,25 +41,25 @@ class Batch:
     """One batch that was accepted."""
 
     async_id: str
-    """The id that the platform gave it."""
+    """The id that the platform gave the batch."""
     number: int
-    """Counts from 1 in order of arrival."""
+    """The number of the batch, counted from 1 in order of arrival."""
     request: int
-    """The number of the request."""
+    """The number of the request that brought the batch."""
     jobs: tuple[Job, ...]
-    """In the order in which they were sent."""
+    """The jobs in the order in which they were sent."""
     callback_url: str | None = None
-    """Where the results are posted once they are there; `None` for nowhere."""
+    """The address to which the results are posted when they are complete; `None` for none."""
     completed_at: float | None = None
-    """Epoch seconds; `None` while jobs are left."""
+    """When the last job had its turn, in epoch seconds; `None` while jobs are left."""
 
     @property
     def progress(self) -> int:
-        """How many percent of the jobs have had their turn."""
+        """The share of jobs that have had their turn, in percent from 0 to 100."""
         return sum(job.done for job in self.jobs) * 100 // len(self.jobs)
 
     def results(self, guesses: Guesses) -> dict[str, Any]:
-        """What `results` and the callback say of a batch."""
+        """The JSON object that `results` answers, and that is posted to the callback."""
         return {
             "asyncId": self.async_id,
             "results": [
@@ -78,9 +78,9 @@ class Batch:
 class Batches:
     """All batches of a sandbox, and when each of their jobs is due.
 
-    `execute` does one job, given its batch and its position from 0, and returns its response.
-    `rate_per_s` is asked at each new batch how many jobs a second it executes; `None` executes them
-    at once.
+    `execute` executes one job, given its batch and its position from 0, and returns its response.
+    `rate_per_s` is called for each new batch, and returns how many of its jobs are executed per
+    second; `None` executes them all at once.
     """
 
     def __init__(
@@ -95,14 +95,14 @@ class Batches:
         self._rate_per_s = rate_per_s
         self._random = random.Random(0)
         self._batches: dict[str, Batch] = {}
-        # When a job is due, which batch it is of (in order of arrival), and which job.
+        # A heap of (when a job is due, number of its batch, position of the job in the batch).
         self._due: list[tuple[float, int, int]] = []
         self._jobs: dict[int, tuple[Batch, list[int], float]] = {}
         self.all: Mapping[str, Batch] = MappingProxyType(self._batches)
-        """By the asyncId, in order of arrival."""
+        """asyncId -> batch, in order of arrival."""
 
     def clear(self) -> None:
-        """Forget all batches, and the faults that are scripted for jobs."""
+        """Forget all batches, and the scripted faults of jobs."""
         self._batches.clear()
         self._due.clear()
         self._jobs.clear()
@@ -136,7 +136,7 @@ class Batches:
         """The answer to `progress`.
 
         Raises:
-            RefusedError: 400 with specificCode 24105 if there is no such batch (any more).
+            RefusedError: 400 with specificCode 24105 if the batch is not known, or no longer kept.
         """
         return {"progress": self._kept(params, now, 24105).progress}
 
@@ -144,8 +144,8 @@ class Batches:
         """The answer to `results`.
 
         Raises:
-            RefusedError: 400 with specificCode 24115 if there is no such batch (any more), 24114 if
-                it is not completed yet.
+            RefusedError: 400 with specificCode 24115 if the batch is not known, or no longer kept;
+                24114 if it is not completed yet.
         """
         batch = self._kept(params, now, 24115)
         if batch.completed_at is None:
@@ -153,10 +153,10 @@ class Batches:
         return batch.results(self._guesses)
 
     def restart(self, params: Mapping[str, Any], now: float) -> dict[str, Any]:
-        """The answer to `restart`, after which jobs of the batch are due again.
+        """Make jobs of the batch due again, and return the answer to `restart`.
 
         Raises:
-            RefusedError: as for `progress`.
+            RefusedError: As for `progress`.
         """
         batch = self._kept(params, now, 24105)
         again = [
@@ -172,10 +172,10 @@ class Batches:
         return {"restarted": True}
 
     def completed(self, params: Mapping[str, Any], now: float) -> Batch:
-        """The batch that `repost` is about.
+        """The completed batch that the parameters of `repost` name.
 
         Raises:
-            RefusedError: as for `progress`, and 24114 if the batch is not completed yet.
+            RefusedError: As for `progress`, and 24114 if the batch is not completed yet.
         """
         batch = self._kept(params, now, 24105)
         if batch.completed_at is None:
@@ -183,7 +183,7 @@ class Batches:
         return batch
 
     def advance(self, now: float) -> list[Batch]:
-        """Execute each job that is due, in order; the batches that this completed."""
+        """Execute each job that is due, in order, and return the batches that this completed."""
         completed = []
         while self._due and self._due[0][0] <= now:
             due_at, number, turn = heapq.heappop(self._due)
@@ -199,7 +199,7 @@ class Batches:
 
     @property
     def next_due(self) -> float | None:
-        """When the next job is due; `None` where no job is left."""
+        """When the next job is due, in epoch seconds; `None` if no job is left."""
         return self._due[0][0] if self._due else None
 
     def _schedule(self, batch: Batch, positions: list[int], now: float) -> None:
@@ -207,7 +207,7 @@ class Batches:
             self._random.shuffle(positions)
         rate_per_s = self._rate_per_s()
         interval_s = 1 / rate_per_s if rate_per_s else 0.0
-        # A batch that is restarted before its end begins anew.
+        # If a batch is restarted before its end, its jobs are scheduled anew.
         self._due = [due for due in self._due if due[1] != batch.number]
         heapq.heapify(self._due)
         self._jobs[batch.number] = (batch, positions, interval_s)
@@ -266,7 +266,8 @@ def _job_of(job: Any) -> Job:
 def _echo(params: Mapping[str, Any], guesses: Guesses) -> dict[str, Any]:
     """A job's parameters as its result repeats them.
 
-    Normalised, they come in another order, an id as a string, and what a field lacks as null.
+    If they are normalised, their order is another one, the id is a string, and missing fields are
+    null.
     """
     if guesses.batch_echo == "as_sent":
         return dict(params)

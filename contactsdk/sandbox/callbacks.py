@@ -1,4 +1,4 @@
-"""The callback of a batch: its results, posted to an address that its client named."""
+"""Posts the results of a batch to the callback address that its client named."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ _TIMEOUT_S = 10.0
 
 
 class Callbacks:
-    """Posts results once, and enters in the ledger what came of it."""
+    """Posts results, and records each attempt in the ledger."""
 
     def __init__(self, guesses: Guesses, ledger: Ledger) -> None:
         self._guesses = guesses
@@ -22,7 +22,7 @@ class Callbacks:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def post(self, batch: Batch) -> None:
-        """Post the results of a completed batch, if it names an address; does not wait for it."""
+        """Start to post the results of a completed batch, if it names an address; do not wait."""
         if batch.callback_url is not None:
             body = orjson.dumps(batch.results(self._guesses))
             task = asyncio.create_task(self._post(batch.async_id, batch.callback_url, body))
@@ -30,7 +30,7 @@ class Callbacks:
             task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
-        """Give up what is not posted yet."""
+        """Cancel the callbacks that are still being posted."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -47,4 +47,4 @@ class Callbacks:
             ):
                 entry.status = response.status
         except (aiohttp.ClientError, TimeoutError, ValueError):
-            entry.failed = True  # no page says that a callback is tried again
+            entry.failed = True  # not tried again: no page says that the platform does

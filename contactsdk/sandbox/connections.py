@@ -1,4 +1,4 @@
-"""How a connection ends when it does not end well."""
+"""Ends a connection in an unusual way: closes it, resets it, or cuts an answer short."""
 
 import asyncio
 import socket
@@ -11,12 +11,12 @@ from contactsdk.sandbox.replies import Reply
 
 
 async def until_cancelled() -> None:
-    """Wait until the client has gone, or the sandbox stops."""
+    """Wait until the client closes the connection, or the sandbox stops."""
     await asyncio.Event().wait()
 
 
 def close(request: web.BaseRequest, last_words: bytes = b"") -> web.Response:
-    """Close the connection after these bytes."""
+    """Write these bytes and close the connection."""
     transport = _transport(request)
     transport.write(last_words)
     transport.close()
@@ -34,13 +34,13 @@ def reset(request: web.BaseRequest) -> web.Response:
 
 
 def headers_of(reply: Reply, now: float) -> dict[str, str]:
-    """The headers of an answer; Date is by the sandbox's clock."""
+    """The headers of an answer; `Date` is made of `now`, the time of the sandbox's clock."""
     date = formatdate(now, usegmt=True)
     return {"Date": date, "Content-Type": reply.content_type, **reply.headers}
 
 
 def half_of(reply: Reply, now: float) -> bytes:
-    """The answer as it goes over the wire, without the second half of its body."""
+    """The bytes of an answer without the second half of its body."""
     headers = {**headers_of(reply, now), "Content-Length": str(len(reply.body))}
     lines = (f"HTTP/1.1 {reply.status} ", *(f"{name}: {headers[name]}" for name in headers))
     return "\r\n".join((*lines, "", "")).encode() + reply.body[: len(reply.body) // 2]
@@ -53,5 +53,5 @@ def _transport(request: web.BaseRequest) -> asyncio.Transport:
 
 
 def _dropped() -> web.Response:
-    # aiohttp wants a response; it finds the connection closed and drops it.
+    # aiohttp needs a response object; since the connection is closed, it drops it.
     return web.Response()

@@ -1,4 +1,4 @@
-"""The contacts of one account and how they are written; no I/O."""
+"""Stores and changes the contacts of one account; no I/O."""
 
 import math
 from collections import defaultdict
@@ -15,7 +15,8 @@ from contactsdk.sandbox.validation import Rules, check_contact, contact_id_of
 
 FIRST_ID = 1001
 
-# A prime, and a factor with which each number below it comes once, in no visible order.
+# A prime and a factor: multiplied modulo the prime, the numbers below it come in no visible order,
+# each once.
 _SCATTER_WITHIN = 2_147_483_647
 _SCATTER_BY = 1_103_515_245
 
@@ -25,21 +26,21 @@ class Change:
     """What addOrUpdateContact did."""
 
     contact_id: int
-    """The contact that was added or updated."""
+    """The id of the contact that was added or updated."""
     added: bool
-    """Whether it is new."""
+    """Whether the contact is new."""
 
 
 @attrs.frozen(kw_only=True)
 class Stored:
-    """One state of a contact, in the platform's spelling, and when it came about."""
+    """One state of a contact, and when it was written."""
 
     contact: Contact
-    """Its fields."""
+    """The fields of the contact, by the platform's names."""
     modified_at: float
-    """Whole epoch seconds."""
+    """When the contact was last changed, in whole epoch seconds."""
     joined_at: Mapping[int, float]
-    """Group -> since when the contact is in it."""
+    """Id of a group -> when the contact joined it, in epoch seconds."""
 
     @property
     def contact_id(self) -> int:
@@ -49,9 +50,10 @@ class Stored:
 
 
 class Contacts:
-    """The contacts of one account, in the platform's spelling; each is replaced, never changed.
+    """The contacts of one account, with the platform's names of fields.
 
-    `clock` gives epoch seconds. `on_change` is called with each new state of a contact.
+    A change replaces the stored contact by a new one. `clock` returns epoch seconds. `on_change` is
+    called with each new state of a contact.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Contacts:
         self._on_change = on_change
         self._stored: dict[int, Stored] = {}
         self._contacts: dict[int, Contact] = {}
-        # Name and email to the ids that bear them, so that updateIfExists needs no search.
+        # Name and email -> the ids of the contacts with them, so that updateIfExists is fast.
         self._ids: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
         self._external_ids: defaultdict[str | None, set[int]] = defaultdict(set)
         self._ages: dict[int, int] = {}
@@ -77,12 +79,12 @@ class Contacts:
             kept.clear()
 
     def add_or_update(self, params: Mapping[str, Any]) -> Change:
-        """Do addOrUpdateContact, or change nothing.
+        """Execute addOrUpdateContact; after an error, nothing has changed.
 
         Raises:
             RefusedError: 400 for parameters that do not validate (see `check_contact`), 404 with
-                specificCode 24096 if there is no contact of that `id`.
-            UnsuccessfulError: the guesses make such a contact one that the platform will not write.
+                specificCode 24096 if there is no contact with that `id`.
+            UnsuccessfulError: By the guesses, the platform does not write such a contact.
         """
         check_contact(params, self.rules)
         contact_id = contact_id_of(params)
@@ -100,7 +102,7 @@ class Contacts:
         return Change(contact_id, added)
 
     def get(self, contact_id: int) -> Stored:
-        """The present state of the contact of this id.
+        """The present state of the contact with this id.
 
         Raises:
             RefusedError: 404 with specificCode 24096 if there is none.
@@ -111,7 +113,7 @@ class Contacts:
         return self._stored[contact_id]
 
     def newest(self, count: int, skipped: int = 0) -> list[Stored]:
-        """The contacts that were written last, the newest first, without the first `skipped`."""
+        """Up to `count` contacts, the last written first, without the first `skipped` of them."""
         return list(islice(reversed(self._stored.values()), skipped, skipped + count))
 
     def others_of_the_name(self, contact: Mapping[str, Any]) -> list[int]:
@@ -122,12 +124,12 @@ class Contacts:
         """Give a contact a new modifiedDate and nothing else, as an edit by somebody else does.
 
         Raises:
-            RefusedError: there is no contact of that id.
+            RefusedError: There is no contact with that id.
         """
         self._put(contact_id, _without_id(self.get(contact_id).contact))
 
     def join(self, contact_id: int, group: int) -> bool:
-        """Put a contact into a group beside its others; whether there is such a contact."""
+        """Add a contact to a group; returns whether there is such a contact."""
         if contact_id not in self._stored:
             return False
         contact = _without_id(self._stored[contact_id].contact)
@@ -137,11 +139,11 @@ class Contacts:
         return True
 
     def oldest_namesake(self, contact: Mapping[str, Any]) -> int | None:
-        """The oldest contact of the same first name, last name and email, if there is one."""
+        """The id of the oldest contact with the same first name, last name and email, if any."""
         return min(self._ids.get(self._name(contact), ()), key=self._ages.__getitem__, default=None)
 
     def _namesake(self, params: Mapping[str, Any]) -> int | None:
-        """The contact that an add is about after all."""
+        """The id of the existing contact that an add updates; `None` if it adds a new one."""
         repeated = "update" if params.get("updateIfExists") else self.rules.guesses.repeated_add
         if repeated == "add":
             return None
@@ -165,7 +167,7 @@ class Contacts:
 
     def _put(self, contact_id: int, contact: Mapping[str, Any]) -> None:
         now = float(math.floor(self._clock()))
-        # Taken out and put in again, it is the newest.
+        # Removed and inserted again, so that it is the newest in the order of the dict.
         before = self._stored.pop(contact_id, None)
         joined_at = before.joined_at if before else {}
         if before:

@@ -1,4 +1,4 @@
-"""The platform's custom fields: their types, their definitions, and the values that they take."""
+"""The platform's custom fields: types, definitions, and which values each type accepts."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ _ADDRESS = frozenset(
 
 
 class FieldType(Enum):
-    """The platform's types of custom fields, and what each takes as a value."""
+    """The platform's types of custom fields, and which JSON values each accepts."""
 
     SMALL_TEXT = "small text"
     """A string."""
@@ -39,7 +39,7 @@ class FieldType(Enum):
 
     @property
     def number(self) -> int:
-        """The `fieldType` of getCustomFieldDefinition, from 0 to 8 in the order above."""
+        """The number of the type in getCustomFieldDefinition: 0 to 8, in the order above."""
         return _NUMBERS[self]
 
 
@@ -56,22 +56,22 @@ def _texts_or_none(given: Iterable[str] | None) -> tuple[str, ...] | None:
 
 @attrs.frozen(kw_only=True)
 class FieldDefinition:
-    """What getCustomFieldDefinition tells of one custom field."""
+    """What getCustomFieldDefinition answers for one custom field."""
 
     field_type: FieldType = attrs.field(validator=attrs.validators.instance_of(FieldType))
-    """Which values it takes."""
+    """The type of the field, which says which values it accepts."""
     display_name: str = ""
-    """Empty stands for `Field` and the id."""
+    """The name of the field; an empty text means `Field` and the id."""
     required: bool = False
-    """Its `isRequired`; whether an add needs it is a guess, see `Guesses`."""
+    """The `isRequired` of the field; whether an add needs the field is a guess, see `Guesses`."""
     active: bool = True
-    """Its `isActive`."""
+    """The `isActive` of the field."""
     sort_order: int = 0
-    """Its `sortOrder`."""
+    """The `sortOrder` of the field."""
     select_values: Sequence[str] | None = attrs.field(default=None, converter=_texts_or_none)
-    """What a selection may be set to; `None` where anything will do."""
+    """The options of a select field; `None` accepts any text."""
     file_types: Sequence[str] = attrs.field(default=(), converter=_texts)
-    """Its `fileTypes`, such as `pdf`."""
+    """The `fileTypes` of the field, such as `pdf`."""
 
 
 def is_whole(value: Any) -> bool:
@@ -80,7 +80,7 @@ def is_whole(value: Any) -> bool:
 
 
 def fits(field_type: FieldType, value: Any) -> bool:
-    """Whether a custom field of this type takes this JSON value."""
+    """Whether a custom field of this type accepts this JSON value."""
     match field_type:
         case FieldType.SMALL_TEXT | FieldType.LARGE_TEXT | FieldType.SINGLE_SELECT:
             return isinstance(value, str)
@@ -103,7 +103,7 @@ def fits(field_type: FieldType, value: Any) -> bool:
 
 
 def is_listed(definition: FieldDefinition, value: Any) -> bool:
-    """Whether this value, which fits, is among those that a selection may be set to."""
+    """Whether a value that `fits` is one of the options of a select field."""
     if definition.select_values is None:
         return True
     chosen = value if isinstance(value, list) else [value]
@@ -111,7 +111,7 @@ def is_listed(definition: FieldDefinition, value: Any) -> bool:
 
 
 def _is_date(text: str) -> bool:
-    # fromisoformat alone also takes 20261123 and 2026-W48-1.
+    # date.fromisoformat also accepts 20261123 and 2026-W48-1.
     if not _DATE.fullmatch(text):
         return False
     try:

@@ -1,4 +1,4 @@
-"""Custom fields from the JSON in which getCustomFieldDefinition answers them; pure."""
+"""Reads custom fields from the JSON of getCustomFieldDefinition, or from a short text; pure."""
 
 from typing import Any
 
@@ -20,18 +20,18 @@ _TYPES = {field_type.number: field_type for field_type in FieldType}
 
 
 def definitions_of(text: str | bytes) -> dict[int, FieldDefinition]:
-    """The custom fields of an array of definitions, or of one in `results`, by their id.
+    """The custom fields in an array of definitions, or in an object with it as `results`, by id.
 
-    Of the options of a selection their values are kept, which contacts are checked against; their
-    labels are not. An object of options has the values as its keys.
+    Of a select field's options, only the values are kept, since contacts are checked against them.
+    If the options are an object, its keys are the values.
 
     Raises:
-        ValueError: it is something else; the message says where.
+        ValueError: The text is something else; the message says where.
     """
     try:
         answer = orjson.loads(text)
     except orjson.JSONDecodeError as exc:
-        raise ValueError(f"it is not JSON: {exc}") from exc
+        raise ValueError(f"this is not JSON: {exc}") from exc
     items = answer.get("results") if isinstance(answer, dict) else answer
     if not isinstance(items, list):
         raise ValueError("it must be a list of objects with a fieldId and a fieldType")
@@ -39,12 +39,12 @@ def definitions_of(text: str | bytes) -> dict[int, FieldDefinition]:
 
 
 def definition_of(setting: str) -> tuple[int, FieldDefinition]:
-    """The id and the definition of a field in short, such as `102=Birthday:date`.
+    """The id and the definition of a field from a short text such as `102=Birthday:date`.
 
-    Without a type it is a small text.
+    Without a type, the field is a small text.
 
     Raises:
-        ValueError: it is something else; the message says what it must be.
+        ValueError: The text is something else; the message says what it must be.
     """
     number, sign, rest = setting.partition("=")
     name, colon, kind = rest.rpartition(":") if ":" in rest else (rest, "", "")
@@ -53,7 +53,7 @@ def definition_of(setting: str) -> tuple[int, FieldDefinition]:
     kinds = {field_type.value.replace(" ", "-"): field_type for field_type in FieldType}
     if colon and kind.strip() not in kinds:
         raise ValueError(
-            f"{kind.strip()!r} is no type of a field; the types are {', '.join(kinds)}"
+            f"{kind.strip()!r} is not a type of field; the types are {', '.join(kinds)}"
         )
     field_type = kinds[kind.strip()] if colon else FieldType.SMALL_TEXT
     return int(number), FieldDefinition(field_type=field_type, display_name=name.strip())
@@ -83,7 +83,7 @@ def _definition(number: int, item: Any) -> tuple[int, FieldDefinition]:
 
 
 def _select_value(value: Any) -> str:
-    """A value of a selection: a text, or an object that holds one under one of these names."""
+    """The value of an option: a text, or an object that has it under one of the known keys."""
     if isinstance(value, dict):
         value = next(
             (value[name] for name in ("value", "name", "label", "id") if name in value), ""

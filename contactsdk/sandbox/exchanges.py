@@ -1,4 +1,4 @@
-"""One request, from its arrival to its answer, and what may go wrong on the way."""
+"""Handles a request from its arrival to its answer, and applies the faults on the way."""
 
 import asyncio
 import math
@@ -30,9 +30,9 @@ _NOT_ASKED = Reply(body=b"")
 
 
 class Exchanges:
-    """Answers requests, and enters each in the ledger.
+    """Answers requests, and records each in the ledger.
 
-    `on_batch` is called when jobs of batches may be left to do.
+    `on_batch` is called after a request that may have left jobs of batches to be executed.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Exchanges:
         try:
             return await self._answer(request, entry)
         except web.HTTPException as exc:
-            # The body is beyond aiohttp's limit, or its encoding is broken.
+            # The body is larger than aiohttp's limit, or its encoding is broken.
             entry.answer, entry.status = Answer.SENT, exc.status
             raise
         finally:
@@ -78,17 +78,17 @@ class Exchanges:
             self._settings.on_answer(entry)
 
     def begin(self) -> None:
-        """Get ready to answer, perhaps once more."""
+        """Get ready to answer requests; called at each start of the sandbox."""
         self._is_stopping = False
 
     def cancel(self) -> None:
-        """Drop every request that is not answered yet, as a crash does."""
+        """Cancel every request that is not answered yet, as a crash would."""
         self._is_stopping = True
         for handler in self._handlers:
             handler.cancel()
 
     async def ended(self) -> None:
-        """Wait until the requests that were dropped are over."""
+        """Wait until the handlers of the cancelled requests have ended."""
         await asyncio.gather(*self._handlers, return_exceptions=True)
 
     async def _answer(self, request: web.BaseRequest, entry: Request) -> web.StreamResponse:
@@ -141,7 +141,7 @@ class Exchanges:
         try:
             await until_cancelled()
         finally:
-            # The other reason for a cancellation is a stop, after which nothing may be written.
+            # A stop of the sandbox cancels the handler as well, and then nothing may be written.
             if not self._is_stopping:
                 self._true_reply(entry, now)
                 self._platform.advance()
@@ -164,7 +164,8 @@ class Exchanges:
     def _write_without_looking(self, entry: Request) -> None:
         with suppress(RefusedError, UnsuccessfulError):
             params = read_object(entry.body)
-            params.pop("updateIfExists", None)  # it has looked, when the request came
+            # The search for an existing contact was made when the request arrived.
+            params.pop("updateIfExists", None)
             entry.contact_id = self._platform.write(params, Origin(request=entry.number))
 
     def _reply(self, entry: Request, fault: Fault | None, wait_s: float, now: float) -> Reply:
@@ -180,9 +181,10 @@ class Exchanges:
         return reply
 
     def _faulty_reply(self, entry: Request, fault: Fault, now: float) -> Reply:
-        """The answer that this fault puts in place of the true one, after the write if it writes.
+        """The answer that this fault causes; if the fault writes, the contact is written first.
 
-        For a fault of the connection it is the true one, which is then not or not wholly sent.
+        For a fault of the connection, it is the true answer, of which the caller then sends nothing
+        or only a part.
         """
         if fault.kind is FaultKind.BATCH_NOT_SAVED and entry.action == RUN_BATCH:
             return self._refusal(RefusedError(400, "The batch could not be saved", 24091))
@@ -213,8 +215,9 @@ class Exchanges:
                 return reply
 
     def _true_reply(self, entry: Request, now: float) -> Reply:
-        """The true answer to a request. It is a plain function: no other request comes between
-        the checks and the write.
+        """The true answer to a request.
+
+        This is not a coroutine, so no other request can come between the checks and the write.
         """
         try:
             return success(self._result(entry, now))

@@ -1,4 +1,4 @@
-"""What can go wrong between a client and the platform, and which request it happens to."""
+"""The faults that can happen between a client and the platform, and which request gets which."""
 
 import math
 import random
@@ -38,29 +38,30 @@ class FaultKind(Enum):
     HANG_AFTER_WRITE = "hang after write"
     """Written, and never answered."""
     WRITE_AFTER_GONE = "write after gone"
-    """Written only once the client has given up and closed the connection."""
+    """Written only after the client has given up and closed the connection; never answered."""
     WRITE_LATE = "write late"
-    """Judged when it arrives, and written only once the client has gone and another request has
-    been answered, without looking again: what a platform does that does not check and write as
-    one step. Not in the default mix, since no client can tell.
+    """Checked when it arrives, and written only after the client has closed the connection and
+    another request has been answered, without another check. A platform that does not check and
+    write in one step does this. Not in the default mix, since no client can notice it.
     """
     HTML = "html"
     """Written; a proxy's HTML page with status 502 comes back."""
     SUCCESS_WITHOUT_ID = "success without id"
-    """Written; the answer is a success and lacks the id (of a batch: the asyncId)."""
+    """Written; the answer is a success without the id (for a batch: without the asyncId)."""
     REDIRECT = "redirect"
     """HTTP 302 to another address; nothing is written."""
     CLOCK_OFF = "clock off"
-    """Judged by a clock that is off, which the answer's Date header shows; written if still fresh.
+    """Checked against a clock that is wrong, which the answer's Date header shows; written if the
+    request is fresh by that clock.
     """
     BATCH_NOT_SAVED = "batch not saved"
-    """errorCode 400 with specificCode 24091 to a batch, of which nothing is written; any other
+    """For a batch, errorCode 400 with specificCode 24091, and nothing of it is written; any other
     request is answered as usual. Not in the default mix.
     """
 
     @property
     def writes(self) -> bool:
-        """Whether what the platform accepts is written despite this fault."""
+        """Whether a contact or batch that the platform accepts is written despite this fault."""
         return self not in _NOTHING_WRITTEN
 
 
@@ -85,7 +86,7 @@ class Fault:
     kind: FaultKind
     """What goes wrong."""
     retry_after_s: float | None = attrs.field(default=None, kw_only=True)
-    """Seconds to wait, sent with THROTTLED and UNAVAILABLE; `None` for no `Retry-After`."""
+    """The `Retry-After` of THROTTLED and UNAVAILABLE, in seconds; `None` sends none."""
     retry_after_as_date: bool = attrs.field(default=False, kw_only=True)
     """Whether `Retry-After` is an HTTP date instead of a number of seconds."""
     clock_off_s: float = attrs.field(default=0.0, kw_only=True)
@@ -106,7 +107,7 @@ class JobFault(Enum):
     NEVER_EXECUTED = "never executed"
     """Its result has no response, and nothing is written."""
     RESULT_MISSING = "result missing"
-    """Written, and the results do not have it."""
+    """Written, but the results of the batch have nothing about the job."""
 
     @property
     def writes(self) -> bool:
@@ -121,7 +122,7 @@ DEFAULT_MIX: tuple[Fault, ...] = tuple(
     for kind in FaultKind
     if kind not in _LEFT_OUT
 )
-"""One fault of each kind but WRITE_LATE and BATCH_NOT_SAVED, the clock an hour ahead."""
+"""One fault of each kind except WRITE_LATE and BATCH_NOT_SAVED; CLOCK_OFF is an hour ahead."""
 
 JOB_MIX: tuple[JobFault, ...] = tuple(JobFault)
 """One fault of each kind for the jobs of batches."""
@@ -130,7 +131,7 @@ _F = TypeVar("_F")
 
 
 class FaultPlan(Generic[_F]):
-    """What goes wrong next: first what is scripted, then by chance."""
+    """Decides which fault the next request gets: first the scripted ones, then one by chance."""
 
     def __init__(self) -> None:
         self.script: deque[_F | None] = deque()
@@ -152,12 +153,12 @@ class FaultPlan(Generic[_F]):
         faults: Sequence[_F],
         actions: Collection[str] | None = None,
     ) -> None:
-        """From now on draw one of `faults` with probability `share`, the same for a same seed.
+        """From now on, draw one of `faults` with probability `share`; a seed draws the same ones.
 
-        Only for `actions`, unless that is `None`.
+        Only requests for `actions` get faults; `None` means all actions.
 
         Raises:
-            ValueError: `share` is not within 0 and 1, or there is no fault to draw.
+            ValueError: `share` is not from 0 to 1, or `faults` is empty although `share` is not 0.
         """
         if not 0 <= share <= 1:
             raise ValueError(f"share must be within 0 and 1, not {share}")
@@ -168,19 +169,19 @@ class FaultPlan(Generic[_F]):
     def mix_shares(
         self, seed: int, shares: Mapping[_F, float], actions: Collection[str] | None = None
     ) -> None:
-        """From now on draw each fault with a probability of its own, the same for a same seed.
+        """From now on, draw each fault with a probability of its own; a seed draws the same ones.
 
         Raises:
-            ValueError: a share is below 0, or together they are above 1.
+            ValueError: A share is below 0, or the sum of all shares is above 1.
         """
-        # Shares that add up to 1 may, as floats, add up to a little more.
+        # The sum of shares that add up to 1 may be a little more, since they are floats.
         together = math.fsum(shares.values())
         if any(share < 0 for share in shares.values()) or together > 1 + 1e-9:
             raise ValueError("shares must be at least 0, and together at most 1")
         self._begin(seed, together, tuple(shares), tuple(shares.values()), actions)
 
     def draw(self, action: str = "") -> _F | None:
-        """The fault of the next request; `None` for one that is answered as usual."""
+        """The fault of the next request; `None` if the request is answered as usual."""
         for script in (self._scripts.get(action), self.script):
             if script:
                 return script.popleft()
@@ -191,7 +192,7 @@ class FaultPlan(Generic[_F]):
         return None
 
     def clear(self) -> None:
-        """Forget what is scripted; the mix stays."""
+        """Forget the scripted faults; the mix stays."""
         self.script.clear()
         self._scripts.clear()
 

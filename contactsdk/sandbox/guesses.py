@@ -1,7 +1,7 @@
-"""What no page of the platform says: one table of questions, and the sandbox's answer to each.
+"""Questions about the platform that no page answers, and the sandbox's answer to each.
 
-The first answer of each `Literal` is the default. A client that works with every answer rests on
-none of them.
+The first answer of each `Literal` is the default. A client that works with every answer depends on
+no guess.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,27 +16,27 @@ def _guess(default: str, question: str) -> Any:
 
 @attrs.frozen(kw_only=True)
 class Guesses:
-    """One answer for each question; `Guesses(custom_fields="replace")` changes one of them.
+    """One answer to each question; `Guesses(custom_fields="replace")` changes one of them.
 
     Raises:
-        ValueError: an answer is not one of those of its question.
+        ValueError: An answer is not one of the answers to its question.
     """
 
-    # What a write does.
+    # About writes.
     custom_fields: Literal["merge", "replace"] = _guess(
-        "merge", "What becomes of custom fields that the list of an update does not name?"
+        "merge", "What happens to custom fields that the list in an update does not name?"
     )
     empty_custom_fields: Literal["clear", "keep"] = _guess(
-        "clear", "What does an empty list of custom fields do to those that are there?"
+        "clear", "What does an empty list of custom fields do to those that the contact has?"
     )
     empty_groups: Literal["clear", "keep"] = _guess(
-        "clear", "What does an empty list of groups do to those that are there?"
+        "clear", "What does an empty list of groups do to those that the contact has?"
     )
     empty_companies: Literal["clear", "keep"] = _guess(
-        "clear", "What does an empty list of companies do to those that are there?"
+        "clear", "What does an empty list of companies do to those that the contact has?"
     )
     empty_text: Literal["set", "keep", "refuse"] = _guess(
-        "set", "What does an empty text do, other than as an email or a required name?"
+        "set", "What does an empty text do in a field that is not an email or a required name?"
     )
     null_text: Literal["refuse", "clear", "keep"] = _guess(
         "refuse", "What does null do as externalId, firstName, lastName, email or phone?"
@@ -53,12 +53,12 @@ class Guesses:
     null_custom_field: Literal["clear", "keep", "refuse"] = _guess(
         "clear", "What does null do as the value of a custom field?"
     )
-    null_id: Literal["refuse", "absent"] = _guess("refuse", "Is an id of null an id, or none?")
+    null_id: Literal["refuse", "absent"] = _guess("refuse", "What does null do as id?")
     repeated_add: Literal["add", "update", "refuse"] = _guess(
-        "add", "What does an add do whose first name, last name and email another contact has?"
+        "add", "What does an add do if another contact has its first name, last name and email?"
     )
     name_match: Literal["any_case", "exact"] = _guess(
-        "any_case", "Do names and emails that differ in case alone name the same contact?"
+        "any_case", "Are names and emails the same if they differ only in case?"
     )
     repeated_external_id: Literal["accept", "refuse"] = _guess(
         "accept", "May two contacts have the same externalId?"
@@ -76,36 +76,36 @@ class Guesses:
         "refuse", "What happens to a value for a custom field of static text?"
     )
     unlisted_selection: Literal["refuse", "accept"] = _guess(
-        "refuse", "May a selection be set to a value that its definition does not list?"
+        "refuse", "May a select field be set to a value that its definition does not list?"
     )
     required_custom_fields: Literal["ignore", "enforce"] = _guess(
-        "ignore", "Does an add need the custom fields whose definition says isRequired?"
+        "ignore", "Must an add have the custom fields whose definition says isRequired?"
     )
     unchanged_update: Literal["touch", "leave"] = _guess(
         "touch", "Does an update that changes nothing change modifiedDate?"
     )
     new_ids: Literal["ascending", "scattered"] = _guess(
-        "ascending", "Is the id of a new contact above all that were given before?"
+        "ascending", "Is the id of a new contact larger than all ids given before?"
     )
 
-    # How an answer looks.
+    # About answers.
     error_status: Literal["mirrored", "200"] = _guess(
-        "mirrored", "Which HTTP status has an error: that of its errorCode, or 200?"
+        "mirrored", "Which HTTP status does an error have: the number of its errorCode, or 200?"
     )
     stale_error_code: Literal["401", "400"] = _guess(
-        "401", "Which errorCode has a stale date (specificCode 23005)?"
+        "401", "Which errorCode does a stale date get (specificCode 23005)?"
     )
     unknown_contact_error_code: Literal["404", "400"] = _guess(
-        "404", "Which errorCode has a contact that is not found (specificCode 24096)?"
+        "404", "Which errorCode does an unknown contact get (specificCode 24096)?"
     )
     codes: Literal["number", "text"] = _guess(
         "number", "Are errorCode and specificCode numbers, or texts?"
     )
     written_id: Literal["number", "text"] = _guess(
-        "number", "Is the id that addOrUpdateContact answers a number, or a text?"
+        "number", "Is the id in an answer to addOrUpdateContact a number, or a text?"
     )
     success_flag: Literal["sent", "left_out"] = _guess(
-        "sent", 'Does addOrUpdateContact answer "success": true beside the id?'
+        "sent", 'Does an answer to addOrUpdateContact have "success": true beside the id?'
     )
     unset_fields: Literal["null", "left_out", "empty"] = _guess(
         "null", "How does a look-up show a field that was never set?"
@@ -118,21 +118,21 @@ class Guesses:
         "texts", "How does the definition of a custom field list its selectValues?"
     )
 
-    # What a list shows.
+    # About lists.
     filters: Literal["exact", "any_case", "ignored"] = _guess(
-        "exact", "How does a filter of getContactList compare texts, if it does at all?"
+        "exact", "How does a filter of getContactList compare texts, if at all?"
     )
     unknown_filters: Literal["refuse", "ignore"] = _guess(
         "refuse", "What happens to a filter that no page names?"
     )
     modified_bounds: Literal["inclusive", "exclusive"] = _guess(
-        "inclusive", "Are contacts of that very second within fromModifiedDate and toModifiedDate?"
+        "inclusive", "Do fromModifiedDate and toModifiedDate include contacts of that very second?"
     )
     list_order: Literal["id", "newest_first"] = _guess(
-        "id", "Is a list in the order of the ids, or of modifiedDate from the newest on?"
+        "id", "Is a list sorted by id, or by modifiedDate with the newest first?"
     )
 
-    # What a batch does.
+    # About batches.
     batch_order: Literal["as_sent", "shuffled"] = _guess(
         "as_sent", "In which order do the jobs of a batch run?"
     )
@@ -150,10 +150,12 @@ class Guesses:
 
     @classmethod
     def read(cls, settings: Iterable[str]) -> Self:
-        """The guesses with these settings, such as `empty_groups=keep`; the last of a name counts.
+        """The guesses with these settings, such as `empty_groups=keep`.
+
+        If a name is there twice, the last setting counts.
 
         Raises:
-            ValueError: there is no such guess, or it has no such answer.
+            ValueError: There is no such guess, or it has no such answer.
         """
         changes = {}
         for setting in settings:
@@ -161,18 +163,18 @@ class Guesses:
             if name not in ANSWERS:
                 raise ValueError(f"{name!r} is not a guess: it must be {_either(tuple(ANSWERS))}")
             changes[name] = answer
-        return cls(**changes)  # type: ignore[arg-type]  # checked when it is made
+        return cls(**changes)  # type: ignore[arg-type]  # __attrs_post_init__ checks them
 
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     name: get_args(hint) for name, hint in get_type_hints(Guesses).items()
 }
-"""The answers to each guess, its default first."""
+"""Name of a guess -> its possible answers, the default first."""
 
 QUESTIONS: Mapping[str, str] = {
     field.name: field.metadata["question"] for field in attrs.fields(Guesses)
 }
-"""What each guess is about."""
+"""Name of a guess -> the question that it answers."""
 
 
 def _either(answers: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What the platform was asked, and what it wrote."""
+"""The ledger of a sandbox: the requests that arrived, and the contacts that were written."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -13,55 +13,58 @@ class Answer(StrEnum):
     """How a request was answered."""
 
     PENDING = "pending"
-    """Not yet."""
+    """The request is not answered yet."""
     SENT = "sent"
-    """With a complete HTTP answer; see the request's `status` and `error_code`."""
+    """A complete HTTP answer was sent; see the request's `status` and `error_code`."""
     CUT_SHORT = "cut short"
-    """With a part of one."""
+    """Only a part of an HTTP answer was sent."""
     CLOSED = "closed"
-    """Not at all: the sandbox closed the connection."""
+    """Nothing was sent: the sandbox closed the connection."""
     RESET = "reset"
-    """Not at all: the sandbox reset the connection."""
+    """Nothing was sent: the sandbox reset the connection."""
     HUNG = "hung"
-    """Not at all: the sandbox keeps the connection open and silent."""
+    """Nothing was sent: the sandbox keeps the connection open."""
     GONE = "gone"
-    """Not at all: the client left first, or the sandbox was stopped."""
+    """Nothing was sent: the client closed the connection first, or the sandbox was stopped."""
 
 
 @attrs.define(kw_only=True, eq=False)
 class Request:
-    """One request that arrived, good or bad."""
+    """One request that arrived, accepted or not."""
 
     number: int
-    """Counts from 1 in order of arrival."""
+    """The number of the request, counted from 1 in order of arrival."""
     action: str
-    """Such as `contact?action=addOrUpdateContact`; the whole target outside of `/api/1.0/`."""
+    """The action that was asked for, such as `contact?action=addOrUpdateContact`.
+
+    If the path is not under `/api/1.0/`, it is the whole path and query.
+    """
     method: str
     """The HTTP method."""
     headers: Mapping[str, str]
     """Case-insensitive."""
     arrived_at: float = 0.0
-    """Epoch seconds by the sandbox's clock."""
+    """When the request arrived, in epoch seconds by the sandbox's clock."""
     body: bytes = b""
-    """Empty if it was not read."""
+    """The body of the request; empty if it was not read."""
     fault: Fault | None = None
-    """What went wrong with it on purpose; `None` for nothing."""
+    """The fault that the request got; `None` for none."""
     answer: Answer = Answer.PENDING
-    """How far it was answered."""
+    """How the request was answered."""
     status: int | None = None
-    """The HTTP status; `None` if none was sent."""
+    """The HTTP status of the answer; `None` if none was sent."""
     error_code: int | None = None
-    """The answer's `errorCode`."""
+    """The `errorCode` in the answer; `None` if it has none."""
     contact_id: int | None = None
-    """The contact that this request wrote, whether or not the answer said so."""
+    """The id of the contact that this request wrote, even if the answer did not say so."""
     async_id: str | None = None
-    """The batch that was accepted from this request, whether or not the answer said so."""
+    """The asyncId of the batch that this request started, even if the answer did not say so."""
     answer_body: bytes | None = None
-    """What was answered, also where it was not or not wholly sent; `None` if there was nothing."""
+    """The body of the answer, even if nothing or only a part of it was sent; `None` for none."""
 
 
 def outcome_of(request: Request) -> str:
-    """In a few words, without any contact's values: how a request was answered."""
+    """A few words on how a request was answered; they hold no value of a contact."""
     words = str(request.status) if request.answer is Answer.SENT else request.answer.value
     if request.contact_id is not None:
         words += f", contact {request.contact_id}"
@@ -76,51 +79,51 @@ def outcome_of(request: Request) -> str:
 
 @attrs.frozen(kw_only=True)
 class Write:
-    """One contact that was added or updated."""
+    """One write: a contact was added or updated."""
 
     number: int
-    """Counts from 1 in order of commit."""
+    """The number of the write, counted from 1 in order of commit."""
     contact_id: int
     """The id of the contact."""
     body: Mapping[str, Any]
     """The JSON object as it was sent."""
     request: int
-    """The number of the request; 0 for a rival."""
+    """The number of the request that caused the write; 0 for a write by another client."""
     added: bool
     """Whether the contact is new."""
     async_id: str | None = None
-    """The batch that this write came from, if it did."""
+    """The asyncId of the batch that the write belongs to; `None` for a single call."""
     job: int | None = None
-    """The position in that batch, from 0."""
+    """The position of the contact in that batch, from 0; `None` for a single call."""
 
 
 @attrs.define(kw_only=True, eq=False)
 class Callback:
-    """One time that the results of a batch were posted to its callbackUrl."""
+    """One attempt to post the results of a batch to its callbackUrl."""
 
     async_id: str
-    """The id of the batch."""
+    """The asyncId of the batch."""
     url: str
-    """Where the results were posted."""
+    """The address to which the results were posted."""
     status: int | None = None
-    """The HTTP status that was answered; `None` while there is no answer."""
+    """The HTTP status of the answer; `None` if there is no answer yet, or the attempt failed."""
     failed: bool = False
-    """Whether nobody could be reached, or nobody answered in time."""
+    """Whether the address could not be reached, or did not answer in time."""
 
 
 @attrs.define
 class Ledger:
-    """All that happened to a sandbox since it was made or cleared."""
+    """Everything that happened to a sandbox since it was made or cleared."""
 
     requests: list[Request] = attrs.field(factory=list)
-    """In order of arrival, the refused ones too."""
+    """The requests in order of arrival, refused ones included."""
     writes: list[Write] = attrs.field(factory=list)
-    """In order of commit; what rivals wrote is not among them."""
+    """The writes in order of commit, without those of rivals."""
     rival_writes: list[Write] = attrs.field(factory=list)
-    """What other clients wrote, in order of commit."""
+    """The writes of rivals (other clients of the account), in order of commit."""
 
     callbacks: list[Callback] = attrs.field(factory=list)
-    """In the order in which they were posted."""
+    """The callbacks in the order in which they were posted."""
 
     def clear(self) -> None:
         """Forget everything; the numbers start again at 1."""

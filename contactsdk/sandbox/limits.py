@@ -1,4 +1,4 @@
-"""How many requests a second the platform takes."""
+"""The platform's rate limit: how many requests it accepts per second."""
 
 import math
 import time
@@ -9,20 +9,20 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class RateLimit:
-    """How many requests are let in; the others are answered with 429."""
+    """How many requests are accepted; the others are answered with errorCode 429."""
 
     per_s: float = attrs.field(default=50.0, validator=attrs.validators.gt(0))
-    """Requests a second, at most."""
+    """The most requests per second."""
     depth_s: float = attrs.field(default=0.2, validator=attrs.validators.ge(0))
-    """The token bucket holds `per_s * depth_s` requests, and at least one."""
+    """The size of the token bucket in seconds: it holds `per_s * depth_s` requests, at least 1."""
     retry_after: bool = False
-    """Whether a refusal says when to come again, in whole seconds, at least 1."""
+    """Whether a refusal has a `Retry-After`, in whole seconds, at least 1."""
     window: bool = False
-    """Count anew with every whole second, instead of with a token bucket."""
+    """Whether to count the requests of each whole second, instead of using a token bucket."""
 
 
 class Limiter:
-    """Counts requests against a `RateLimit`; `clock` gives seconds and never goes back."""
+    """Applies a `RateLimit`; `clock` returns seconds and never goes back."""
 
     def __init__(self, limit: RateLimit, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = limit
@@ -33,7 +33,7 @@ class Limiter:
         self._taken = 0
 
     def take(self) -> float:
-        """Let one request in and return 0.0, or return the seconds until one would be let in."""
+        """Accept a request and return 0.0, or return the seconds until one would be accepted."""
         return self._take_of_window() if self.limit.window else self._take_token()
 
     def _take_token(self) -> float:

@@ -1,4 +1,4 @@
-"""A port of this machine on which requests are taken in."""
+"""Listens on a port of this machine for HTTP requests."""
 
 import asyncio
 import ssl
@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from aiohttp import web
 
-# What is still in flight when the sandbox stops is a crash to its client; waiting longer than a
-# moment for it would only make tests slow.
+# For a client with a request in flight, a stop of the sandbox is a crash. Waiting longer for such
+# requests would only make tests slow.
 _STOP_S = 0.01
 
 # Turns of the event loop until the HTTP server knows of a connection that was just accepted.
@@ -16,7 +16,7 @@ _TURNS_TO_BEGIN = 3
 
 
 class Listener:
-    """Hands requests to `handler`, on the same port each time that it is started."""
+    """Gives requests to `handler`; after a restart, it listens on the same port as before."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Listener:
         """The base URL.
 
         Raises:
-            RuntimeError: it was never started.
+            RuntimeError: The listener was never started.
         """
         if not self._port:
             raise RuntimeError("The sandbox has no address before it is started")
@@ -49,16 +49,16 @@ class Listener:
 
     @property
     def listens(self) -> bool:
-        """Whether it is started."""
+        """Whether it is listening now."""
         return self._server is not None
 
     async def start(self) -> None:
-        """Listen.
+        """Start to listen.
 
         Raises:
-            OSError: the port is taken, or there is no such host.
+            OSError: The port is taken, or there is no such host.
         """
-        # With handler_cancellation a handler learns at once that its client has gone.
+        # With handler_cancellation, a handler is cancelled at once when its client disconnects.
         http = web.Server(
             self._handler,
             handler_cancellation=True,
@@ -82,10 +82,10 @@ class Listener:
         await self._http.shutdown(_STOP_S)
 
     async def _accept_no_more(self, server: asyncio.Server) -> None:
-        # Whoever connects as the server is closed would get a connection that nothing ever closes
-        # (https://github.com/python/cpython/issues/109564).
+        # A client that connects while the server is being closed would get a connection that
+        # nothing ever closes (https://github.com/python/cpython/issues/109564).
         loop = asyncio.get_running_loop()
-        with suppress(NotImplementedError):  # on Windows
+        with suppress(NotImplementedError):  # Windows does not support this
             for listening in server.sockets:
                 loop.remove_reader(listening)
         for _ in range(_TURNS_TO_BEGIN):

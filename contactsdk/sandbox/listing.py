@@ -1,4 +1,4 @@
-"""getContactList: which contacts a list has, in which order, and on which page."""
+"""Answers getContactList: filters, sorts and pages the contacts."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
@@ -24,9 +24,10 @@ _Test = Callable[[Stored], bool]
 
 
 class ContactIndex:
-    """What lists show of the contacts: each change some time after it, in order.
+    """The contacts as lists show them: each change appears some time after it was made, in order.
 
-    `clock` gives epoch seconds; `lag_s` is asked at each change after how long lists show it.
+    `clock` returns epoch seconds. `lag_s` is called for each change, and returns after how many
+    seconds lists show it.
     """
 
     def __init__(self, clock: Callable[[], float], lag_s: Callable[[], float]) -> None:
@@ -49,7 +50,7 @@ class ContactIndex:
         self._waiting.clear()
 
     def shown(self) -> Collection[Stored]:
-        """What lists show now."""
+        """The contacts that lists show now."""
         self._show_what_is_due()
         return self._shown.values()
 
@@ -62,7 +63,7 @@ class ContactIndex:
 
 @attrs.frozen(kw_only=True)
 class Page:
-    """Which part of a list is asked for."""
+    """The part of a list that a request asks for."""
 
     start: int
     per_page: int
@@ -116,14 +117,14 @@ def _tests(filters: Any, guesses: Guesses) -> list[_Test]:
 
 
 def _test(name: str, wanted: Any, guesses: Guesses) -> _Test | None:
-    """What a contact must pass for one filter; `None` if the filter lets all pass."""
+    """The test of one filter; `None` if every contact passes it."""
     match name:
         case "fromModifiedDate" | "toModifiedDate":
             return _modified(name, wanted, inclusive=guesses.modified_bounds == "inclusive")
         case "companyId" if is_whole(wanted):
             return lambda stored: wanted in stored.contact.get("companies", ())
         case "venueId" | "venueGroupId" if is_whole(wanted):
-            return None  # no page says how a contact comes to a venue, so all are of any
+            return None  # no page says how a contact gets a venue, so all contacts pass
         case "companyId" | "venueId" | "venueGroupId":
             raise invalid("filter", f"{name} must be a whole number")
     prop, _, modifier = name.partition("__")
@@ -164,11 +165,11 @@ def _passes(
 
 
 def _number(text: str) -> str:
-    """Digits of a fixed width, which compare as texts the way their numbers do."""
+    """Digits padded to a fixed width: as texts, they compare like their numbers."""
     return text.zfill(20)
 
 
-# The page "Filtering" has all of them but EQUALS.
+# The page "Filtering" lists all of these except EQUALS.
 _COMPARISONS: Mapping[str, Callable[[str, str], bool]] = {
     "": lambda value, wanted: value == wanted,
     "EQUALS": lambda value, wanted: value == wanted,

@@ -1,4 +1,4 @@
-"""What a contact is once the parameters of addOrUpdateContact were applied to it; pure."""
+"""Applies the parameters of addOrUpdateContact to a contact; pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,14 +18,14 @@ from contactsdk.sandbox.validation import (
 
 Contact = Mapping[str, Any]
 
-# They say how a contact is to be written, or are let pass without a meaning.
+# These are not fields of a contact: they say how to write it, or are accepted without a meaning.
 _NOT_KEPT = frozenset({"id", "updateIfExists", "isAnonymised"})
 
 
 def merged(before: Contact, params: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
-    """The contact after these valid parameters, without its id: what is not sent stays.
+    """The contact after an update with these valid parameters, without its id.
 
-    External URLs are replaced one by one, by `ref`.
+    Fields that are not sent stay. External URLs are replaced one by one, by their `ref`.
 
     Raises:
         RefusedError: 400 with specificCode 23016 if there would be too many external URLs.

@@ -1,4 +1,4 @@
-"""What has arrived, as a page for a browser: no script, nothing from elsewhere; pure."""
+"""The HTML page that shows what has arrived; it has no script and loads nothing; pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -25,19 +25,19 @@ _SMS_STATUS = ("Subscribed", "Unsubscribed", "Failed", "No Marketing")
 
 @attrs.frozen(kw_only=True)
 class Snapshot:
-    """What the page shows; each sequence the newest first, and cut to what is shown."""
+    """The content of the page; each sequence has the newest first, and only what is shown."""
 
     url: str
     account: Account
     refresh_s: int | None
-    """After how many seconds the browser asks again; `None` leaves the page as it is."""
+    """After how many seconds the browser reloads the page; `None` for never."""
     page_number: int = 1
-    """Which page of the contacts is shown, from 1."""
+    """The number of the page of contacts that is shown, from 1."""
     last_page: int = 1
     """How many pages of contacts there are."""
     contacts: Sequence[Stored]
     namesakes: Mapping[int, Sequence[int]] = attrs.Factory(dict)
-    """Id of a contact -> the ids of others that have the same names and email."""
+    """Id of a contact -> the ids of other contacts with the same names and email."""
     requests: Sequence[Request]
     batches: Sequence[Batch]
     contact_count: int
@@ -86,7 +86,7 @@ def _links(snapshot: Snapshot) -> str:
 
 
 def _address(snapshot: Snapshot, *, refreshes: bool, number: int | None = None) -> str:
-    """The address of a page of contacts; of the one that is shown without a `number`."""
+    """The address of page `number` of the contacts; with `None`, of the page that is shown."""
     number = number or snapshot.page_number
     settings = [
         *(() if refreshes else ["refresh=off"]),
@@ -96,7 +96,7 @@ def _address(snapshot: Snapshot, *, refreshes: bool, number: int | None = None) 
 
 
 def _pages(snapshot: Snapshot) -> str:
-    """Links to the pages of contacts beside the one that is shown."""
+    """Links to the pages with newer and older contacts."""
     refreshes = bool(snapshot.refresh_s)
     links = [
         f'<a href="{_address(snapshot, refreshes=refreshes, number=number)}">{text}</a>'
@@ -170,7 +170,7 @@ def _contact(stored: Stored, snapshot: Snapshot) -> Sequence[str]:
 
 
 def _doubled(others: Sequence[int]) -> str:
-    """A mark for a contact that is there several times."""
+    """A note that other contacts have the same names and email; empty if none have."""
     if not others:
         return ""
     shown = ", ".join(map(str, others[:_NAMESAKES_SHOWN]))
@@ -194,7 +194,7 @@ def _more(contact: Mapping[str, Any], account: Account) -> Iterable[str]:
     if contact.get("companies"):
         yield f"Companies: {', '.join(map(str, contact['companies']))}"
     for url in contact.get("externalUrls", ()):
-        # No link: nobody should open what a stranger may have sent.
+        # Not a link: nobody should open an address that a stranger may have sent.
         yield f"{_text(url.get('label') or url['ref'])}: {_text(url['url'])}"
     if "privacyConsent" in contact:
         yield f"Privacy consent: {'yes' if contact['privacyConsent'] else 'no'}"
@@ -246,7 +246,7 @@ def _code(body: bytes | None) -> str:
 
 
 def _value(value: Any) -> str:
-    """A custom field's value: an address or a selection without the signs of JSON."""
+    """A custom field's value as text; an address or a list is shown without JSON punctuation."""
     parts = value.values() if isinstance(value, dict) else value
     if isinstance(parts, str):
         return parts

@@ -1,4 +1,4 @@
-"""The actions of the platform: what each does, and what it answers; no I/O."""
+"""Executes the platform's actions and returns their answers; no I/O."""
 
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
@@ -34,7 +34,7 @@ PING = "test?action=ping"
 
 @attrs.frozen(kw_only=True)
 class Origin:
-    """Where a call of an action comes from: a request, or a job of a batch that one brought."""
+    """The origin of a call of an action: a request, or a job of a batch."""
 
     request: int
     batch: Batch | None = None
@@ -42,7 +42,7 @@ class Origin:
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object of a request body; NaN and infinities are not JSON.
+    """The JSON object in the body of a request; NaN and infinities are not JSON.
 
     Raises:
         RefusedError: 400 if the body is anything else.
@@ -57,10 +57,10 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 class Platform:
-    """One account on the platform, and all that can be asked of it.
+    """One account on the platform, with all actions that a client can call.
 
-    `clock` gives epoch seconds. Writes go to `ledger`, batches that are completed or posted again
-    to `on_completed`.
+    `clock` returns epoch seconds. Writes are recorded in `ledger`. `on_completed` is called with
+    each batch that is completed or has to be posted again.
     """
 
     def __init__(
@@ -113,10 +113,10 @@ class Platform:
         return action in self._actions
 
     def call(self, action: str, body: bytes, origin: Origin, now: float) -> Any:
-        """Do an action that there is; its answer, as a JSON value.
+        """Execute an action that `has` knows, and return its answer as a JSON value.
 
         Raises:
-            RefusedError, UnsuccessfulError: nothing was done.
+            RefusedError, UnsuccessfulError: The action was not executed.
         """
         if action in self._denied:
             raise RefusedError(self._denied[action], "The API key has no access to this action")
@@ -124,15 +124,15 @@ class Platform:
         return self._actions[action](params, origin, now)
 
     def advance(self) -> None:
-        """Execute the jobs of batches that are due."""
+        """Execute all jobs of batches that are due now."""
         for batch in self.batches.advance(self._clock()):
             self._on_completed(batch)
 
     def write(self, params: Mapping[str, Any], origin: Origin) -> int:
-        """Write one contact, and record it; its id.
+        """Write one contact, record the write, and return the contact's id.
 
         Raises:
-            RefusedError, UnsuccessfulError: nothing was written.
+            RefusedError, UnsuccessfulError: Nothing was written.
         """
         rival = self.rivals.before(params)
         change = self.contacts.add_or_update(params)

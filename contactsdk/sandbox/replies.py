@@ -1,4 +1,4 @@
-"""What the platform answers: a refusal as an exception, and any answer as a value."""
+"""The platform's answers: a refusal as an exception, and any answer as a value."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from contactsdk.sandbox.guesses import Guesses
 
 
 class RefusedError(Exception):
-    """The platform will not do what it was asked; it becomes an answer with an `errorCode`."""
+    """The platform refuses a request; the error becomes an answer with an `errorCode`."""
 
     def __init__(
         self, error_code: int, message: str, specific_code: int | None = None, *details: str
@@ -21,7 +21,7 @@ class RefusedError(Exception):
         self.details = details
 
     def answer(self, *, codes_as_text: bool = False) -> dict[str, Any]:
-        """The JSON object that says so; absent parts are left out, as on the platform."""
+        """The JSON object of the answer; absent parts are left out, as on the platform."""
 
         def code(number: int) -> int | str:
             return str(number) if codes_as_text else number
@@ -35,34 +35,34 @@ class RefusedError(Exception):
 
 
 class UnsuccessfulError(Exception):
-    """The platform will not write this contact; it becomes an answer with `"success": false`."""
+    """The platform does not write a contact; it becomes an answer with `"success": false`."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
 
     def answer(self) -> dict[str, Any]:
-        """The JSON object that says so."""
+        """The JSON object of the answer."""
         return {"success": False, "message": self.message}
 
 
 def invalid(name: str, detail: str) -> RefusedError:
-    """The refusal of one parameter that does not validate."""
+    """The refusal because of one parameter that does not validate."""
     return RefusedError(400, f"'{name}' does not validate", 23016, detail)
 
 
 def missing(name: str) -> RefusedError:
-    """The refusal for one parameter that is required and missing."""
+    """The refusal because one required parameter is missing."""
     return RefusedError(400, f"'{name}' is required", 23017)
 
 
 def internal_error() -> RefusedError:
-    """The refusal that says nothing."""
+    """The refusal with errorCode 500, which gives no reason."""
     return RefusedError(500, "Internal error")
 
 
 def raced() -> RefusedError:
-    """The refusal of a write that met another one to the same record."""
+    """The refusal of a write because another write to the same record came first."""
     return RefusedError(429, "Race condition error", 24299)
 
 
@@ -85,7 +85,7 @@ def success(answer: Any) -> Reply:
 def refusal(
     refused: RefusedError, guesses: Guesses, *, headers: dict[str, str] | None = None
 ) -> Reply:
-    """The answer for a refusal."""
+    """The HTTP answer for a refusal; `guesses` decide its status and the type of its codes."""
     return Reply(
         status=refused.error_code if guesses.error_status == "mirrored" else 200,
         body=orjson.dumps(refused.answer(codes_as_text=guesses.codes == "text")),

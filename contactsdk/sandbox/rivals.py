@@ -1,4 +1,4 @@
-"""Other clients of the same account, which write at the worst moment."""
+"""Rivals: other clients of the same account, which write at the worst moment."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -13,20 +13,21 @@ _NAMES = ("firstName", "lastName", "email")
 
 
 class Rival(Enum):
-    """What another client does around a write of contact names that it shares."""
+    """What another client does just before or after a write."""
 
     ADDS_NAMESAKE_BEFORE = "adds namesake before"
-    """It adds a contact of the same first name, last name and email, just before."""
+    """Just before the write, it adds a contact with the same first name, last name and email."""
     ADDS_NAMESAKE_AFTER = "adds namesake after"
-    """It adds a contact of the same first name, last name and email, just after."""
+    """Just after the write, it adds a contact with the same first name, last name and email."""
     ADDS_TWIN_AFTER = "adds twin after"
-    """It adds a contact that is the same in every field, just after."""
+    """Just after the write, it adds a contact that is the same in every field."""
     TOUCHES_OLDEST = "touches oldest"
-    """It edits the oldest contact of the same names, just after, so that modifiedDate is new."""
+    """Just after the write, it edits the oldest contact with the same first name, last name and
+    email, so that this one gets a new modifiedDate."""
 
 
 class Rivals:
-    """Writes what other clients write."""
+    """Does what rivals do, and records their writes."""
 
     def __init__(self, contacts: Contacts, ledger: Ledger) -> None:
         self.plan: FaultPlan[Rival] = FaultPlan()
@@ -34,10 +35,10 @@ class Rivals:
         self._ledger = ledger
 
     def write(self, params: Mapping[str, Any]) -> int:
-        """Add or update a contact; its id.
+        """Add or update a contact, and return its id.
 
         Raises:
-            RefusedError, UnsuccessfulError: as for a request of these parameters.
+            RefusedError, UnsuccessfulError: As for a request with these parameters.
         """
         change = self._contacts.add_or_update(params)
         self._record(change.contact_id, params, added=change.added)
@@ -47,20 +48,20 @@ class Rivals:
         """Give a contact a new modifiedDate and nothing else.
 
         Raises:
-            RefusedError: there is no contact of that id.
+            RefusedError: There is no contact with that id.
         """
         self._contacts.touch(contact_id)
         self._record(contact_id, {"id": contact_id}, added=False)
 
     def before(self, params: Mapping[str, Any]) -> Rival | None:
-        """What is done around the write of these parameters; its first half is done here."""
+        """Draw what a rival does around this write, and do what comes before it."""
         rival = self.plan.draw()
         if rival is Rival.ADDS_NAMESAKE_BEFORE:
             self._add(params, _NAMES)
         return rival
 
     def after(self, rival: Rival | None, params: Mapping[str, Any]) -> None:
-        """The other half, once they were written."""
+        """Do what `rival` does after this write."""
         match rival:
             case Rival.ADDS_NAMESAKE_AFTER:
                 self._add(params, _NAMES)
@@ -75,7 +76,9 @@ class Rivals:
         try:
             self.write({name: params[name] for name in params if name in names})
         except (RefusedError, UnsuccessfulError):
-            return  # an update need not name the contact, and what is refused to one is to all
+            # The parameters of an update may lack the names; and if the platform refuses them to
+            # the client, it refuses them to a rival as well.
+            return
 
     def _record(self, contact_id: int, params: Mapping[str, Any], *, added: bool) -> None:
         self._ledger.rival_writes.append(

@@ -1,4 +1,4 @@
-"""The sandbox: the platform behind a real socket on this machine."""
+"""The sandbox: a stand-in for the platform behind a real socket on this machine."""
 
 import secrets
 import ssl
@@ -29,7 +29,7 @@ from contactsdk.sandbox.viewing import Viewer
 
 
 class Sandbox:
-    """The platform on this machine, for tests and for trying things with no account.
+    """A stand-in for the platform on this machine, for tests and for trying without an account.
 
     ```python
     async with Sandbox() as sandbox:
@@ -38,26 +38,32 @@ class Sandbox:
     ```
 
     Args:
-        key: Random unless given; `secret` likewise.
-        host: Where to listen.
-        port: 0 takes a free port, and keeps it.
-        errors_at_200: Answer errors with HTTP status 200; short for a guess.
-        groups: Those of the account, with or without names; `None` where any will do.
-        companies: Those of the account; `None` where any will do.
-        custom_fields: Those of the account; `None` where any will do, with any value.
-        guesses: What the sandbox does where no page says what the platform does.
-        denied: Actions that the key may not use, such as `batch?action=run`, with the `errorCode`
-            that is then answered.
-        clock: Epoch seconds, for the age of a request, modifiedDate, batches and the Date header.
-        latency_s: How long each answer waits.
-        rate_limit: How many requests a second are let in; `None` for any number.
-        batch_rate_per_s: How many jobs a second a batch executes; `None` executes it at once.
-        list_lag_s: How long after a write lists do not show it.
-        per_page_max: What `perPage` is cut to without a word.
-        hidden_in_lists: Fields that getContactList does not show.
-        ssl_context: Speak TLS.
-        keepalive_timeout_s: After how long an idle connection is closed.
-        on_answer: Called with each request once it was answered, or not answered for good.
+        key: The account's key; `None` makes a random one.
+        secret: The account's secret; `None` makes a random one.
+        host: The address on which to listen.
+        port: The port on which to listen; 0 takes a free one and keeps it after a restart.
+        errors_at_200: Whether errors are answered with HTTP status 200. This is one of `guesses`.
+        groups: The account's groups: their ids, or a mapping of id to name. `None` accepts any.
+        companies: The ids of the account's companies. `None` accepts any.
+        custom_fields: The account's custom fields: id -> type or definition. `None` accepts any
+            field with any value.
+        guesses: What the sandbox does where no page says what the platform does; `None` is the
+            defaults.
+        denied: Action that the key may not use, such as `batch?action=run` -> the `errorCode` with
+            which it is refused. `None` denies nothing.
+        clock: Returns epoch seconds, for the age of a request, modifiedDate, batches and the Date
+            header.
+        latency_s: How many seconds to wait before each answer.
+        rate_limit: How many requests per second are accepted; `None` for no limit.
+        batch_rate_per_s: How many contacts of a batch are applied per second; `None` for all at
+            once.
+        list_lag_s: How many seconds after a write lists do not yet show it.
+        per_page_max: The most contacts on a page of a list; a larger `perPage` is cut to this
+            without an error.
+        hidden_in_lists: Fields that getContactList does not show, by the platform's names.
+        ssl_context: Makes the sandbox use TLS with this context; `None` for plain HTTP.
+        keepalive_timeout_s: After how many seconds an idle connection is closed.
+        on_answer: Called with each request when it was answered, or will certainly not be.
     """
 
     def __init__(
@@ -91,20 +97,23 @@ class Sandbox:
         if errors_at_200:
             guesses = attrs.evolve(guesses, error_status="200")
         self.key = secrets.token_urlsafe(12) if key is None else key
-        """May be set while it runs, as may those below; counts from the next request on."""
+        """The account's key. You may set it, and the attributes below, while the sandbox runs; a
+        new value applies to the next request."""
         self.secret = secrets.token_urlsafe(24) if secret is None else secret
-        """What requests must be signed with."""
+        """The secret with which requests must be signed."""
         self.clock = clock
-        """Epoch seconds."""
+        """Returns epoch seconds."""
         self.latency_s = latency_s
-        """How long each answer waits; a contact is written before the wait."""
+        """How many seconds to wait before each answer; a contact is written before the wait."""
         self.batch_rate_per_s = batch_rate_per_s
-        """How many jobs a second a batch executes; counts from the next batch on."""
+        """How many contacts of a batch are applied per second; `None` for all at once. A new value
+        applies to the next batch."""
         self.list_lag_s = list_lag_s
-        """How long after a write lists do not show it; counts from the next write on."""
+        """How many seconds after a write lists do not yet show it. A new value applies to the next
+        write."""
         self.rate_limit = rate_limit
         self.ledger = Ledger()
-        """All that was asked and written."""
+        """The requests that arrived and the writes that were made; see `Ledger`."""
         rules = Rules(Account.declared(groups, companies, custom_fields), guesses)
         self._callbacks = Callbacks(guesses, self.ledger)
         self._faults: FaultPlan[Fault] = FaultPlan()
@@ -147,23 +156,24 @@ class Sandbox:
         """The base URL, such as `http://127.0.0.1:49152`; it stays the same after a restart.
 
         Raises:
-            RuntimeError: the sandbox was never started.
+            RuntimeError: The sandbox was never started.
         """
         return self._listener.url
 
     @property
     def contacts(self) -> Mapping[int, Mapping[str, Any]]:
-        """The present state of each contact by its id, in the platform's spelling; read-only."""
+        """Id -> the contact as it is now, with the platform's names of fields; read-only."""
         return self._platform.contacts.present
 
     @property
     def batches(self) -> Mapping[str, Batch]:
-        """Each batch that was accepted, by its asyncId; read-only."""
+        """asyncId -> batch, for each accepted batch in order of arrival; read-only."""
         return self._platform.batches.all
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """How many requests a second are let in; setting it starts a new count."""
+        """How many requests per second are accepted; `None` for no limit. Setting it starts a new
+        count."""
         return self._limiter.limit if self._limiter else None
 
     @rate_limit.setter
@@ -171,10 +181,11 @@ class Sandbox:
         self._limiter = Limiter(limit) if limit else None
 
     def script(self, *faults: Fault | None, action: str | None = None) -> None:
-        """Give these faults to the next requests in order of arrival; `None` answers as usual.
+        """Give these faults to the next requests, one to each; `None` answers one as usual.
 
-        With `action`, such as `batch?action=run`, to the next requests for it; these go first. They
-        are added to those that still wait. A request over the rate limit takes none.
+        With `action`, such as `batch?action=run`, the faults are for the next requests for this
+        action, and are used before the faults for all actions. Faults of earlier calls that are not
+        used yet come first. A request that the rate limit refuses uses no fault.
         """
         if action is None:
             self._faults.script.extend(faults)
@@ -189,13 +200,14 @@ class Sandbox:
         *,
         actions: Collection[str] | None = None,
     ) -> None:
-        """Give each later request one of `faults` with probability `share`; 0 turns it off.
+        """Give each later request one of `faults` with probability `share`; 0 turns this off.
 
-        With `actions`, only requests for these. Scripted faults go first. The same seed draws the
-        same faults. There is one mix at a time.
+        With `actions`, only requests for these actions get faults; `None` means all. Scripted
+        faults are used first. The same seed draws the same faults. A new call of `mix` or
+        `mix_shares` replaces the earlier one.
 
         Raises:
-            ValueError: `share` is not within 0 and 1, or there is no fault to draw.
+            ValueError: `share` is not from 0 to 1, or `faults` is empty although `share` is not 0.
         """
         self._faults.mix(seed, share, faults, actions)
 
@@ -206,38 +218,45 @@ class Sandbox:
         *,
         actions: Collection[str] | None = None,
     ) -> None:
-        """Like `mix`, each fault with a probability of its own.
+        """Like `mix`, but each fault has a probability of its own: `shares` maps fault to share.
 
         Raises:
-            ValueError: a share is below 0, or together they are above 1.
+            ValueError: A share is below 0, or the sum of all shares is above 1.
         """
         self._faults.mix_shares(seed, shares, actions)
 
     def script_jobs(self, *faults: JobFault | None) -> None:
-        """Give these faults to the jobs of the next batches, in the order in which they arrive."""
+        """Give these faults to the next jobs of batches, one to each, in order of arrival.
+
+        `None` executes a job as usual. Faults of earlier calls that are not used yet come first.
+        """
         self._platform.batches.faults.script.extend(faults)
 
     def mix_jobs(self, seed: int, share: float, faults: Sequence[JobFault] = JOB_MIX) -> None:
-        """Give each job of a later batch one of `faults` with probability `share`.
+        """Give each job of later batches one of `faults` with probability `share`.
 
         Raises:
-            ValueError: as for `mix`.
+            ValueError: As for `mix`.
         """
         self._platform.batches.faults.mix(seed, share, faults)
 
     def mix_rivals(self, seed: int, share: float, rivals: Sequence[Rival] = tuple(Rival)) -> None:
-        """Let another client do one of `rivals` at each later write with probability `share`.
+        """Let a rival do one of `rivals` at each later write, with probability `share`.
+
+        A rival is another client of the same account.
 
         Raises:
-            ValueError: as for `mix`.
+            ValueError: As for `mix`.
         """
         self._platform.rivals.plan.mix(seed, share, rivals)
 
     def write_as_rival(self, params: Mapping[str, Any]) -> int:
-        """Add or update a contact as another client of the account; its id.
+        """Add or update a contact as another client of the account would; returns its id.
+
+        `params` are the parameters of addOrUpdateContact, by the platform's names.
 
         Raises:
-            Exception: the platform refuses these parameters of addOrUpdateContact.
+            Exception: The platform refuses these parameters.
         """
         return self._platform.rivals.write(params)
 
@@ -245,22 +264,25 @@ class Sandbox:
         """Give a contact a new modifiedDate and nothing else, as another client's edit does.
 
         Raises:
-            Exception: there is no such contact.
+            Exception: There is no contact with that id.
         """
         self._platform.rivals.touch(contact_id)
 
     def clear(self) -> None:
-        """Forget contacts, batches, ledger and what is scripted; ids and numbers start again."""
+        """Forget contacts, batches, the ledger and scripted faults; ids and numbers start again.
+
+        Mixes of faults and rivals stay.
+        """
         self._platform.clear()
         self.ledger.clear()
         self._faults.clear()
 
     async def start(self) -> None:
-        """Listen, on the same port as before if there was one. `async with` does it for you.
+        """Start to listen; after a stop, on the same port as before. `async with` calls it for you.
 
         Raises:
-            RuntimeError: the sandbox runs already.
-            OSError: the port is taken.
+            RuntimeError: The sandbox runs already.
+            OSError: The port is taken.
         """
         if self._listener.listens:
             raise RuntimeError("The sandbox runs already")
@@ -271,10 +293,11 @@ class Sandbox:
     async def stop(self) -> None:
         """Drop all connections and stop listening; contacts, batches, ledger and faults are kept.
 
-        A batch that is not completed goes on once the sandbox is started again.
+        A batch that is not completed goes on when the sandbox is started again.
         """
         self._alarm.cancel()
-        # aiohttp would wait for them, and log an error of its own for each that outlasts it.
+        # Requests are cancelled first: aiohttp would wait for them, and log an error for each that
+        # takes longer.
         self._exchanges.cancel()
         await self._listener.stop()
         await self._exchanges.ended()

@@ -1,4 +1,4 @@
-"""What every request of a sandbox is answered by."""
+"""The settings of a sandbox that apply to every request."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,16 @@ from contactsdk.sandbox.limits import Limiter
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """What the sandbox tells those who answer its requests; what may change is a function."""
+    """The settings that the code that answers requests needs.
+
+    A setting that may change while the sandbox runs is a function.
+    """
 
     key: Callable[[], str]
     secret: Callable[[], str]
     guesses: Guesses
     clock: Callable[[], float]
-    """Epoch seconds."""
+    """Returns epoch seconds."""
     latency_s: Callable[[], float]
     limiter: Callable[[], Limiter | None]
     on_answer: Callable[[Request], None]

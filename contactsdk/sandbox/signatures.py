@@ -1,4 +1,4 @@
-"""Is this request from the holder of the key, and is it fresh?"""
+"""Checks that a request is signed with the account's key and secret, and is fresh."""
 
 import hashlib
 import hmac
@@ -13,9 +13,9 @@ FRESH_S = 300.0
 
 
 def string_to_sign(target: str, headers: Mapping[str, str], content_md5: str) -> str:
-    """What a client signs for a POST on `target` (path and query as on the request line).
+    """The text that a client signs for a POST to `target`, the path and query as sent.
 
-    `headers` must be a case-insensitive mapping. The Date header counts only where there is no
+    `headers` must be a case-insensitive mapping. The Date header is used only if there is no
     IVVY-Date.
     """
     ivvy = sorted(
@@ -37,7 +37,7 @@ def string_to_sign(target: str, headers: Mapping[str, str], content_md5: str) ->
 
 def signature(secret: str, text: str) -> str:
     """The hex HMAC-SHA1 of a string to sign."""
-    # aiohttp hands over header bytes that are not UTF-8 as lone surrogates.
+    # aiohttp turns bytes of headers that are not UTF-8 into lone surrogates.
     data = text.encode("utf-8", "surrogateescape")
     return hmac.new(secret.encode(), data, hashlib.sha1).hexdigest()
 
@@ -52,9 +52,9 @@ def verify(
     now: float,
     stale_error_code: int = 401,
 ) -> None:
-    """Accept a request that is signed with this key and secret within five minutes of `now`.
+    """Accept a request if it was signed with this key and secret within five minutes of `now`.
 
-    X-Api-Version may be missing: the vendor's C# SDK does not send it.
+    X-Api-Version may be missing, since the vendor's C# SDK does not send it.
 
     Raises:
         RefusedError: 401 if Content-MD5, X-Api-Version or the signature is wrong; with

@@ -6,14 +6,14 @@ _FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
 def timestamp(epoch_s: float, *, with_utc: bool = False) -> str:
-    """Epoch seconds as the platform writes them, cut to whole seconds."""
+    """A time in epoch seconds as the platform writes it; fractions of a second are cut off."""
     return f"{datetime.fromtimestamp(epoch_s, UTC):{_FORMAT}}{' UTC' if with_utc else ''}"
 
 
 def read_timestamp(text: str) -> float:
-    """Epoch seconds of a timestamp.
+    """The epoch seconds of a timestamp of the platform.
 
     Raises:
-        ValueError: it is not a timestamp.
+        ValueError: The text is not such a timestamp.
     """
     return datetime.strptime(text.removesuffix(" UTC"), _FORMAT).replace(tzinfo=UTC).timestamp()

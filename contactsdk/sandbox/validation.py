@@ -1,4 +1,4 @@
-"""Which values the platform takes for each parameter of addOrUpdateContact."""
+"""Checks the parameters of addOrUpdateContact, as the platform does."""
 
 import re
 from collections.abc import Callable, Mapping, Set
@@ -21,7 +21,7 @@ GUESS_ABOUT_NULL = {
     **dict.fromkeys(("status", "smsStatus"), "null_number"),
     **dict.fromkeys(("updateIfExists", "privacyConsent", "isAnonymised"), "null_boolean"),
 }
-"""Parameter -> the name of the guess about what null does to it."""
+"""Name of a parameter -> name of the guess that says what null does there."""
 
 _REQUIRED = ("firstName", "lastName", "email")
 _DIGITS = re.compile(r"[0-9]{1,18}")
@@ -33,7 +33,7 @@ _REGISTERING = 4
 
 @attrs.frozen
 class Rules:
-    """What a value is held against."""
+    """What a value is checked against: the account, and the guesses."""
 
     account: Account
     guesses: Guesses
@@ -43,10 +43,10 @@ _Check = Callable[[Any, Rules], str | None]
 
 
 def check_contact(params: Mapping[str, Any], rules: Rules) -> None:
-    """Accept the parameters of addOrUpdateContact, as far as they can be judged by themselves.
+    """Check the parameters of addOrUpdateContact, without looking at stored contacts.
 
-    The first wrong parameter in the documented order of fields decides; one that no page names
-    comes last.
+    The refusal is about the first wrong parameter in the documented order of fields. An unknown
+    parameter comes last.
 
     Raises:
         RefusedError: 400 with specificCode 23017 if a required parameter is missing or empty, 23016
@@ -66,14 +66,14 @@ def check_contact(params: Mapping[str, Any], rules: Rules) -> None:
 
 
 def is_id(value: Any) -> bool:
-    """Whether this identifies a contact: a positive integer, or a string of its digits."""
+    """Whether this can be a contact's id: a positive integer, or a string of its digits."""
     if isinstance(value, str):
         return _DIGITS.fullmatch(value) is not None and int(value) > 0
     return is_whole(value) and value > 0
 
 
 def contact_id_of(params: Mapping[str, Any]) -> int | None:
-    """The id of the contact that is to be updated; `None` for an add, and for what is not an id."""
+    """The id of the contact to update; `None` for an add, or if the value is not an id."""
     value = params.get("id")
     return int(value) if value is not None and is_id(value) else None
 

@@ -1,4 +1,4 @@
-"""`GET /` in a browser: serves the page of what has arrived."""
+"""Serves the page that shows what has arrived: `GET /` in a browser."""
 
 import ipaddress
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _HEADERS = {
 
 
 class Viewer:
-    """Shows a sandbox to whoever opens its address; such a request is not in the ledger."""
+    """Answers the requests of browsers for the page; the ledger does not record them."""
 
     def __init__(
         self, url: Callable[[], str], rules: Rules, platform: Platform, ledger: Ledger
@@ -36,7 +36,7 @@ class Viewer:
         return request.method in ("GET", "HEAD") and request.path == "/"
 
     def answer(self, request: web.BaseRequest) -> web.Response:
-        """The page as it is now."""
+        """The answer with the page as it is now."""
         if not self._is_own_address(request.host):
             return web.Response(status=403, text="This is not the sandbox's address.")
         refresh_s = None if request.query.get("refresh") == "off" else _REFRESH_S
@@ -49,9 +49,10 @@ class Viewer:
         )
 
     def _is_own_address(self, host: str) -> bool:
-        """Whether the browser knows that it talks to this machine.
+        """Whether the `Host` of a request is the sandbox's own: an IP address or a known name.
 
-        A page from elsewhere could give its own name this machine's address, and read contacts.
+        With any other host name, a foreign web page could let its own name point to this machine,
+        and read contacts (DNS rebinding).
         """
         own = self._url().partition("://")[2]
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
@@ -66,7 +67,7 @@ class Viewer:
     def _snapshot(self, refresh_s: int | None, wanted: str) -> Snapshot:
         platform, ledger = self._platform, self._ledger
         last = max(1, -(-len(platform.contacts.present) // SHOWN))
-        # More digits are no page, and int() refuses very many.
+        # A number with more digits is not a page, and int() refuses very long numbers.
         number = int(wanted) if wanted.isdecimal() and len(wanted) < 10 else 1
         number = min(max(1, number), last)
         contacts = platform.contacts.newest(SHOWN, SHOWN * (number - 1))

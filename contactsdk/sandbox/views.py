@@ -1,4 +1,4 @@
-"""How the platform shows what it has: contacts, groups and custom fields; pure."""
+"""The platform's JSON for contacts, groups and custom fields, as it answers them; pure."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ _ONLY_ALONE = ("status", "smsStatus", "externalUrls", "privacyConsent")
 
 
 def contact_alone(stored: Stored, rules: Rules) -> dict[str, Any]:
-    """A contact as getContact answers it."""
+    """The JSON object of a contact in an answer to getContact."""
     shown = contact_in_list(stored, rules)
     for name in _ONLY_ALONE:
         shown[name] = stored.contact.get(name)
@@ -23,7 +23,7 @@ def contact_alone(stored: Stored, rules: Rules) -> dict[str, Any]:
 
 
 def contact_in_list(stored: Stored, rules: Rules, hidden: Collection[str] = ()) -> dict[str, Any]:
-    """A contact as getContactList answers it, without the fields that are `hidden`."""
+    """The JSON object of a contact in an answer to getContactList, without `hidden` fields."""
     contact, guesses = stored.contact, rules.guesses
     with_utc = guesses.timestamps == "with_utc"
     shown = {
@@ -57,7 +57,10 @@ def _without_unset(shown: dict[str, Any], guesses: Guesses) -> dict[str, Any]:
 
 
 def subscription_groups(contacts: Contacts) -> Any:
-    """The answer to getSubscriptionGroupList: the declared groups, else those that are in use."""
+    """The answer to getSubscriptionGroupList: the declared groups.
+
+    If the account declares none, they are the groups in which contacts are.
+    """
     members: dict[int, int] = {}
     for contact in contacts.present.values():
         for item in contact.get("groups", ()):
@@ -80,7 +83,7 @@ def subscription_groups(contacts: Contacts) -> Any:
 
 
 def custom_field_definitions(rules: Rules) -> Any:
-    """The answer to getCustomFieldDefinition: the declared ones, by their sort order."""
+    """The answer to getCustomFieldDefinition: the declared fields in their sort order."""
     definitions: Mapping[int, FieldDefinition] = rules.account.custom_fields or {}
     in_order = sorted(definitions.items(), key=lambda item: (item[1].sort_order, item[0]))
     return _list(
@@ -122,5 +125,5 @@ def _list(items: Iterable[dict[str, Any]], guesses: Guesses) -> Any:
 
 
 def page_meta(results: list[Any], total: int, start: int, per_page: int) -> dict[str, int]:
-    """The `meta` of a list: `count` is of this page alone."""
+    """The `meta` object of a page of a list; its `count` is that of this page."""
     return {"count": len(results), "totalResults": total, "start": start, "perPage": per_page}

@@ -1,6 +1,6 @@
-"""aiohttp as this SDK uses it: the session, the body that proves "never sent", errors as ours.
+"""aiohttp as this SDK uses it: the session, the body that proves "never sent", its errors as ours.
 
-What is known of aiohttp's insides is known here alone.
+Only this package depends on internals of aiohttp.
 """
 
 from contactsdk.transport.answer import read_answer

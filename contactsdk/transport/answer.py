@@ -1,4 +1,4 @@
-"""Reading the body of an answer, as long as it has a size that the platform's can have."""
+"""Reads the body of an answer, up to a size that an answer of the platform can have."""
 
 from typing import Any, Final, cast
 
@@ -7,24 +7,25 @@ import aiohttp
 from contactsdk.errors import UncertainError
 
 MOST_MIB: Final = 16
-"""So much of an answer is read, decompressed: 80 KiB for each contact of the largest batch."""
+"""The largest answer that is read, in MiB, decompressed: 80 KiB per contact of a full batch."""
 
 
 async def read_answer(response: aiohttp.ClientResponse) -> bytes:
     """The whole body of an answer.
 
     Raises:
-        UncertainError: It is larger than `MOST_MIB`; the connection is closed.
-        Exception: What aiohttp raises where it is not whole.
+        UncertainError: The body is larger than `MOST_MIB`; the connection is closed.
+        Exception: The body is not complete; this is the exception of aiohttp.
     """
     bounded = _BoundedContent(response.content, response.status)
-    # Not read here: aiohttp's own method also tells traces, and closes where that fails.
+    # aiohttp's own method reads the body: it also calls the trace hooks, and closes the connection
+    # if one of them fails.
     response.content = cast("aiohttp.StreamReader", bounded)
     return await response.read()
 
 
 class _BoundedContent:
-    """The content of an answer, of which no more than `MOST_MIB` is held in memory."""
+    """Wraps the content of an answer, so that at most `MOST_MIB` of it are held in memory."""
 
     def __init__(self, content: aiohttp.StreamReader, status: int) -> None:
         self._content = content
@@ -41,7 +42,7 @@ class _BoundedContent:
             size += len(part)
             if size > MOST_MIB * 2**20:
                 raise UncertainError(
-                    f"sent, but the answer is larger than {MOST_MIB} MiB; look at what a proxy or "
+                    f"sent, but the answer is larger than {MOST_MIB} MiB; check what a proxy or "
                     "gateway on the way does to answers",
                     http_status=self._status,
                 )

@@ -1,4 +1,4 @@
-"""The body of a request, which knows whether it was sent."""
+"""A request body that knows whether it was sent."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,37 +18,38 @@ _HEADERS: Final = CIMultiDict({hdrs.CONTENT_TYPE: CONTENT_TYPE})
 
 
 class UnusableConnectionError(aiohttp.ClientConnectionResetError):
-    """A connection on which something came that nobody had asked for, or that was closed."""
+    """The connection received something unexpected while it was idle, or was closed."""
 
 
 class Body(aiohttp.Payload):
     """A request body that knows whether its bytes were handed to an open connection.
 
-    aiohttp holds the headers back until the first bytes of the body, and without its body nothing
-    can be applied, so `sent` is proof.
+    aiohttp holds the headers back until the first bytes of the body, and without the body nothing
+    can be applied. So if `sent` is false, the contact was certainly not applied.
 
     Args:
-        content: Its bytes.
-        start_timeout: Called once there is a connection, and again before the bytes are handed
-            over; where it raises, they are not.
-        before_send: Called last. Where it raises, nothing is sent, and `refused_by` is its error.
-        is_one_of_many: More requests are in flight; those that are ready in the same pass of the
-            event loop are then written one right after another.
+        content: The bytes of the body.
+        start_timeout: Called when there is a connection, and again before the bytes are handed
+            over. If it raises, the bytes are not handed over.
+        before_send: Called last. If it raises, nothing is sent, and `refused_by` is its error.
+        is_one_of_many: Whether more requests are in flight. Those that are ready in the same
+            iteration of the event loop are then written right after one another.
     """
 
     sent: bool | None
-    """`True`, on its way; `False`, a request was made of it, and it has not been handed over;
-    `None`, aiohttp has made no request of it."""
+    """`True` if the bytes were handed to a connection; `False` if aiohttp has made a request with
+    this body, but has not handed it over; `None` if aiohttp has not made a request with it."""
 
     refused_by: Exception | None
-    """What `before_send` raised."""
+    """The exception that `before_send` raised; `None` if it raised none."""
 
     connection_error: BaseException | None
     """Why the connection could not be used: the error with which the connection was lost, or an
-    `UnusableConnectionError`. Nothing was sent, and another connection may do."""
+    `UnusableConnectionError`. Nothing was sent, and another connection may work. `None` if the
+    connection could be used."""
 
     watch: Watch | None
-    """Watches the connection on which the body was to be sent; `None` before there is one."""
+    """The watch of the connection for this body; `None` before there is a connection."""
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class Body(aiohttp.Payload):
         *,
         is_one_of_many: bool = False,
     ) -> None:
-        # aiohttp's own __init__ would make these headers anew for each request.
+        # aiohttp's own __init__ is not called: it would make these headers anew for each request.
         self._headers = _HEADERS
         self.content = content
         self.sent = None
@@ -77,24 +78,24 @@ class Body(aiohttp.Payload):
         return len(self.content)
 
     def __deepcopy__(self, memo: object) -> "Body":
-        return self  # what mocks sessions may copy what is posted, but no timer
+        return self  # a mock of the session may copy a body; the timer in it cannot be copied
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """The content as text."""
         return self.content.decode(encoding, errors)
 
     async def connected(self, protocol: ResponseHandler) -> None:
-        """Begin the timeout, on a connection that can be used.
+        """Check that the connection can be used, and start the timeout.
 
         Raises:
-            ClientError: It cannot, and nothing was sent.
+            ClientError: The connection cannot be used; nothing was sent.
         """
         transport = protocol.transport
         self.watch = watch = None if transport is None else Watch.of(transport)
         if self._is_one_of_many:
-            # To make one request ready, write it, make the next one ready and so on evicts each
-            # time what the other step has in the processor's caches; and a server on the same
-            # machine that sleeps meanwhile is woken each time, at the cost of the one who writes.
+            # First all requests are prepared, then all are written. Preparing and writing them in
+            # turn would empty the processor's caches each time, and would wake a server on the same
+            # machine for each request, which costs the writer time.
             await asyncio.sleep(0)
         if (
             watch is None
@@ -108,12 +109,12 @@ class Body(aiohttp.Payload):
         """Mark the body as sent, and hand its bytes to the connection.
 
         Raises:
-            ClientError: The connection cannot be used, and nothing was sent.
+            ClientError: The connection cannot be used; nothing was sent.
         """
         protocol = cast("ResponseHandler", cast("StreamWriter", writer).protocol)
         if self.watch is None:
             await self.connected(protocol)
-        else:  # aiohttp may have waited since, and may have been given leave to send the body
+        else:  # aiohttp may have waited since `connected`, for example for "100 Continue"
             if (
                 (self.watch.has_unread() and not await self.watch.falls_silent())
                 or not protocol.is_connected()
@@ -133,12 +134,12 @@ class Body(aiohttp.Payload):
     async def _refuse(self, protocol: ResponseHandler) -> None:
         """Raise the error that says why the connection cannot be used."""
         if self.watch is not None:
-            await self.watch.closed()  # if it is being closed, then with an error that says why
+            await self.watch.closed()  # if the connection is being closed, its error says why
         self.connection_error = protocol.exception() or _unusable()
         raise self.connection_error
 
     def seal(self) -> bool | None:
-        """Give `sent` for good: from now on the body is handed to no connection."""
+        """Return the final value of `sent`: from now on, the body is not handed to a connection."""
         self._start_timeout = _refuse
         return self.sent
 

@@ -1,4 +1,4 @@
-"""What came instead of an answer, as an error of ours that shows nothing secret."""
+"""Turns an exception that came instead of an answer into a `ContactError` without secrets."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from contactsdk.errors import ContactError, SetupError, UnavailableError, UncertainError
 from contactsdk.transport.body import Body, UnusableConnectionError
 
-# What aiohttp raises before it has a connection: with these, nothing was sent by any session.
+# aiohttp raises these before it has a connection, so nothing was sent, by whatever session.
 _WHILE_CONNECTING: Final = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -25,9 +25,10 @@ _AIOHTTP_REQUEST: Final = aiohttp.ClientSession._request
 
 
 def is_mocked(session: aiohttp.ClientSession) -> bool:
-    """Whether requests are made by something else than aiohttp, such as a mock in a test.
+    """Whether something other than aiohttp makes the requests, such as a mock in a test.
 
-    A body that aiohttp has not asked for was never sent; of what others do that is not a proof.
+    If aiohttp did not ask for the body, the body was never sent. For other senders, this proves
+    nothing.
     """
     return getattr(type(session), "_request", None) is not _AIOHTTP_REQUEST
 
@@ -37,8 +38,8 @@ def transport_error(
 ) -> ContactError:
     """The `ContactError` for an exception that came instead of an answer.
 
-    `ended` says why we ourselves ended the attempt, `None` if we did not. `body` is `None` if no
-    request was made yet. Everything secret is taken out of `exc` and all that led to it.
+    `ended` says why this SDK ended the attempt; `None` if it did not. `body` is `None` if no
+    request was made yet. Secrets are removed from `exc` and from all exceptions that led to it.
     """
     sent = body is not None and body.seal()
     if body is not None and body.sent is None and mocked:
@@ -63,7 +64,7 @@ def transport_error(
                 f"the proxy refused to connect: HTTP {exc.status}; check its user and password"
             )
         case ValueError() | TypeError() if not sent and not ended:
-            return SetupError(f"never sent, and this session cannot send it: {why}")
+            return SetupError(f"never sent, since this session cannot send it: {why}")
     if not sent:
         return UnavailableError(f"never sent: {why}")
     if isinstance(exc, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
@@ -71,15 +72,15 @@ def transport_error(
     return UncertainError(f"sent, but no answer came: {why}")
 
 
-# A server that says something unasked, or closes, on each new connection is not asked for ever.
+# A limit, for a server that sends something or closes the connection each time it is opened.
 _NEW_CONNECTIONS: Final = 3
 _USED_CONNECTIONS: Final = 100
 
 
 def may_try_another(exc: Exception, bodies: Sequence[Body]) -> bool:
-    """Whether the content may be sent on another connection, since this one could not be used.
+    """Whether to try again on another connection, since the last one could not be used.
 
-    `bodies` is one for each connection that was tried, this one's the last.
+    `bodies` has one body for each connection that was tried, in order.
     """
     body = bodies[-1]
     why = exc if isinstance(exc, UnusableConnectionError) else body.connection_error
@@ -93,19 +94,19 @@ def _reason(chain: list[BaseException]) -> str:
     exc = chain[0]
     if any(isinstance(each, LineTooLong) for each in chain):
         return (
-            "a line of its head is longer than aiohttp takes; hand in a session with a larger "
+            "a line of its headers is longer than aiohttp accepts; hand in a session with a larger "
             "max_line_size and max_field_size"
         )
     if any(isinstance(each, ContentEncodingError) for each in chain):
         return (
-            "it is compressed in a way that was not asked for, or wrongly; look at what a proxy or "
+            "it is compressed wrongly, or in a way that was not asked for; check what a proxy or "
             "gateway on the way does to answers"
         )
     match exc:
         case aiohttp.ClientHttpProxyError():
             return f"the proxy answered HTTP {exc.status}"
         case aiohttp.ClientResponseError():
-            return "it is not HTTP as aiohttp knows it; check whether the address is the platform's"
+            return "it is not valid HTTP; check whether the address is the platform's"
         case aiohttp.ClientPayloadError():
             return "it was cut short"
         case aiohttp.ClientConnectorError():
@@ -113,7 +114,7 @@ def _reason(chain: list[BaseException]) -> str:
             host = getattr(exc.args[0], "host", "the host")  # a mock may have put anything there
             return f"{what}{host}: {_words(exc.os_error)}"
         case aiohttp.ConnectionTimeoutError():
-            return "there was no connection in time"
+            return "no connection was made in time"
         case aiohttp.ServerDisconnectedError():
             return "the connection was closed"
         case aiohttp.InvalidURL():
@@ -125,7 +126,7 @@ def _reason(chain: list[BaseException]) -> str:
 
 
 def _words(exc: BaseException) -> str:
-    """The operating system's words for an error; other texts may repeat what is secret."""
+    """The operating system's text for an error; other texts of an exception may hold secrets."""
     return getattr(exc, "strerror", None) or f"{type(exc).__name__} was raised, see the cause"
 
 
@@ -135,18 +136,18 @@ def _is_unanswered(body: Body | None) -> bool:
 
 
 def _is_certificate_alert(chain: list[BaseException]) -> bool:
-    """Whether the server ended the handshake for the client's certificate, or for want of one.
+    """Whether the server ended the TLS handshake because of a wrong or missing client certificate.
 
-    With TLS 1.3 the client learns that only after it has sent something, which the server then
-    never took in.
+    With TLS 1.3, the client learns this only after it has sent the request. The server has not read
+    that request.
     """
-    # aiohttp repeats the text of such an error, not its attributes.
+    # aiohttp keeps the text of such an error, but not its attributes.
     texts = (str(getattr(each, "strerror", None)) for each in chain)
     return any(re.search(r"_ALERT_(\w*CERTIFICATE|UNKNOWN_CA)", text) for text in texts)
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:
-    """The exception and all that led to it, each once."""
+    """The exception and all exceptions that led to it, each once."""
     seen: set[int] = set()
     todo: list[BaseException | None] = [exc]
     while todo:
@@ -164,13 +165,13 @@ _NO_HEADERS: Final = CIMultiDictProxy[str](CIMultiDict())
 
 _USER_OF_URL: Final = re.compile(r"//[^/\s@]*@")
 
-# Bytes of an answer, which may repeat a contact; and a key of the pool, which holds the user and
-# password of a proxy.
+# Attributes that may hold secrets: bytes of an answer, which may repeat a contact, and the key of a
+# connection in the pool, which holds the user and password of a proxy.
 _REST_WITH_VALUES: Final = re.compile(r"""(?s):?\s*(bytearray\()?(\bb)?['"].*|ConnectionKey\(.*""")
 
 
 def _scrub(exc: BaseException) -> None:
-    """Take out what is secret: headers, bytes of an answer, the user and password of a proxy."""
+    """Remove secrets: headers, bytes of an answer, the user and password of a proxy."""
     match exc:
         case aiohttp.ClientResponseError():
             if isinstance(exc.request_info, aiohttp.RequestInfo):
@@ -183,7 +184,7 @@ def _scrub(exc: BaseException) -> None:
             exc.message = _without_values(exc.message)
             exc.args = ()
         case aiohttp.ServerDisconnectedError():
-            exc.message = "Server disconnected"  # aiohttp keeps half an answer here
+            exc.message = "Server disconnected"  # aiohttp keeps an incomplete answer here
             exc.args = (exc.message,)
         case aiohttp.ClientConnectorError():
             key, *rest = exc.args
@@ -194,7 +195,7 @@ def _scrub(exc: BaseException) -> None:
         case aiohttp.InvalidURL():
             exc._url = "not shown, since it may hold a password"
             exc.args = (exc._url,)
-            exc.__cause__ = exc.__context__ = None  # which repeat parts of it
+            exc.__cause__ = exc.__context__ = None  # these repeat parts of the address
         case aiohttp.ClientError() if not isinstance(exc, OSError):
             exc.args = tuple(_without_values(a) if isinstance(a, str) else a for a in exc.args)
 

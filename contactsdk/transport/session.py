@@ -1,4 +1,4 @@
-"""The session, and requests that cost less than aiohttp's own."""
+"""The session, and a request class that costs less CPU time than aiohttp's own."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from yarl import URL
 
 from contactsdk.transport.body import Body
 
-_AT_ONCE_BYTES: Final = 16_384  # an idle connection takes so much without a wait
+_AT_ONCE_BYTES: Final = 16_384  # an idle connection accepts this much without waiting
 
 
 def make_session(
     *, max_connections: int, keepalive_s: float, trace_configs: Sequence[aiohttp.TraceConfig]
 ) -> aiohttp.ClientSession:
-    """A session that does what the one call needs and nothing else; 0 connections for no limit."""
+    """A session with only the features that the platform needs; 0 connections for no limit."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=keepalive_s),
         cookie_jar=_NoCookies(),
@@ -31,14 +31,14 @@ def make_session(
     )
 
 
-# `Request` does a part of aiohttp's work in its place; by an aiohttp that it was not made for, its
-# own does all of it.
+# `Request` replaces internals of aiohttp. With a version that it was not made for, aiohttp's own
+# request class is used.
 def _is_known_aiohttp() -> bool:
     return aiohttp.__version__.startswith("3.14.")
 
 
 class _NoCookies(aiohttp.DummyCookieJar):
-    """Makes no new empty jar for each request."""
+    """A cookie jar that does not make a new empty jar for each request."""
 
     def filter_cookies(self, request_url: URL) -> "BaseCookie[str]":
         return _NO_COOKIES
@@ -48,25 +48,25 @@ _NO_COOKIES: Final = SimpleCookie()
 
 
 def connection_limit(connector: aiohttp.BaseConnector | None) -> int | None:
-    """How many connections to one host a session's connector makes; `None` for no limit."""
+    """How many connections a session's connector makes to one host; `None` for no limit."""
     limits = () if connector is None else (connector.limit, connector.limit_per_host)
     return min((limit for limit in limits if limit), default=None)
 
 
 class Request(aiohttp.ClientRequest):
-    """A request that writes a small `Body` itself; all others are handled by aiohttp.
+    """A request that writes a small `Body` itself, and leaves other bodies to aiohttp.
 
-    aiohttp makes a task for each body, since to write a large one may have to wait. That costs more
-    than to sign it.
+    aiohttp makes a task for each body, since writing a large body may have to wait. The task costs
+    more than signing the request.
     """
 
     def update_headers(self, headers: LooseHeaders | None) -> None:
-        """Take them over whole, not one by one."""
+        """Take over all headers at once, instead of one by one as aiohttp does."""
         self.headers = CIMultiDict({hdrs.HOST: self.url.host_port_subcomponent or ""})
         self.headers.update(headers or {})  # a trace hook may have set the host
 
     def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
-        """Take a `Body` as it is: aiohttp would look up who can write such data."""
+        """Take a `Body` as it is; aiohttp would search for a class that can write such data."""
         if not isinstance(body, Body):
             super().update_body_from_data(body, _stacklevel)
             return
@@ -74,7 +74,7 @@ class Request(aiohttp.ClientRequest):
         self.headers[hdrs.CONTENT_LENGTH] = str(body.size)
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Write it, and give the response that is then to be read."""
+        """Write the request, and return the response, which is still to be read."""
         body, protocol = self._body, _protocol(conn)
         if not isinstance(body, Body):
             return await super().send(conn)
@@ -100,30 +100,30 @@ class Request(aiohttp.ClientRequest):
 
 
 def check_loop(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop) -> None:
-    """See that the session was made in this event loop.
+    """Check that the session was made in this event loop.
 
     Raises:
-        RuntimeError: It was made in another one.
+        RuntimeError: The session was made in another event loop.
     """
-    # Its public property `loop` warns that it is to be used by nobody.
+    # Not the public property `loop`, which is deprecated and warns.
     if getattr(session, "_loop", loop) is not loop:
         raise RuntimeError(
-            "the session that this client was given was made in another event loop: make it in the "
-            "one in which the client is used"
+            "the session of this client was made in another event loop: make it in the event loop "
+            "in which the client is used"
         )
 
 
 def needs_connection_hook(*, own_session: bool) -> bool:
-    """Whether requests of the session need `connection_hook`; those of `Request` do without it."""
+    """Whether requests of the session need `connection_hook`, since they are not `Request`s."""
     return not (own_session and _is_known_aiohttp())
 
 
 def connection_hook(body: Body) -> aiohttp.ClientMiddlewareType:
     """A middleware that calls `body.connected` before aiohttp's own request sends anything.
 
-    Without it the body would first meet its connection after aiohttp has begun to read from it, so
-    that an answer which lay there before could not be told from the right one; or after the server
-    has given leave to send (`Expect: 100-continue`), which may take long.
+    Without it, the body would get its connection only after aiohttp has begun to read from the
+    connection. Then an answer that was there before could not be told from the right one. With
+    `Expect: 100-continue`, it would get it even later: when the server allows it to send.
     """
 
     async def middleware(
@@ -139,7 +139,7 @@ def connection_hook(body: Body) -> aiohttp.ClientMiddlewareType:
         try:
             return await handler(request)
         finally:
-            del request.send  # a circle, which the garbage collector would have to find
+            del request.send  # breaks a reference cycle, so that no garbage collection is needed
 
     return middleware
 

@@ -1,7 +1,7 @@
-"""Sees what comes on a connection while nothing is awaited there.
+"""Notices data that arrives on a connection while no answer is expected there.
 
-What lies unread in an idle connection, or was read while it was idle, would be taken for the answer
-to what is sent next. Neither shows in aiohttp: it has not looked, or keeps half a head to itself.
+aiohttp would take such data for the answer to the next request. It does not show them: either it
+has not read them from the socket, or it keeps an incomplete head of an answer to itself.
 """
 
 import asyncio
@@ -9,19 +9,17 @@ import select
 from collections.abc import Callable
 from typing import Any, Final
 
-_LOOP_ITERATIONS: Final = 10  # in which what lies unread is read; a few would do
+_LOOP_ITERATIONS: Final = 10  # for how many iterations to wait until data is read; a few suffice
 
 
 class Watch:
-    """Sits between a transport and its protocol for the life of the connection, and notes whether
-    anything came.
-    """
+    """Stands between a transport and its protocol, and notes whether any data arrived."""
 
     is_new: bool
-    """No answer has been read on the connection so far."""
+    """Whether no answer has been read on the connection so far."""
 
     something_came: bool
-    """Since the last answer, or ever on a new connection."""
+    """Whether data arrived since the last answer; on a new connection, whether any arrived."""
 
     def __init__(self, transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:
         self.is_new = True
@@ -34,29 +32,29 @@ class Watch:
 
     @classmethod
     def of(cls, transport: asyncio.Transport) -> "Watch":
-        """The one of this connection."""
+        """The watch of this connection; made when it is first asked for."""
         protocol = transport.get_protocol()
         if isinstance(protocol, cls):
             return protocol
         watch = cls(transport, protocol)  # type: ignore[arg-type]  # aiohttp's is an asyncio.Protocol
-        transport.set_protocol(watch)  # type: ignore[arg-type]  # it is one by what it passes on
+        transport.set_protocol(watch)  # type: ignore[arg-type]  # it passes on a protocol's methods
         return watch
 
     def answered(self) -> None:
-        """The answer to the last request has been read: what comes from now on is not an answer."""
+        """Note that the answer was read: data that arrives from now on is not part of an answer."""
         self.is_new = False
         self.something_came = False
 
     def has_unread(self) -> bool:
-        """Whether the connection holds what nobody has read, be it only its end."""
+        """Whether the socket has unread data, or was closed by the server."""
         return bool(self._poll(0))
 
     def is_silent(self) -> bool:
-        """Whether nothing came, nor lies unread, that could be taken for an answer."""
+        """Whether no data has arrived, read or unread, that could be taken for an answer."""
         return not (self.something_came or self._poll(0) or self._transport.is_closing())
 
     async def falls_silent(self) -> bool:
-        """Whether what lies unread turns out to be nothing, such as a session ticket of TLS."""
+        """Wait until unread data is read; returns whether it was harmless, such as a TLS ticket."""
         for _ in range(_LOOP_ITERATIONS):
             if self.something_came or self._transport.is_closing():
                 return False
@@ -66,31 +64,31 @@ class Watch:
         return False
 
     async def closed(self) -> None:
-        """Wait for the end of a connection that is being closed."""
+        """Wait until a connection that is being closed is closed."""
         for _ in range(_LOOP_ITERATIONS):
             if self._is_lost or not self._transport.is_closing():
                 return
             await asyncio.sleep(0)
 
     def data_received(self, data: bytes) -> None:
-        """Note that something came, and pass it on."""
+        """Note that data arrived, and pass it on."""
         self.something_came = True
         self._pass_on(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note it, and pass it on."""
+        """Note that the connection was lost, and pass it on."""
         self._is_lost = True
         self._protocol.connection_lost(exc)
 
-    def __getattr__(self, name: str) -> Any:  # all else is the protocol's own business
+    def __getattr__(self, name: str) -> Any:  # everything else is left to the protocol
         return getattr(self._protocol, name)
 
 
 def _poller(transport: asyncio.Transport) -> Callable[[int], Any]:
-    """Gives something true while the connection holds what nobody has read, or is closed."""
+    """A function that returns something true if the socket has unread data, or is closed."""
     connection = transport.get_extra_info("socket")
     if connection is None:
-        return lambda _: None  # a transport of someone's own making; nobody can ask it
+        return lambda _: None  # a transport without a socket cannot be asked
     if not hasattr(select, "poll"):  # on Windows
         return lambda _: select.select([connection], [], [], 0)[0]
     poll = select.poll()

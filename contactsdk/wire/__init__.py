@@ -1,8 +1,8 @@
 """The platform's JSON: pure functions, and the only place that converts between it and contacts.
 
 `contact` writes and reads contacts, `answers` says what an answer means, `contact_lists` reads
-lists of contacts, `matching` says whether a listed one is the one looked for, `definitions` reads
-what an account declares, `batch` sends many contacts in one request.
+lists of contacts, `matching` says whether a listed contact is the one looked for, `definitions`
+reads what an account declares, and `batch` puts many contacts into one request.
 """
 
 from contactsdk.wire.answers import (

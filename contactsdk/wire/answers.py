@@ -1,12 +1,11 @@
 """What an answer of the platform says: the value that was asked for, or a `ContactError`.
 
-The tables below say what each errorCode and each HTTP status means. Where no page of the platform
-says what an answer means, it means that the contact may have been applied. What the refusal of a
-whole batch means is in `batch.py`; what each error means for the pace is in `pacing/pacer.py`.
-Sources: the platform's
-pages "Add or Update Contact", "Exceptions" and "Ping".
+The tables below say what each errorCode and each HTTP status means. If no page of the platform says
+what an answer means, the contact may have been applied. `batch.py` says what the refusal of a whole
+batch means, and `pacing/pacer.py` what each error means for the pace. Sources: the platform's pages
+"Add or Update Contact", "Exceptions" and "Ping".
 
-`headers` are looked up case-insensitively by their own type, as aiohttp's are.
+In all functions, `headers` must be a case-insensitive mapping, such as aiohttp's.
 """
 
 import datetime
@@ -60,7 +59,7 @@ _BY_STATUS: Final[dict[int | None, type[ContactError]]] = {
     **dict.fromkeys(range(300, 400), SetupError),
     401: AuthenticationError,
     403: AuthenticationError,
-    # A wrong address must stop a run, not reject every contact one by one.
+    # These mean a wrong address, which must stop a run and not reject every contact one by one.
     404: SetupError,
     405: SetupError,
     407: SetupError,
@@ -84,7 +83,7 @@ _ADVICE: Final[dict[int | None, str]] = {
     413: "the request is too large",
     503: "try again later",
 }
-"""What to do about an answer whose HTTP status is all that is known of it."""
+"""HTTP status -> what to do, for an answer of which nothing but its status is known."""
 
 
 def read_id(status: int, headers: Mapping[str, str], body: bytes) -> int:
@@ -116,7 +115,7 @@ def read_ack(status: int, headers: Mapping[str, str], body: bytes) -> datetime.d
     """
     time = timestamp(read_object(status, headers, body).get("ack"))
     if time is None:
-        raise UncertainError("the answer holds no time", http_status=status)
+        raise UncertainError("the answer contains no time", http_status=status)
     return time
 
 
@@ -129,7 +128,7 @@ def is_foreign(error: ContactError) -> bool:
     """Whether this is a 403, 404 or 405 that something other than the platform may have answered.
 
     Such an answer has no `errorCode`: it comes from a gateway, a firewall or a wrong address. It
-    may be about one contact only, such as a firewall that dislikes its text.
+    may concern one contact only, for example if a firewall does not accept the text in it.
     """
     return error.http_status in (403, 404, 405) and error.error_code is None
 
@@ -138,7 +137,7 @@ def read_object(status: int, headers: Mapping[str, str], body: bytes) -> dict[st
     """The JSON object of an answer that reports success.
 
     Raises:
-        ContactError: The answer reports an error, or is not to be trusted.
+        ContactError: The answer reports an error, or is not a JSON object.
     """
     answer = read_json(status, headers, body)
     if not isinstance(answer, dict):
@@ -147,7 +146,7 @@ def read_object(status: int, headers: Mapping[str, str], body: bytes) -> dict[st
 
 
 def read_json(status: int, headers: Mapping[str, str], body: bytes) -> Any:
-    """The JSON value of an answer that reports success; of several actions it is an array.
+    """The JSON value of an answer that reports success; some actions answer with an array.
 
     Raises:
         ContactError: The answer reports an error, or is not JSON.
@@ -166,14 +165,14 @@ def read_json(status: int, headers: Mapping[str, str], body: bytes) -> Any:
 
 
 def results_of(answer: Any, status: int) -> list[dict[str, Any]]:
-    """The objects of a list, which comes as an array, or in an object as its `results`.
+    """The objects of a list, which is an array, or the `results` of an object.
 
     Raises:
         UncertainError: There is no such list.
     """
     results = answer.get("results") if isinstance(answer, dict) else answer
     if not isinstance(results, list) or not all(isinstance(item, dict) for item in results):
-        raise UncertainError("the answer holds no list", http_status=status)
+        raise UncertainError("the answer contains no list", http_status=status)
     return results
 
 
@@ -213,10 +212,10 @@ def _unreadable(status: int) -> UncertainError:
 
 
 def _parse_leniently(body: bytes) -> Any:
-    """What a body says that is JSON but for its text; `None` for any other.
+    """The value of a body that is JSON except for wrong characters in its texts; `None` otherwise.
 
-    A refusal that repeats what it was sent may hold bytes that are not UTF-8, or a control
-    character, and refuses nevertheless. A success is not read from such a body.
+    A refusal may repeat what was sent, and so hold bytes that are not UTF-8, or a control
+    character. It is a refusal nevertheless. A success is never read from such a body.
     """
     try:
         return json.loads(
@@ -239,7 +238,7 @@ def _message(
     if code is None and status is not None and 300 <= status <= 399:
         location = headers.get("Location")
         if location is None:
-            return f"HTTP {status} redirects without saying where; check base_url"
+            return f"HTTP {status} redirects and does not say where; check base_url"
         return f"HTTP {status} redirects to {location}; use that address"
     if isinstance(message := answer.get("message"), str) and message:
         return message
@@ -263,6 +262,6 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     wait_s = seconds(value)
     if wait_s is not None:
         return wait_s
-    # A date is read against the answer's own, so that the clocks need not agree.
+    # A date is compared with the answer's own `Date`, so the clocks need not agree.
     until, now = http_date(value), server_time(headers)
     return None if until is None or now is None else max(0.0, until - now)

@@ -25,10 +25,10 @@ MAX_JOBS: Final = 200
 """The most contacts that the platform takes in one batch."""
 
 TOO_MANY_JOBS: Final = 24448
-"""The `specific_code` of a batch with too many contacts: nothing of it was applied."""
+"""The `specific_code` of the refusal of a batch with too many contacts; nothing was applied."""
 
 NO_SUCH_BATCH: Final = 24115
-"""The `specific_code` where the platform knows no such batch, or has forgotten its results."""
+"""The `specific_code` if the platform does not know the batch, or no longer keeps its results."""
 
 _NOT_SAVED: Final = 24091
 _WRONG_JOBS: Final = (24092, 24093)
@@ -39,28 +39,31 @@ _JOB: Final = b'{"namespace":"contact","action":"addOrUpdateContact","params":'
 
 @frozen(kw_only=True)
 class JobResult:
-    """What a batch says of one of its contacts."""
+    """The result of one contact in the results of a batch."""
 
     request: Any = field(repr=False)
-    """The parameters as the platform has read them, which may be normalised."""
+    """The parameters of the contact as the platform repeats them; they may be normalised."""
     response: Any = field(repr=False)
-    """What a call for this contact alone would have been answered with."""
+    """The answer that the platform would give to a call for this contact alone."""
 
 
 def encode_run(bodies: Sequence[bytes]) -> bytes:
-    """The body that runs a batch of contacts, each given as `encode` writes it, byte for byte."""
+    """The body of a request that runs a batch; `bodies` are the contacts as `encode` writes them.
+
+    Their bytes are used unchanged, in this order.
+    """
     return b'{"jobs":[' + b",".join([_JOB + body + b"}" for body in bodies]) + b"]}"
 
 
 def read_async_id(status: int, headers: Mapping[str, str], body: bytes) -> str:
-    """The id under which the platform keeps the batch that it was given.
+    """The asyncId of a batch, from the answer to the request that runs it.
 
     Raises:
-        UnavailableError: Not applied, and may work later, as a smaller batch where `is_too_large`.
-        RejectedError: Not applied; what is wrong may be with one contact of the batch only.
-        SetupError: Not applied; the platform takes no batches like this, or none with this key.
-        UncertainError: The platform may have the batch.
-        ContactError: As any other answer says.
+        UnavailableError: Not applied, and may work later; as a smaller batch if `is_too_large`.
+        RejectedError: Not applied; maybe only one contact of the batch is wrong.
+        SetupError: Not applied; the platform does not accept such batches, or none with this key.
+        UncertainError: The platform may have accepted the batch.
+        ContactError: The answer reports another error.
     """
     try:
         answer = read_object(status, headers, body)
@@ -90,7 +93,7 @@ def read_progress(status: int, headers: Mapping[str, str], body: bytes) -> int:
     """How much of a batch is done, in percent from 0 to 100.
 
     Raises:
-        ContactError: The answer does not say; the batch may be executed all the same.
+        ContactError: The answer does not say; the batch may still be executed.
     """
     percent = whole_number(read_object(status, headers, body).get("progress"))
     if percent is None or not 0 <= percent <= 100:
@@ -101,13 +104,13 @@ def read_progress(status: int, headers: Mapping[str, str], body: bytes) -> int:
 def read_results(
     status: int, headers: Mapping[str, str], body: bytes
 ) -> tuple[JobResult, ...] | None:
-    """What a batch says of each of its contacts, in order; `None` if it is not completed yet.
+    """The results of a batch, one for each contact in order; `None` if it is not completed yet.
 
     Raises:
-        UncertainError: The answer holds no results; with the specific code `NO_SUCH_BATCH`, asking
-            again will bring none.
-        ContactError: They could not be asked for. Whichever it is, the batch may be executed, so
-            its contacts are not "not applied".
+        UncertainError: The answer contains no results. If its specific code is `NO_SUCH_BATCH`,
+            asking again is useless.
+        ContactError: The request for the results failed. With any of these errors, the contacts of
+            the batch may have been applied.
     """
     try:
         answer = read_object(status, headers, body)
@@ -115,20 +118,20 @@ def read_results(
         if error.specific_code == _NOT_COMPLETED:
             return None
         if error.specific_code == NO_SUCH_BATCH or isinstance(error, RejectedError):
-            # What is refused is the question, and no contact.
+            # The platform refuses the request for the results, not the contacts.
             what = f"the platform did not say what became of the batch: {error.message}"
             raise converted(error, UncertainError, what) from error
         raise
     results = answer.get("results")
     if not isinstance(results, list):
-        raise UncertainError("the answer holds no results of a batch", http_status=status)
+        raise UncertainError("the answer contains no results of a batch", http_status=status)
     return tuple(map(_job_result, results))
 
 
 def job_outcome(job: JobResult | None, sent_body: bytes) -> int:
-    """The contact's id, given the result at the contact's place in the batch, if there is one.
+    """The contact's id, from the result at the contact's position in the batch.
 
-    `sent_body` is the contact as `encode` wrote it.
+    `job` is `None` if there is no result. `sent_body` is the contact as `encode` wrote it.
 
     Raises:
         UncertainError: There is no result, it is another contact's, or it contains no id.
@@ -137,7 +140,7 @@ def job_outcome(job: JobResult | None, sent_body: bytes) -> int:
     if job is None:
         raise UncertainError("the batch has no result for this contact")
     if not _is_echo(job.request, orjson.loads(sent_body)):
-        raise UncertainError("the batch has another contact's result in this one's place")
+        raise UncertainError("the batch has another contact's result in place of this one's")
     error = refusal(None, {}, job.response)
     if error is not None:
         raise error
@@ -152,8 +155,8 @@ def _job_result(item: Any) -> JobResult:
 
 
 def _is_echo(request: Any, sent: Mapping[str, Any]) -> bool:
-    """Whether a request is, perhaps normalised, the one that was sent for this contact."""
-    if request == sent:  # as most are
+    """Whether `request`, which may be normalised, is the request that was sent for a contact."""
+    if request == sent:  # true for most
         return True
     if not isinstance(request, Mapping) or not same_value(sent.get("id"), request.get("id")):
         return False
@@ -166,7 +169,7 @@ def _is_echo(request: Any, sent: Mapping[str, Any]) -> bool:
 
 
 def _refusal_of_run(error: ContactError) -> ContactError:
-    """What the refusal of a whole batch means: the table of answers is about single contacts."""
+    """The error for the refusal of a whole batch, since `answers` is about single contacts."""
     code = error.error_code if error.error_code is not None else error.http_status
     if error.specific_code == STALE_DATE:
         return error
@@ -178,8 +181,8 @@ def _refusal_of_run(error: ContactError) -> ContactError:
         return converted(error, SetupError, f"the batch is not understood: {error.message}")
     if code in (401, 403, 404, 405):
         what = (
-            f"the platform refused batch?action=run ({code}: {error.message}); where single "
-            "contacts can be sent, the key has no right to batches: send without batch_size"
+            f"the platform refused batch?action=run ({code}: {error.message}); if single contacts "
+            "can be sent, the key has no right to use batches: send without batch_size"
         )
         kind = type(error) if isinstance(error, SetupError) else SetupError
         return converted(error, kind, what)

@@ -1,4 +1,4 @@
-"""A contact as the platform's JSON: written as a request's body, and read from a JSON object.
+"""Writes a contact as the platform's JSON, and reads one from a JSON object.
 
 Source: the platform's page "Add or Update Contact".
 """
@@ -16,9 +16,9 @@ from contactsdk.errors import InvalidContactError, Path
 from contactsdk.models import Contact, CustomField, ExternalUrl
 from contactsdk.models.parts import InvalidPart
 
-_PLAIN_ID: Final = re.compile(r"[1-9][0-9]{0,17}")  # no two spellings of one id
+_PLAIN_ID: Final = re.compile(r"[1-9][0-9]{0,17}")  # so that an id can be written in one way only
 
-# Python name -> the platform's, where they differ.
+# Python's name of a field -> the platform's name, if they differ.
 _RENAMED: Final = {
     "external_id": "externalId",
     "first_name": "firstName",
@@ -46,7 +46,7 @@ def _write_external_url(part: ExternalUrl) -> dict[str, Any]:
 _WRITTEN: Final[dict[str, Callable[[Any], Any]]] = {
     "groups": lambda ids: [{"groupId": id_} for id_ in ids],
     "custom_fields": lambda parts: [{"fieldId": p.field_id, "value": p.value} for p in parts],
-    # null is what removes all of them.
+    # null removes all links.
     "external_urls": lambda parts: [_write_external_url(part) for part in parts] or None,
 }
 
@@ -63,15 +63,18 @@ _unstructure: Final[Callable[[Contact], dict[str, Any]]] = make_dict_unstructure
 
 
 def encode(contact: Contact) -> bytes:
-    """The body that adds or updates `contact`: compact JSON in UTF-8, without what is not sent."""
+    """The body of a request that adds or updates `contact`: compact JSON in UTF-8.
+
+    Fields that are `None` are not in it.
+    """
     return orjson.dumps(_unstructure(contact))
 
 
 def contact_to_json(contact: Contact) -> dict[str, Any]:
-    """The JSON object that is sent for `contact`, in the platform's names; a new dict.
+    """The JSON object that is sent for `contact`, with the platform's names; a new dict each time.
 
-    `contact_from` reads it back as an equal contact, but for dates: JSON has none, so they come
-    back as the text that the platform gets, `yyyy-mm-dd`.
+    Fields that are `None` are not in it. `contact_from` makes an equal contact of it, except for
+    dates: JSON has none, so they become text, `yyyy-mm-dd`.
     """
     written: dict[str, Any] = orjson.loads(encode(contact))
     return written
@@ -80,19 +83,19 @@ def contact_to_json(contact: Contact) -> dict[str, Any]:
 FIELD_NAMES: Final[Mapping[str, str]] = {
     spelling.casefold(): name for name in _FIELDS for spelling in (name, _RENAMED.get(name, name))
 }
-"""Case-folded name of a field, the platform's or Python's -> the Python name."""
+"""The platform's or Python's name of a field in lower case -> Python's name."""
 
 
 def contact_from(row: Mapping[str, Any]) -> Contact:
-    """The contact that a JSON object describes, in the platform's shape.
+    """The contact that a JSON object describes, in the shape of the platform's JSON.
 
-    Keys are the platform's names or Python's, in any case. Groups may be plain ids, custom fields a
-    mapping of id to value. `null` counts as absent, except in `externalUrls`, where it removes all
-    links.
+    Keys are the platform's names of fields or Python's, in upper or lower case. `groups` may be a
+    list of ids, and `customFields` a mapping of id to value. `None` means absent, except in
+    `externalUrls`, where it removes all links.
 
     Raises:
         InvalidContactError: A key is unknown or given twice, a value is wrong, or the row is not a
-            mapping. It calls fields by the platform's names if the row does.
+            mapping. Its `errors` use the platform's names of fields if the row does.
     """
     if not isinstance(row, Mapping):
         raise InvalidContactError([((), "must be a JSON object")])
@@ -119,7 +122,7 @@ def contact_from(row: Mapping[str, Any]) -> Contact:
 def in_the_names_of(
     names: Iterable[Any], errors: Iterable[tuple[Path, str]]
 ) -> list[tuple[Path, str]]:
-    """These errors, with fields by the platform's names if an input calls its fields by those."""
+    """These errors, with the platform's names of fields if `names` has one of those."""
     spelled = {name for name in names if isinstance(name, str)}
     if spelled.isdisjoint(_RENAMED.values()) or not spelled.isdisjoint(_RENAMED):
         return list(errors)
@@ -127,21 +130,21 @@ def in_the_names_of(
 
 
 def in_platform_names(errors: Iterable[tuple[Path, str]]) -> list[tuple[Path, str]]:
-    """These errors, with fields by the platform's names."""
+    """These errors, with the platform's names of fields."""
     return [
-        # A group may also be a plain id, so it is its place alone that names it.
+        # A group may also be a plain id, so the path of a group ends with its position.
         (path if path[:1] == ("groups",) else platform_path(path), what)
         for path, what in errors
     ]
 
 
 def platform_name(field: str) -> str:
-    """What the platform calls the field that has this name in Python."""
+    """The platform's name of the field that has this name in Python."""
     return _RENAMED.get(field, field)
 
 
 def platform_path(path: Path) -> Path:
-    """Where in the platform's JSON that is which `InvalidContactError` calls `path`."""
+    """The path in the platform's JSON for a path of `InvalidContactError.errors`."""
     match path:
         case ("groups", int(position)):
             return ("groups", position, "groupId")
@@ -156,10 +159,11 @@ def platform_path(path: Path) -> Path:
 def contacts_from(
     rows: Iterable[Mapping[str, Any]],
 ) -> Iterator[Contact | InvalidContactError]:
-    """One contact, or what is wrong with it, for each row, in order; reads as it is read.
+    """For each row in order, a contact, or the error that says what is wrong with the row.
 
-    Rows are as in a JSON Lines file: mappings by the platform's names or Python's, in any case. The
-    result is what `add_or_update_many` and `stream` take, so a wrong row becomes its own outcome.
+    Rows are read lazily. They are mappings, as in a JSON Lines file: see `contact_from`. The result
+    can be given to `add_or_update_many` and `stream`: a wrong row then becomes an outcome of its
+    own.
     """
     for row in rows:
         try:
@@ -209,7 +213,7 @@ def _read_part(
 ) -> Any:
     problems = _key_problems(item, names)
     if needed not in item:
-        problems.append(((names[needed],), "is required"))  # null would do, and clears
+        problems.append(((names[needed],), "is required"))  # null is not absent here: it clears
     part = None
     try:
         part = kind(**{name: item.get(key) for key, name in names.items()})

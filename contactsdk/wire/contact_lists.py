@@ -1,4 +1,4 @@
-"""How contacts are looked up: one by its id, or a list of those that match a filter.
+"""Looks contacts up: one by its id, or a list of those that match a filter.
 
 Sources: the platform's pages "Get Contact", "Get Contact List", "Filtering", "Pagination" and
 "Collections".
@@ -21,10 +21,10 @@ PER_PAGE: Final = 100
 
 @frozen(kw_only=True)
 class ContactFilter:
-    """Which contacts a list is to hold: those that all of these are true of.
+    """Which contacts to list: those that match every field that is not `None`.
 
-    Texts are meant whole. Which differences of case or blanks the platform passes over is not
-    known.
+    A text must match as a whole. It is not known which differences in case or blanks the platform
+    ignores.
     """
 
     external_id: str | None = field(default=None, repr=False)
@@ -36,7 +36,7 @@ class ContactFilter:
     email: str | None = field(default=None, repr=False)
     """The email address, in any case."""
     modified_since: datetime.datetime | None = None
-    """Modified then or later; must be timezone-aware."""
+    """The contact was changed at this time or later; must be timezone-aware."""
 
 
 @frozen(kw_only=True)
@@ -44,11 +44,11 @@ class ListedContact:
     """A contact as a list shows it."""
 
     id: int
-    """The platform's id."""
+    """The platform's id of the contact."""
     modified: datetime.datetime | None
-    """When it was last changed, by the platform's clock; `None` where the list does not say."""
+    """When the contact was last changed, by the platform's clock; `None` if it is not shown."""
     shown: Mapping[str, Any] = field(repr=False, hash=False)
-    """All that the list shows of it, in the platform's names."""
+    """Everything that the list shows of the contact, with the platform's names."""
 
 
 @frozen(kw_only=True)
@@ -56,13 +56,13 @@ class ContactPage:
     """A part of a list of contacts."""
 
     contacts: tuple[ListedContact, ...]
-    """In the platform's order, which no page documents."""
+    """The contacts in the platform's order, which is not documented."""
     total: int | None = None
-    """How many contacts the whole list has; `None` where the platform does not say."""
+    """How many contacts the whole list has; `None` if the platform does not say."""
 
 
 def encode_list(contact_filter: ContactFilter, *, start: int = 0) -> bytes:
-    """The body that lists the contacts of this filter, from the `start`-th on, counted from 0."""
+    """The body of a request for contacts that match a filter, from position `start` on, from 0."""
     wanted = contact_filter
     since = wanted.modified_since
     criteria = {
@@ -91,12 +91,12 @@ def read_page(status: int, headers: Mapping[str, str], body: bytes) -> ContactPa
 
 
 def encode_get(contact_id: int) -> bytes:
-    """The body that gets the contact with this id."""
+    """The body of a request for the contact with this id."""
     return orjson.dumps({"id": contact_id})
 
 
 def read_contact(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """All that the platform shows of a contact, in its names.
+    """Everything that the platform shows of a contact, with the platform's names.
 
     Raises:
         ContactError: The answer is not a contact; which subclass says what is known. A
@@ -111,5 +111,5 @@ def read_contact(status: int, headers: Mapping[str, str], body: bytes) -> dict[s
 def _listed(item: Mapping[str, Any], status: int) -> ListedContact:
     contact_id = positive_id(item.get("id"))
     if contact_id is None:
-        raise UncertainError("the list holds a contact without an id", http_status=status)
+        raise UncertainError("the list contains a contact without an id", http_status=status)
     return ListedContact(id=contact_id, modified=timestamp(item.get("modifiedDate")), shown=item)

@@ -1,8 +1,8 @@
-"""What an account declares: its subscription groups and its custom fields.
+"""Reads what an account declares: its subscription groups and its custom fields.
 
 Both actions take an empty body. Sources: the platform's pages "Get Subscription Group List", "Get
-Contact Custom Field Definition" and "Get Company Custom Field Definition", which alone shows the
-`selectValues` of a field.
+Contact Custom Field Definition" and "Get Company Custom Field Definition"; only the last one shows
+the `selectValues` of a field.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def read_custom_fields(
 def _group(item: Mapping[str, Any], status: int) -> Group:
     group_id, name = positive_id(item.get("id")), _text(item.get("groupName"))
     if group_id is None or name is None:
-        raise UncertainError("the list holds a group without an id or a name", http_status=status)
+        raise UncertainError("the list contains a group without id or name", http_status=status)
     return Group(
         id=group_id,
         name=name,
@@ -54,7 +54,7 @@ def _definition(item: Mapping[str, Any], status: int) -> CustomFieldDefinition:
     field_id, name = positive_id(item.get("fieldId")), _text(item.get("displayName"))
     if field_id is None or name is None:
         raise UncertainError(
-            "the list holds a custom field without an id or a name", http_status=status
+            "the list contains a custom field without id or name", http_status=status
         )
     number = whole_number(item.get("fieldType"))
     return CustomFieldDefinition(
@@ -70,10 +70,10 @@ def _definition(item: Mapping[str, Any], status: int) -> CustomFieldDefinition:
 
 
 def _options(values: Any) -> tuple[FieldOption, ...]:
-    """The options of a select field; none at all where one of them cannot be read.
+    """The options of a select field; empty if one of them cannot be read.
 
-    The platform's page shows an object of value to label. A list of texts and a list of objects
-    are read too, since the page that is about contacts shows neither.
+    The platform's page about companies shows an object of value -> label. A list of texts or of
+    objects is read as well, since the page about contacts does not show the form.
     """
     if isinstance(values, Mapping):
         options = [_option({"value": value, "label": label}) for value, label in values.items()]

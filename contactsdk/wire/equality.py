@@ -1,7 +1,7 @@
-"""Whether two JSON values say the same, where one was sent and the other came back.
+"""Compares a JSON value that was sent with one that came back.
 
-What comes back may be normalised: without blanks at the ends, a number as its digits, keys in
-another order, more keys than were sent. That makes it no other value.
+The value that comes back may be normalised: without blanks at the ends, a number as text, keys in
+another order, more keys than were sent. It still counts as the same value.
 """
 
 import datetime
@@ -12,13 +12,14 @@ from typing import Any
 
 
 def same_value(sent: Any, shown: Any) -> bool:
-    """Whether `shown` is what was sent, perhaps normalised.
+    """Whether `shown` is the value that was sent, apart from normalisation.
 
-    An absent value, null, an empty text and an empty list are the same. Lists of plain values may
-    be in any order, as the options of a multiple select are. An object may show more than was sent.
+    An absent value, null, an empty text and an empty list are the same. Lists of plain values, such
+    as the options of a multiple select, may be in any order. An object may have more keys than were
+    sent.
     """
     if sent == shown:
-        return True  # as most come back; the rest costs more than reading the answer
+        return True  # most values are equal, and what follows costs more than reading the answer
     if isinstance(sent, Mapping) and sent:
         return isinstance(shown, Mapping) and all(
             same_value(value, shown.get(key)) for key, value in sent.items()
@@ -34,14 +35,14 @@ def same_email(sent: str, shown: Any) -> bool:
 
 
 def folded(text: str) -> str:
-    """A text without what normalising takes away, and without its case."""
+    """A text in lower case, normalised in blanks and in the form of accents."""
     return _plain(text.casefold())
 
 
 def same_phone(sent: str, shown: Any) -> bool:
-    """Whether two phone numbers are the same, by their digits.
+    """Whether two phone numbers have the same digits.
 
-    The platform's page has the phone of a contact as an integer, which keeps nothing else.
+    On the platform's page, the phone of a contact is an integer, which keeps nothing but digits.
     """
     digits = _digits(sent)
     return digits == _digits(shown) if digits else same_value(sent, shown)
@@ -55,7 +56,7 @@ def _same_items(sent: list[Any] | tuple[Any, ...], shown: list[Any] | tuple[Any,
 
 
 def _text(value: Any) -> str | None:
-    """A plain value as one text without what normalising takes away; `None` if it is not plain."""
+    """A plain value as a normalised text; `None` if the value is a list or an object."""
     match value:
         case None:
             return ""
@@ -69,7 +70,7 @@ def _text(value: Any) -> str | None:
             return value.isoformat()
         case str():
             return _plain(value)
-        case _ if not value:  # an empty list or object
+        case _ if not value:  # an empty list or object counts as an empty text
             return ""
     return None
 

@@ -1,4 +1,4 @@
-"""Whether a contact of a list is the one that was looked for."""
+"""Decides whether a contact in a list is the one that is looked for."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,9 +12,9 @@ from contactsdk.wire.values import whole_number
 
 
 def satisfies(contact_filter: ContactFilter, listed: ListedContact) -> bool:
-    """Whether a listed contact is one that the filter asked for, as far as the list shows.
+    """Whether a listed contact matches the filter, as far as the list shows its fields.
 
-    No page says that the platform's filters are exact.
+    This is checked here, since no page says that the platform's filters are exact.
     """
     wanted, shown, modified = contact_filter, listed.shown, listed.modified
     for name, value in _texts(wanted).items():
@@ -22,20 +22,20 @@ def satisfies(contact_filter: ContactFilter, listed: ListedContact) -> bool:
             return False
     if modified is None or wanted.modified_since is None:
         return True
-    # The platform counts in whole seconds.
+    # The platform's times are in whole seconds.
     return modified >= wanted.modified_since.replace(microsecond=0)
 
 
 def shows_all(contact_filter: ContactFilter, listed: ListedContact) -> bool:
-    """Whether a list shows every field that the filter uses, so that filtering here is as good."""
+    """Whether a list shows every field of the filter, so that `satisfies` can check all of it."""
     return all(name in listed.shown for name in _texts(contact_filter))
 
 
 def matches(contact: Contact, listed: ListedContact) -> bool:
-    """Whether a listed contact may be what became of `contact`.
+    """Whether a listed contact may be `contact` after it was applied.
 
-    Every field that was sent and that the list shows must be equal, as a value. Where a list shows
-    custom fields, one that is not among them is an empty one.
+    Every field that was sent and that the list shows must have the same value. If the list shows
+    custom fields, a field that is missing there counts as empty.
     """
     return all(
         _same_field(name, value, listed.shown[name])
@@ -45,7 +45,7 @@ def matches(contact: Contact, listed: ListedContact) -> bool:
 
 
 class ListedByEmail:
-    """A list of contacts in which the namesakes of a contact are found without comparing all."""
+    """Listed contacts by their email, so that candidates are found without comparing them all."""
 
     def __init__(self, listed: Iterable[ListedContact]) -> None:
         self._by_email: defaultdict[str, list[ListedContact]] = defaultdict(list)
@@ -58,13 +58,13 @@ class ListedByEmail:
                 self._without.append(one)
 
     def like(self, contact: Contact) -> Iterator[ListedContact]:
-        """The listed contacts that have the email of this contact, or show none."""
+        """The listed contacts that have the same email as this contact, or show no email."""
         yield from self._by_email.get(folded(contact.email or ""), ())
         yield from self._without
 
 
 def _texts(contact_filter: ContactFilter) -> dict[str, str]:
-    """The texts that a filter asks for, in the platform's names."""
+    """The platform's name of a field -> the text that a filter asks for."""
     texts = {
         "externalId": contact_filter.external_id,
         "firstName": contact_filter.first_name,
@@ -93,7 +93,7 @@ def _same_field(name: str, sent: Any, shown: Any) -> bool:
 
 
 def _ids(items: Any, key: str) -> set[int | None]:
-    """The ids of a list of ids, or of objects that have one; `None` stands for what has none."""
+    """The ids in a list of ids or of objects with an id; `None` is in it if an item has no id."""
     return {
         whole_number(item.get(key) if isinstance(item, Mapping) else item)
         for item in (items if isinstance(items, list) else ())
@@ -107,7 +107,7 @@ def _same_custom_fields(sent: list[dict[str, Any]], shown: Any) -> bool:
 
 def _same_external_urls(sent: list[dict[str, Any]] | None, shown: Any) -> bool:
     links = _objects(shown)
-    if sent is None:  # which removes all of them
+    if sent is None:  # null removes all links
         return not links
     urls = {link["ref"]: link.get("url") for link in links if isinstance(link.get("ref"), str)}
     return all(same_value(link["url"], urls.get(link["ref"])) for link in sent)

@@ -1,4 +1,4 @@
-"""Single values as the platform writes them: numbers, text that people see, timestamps, dates."""
+"""Reads and writes single values of the platform: numbers, text for people, timestamps, dates."""
 
 import datetime
 import re
@@ -13,7 +13,7 @@ _TIMESTAMP: Final = "%Y-%m-%d %H:%M:%S"
 
 
 def whole_number(value: object) -> int | None:
-    """The whole number that a JSON value is, or spells in digits; `None` if it is not one."""
+    """The whole number in a JSON value, which may be a number or digits as text; else `None`."""
     match value:
         case bool():
             return None
@@ -27,23 +27,24 @@ def whole_number(value: object) -> int | None:
 
 
 def positive_id(value: object) -> int | None:
-    """The id that a JSON value is, or spells in digits; `None` if it is not one."""
+    """The id in a JSON value, which may be a number or digits as text; else `None`."""
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
-    # The type, since True is an int, and a float may stand for several ids.
+    # The exact type is checked: True is an int, and one float may stand for several ids.
     return value if type(value) is int and 0 < value <= MAX_ID else None
 
 
 def seconds(value: str) -> float | None:
-    """A whole number of seconds in digits, such as 2 or 2.0; `None` if it is not one."""
+    """The whole number of seconds in a text such as `2` or `2.0`; `None` for any other text."""
     return float(value) if _SECONDS.fullmatch(value) else None
 
 
 def printable(value: object) -> str:
     """A JSON value, or a header, as one line of text that any terminal and any log can show.
 
-    What came is not text to trust: it may hold control characters, marks that turn the direction of
-    writing, and lone surrogates, as bytes that are not UTF-8 become in a header.
+    A received text is not trusted: it may hold control characters and marks that turn the direction
+    of writing. It may also hold lone surrogates, since aiohttp makes them of bytes in a header that
+    are not UTF-8.
     """
     try:
         text = str(value)
@@ -61,7 +62,7 @@ def _printable_character(character: str) -> str:
 
 
 def timestamp(value: object) -> datetime.datetime | None:
-    """A time in UTC, written `yyyy-mm-dd HH:mm:ss` or that and ` UTC`; `None` if it is not one."""
+    """The UTC time in a text `yyyy-mm-dd HH:mm:ss`, with or without ` UTC`; `None` for others."""
     if not isinstance(value, str):
         return None
     try:
@@ -72,18 +73,19 @@ def timestamp(value: object) -> datetime.datetime | None:
 
 
 def encode_timestamp(time: datetime.datetime) -> str:
-    """A timezone-aware time as the platform writes it, in whole seconds.
+    """A timezone-aware time as the platform writes it: in UTC, cut to whole seconds.
 
-    Years before 1000 have four digits too, which strftime does not see to everywhere.
+    isoformat is used, since strftime writes years before 1000 with fewer than four digits on some
+    systems.
     """
     return time.astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0).isoformat(" ")
 
 
 def http_date(value: str) -> float | None:
-    """Seconds since the epoch of a date in the format of HTTP headers; `None` if it is not one."""
+    """The epoch seconds of a date in the format of HTTP headers; `None` for any other text."""
     try:
         date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
-    # HTTP dates are in GMT; the old asctime form, which is to be read too, does not say so.
+    # HTTP dates are in GMT. The old asctime form, which must be read as well, does not say so.
     return date.replace(tzinfo=date.tzinfo or datetime.UTC).timestamp()

@@ -147,7 +147,7 @@ async def test_results_that_are_refused_stop_the_run_and_no_contact_counts_as_no
 
 
 @in_held_time
-async def test_stale_date_of_a_request_for_results_is_put_right_once() -> None:
+async def test_stale_date_of_a_request_for_results_is_corrected_once() -> None:
     dates = iter([StaleDateError("old")])
     platform = HeldBatches(hide=lambda _: next(dates, None))
 

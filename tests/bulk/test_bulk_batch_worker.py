@@ -276,7 +276,7 @@ async def test_refusal_of_all_batches_stops_the_run_after_one_contact(refusal: S
 
 
 @in_held_time
-async def test_firewall_that_dislikes_one_contact_costs_that_contact_alone() -> None:
+async def test_firewall_that_refuses_one_contact_costs_only_that_contact() -> None:
     def refuse(contacts: Sequence[Contact]) -> SetupError | None:
         return SetupError("blocked", http_status=403) if 17 in numbers_of(contacts) else None
 

@@ -386,7 +386,7 @@ async def test_client_that_is_closed_during_a_run_loses_nothing(
     assert len(sandbox.ledger.writes) == 13
 
 
-async def test_sandbox_stopped_in_mid_run_and_back_loses_nothing(
+async def test_sandbox_stopped_during_a_run_and_back_loses_nothing(
     sandbox: Sandbox, client: ContactClient
 ) -> None:
     source = Counted(many(300, update_if_exists=True))

@@ -81,7 +81,7 @@ async def test_update_that_may_have_been_applied_stays_uncertain() -> None:
     assert report.stopped_by is None
 
 
-def test_answers_of_the_platform_itself_are_no_matter_of_others() -> None:
+def test_answers_of_the_platform_itself_do_not_concern_other_contacts() -> None:
     judge = ForeignAnswers()
     for error in (
         RejectedError("no", http_status=404, error_code=404),

@@ -30,7 +30,7 @@ async def test_interruption_ends_all_waits_and_every_later_one() -> None:
 
 
 @in_held_time
-async def test_timeout_of_what_is_waited_for_is_no_interruption() -> None:
+async def test_timeout_of_what_is_waited_for_is_not_an_interruption() -> None:
     async def time_out() -> None:
         raise TimeoutError("its own")
 

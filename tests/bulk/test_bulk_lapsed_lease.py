@@ -30,7 +30,7 @@ class LapsingStore(MemoryStore):
 
 @in_held_time
 @pytest.mark.parametrize("batch_size", [None, 10])
-async def test_lapsed_lease_delays_contacts_and_is_no_outage_of_the_platform(
+async def test_lapsed_lease_delays_contacts_and_is_not_an_outage_of_the_platform(
     batch_size: int | None,
 ) -> None:
     store, platform, batches = LapsingStore(lapsed_until=4.5), HeldPlatform(), HeldBatches()

@@ -134,7 +134,9 @@ async def test_what_is_not_an_iterable_of_contacts_is_refused_at_once(
 @BOTH_WAYS
 @pytest.mark.parametrize("item", [{"first_name": "Ada"}, "ada", None, RejectedError("no")])
 @in_held_time
-async def test_item_that_is_no_contact_stops_the_run_and_is_named(source: Any, item: Any) -> None:
+async def test_item_that_is_not_a_contact_stops_the_run_and_is_named(
+    source: Any, item: Any
+) -> None:
     platform = HeldPlatform()
 
     outcomes, raised = await read_all(stream_of(source([*many(6), item, *many(9)]), platform))
@@ -235,7 +237,7 @@ async def test_async_input_may_hold_a_timeout_and_a_context_variable() -> None:
 
 
 @in_held_time
-async def test_async_input_is_closed_whole_where_an_item_is_no_contact() -> None:
+async def test_async_input_is_closed_whole_where_an_item_is_not_a_contact() -> None:
     source = Closing([*many(3), "no contact", *many(3)])
 
     report = await collect(stream_of(source(), HeldPlatform()))
@@ -273,7 +275,7 @@ async def test_async_input_is_closed_where_the_stream_is_left_early() -> None:
 
 
 @in_held_time
-async def test_async_input_that_fails_to_close_comes_second_to_what_stopped_the_run() -> None:
+async def test_async_input_that_fails_to_close_does_not_replace_what_stopped_the_run() -> None:
     source = Closing(many(50), failure=InputError("cannot close"))
     refused = SetupError("wrong address")
 

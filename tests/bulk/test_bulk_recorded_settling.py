@@ -221,7 +221,7 @@ async def test_journal_that_resends_is_refused(account: Account) -> None:
         await account.client.settle(journal, many(1))
 
 
-async def test_invalid_rows_and_rows_that_were_never_sent_are_passed_over(
+async def test_invalid_rows_and_rows_that_were_never_sent_are_ignored(
     account: Account,
 ) -> None:
     contacts = many(3)

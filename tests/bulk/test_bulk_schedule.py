@@ -74,7 +74,7 @@ def test_retries_that_are_due_together_are_taken_in_the_order_in_which_they_came
     assert [schedule.take(1.0) for _ in jobs] == jobs
 
 
-def test_whoever_waits_hears_of_a_retry_that_is_due_before_all_others() -> None:
+def test_anybody_who_waits_hears_of_a_retry_that_is_due_before_all_others() -> None:
     heard: list[int] = []
     schedule = Schedule(lambda: heard.append(len(heard)))
 

@@ -129,7 +129,9 @@ async def test_look_ups_that_are_not_allowed_leave_the_add_uncertain_at_once() -
 
 
 @in_held_time
-async def test_contact_of_a_key_that_is_uncertain_elsewhere_is_not_told_from_that() -> None:
+async def test_contact_of_a_key_that_is_uncertain_elsewhere_is_not_distinguished_from_that() -> (
+    None
+):
     contact = a_contact(external_id="0")
     store, platform = await left_in_flight(contact), Platform()
     store.uncertain_keys = {store.rows[0].key or b""}

@@ -69,7 +69,7 @@ async def test_stop_ends_a_run_that_waits_for_its_turn() -> None:
 
 
 @in_held_time
-async def test_stop_is_no_error_of_the_report_and_may_be_repeated() -> None:
+async def test_stop_is_not_an_error_of_the_report_and_may_be_repeated() -> None:
     async with stream_of(endless(), HeldPlatform()) as stream:
         async for _ in stream:
             stream.stop()
@@ -93,7 +93,7 @@ async def test_timeout_around_a_report_leaves_the_outcomes_so_far() -> None:
 
 
 @in_held_time
-async def test_input_that_raises_what_is_no_exception_leaves_the_outcomes_so_far() -> None:
+async def test_input_that_raises_what_is_not_an_exception_leaves_the_outcomes_so_far() -> None:
     class Halt(BaseException):
         pass
 

@@ -109,7 +109,7 @@ async def test_several_consumers_share_the_outcomes() -> None:
 
 
 @in_held_time
-async def test_another_task_that_waits_for_an_outcome_is_let_go_when_the_stream_is_left() -> None:
+async def test_another_task_that_waits_for_an_outcome_is_released_when_the_stream_is_left() -> None:
     async with stream_of(many(1), HeldPlatform(latency_s=100)) as stream:
         waiting = asyncio.create_task(stream.next())
         await asyncio.sleep(1)

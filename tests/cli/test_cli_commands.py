@@ -74,7 +74,7 @@ def test_file_in_place_of_a_command_is_answered_with_how_to_import_it(folder: Pa
     (folder / "my list.csv").write_text(sample(1))
     said = call("my list.csv", "--dry-run", code=2).stderr
     assert said == (
-        "contactsdk: my list.csv is no command; to import it: contactsdk import 'my list.csv' "
+        "contactsdk: my list.csv is not a command; to import it: contactsdk import 'my list.csv' "
         "--dry-run\n"
     )
     assert "No such command 'nothing.csv'" in call("nothing.csv", code=2).stderr

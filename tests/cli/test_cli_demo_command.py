@@ -13,7 +13,7 @@ def test_demo_shows_the_same_every_time() -> None:
     assert one == two
     assert one.startswith("1,000 read\n  979 succeeded\n   21 failed\n    0 uncertain\n")
     assert "wrong on purpose" in one
-    assert "Next: contactsdk sandbox" in one
+    assert "contactsdk sandbox starts" in one
     assert len(re.findall(r"^  \d+ x ", one, re.MULTILINE)) == 4
 
 

@@ -36,7 +36,7 @@ def test_file_that_powershell_wrote_is_read(
     assert "work" in call("ping", "--env-file", str(env_file)).stdout
 
 
-def test_quotes_export_and_other_lines_are_no_hindrance(env_file: Path, sandbox: Sandbox) -> None:
+def test_quotes_export_and_other_lines_do_no_harm(env_file: Path, sandbox: Sandbox) -> None:
     settings = (line.partition("=") for line in env_file.read_text().split())
     lines = [f'export {name}="{value}"' for name, _, value in settings]
     env_file.write_text("\n".join(["# the sandbox", "", "PATH=nowhere", *lines]))
@@ -47,10 +47,10 @@ def test_quotes_export_and_other_lines_are_no_hindrance(env_file: Path, sandbox:
     ("content", "what"),
     [
         (None, "No such file"),
-        (b"", "it does not set CONTACTSDK_URL, CONTACTSDK_KEY, CONTACTSDK_SECRET"),
+        (b"", "the file does not set CONTACTSDK_URL, CONTACTSDK_KEY, CONTACTSDK_SECRET"),
         (b"CONTACTSDK_URL=https://a.example\nCONTACTSDK_KEY=\n", "CONTACTSDK_KEY, CONTACTSDK_SEC"),
-        (b"\xff\xfe\xff", "this is no text"),
-        (b"CONTACTSDK_SECRET=\xe4", "this is no text"),
+        (b"\xff\xfe\xff", "this is not a text file"),
+        (b"CONTACTSDK_SECRET=\xe4", "this is not a text file"),
     ],
 )
 def test_file_that_says_too_little_is_named(

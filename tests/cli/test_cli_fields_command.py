@@ -69,7 +69,7 @@ def test_account_without_any_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_what_the_key_may_not_ask_for_is_said(
+def test_what_the_key_may_not_ask_for_is_reported(
     options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with sandbox_in_thread(groups={10: "VIP"}, denied={ASK_FIELDS: 403}) as sandbox:

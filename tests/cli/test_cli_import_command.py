@@ -171,7 +171,7 @@ def test_quiet_import_still_says_what_stopped_it(
     )
 
 
-def test_import_gives_up_on_a_platform_as_it_is_told_to(sandbox: Sandbox, folder: Path) -> None:
+def test_import_gives_up_on_a_platform_after_the_given_time(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(sample(2))
     sandbox.script(Fault(FaultKind.UNAVAILABLE, retry_after_s=60), action=ADD)
     result = call("import", "in.csv", "--concurrency", "1", "--give-up", "59", code=3)
@@ -221,7 +221,7 @@ def test_dry_run_without_results_only_counts(folder: Path) -> None:
     [
         ("fristName,email\nA,b@example.com\n", "unknown column 'fristName'"),
         (f'{sample(50)}A,"B,c@example.com\n', "row 52: "),
-        ("", "there is nothing to do"),
+        ("", "nothing to import"),
     ],
 )
 def test_unreadable_file_is_found_before_anything_is_sent(
@@ -291,7 +291,7 @@ def test_full_disk_stops_the_run(sandbox: Sandbox, folder: Path) -> None:
     assert result.stderr.endswith("contactsdk: stopped: No space left on device\n")
 
 
-def test_output_that_fails_in_mid_run_leaves_no_applied_contact_unreported(
+def test_output_that_fails_during_a_run_leaves_no_applied_contact_unreported(
     sandbox: Sandbox, folder: Path
 ) -> None:
     sandbox.latency_s = 0.02
@@ -308,7 +308,7 @@ def test_output_that_fails_in_mid_run_leaves_no_applied_contact_unreported(
     applied = len(sandbox.ledger.writes)
     assert applied < 100
     assert re.search(rf"^ *{applied} succeeded$", result.stdout, re.MULTILINE)
-    ended = re.search(r"out ends before row (\d+), .*: nobody reads the output", result.stderr)
+    ended = re.search(r"out ends before row (\d+), .*: the program that read", result.stderr)
     assert ended is not None
     first, last = int(ended[1]), applied + 1
     shown = f"{first}-{last}" if first < last else f"{first}"
@@ -366,7 +366,7 @@ class TestTerminal:
         assert "20 succeeded" in shown
         assert len(sandbox.ledger.writes) == 20
 
-    def test_continued_import_asks_about_the_other_rows_alone(
+    def test_continued_import_asks_only_about_the_other_rows(
         self, terminal: Any, sandbox: Sandbox
     ) -> None:
         Path("in.csv").write_text(sample(4))
@@ -430,18 +430,18 @@ def test_without_a_terminal_what_may_be_meant_otherwise_is_said_on_standard_erro
 ) -> None:
     (folder / "in.csv").write_text(f"{sample(1)}Ada,Archer,ada0@example.com\n")
     result = call("import", "in.csv")
-    assert "each time this is run, 2 contacts are added again" in result.stderr
+    assert "each time you run this, 2 contacts are added again" in result.stderr
     assert "--update-if-exists" in result.stderr
     assert "2 rows have the same name and email" in result.stderr
     assert len(sandbox.ledger.writes) == 2
 
 
 @pytest.mark.parametrize("text", [NAMES, f"{NAMES}\n,,\n"])
-def test_file_without_contacts_says_that_there_is_nothing_to_do(
+def test_file_without_contacts_says_that_there_is_nothing_to_import(
     text: str, sandbox: Sandbox, folder: Path
 ) -> None:
     (folder / "in.csv").write_text(text)
-    assert "there is nothing to do" in call("import", "in.csv", code=2).stderr
+    assert "nothing to import" in call("import", "in.csv", code=2).stderr
 
 
 def test_results_are_in_the_order_of_the_input(sandbox: Sandbox, folder: Path) -> None:
@@ -517,7 +517,7 @@ def test_report_that_cannot_be_written_is_found_before_anything_is_sent(
     assert contact_requests(sandbox) == []
 
 
-def test_report_that_fails_after_the_run_is_no_wrong_use(sandbox: Sandbox, folder: Path) -> None:
+def test_report_that_fails_after_the_run_is_not_a_wrong_use(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(sample(3))
     (folder / "run.html").symlink_to("/dev/full")
     result = call("import", "in.csv", "--report", "run.html", code=3)
@@ -558,8 +558,8 @@ def test_batch_size_is_from_1_to_200(folder: Path, size: str) -> None:
     ("options", "advice"),
     [
         (["--journal", "run.sqlite"], "contactsdk settle run.sqlite --input in.csv --uncertain"),
-        ([], "--uncertain FILE writes them; with --journal FILE, contactsdk settle can"),
-        (["--uncertain", "left.csv"], "\nWith --journal FILE, contactsdk settle can look them up."),
+        ([], "Next time, use --uncertain FILE to write such rows, or --journal FILE"),
+        (["--uncertain", "left.csv"], "\nNext time, use --journal FILE: then contactsdk settle"),
     ],
 )
 def test_uncertain_rows_come_with_the_way_to_look_them_up(
@@ -576,7 +576,7 @@ def test_files_that_were_written_are_named(sandbox: Sandbox, folder: Path) -> No
     files = ("--rejects", "bad.csv", "--report", "run.html")
     said = call("import", "in.csv", *options, *files, code=1).stderr
     assert said.endswith(
-        "Wrote bad.csv: 1 row.\nWrote run.html.\nTo import the rejects, once they are corrected: "
+        "Wrote bad.csv: 1 row.\nWrote run.html.\nWhen the rejects are corrected, import them: "
         "contactsdk import bad.csv --map Vorname=firstName\n"
     )
 
@@ -598,7 +598,7 @@ def test_unknown_header_is_answered_with_a_command_that_takes_what_is_guessed(
     monkeypatch.setattr(sys, "argv", ["contactsdk", "import", "in.csv"])
     lines = call("import", "in.csv", code=2).stderr.splitlines()
     assert lines[:2] == ["contactsdk: in.csv, row 1:", "  unknown column 'Anrede'"]
-    _, _, command = lines[-1].partition("To go on with what is guessed: contactsdk ")
+    _, _, command = lines[-1].partition("To go on with these guesses: contactsdk ")
     call(*shlex.split(command))
     assert emails(sandbox) == ["ada@example.com"]
 
@@ -613,8 +613,7 @@ def test_dry_run_ends_with_where_it_would_go_and_the_command(
     lines = call(*arguments).stdout.splitlines()
     assert lines[-3:] == [
         f"This was a dry run: nothing was sent. It would go to {sandbox.url} (this machine).",
-        "Note: out.csv is there already: it is replaced, and what is in it now is kept as "
-        "out.csv.bak.",
+        "Note: out.csv exists already and will be replaced; the old file is kept as out.csv.bak.",
         "To import it: contactsdk import in.csv --results out.csv",
     ]
     assert (folder / "out.csv.bak").read_text() == "of an earlier run"
@@ -626,7 +625,7 @@ def test_wrong_key_asks_for_no_correction_of_the_rows(sandbox: Sandbox, folder: 
     assert "check CONTACTSDK_KEY" in result.stdout
     assert result.stderr.endswith(
         "Wrote bad.csv: 3 rows.\n"
-        "Nothing was applied. Once that is put right, run the same command again.\n"
+        "Nothing was applied. When the problem is solved, run the same command again.\n"
     )
 
 
@@ -652,7 +651,7 @@ def test_rejects_in_a_workbook_can_be_imported(sandbox: Sandbox, folder: Path) -
 def test_paragraphs_of_the_help_fill_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     lines = [line.strip() for line in call("import", "--help").stdout.splitlines()]
-    assert "going to be sent is shown then, and you are asked." in lines
+    assert "then shows what it is going to send, and asks you." in lines
 
 
 def test_wrong_address_is_found_by_a_ping_and_no_contact_is_sent(

@@ -108,9 +108,9 @@ class TestJournal:
         (folder / "in.csv").write_text(sample(4))
         shorter = call("import", "in.csv", "--journal", "run.sqlite", code=2)
 
-        assert "in.csv, row 5: from here on it is not the input" in changed.stderr
-        assert "in.csv, row 6: from here on it is not the input" in shorter.stderr
-        assert "import corrected rows from a file of their own" in changed.stderr
+        assert "in.csv, row 5: from here on, this is not the input" in changed.stderr
+        assert "in.csv, row 6: from here on, this is not the input" in shorter.stderr
+        assert "Import corrected rows from a file of their own" in changed.stderr
         assert len(sandbox.ledger.writes) == 5
 
     def test_run_that_goes_on_says_how_many_rows_came_from_the_journal(
@@ -210,7 +210,10 @@ class TestJournal:
         stopped = call("import", "in.csv", *files, code=3)
 
         assert "To send what was not applied: contactsdk import in.csv\n" in stopped.stderr
-        assert "Run that first, then correct the rejects: bad.csv is written" in stopped.stderr
+        assert (
+            "Run that command first, and correct the rejects afterwards: it writes bad.csv"
+            in stopped.stderr
+        )
 
     @pytest.mark.parametrize(("refused", "hints"), [(False, 1), (True, 0)])
     def test_run_that_ended_prints_how_to_send_what_it_could_not(
@@ -302,7 +305,7 @@ class TestJournal:
     def test_command_that_looks_uncertain_rows_up_is_named(self, recorded: str) -> None:
         command = f"contactsdk settle {recorded} --input"
         assert (
-            f"This looks them up for you: {command} FILE (with the options"
+            f"This looks them up for you: {command} FILE (add the options"
             in call("journal", recorded).stdout
         )
         assert f"{command} in.csv\n" in call("journal", recorded, "--input", "in.csv").stdout
@@ -330,7 +333,7 @@ class TestJournal:
         files = ("--input", "other.csv", "--rejects", "bad.csv")
         refused = call("journal", recorded, *files, code=2)
 
-        assert "from here on it is not the input that run.sqlite recorded" in refused.stderr
+        assert "from here on, this is not the input that run.sqlite recorded" in refused.stderr
         assert not Path("bad.csv").exists()
 
     def test_input_is_checked_with_the_secret_and_nothing_is_lost_by_a_wrong_one(
@@ -350,7 +353,7 @@ class TestJournal:
 
         refused = call("journal", recorded, "--input", "in.csv", "--rejects", "bad.csv", code=2)
 
-        assert "in.csv, row 3: not the input that was recorded" in refused.stderr
+        assert "in.csv, row 3: this is not the input that the journal recorded" in refused.stderr
 
     def test_what_was_in_flight_is_shown_as_uncertain(self, folder: Path) -> None:
         contact = Contact(first_name="Ada", last_name="Archer", email="ada@example.com")
@@ -358,7 +361,7 @@ class TestJournal:
 
         assert "row 1: in flight when the run ended" in call("journal", "run.sqlite").stdout
 
-    def test_file_that_is_no_journal_is_refused(self, folder: Path) -> None:
+    def test_file_that_is_not_a_journal_is_refused(self, folder: Path) -> None:
         Path("in.csv").write_text(sample(1))
         assert "not a journal of contactsdk" in call("journal", "in.csv", code=2).stderr
 

@@ -46,7 +46,7 @@ def test_ping_to_a_sandbox_that_has_gone_says_so(
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setattr(ping_command, "DEADLINE_S", 0.1)
         said = call("ping", "--url", f"http://127.0.0.1:{taken.getsockname()[1]}", code=3).stderr
-    assert "nothing listens there; is contactsdk sandbox running?" in said
+    assert "nothing listens at this address; is contactsdk sandbox running?" in said
 
 
 def test_secret_file_goes_before_the_environment(

@@ -115,7 +115,7 @@ def test_short_preview_shows_no_value_of_a_contact() -> None:
     text = preview_of(a_contact(), INVALID, full=False, has_journal=False)
     assert "Archer" not in text
     assert "1 invalid\nInvalid, and not sent:\n  1 x email is required (row 3)\n" in text
-    assert "each time this is run, 1 contact is added again" in text
+    assert "each time you run this, 1 contact is added again" in text
 
 
 def test_short_preview_of_what_can_all_be_sent_is_counts_alone() -> None:
@@ -136,11 +136,11 @@ def test_what_is_odd_about_the_file_is_a_note() -> None:
         ([a_contact(external_id="1")] * 2, "2 rows have the same external id: rows 2, 3."),
         ([a_contact(phone="412345678")], "1 phone is a number without a leading 0 or +; a"),
         ([a_contact(phone="412345678")] * 2, "2 phones are numbers without a leading 0 or +"),
-        ([a_contact(groups=[1])], "1 row has groups; they replace all groups"),
+        ([a_contact(groups=[1])], "1 row has groups; these replace all groups"),
         ([a_contact(status=1), a_contact(status=1)], "2 rows have a status that subscribes"),
     ],
 )
-def test_what_may_be_meant_otherwise_is_said(items: list[Item], note: str) -> None:
+def test_what_may_not_be_intended_is_shown(items: list[Item], note: str) -> None:
     assert f"Note: {note}" in notes_of(*items)
 
 
@@ -150,14 +150,14 @@ def test_further_groups_of_the_same_person_are_not_named() -> None:
     assert "rows 2, 3; rows 4, 5; rows 6, 7 and more." in notes_of(*items)
 
 
-def test_batches_are_suggested_for_more_than_ten_thousand_rows_alone() -> None:
+def test_batches_are_suggested_only_for_more_than_ten_thousand_rows() -> None:
     many = [an_update(phone="1")] * 10_001
     assert "--batch-size 200" in notes_of(*many)
     assert notes_of(*many, in_batches=True) == ""
     assert notes_of(*many[:-1]) == ""
 
 
-def test_what_is_safe_to_run_again_is_no_note() -> None:
+def test_what_is_safe_to_run_again_causes_no_note() -> None:
     again = [an_update(phone="1"), a_contact(update_if_exists=True)]
     assert notes_of(*again, has_journal=False) == ""
     assert notes_of(a_contact(), has_journal=True) == ""
@@ -188,7 +188,5 @@ def test_short_preview_of_what_was_all_sent_says_so() -> None:
 
 def test_ids_of_an_earlier_run_that_are_left_out_are_a_note() -> None:
     merged = csv_input("firstName,lastName,email,contactsdk_id\nA,A,a@example.com,7\n")
-    assert "--map contactsdk_id=id, those contacts are updated" in notes_of(
-        a_contact(), source=merged
-    )
+    assert "use --map contactsdk_id=id" in notes_of(a_contact(), source=merged)
     assert "contactsdk_id" not in notes_of(an_update(phone="1"), source=merged)

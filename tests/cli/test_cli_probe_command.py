@@ -101,7 +101,7 @@ def test_probe_that_takes_too_long_ends(
 def test_probe_needs_yes_where_nobody_can_be_asked(sandbox: Sandbox) -> None:
     result = call("probe", code=2)
 
-    assert "say --yes where nobody can be asked" in result.stderr
+    assert "nobody can be asked: use --yes" in result.stderr
     assert sandbox.ledger.requests == []
 
 
@@ -182,5 +182,5 @@ def test_contact_whose_answer_was_lost_is_named(
 
     result = call("probe", "--yes", code=3)
 
-    assert ("may be on the account: look, and delete it" in result.stdout) == is_left
+    assert ("may be on the account: look for it there" in result.stdout) == is_left
     assert bool(sandbox.contacts) == is_left

@@ -16,15 +16,15 @@ from tests.cli.test_cli_timeline import progress
             "the platform is unavailable: trying again in 8 s",
         ),
         ({"is_platform_away": True}, "the platform is unavailable: trying again now"),
-        ({"resumes_in_s": 30.0}, "the platform asks to wait: going on in 30 s"),
-        ({"rate_limit_per_s": 40.2}, "throttled: 40 a second found"),
+        ({"resumes_in_s": 30.0}, "the platform asks to wait: continuing in 30 s"),
+        ({"rate_limit_per_s": 40.2}, "throttled by the platform to about 40 a second"),
     ],
 )
 def test_note_says_why_a_run_waits(changes: dict[str, Any], note: str) -> None:
     assert note_of(evolve(progress(1.0, 0), **changes)) == note
 
 
-def test_bar_that_is_hidden_takes_the_progress_all_the_same() -> None:
+def test_bar_that_is_hidden_takes_the_progress_nevertheless() -> None:
     with bar(10, hidden=True) as show:
         show(evolve(progress(1.0, 7), failed=1))
 

@@ -90,7 +90,9 @@ def test_only_yes_is_yes(typed: str, is_yes: bool, monkeypatch: pytest.MonkeyPat
     assert answer_is_yes("Send? ") is is_yes
 
 
-def test_what_was_typed_before_the_question_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_typed_before_the_question_is_not_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ours, its = pty.openpty()
     with os.fdopen(its) as terminal:
         monkeypatch.setattr("sys.stdin", terminal)
@@ -101,7 +103,7 @@ def test_what_was_typed_before_the_question_is_no_answer(monkeypatch: pytest.Mon
     os.close(ours)
 
 
-def test_input_that_is_no_terminal_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_input_that_is_not_a_terminal_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     drop_typed_ahead()
     assert answer_is_yes("Record? ")

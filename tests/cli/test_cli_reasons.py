@@ -10,7 +10,7 @@ def test_reasons_come_with_their_first_rows_most_frequent_first() -> None:
     assert reasons.lines() == ["  7 x b (rows 3, 4, 5, 6, 7 and 2 more)", "  1 x a (row 2)"]
 
 
-def test_no_reasons_are_no_lines() -> None:
+def test_no_reasons_give_no_lines() -> None:
     assert Reasons().lines() == []
 
 

@@ -20,7 +20,7 @@ def test_row_from_which_the_input_differs_is_named() -> None:
             if number == 1:
                 raise JournalError("another", number=number)
 
-    with pytest.raises(FileError, match=r"in\.csv, row 3: from here on it is not the input"):
+    with pytest.raises(FileError, match=r"in\.csv, row 3: from here on, this is not the input"):
         check_recorded(differs, "run.sqlite", ITEMS, "in.csv")
 
 
@@ -28,11 +28,11 @@ def test_input_that_is_too_short_differs_after_its_last_row() -> None:
     def wants_more(items: Iterable[Item]) -> None:
         raise JournalError("shorter", number=len(list(items)))
 
-    with pytest.raises(FileError, match=r"in\.csv, row 4: from here on it is not the input"):
+    with pytest.raises(FileError, match=r"in\.csv, row 4: from here on, this is not the input"):
         check_recorded(wants_more, "run.sqlite", ITEMS, "in.csv")
 
 
-def test_journal_that_cannot_be_used_is_no_matter_of_a_row() -> None:
+def test_journal_that_cannot_be_used_is_not_about_a_row() -> None:
     def fails(items: Iterable[Item]) -> None:
         raise JournalError("no journal")
 

@@ -51,7 +51,7 @@ def test_rows_that_a_failed_file_lacks_are_named(found: CheckedInput, folder: Pa
         recording.write(result(7))
     first, *others = recording.complaints()
     assert first.startswith(
-        f"{folder}/r.partial.csv ends before row 3, perhaps in mid-line: File too large"
+        f"{folder}/r.partial.csv ends before row 3, perhaps in the middle of a line: File too large"
     )
     assert others[-2:] == [
         "rows that were applied since then: 4-5, 7",
@@ -98,7 +98,7 @@ def test_what_comes_before_the_files_are_open_is_not_written(found: CheckedInput
     assert not Path("r.csv").exists()
 
 
-def test_run_that_never_began_has_a_report_all_the_same(found: CheckedInput) -> None:
+def test_run_that_never_began_has_a_report_nevertheless(found: CheckedInput) -> None:
     with Recording(NAMES, found, report=Path("run.html"), resumable=False) as recording:
         recording.finish()
         recording.write_report("page")

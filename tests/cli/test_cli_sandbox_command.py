@@ -150,7 +150,7 @@ def test_options_make_the_sandbox(stopped: type[Stopped], tmp_path: Path) -> Non
     assert made["guesses"] == Guesses(null_text="keep", empty_groups="keep")
 
 
-def test_sandbox_takes_anything_where_nothing_is_said(stopped: type[Stopped]) -> None:
+def test_sandbox_takes_anything_where_nothing_is_declared(stopped: type[Stopped]) -> None:
     call()
     [made] = stopped.made
     assert (made["groups"], made["custom_fields"], made["rate_limit"]) == (None, None, None)
@@ -238,7 +238,7 @@ def test_settings_that_nobody_reads_end_the_sandbox() -> None:
         assert process.returncode == 3
 
 
-def test_interruption_before_the_sandbox_runs_is_no_traceback(
+def test_interruption_before_the_sandbox_runs_causes_no_traceback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def interrupt(work: Coroutine[Any, Any, None]) -> None:

@@ -115,7 +115,7 @@ def test_journal_that_is_not_there_is_an_error(sandbox: Sandbox, folder: Path) -
     assert not Path("run.sqlite").exists()
 
 
-def test_key_that_may_not_look_contacts_up_is_said(sandbox: Sandbox, folder: Path) -> None:
+def test_key_that_may_not_look_contacts_up_is_reported(sandbox: Sandbox, folder: Path) -> None:
     import_with(sandbox, LOST)
     sandbox.script(Fault(FaultKind.REDIRECT), action=LIST)
 
@@ -125,7 +125,7 @@ def test_key_that_may_not_look_contacts_up_is_said(sandbox: Sandbox, folder: Pat
     assert recorded()[1] == ("uncertain", False)
 
 
-def test_import_with_settle_finds_what_was_in_doubt(sandbox: Sandbox, folder: Path) -> None:
+def test_import_with_settle_finds_what_was_uncertain(sandbox: Sandbox, folder: Path) -> None:
     Path("in.csv").write_text(sample(3))
     sandbox.script(None, LOST, action=ADD)
 

@@ -131,7 +131,7 @@ async def test_this_process_sends_where_no_worker_does(
     ending = await watched.run(rows(20))
 
     assert ending == Ending()
-    assert watched.said == ["no worker is there: this process sends"]
+    assert watched.said == ["no worker sends this run, so this process does"]
     assert [result.state for result in watched.results] == [State.SUCCEEDED] * 20
     assert [result.row for result in watched.results] == list(range(2, 22))
     assert watched.progress[-1].succeeded == 20
@@ -184,7 +184,7 @@ def test_interrupted_import_that_sends_itself_finishes_what_is_in_flight(
         _, errors = importing.communicate(timeout=60)
 
     assert importing.returncode == 130
-    assert "what is in flight has 10 s to finish" in errors
+    assert "requests in flight have 10 s to finish" in errors
     progress = asyncio.run(run_in(own_database_url).progress())
     assert (progress.uncertain, progress.failed) == (0, 0)
     assert progress.succeeded == len(emails(sandbox)) < 300
@@ -276,7 +276,7 @@ def test_wrong_secret_stops_the_run_and_leaves_all_rows_to_be_sent(
     assert set(states("out.csv").values()) == {"not_started"}
 
 
-async def test_address_that_is_no_platform_is_found_before_anything_is_submitted(
+async def test_address_that_is_not_a_platform_is_found_before_anything_is_submitted(
     sandbox: Sandbox, own_database_url: str
 ) -> None:
     sandbox.script(Fault(FaultKind.REDIRECT))
@@ -369,7 +369,9 @@ async def test_database_that_stays_away_is_an_error(
     assert "hidden" not in str(caught.value)
 
 
-async def test_row_that_is_no_contact_is_refused(sandbox: Sandbox, own_database_url: str) -> None:
+async def test_row_that_is_not_a_contact_is_refused(
+    sandbox: Sandbox, own_database_url: str
+) -> None:
     watched = Watched(sandbox, own_database_url)
     invalid: NumberedItem = (2, 2, InvalidContactError([(("email",), "is required")]))
 

@@ -29,7 +29,7 @@ def test_long_run_is_counted_in_minutes() -> None:
     assert "in 2 min 5 s, 2 contacts per second" in summary(tally, elapsed_s=125)
 
 
-def test_rows_from_the_journal_are_no_part_of_the_rate() -> None:
+def test_rows_from_the_journal_are_not_part_of_the_rate() -> None:
     tally = a_tally(State.SUCCEEDED, [""] * 250)
     tally.from_journal = 125
     text = summary(tally, elapsed_s=125)
@@ -56,7 +56,7 @@ def test_what_is_sent_when_the_run_goes_on_is_counted() -> None:
 
 def test_uncertain_rows_come_with_the_way_to_look_them_up() -> None:
     text = summary(a_tally(State.UNCERTAIN, ["lost"]), look_up="This looks them up.")
-    assert text.endswith("there may be two.\nThis looks them up.")
+    assert text.endswith("there may be two of it.\nThis looks them up.")
     assert "looks" not in summary(a_tally(State.FAILED, ["no"]), look_up="This looks them up.")
 
 

@@ -44,7 +44,7 @@ def test_long_run_has_no_more_spans_than_a_short_one() -> None:
     assert abs(sum(span.paused_s for span in spans) - spans[-1].end_s / 2) < 0.01
 
 
-def test_rows_from_the_journal_are_no_part_of_a_span() -> None:
+def test_rows_from_the_journal_are_not_part_of_a_span() -> None:
     timeline = Timeline(from_journal=100)
     timeline.add(progress(1.0, 60))
     timeline.add(progress(2.0, 110))

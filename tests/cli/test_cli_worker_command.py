@@ -124,13 +124,13 @@ def test_wrong_address_is_found_before_any_job_is_taken(
         (("postgresql://here/there", "--concurrency", "0"), "--concurrency"),
     ],
 )
-def test_wrong_use_is_said(arguments: tuple[str, ...], what: str, sandbox: Sandbox) -> None:
+def test_wrong_use_is_reported(arguments: tuple[str, ...], what: str, sandbox: Sandbox) -> None:
     result = call("worker", *arguments, code=2)
     assert what in " ".join(result.stderr.replace("│", " ").split())
     assert "p@ss" not in result.output
 
 
-def test_database_that_cannot_be_reached_is_said(sandbox: Sandbox) -> None:
+def test_database_that_cannot_be_reached_is_reported(sandbox: Sandbox) -> None:
     result = call("worker", "postgresql://user:hidden@127.0.0.1:1/there", code=2)
     assert "postgresql://127.0.0.1:1/there: connection failed" in result.stderr
     assert "hidden" not in result.output

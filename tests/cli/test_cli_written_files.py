@@ -46,7 +46,7 @@ def test_each_file_is_named_with_its_rows() -> None:
         "Wrote bad.csv: 2 rows.",
         "Wrote u.csv: no rows.",
         "Wrote run.html.",
-        f"To import the rejects, once they are corrected: {COMMAND}",
+        f"When the rejects are corrected, import them: {COMMAND}",
     ]
 
 
@@ -54,7 +54,7 @@ def test_rejects_of_a_run_that_goes_on_wait_until_it_has_ended() -> None:
     outputs = OutputNames(rejects="bad.csv")
     assert lines(outputs, REFUSED, NOT_STARTED, has_journal=True) == [
         "Wrote bad.csv: 1 row.",
-        "Run that first, then correct the rejects: bad.csv is written again by it.",
+        "Run that command first, and correct the rejects afterwards: it writes bad.csv again.",
     ]
     assert lines(outputs, REFUSED, has_journal=True)[-1].endswith(COMMAND)
 
@@ -69,7 +69,7 @@ def test_rejects_of_a_workbook_come_with_what_excel_does_to_them() -> None:
 
 def test_run_that_something_else_than_its_rows_stopped_is_to_be_run_again() -> None:
     outputs = OutputNames(rejects="bad.csv")
-    again = "Nothing was applied. Once that is put right, run the same command again."
+    again = "Nothing was applied. When the problem is solved, run the same command again."
     assert lines(outputs, NOT_STARTED, is_stopped=True)[1:] == [again]
     assert lines(OutputNames(), NOT_STARTED, is_stopped=True) == [again]
 
@@ -77,7 +77,7 @@ def test_run_that_something_else_than_its_rows_stopped_is_to_be_run_again() -> N
 def test_rest_of_a_stopped_run_is_in_its_rejects() -> None:
     outputs = OutputNames(rejects="bad.csv")
     assert lines(outputs, a_row(State.SUCCEEDED), NOT_STARTED, is_stopped=True)[1:] == [
-        f"To import the rows that were not applied, once that is put right: {COMMAND}"
+        f"When the problem is solved, import the rows that were not applied: {COMMAND}"
     ]
 
 
@@ -88,13 +88,12 @@ def test_file_that_is_replaced_is_announced_and_named(folder: Path) -> None:
     (folder / "run.html.bak").write_text("older")
     outputs = OutputNames(rejects="bad.csv", results="empty.csv", merged="new.csv")
     assert Written.of(outputs, Path("run.html")).warnings() == [
-        "Note: bad.csv is there already: it is replaced, and what is in it now is kept as "
-        "bad.csv.bak.",
-        "Note: run.html is there already: it is replaced, and what is in it now is kept as "
-        "run.html.bak, in place of the one that is there.",
+        "Note: bad.csv exists already and will be replaced; the old file is kept as bad.csv.bak.",
+        "Note: run.html exists already and will be replaced; the old file is kept as "
+        "run.html.bak, which replaces an older one.",
     ]
     assert lines(outputs, REFUSED, report=Path("run.html"))[1:4] == [
-        "Wrote bad.csv: 1 row; what was in it before is in bad.csv.bak.",
+        "Wrote bad.csv: 1 row; the old file is now bad.csv.bak.",
         "Wrote new.csv: 1 row.",
-        "Wrote run.html; what was in it before is in run.html.bak.",
+        "Wrote run.html; the old file is now run.html.bak.",
     ]

@@ -306,7 +306,7 @@ async def test_loop_survives_a_mistake_in_the_sweep(
 @pytest.mark.parametrize(
     ("error", "is_shown"), [(ConnectorException(), False), (ZeroDivisionError(), True)]
 )
-async def test_job_that_somebody_else_has_finished_is_passed_over(
+async def test_job_that_somebody_else_has_finished_is_ignored(
     error: Exception, is_shown: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     loop = asyncio.get_running_loop()

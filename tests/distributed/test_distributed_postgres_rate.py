@@ -130,7 +130,7 @@ async def test_database_that_stays_away_is_an_error() -> None:
     assert "hidden" not in str(caught.value)
 
 
-async def test_database_that_comes_back_in_time_is_no_error(
+async def test_database_that_comes_back_in_time_is_not_an_error(
     database: Database, server: Server
 ) -> None:
     async with TurnTable(database, sleep=lambda _: time.sleep(0.05)) as table:

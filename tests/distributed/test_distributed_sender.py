@@ -53,7 +53,7 @@ def ends_by(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("run")
-async def test_what_was_sent_is_said(
+async def test_what_was_sent_is_reported(
     client: ContactClient,
     journal_of: JournalOf,
     said: list[str],
@@ -68,7 +68,7 @@ async def test_what_was_sent_is_said(
 
 
 @pytest.mark.usefixtures("run")
-async def test_partition_of_another_worker_is_passed_over(
+async def test_partition_of_another_worker_is_ignored(
     client: ContactClient,
     journal_of: JournalOf,
     said: list[str],
@@ -82,7 +82,7 @@ async def test_partition_of_another_worker_is_passed_over(
 
 
 @pytest.mark.usefixtures("database")
-async def test_run_that_is_not_there_is_said(
+async def test_run_that_is_not_there_is_reported(
     client: ContactClient, journal_of: JournalOf, said: list[str], turns: TurnTable
 ) -> None:
     await sender_of(client, journal_of, turns, said).send("other", 0)

@@ -214,7 +214,7 @@ async def test_worker_that_is_cancelled_leaves_at_once(
     assert (await run.progress()).workers == 0
 
 
-async def test_run_of_another_account_is_said_once(
+async def test_run_of_another_account_is_reported_once(
     client: ContactClient,
     journal: PostgresJournal,
     worker_of: WorkerOf,

@@ -200,7 +200,7 @@ async def test_database_that_is_away_is_an_error_at_once() -> None:
         await feed(many(1), journal, ACCOUNT, SETTINGS)
 
 
-async def test_what_is_no_contact_is_refused_and_nothing_is_sealed(
+async def test_what_is_not_a_contact_is_refused_and_nothing_is_sealed(
     journal: PostgresJournal,
 ) -> None:
     with pytest.raises(TypeError, match="item 1 must be a Contact"):

@@ -386,7 +386,7 @@ async def test_batches_of_a_partition_are_recorded_and_those_of_a_killed_worker_
     assert all([row.batch_id is not None async for row in run.rows()][1:])
 
 
-async def test_hook_is_called_with_what_is_open_when_the_lease_is_let_go(
+async def test_hook_is_called_with_what_is_open_when_the_lease_is_released(
     client: ContactClient, journal: PostgresJournal, tables: Tables
 ) -> None:
     seen: list[tuple[int, bool]] = []

@@ -142,7 +142,7 @@ def test_control_character_is_an_error(char: str) -> None:
         text_of(f"Be{char}rg")
 
 
-def test_line_breaks_and_tabs_are_no_control_characters() -> None:
+def test_line_breaks_and_tabs_are_not_control_characters() -> None:
     assert text_of("\t1 High St\r\n\tTown\n") == "1 High St\r\n\tTown"
 
 
@@ -168,7 +168,7 @@ def test_phone_has_no_decimals(cell: str) -> None:
     assert phone_of(cell) == "61412345678"
 
 
-def test_formula_is_no_phone() -> None:
+def test_formula_is_not_a_phone() -> None:
     with pytest.raises(CellError, match="is a formula"):
         phone_of("=+61412345678")
 

@@ -78,7 +78,7 @@ def test_target_of_a_map_is_found(text: str, column: Column) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "name", "firstName email", "firstName firstName"])
-def test_target_that_is_no_field_is_refused_with_the_fields(text: str) -> None:
+def test_target_that_is_not_a_field_is_refused_with_the_fields(text: str) -> None:
     with pytest.raises(FileError, match="is not a field of a contact; fields are id, externalId"):
         target_of(text, NAMES)
 

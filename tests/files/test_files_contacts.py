@@ -37,10 +37,10 @@ def test_defaults_make_a_contact_by_themselves() -> None:
     assert ContactMaker.of_defaults(defaults) == Contact(id=7, custom_fields={7: {"city": "Town"}})
 
 
-def test_row_with_one_filled_cell_gets_advice_where_it_is_no_contact() -> None:
+def test_row_with_one_filled_cell_gets_advice_where_it_is_not_a_contact() -> None:
     maker = maker_of(*HEADER[:4])
     what = errors(maker.from_cells(("Total: 7",)))
-    assert what[()] == "only one cell is filled: a title or a total is to be deleted"
+    assert what[()] == "only one cell is filled: if it is a title or a total, delete the row"
     assert () not in errors(maker.from_cells(("Ada", "Archer")))
 
 

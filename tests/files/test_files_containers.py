@@ -59,7 +59,7 @@ def test_container_is_known_by_its_first_bytes(content: bytes, container: Contai
         (b"BEGIN:VCARD\r\n", "a vCard file"),
     ],
 )
-def test_file_that_is_no_list_is_refused_as_what_it_is(content: bytes, what: str) -> None:
+def test_file_that_is_not_a_list_is_refused_with_what_it_is(content: bytes, what: str) -> None:
     for name in ("x.csv", "x.jsonl", "x.xlsx", "x"):
         with pytest.raises(FileError) as caught:
             made_input(content, name)
@@ -106,10 +106,10 @@ def test_compressed_workbook_is_to_be_unpacked() -> None:
         made_input(gzip.compress(saved(openpyxl.Workbook())), "x.xlsx.gz")
 
 
-def test_compressed_picture_is_no_list() -> None:
+def test_compressed_picture_is_not_a_list() -> None:
     with pytest.raises(FileError, match="looks like a picture"):
         made_input(gzip.compress(b"GIF89a"), "x.gz")
 
 
-def test_text_is_no_markup() -> None:
+def test_text_is_not_markup() -> None:
     assert markup_of("First Name <b>,Last Name") is None

@@ -141,7 +141,7 @@ def test_account_without_custom_fields_has_none_of_any_id() -> None:
         csv_input("id,customFields.5\n7,x\n", custom_fields=[])
 
 
-def test_name_of_two_fields_is_no_name() -> None:
+def test_name_of_two_fields_is_not_a_name() -> None:
     fields = [a_field(5, "Mine", 0), a_field(6, "mine", 0)]
     with pytest.raises(
         FileError, match=r"column 'Mine' is the name of several .* customFields.5, "

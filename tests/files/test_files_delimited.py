@@ -37,7 +37,7 @@ def test_line_ends_may_be_mixed() -> None:
 
 
 @pytest.mark.parametrize("hint", ["sep=;", "SEP=;", '"sep=;"'])
-def test_hint_of_excel_names_the_delimiter_and_is_no_row(hint: str) -> None:
+def test_hint_of_excel_names_the_delimiter_and_is_not_a_row(hint: str) -> None:
     source = csv_input(f"{hint}\r\nid;phone,2\r\n7;1\r\n", ignored=["phone,2"])
     [row] = source
     assert (row.number, row.line) == (2, 3)
@@ -109,7 +109,7 @@ def test_refusal_names_the_line_as_well_where_it_is_not_the_row() -> None:
 def test_quotes_that_swallow_a_row_fail_it() -> None:
     text = f'{NAMES},customFields.7\n{ADA},"open\n{ADA},"\n{ADA},x\n'
     bad, good = items(csv_input(text))
-    assert "holds what looks like another row" in errors(bad)[()]
+    assert "holds text that looks like another row" in errors(bad)[()]
     assert fields_of(contact_of(good)) == [(7, "x")]
 
 

@@ -28,7 +28,7 @@ def test_different_files_are_fine() -> None:
     check_files_differ(outputs=outputs, inputs={"the input": "-"})
 
 
-def test_standard_input_and_standard_output_are_no_one_file() -> None:
+def test_standard_input_and_standard_output_are_not_one_file() -> None:
     check_files_differ(outputs={"--results": "-"}, inputs={"the input": "-"})
 
 

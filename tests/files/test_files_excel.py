@@ -96,8 +96,8 @@ def test_sheet_that_is_not_there_is_refused_with_the_sheets() -> None:
         xlsx_input(workbook([HEADER, ROW]), sheet="Guests")
 
 
-def test_sheet_is_of_workbooks_alone() -> None:
-    with pytest.raises(FileError, match="--sheet is of workbooks, and this is text"):
+def test_sheet_is_only_for_workbooks() -> None:
+    with pytest.raises(FileError, match="--sheet is for workbooks, and this is a text file"):
         csv_input(f"{NAMES}\n{ADA}\n", sheet="List")
 
 
@@ -116,8 +116,8 @@ def test_empty_rows_and_columns_are_left_out_and_rows_keep_their_numbers() -> No
 
 
 @pytest.mark.parametrize("rows", [[], [[]], [[None, None], [""]]])
-def test_workbook_without_rows_is_nothing_to_do(rows: list[list[Any]]) -> None:
-    with pytest.raises(FileError, match="nothing to do: the workbook has no rows"):
+def test_workbook_without_rows_has_nothing_to_import(rows: list[list[Any]]) -> None:
+    with pytest.raises(FileError, match="nothing to import: the workbook has no rows"):
         xlsx_input(workbook(rows))
 
 

@@ -268,7 +268,7 @@ def test_several_numbers_in_a_cell_fail() -> None:
     assert item.message == "phone holds several numbers: keep one"
 
 
-def test_column_of_an_export_can_be_mapped_all_the_same() -> None:
+def test_column_of_an_export_can_be_mapped_nevertheless() -> None:
     [item] = items(opened(HUBSPOT, "csv", maps=["Record ID=externalId"]))
     assert contact_of(item).external_id == "101"
 

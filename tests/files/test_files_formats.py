@@ -26,7 +26,7 @@ def test_name_tells_the_format(name: str, format: Format) -> None:
 
 @pytest.mark.parametrize("name", ["a.dat", "csv", "", "a.numbers", "a.gz"])
 def test_name_that_tells_no_format_is_an_error(name: str) -> None:
-    with pytest.raises(FileError, match="csv or jsonl"):
+    with pytest.raises(FileError, match="--format csv or --format jsonl"):
         format_of(name)
 
 

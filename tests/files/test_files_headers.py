@@ -18,14 +18,22 @@ from tests.files.made import (
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        (f"{ADA}\n{ADA}\n", "it looks like a contact; put a row with the names above it"),
+        (
+            f"{ADA}\n{ADA}\n",
+            "it looks like a contact; above it, add a row with the names of the columns",
+        ),
         (f"Guests,,\n,,\n{NAMES}\n{ADA}\n", "it looks like a title, and row 3 like the header"),
         (f"Guests of 2026\n{NAMES}\n{ADA}\n", "it looks like a title, and row 2 like the header"),
         (f"Email,x,\n{NAMES}\n{ADA}\n", "it looks like a title, and row 2 like the header"),
-        ("Guests,,\nAda,Archer,x\n", "it looks like a title; the first row must have the names"),
+        (
+            "Guests,,\nAda,Archer,x\n",
+            "it looks like a title; the first row must have the names of the columns",
+        ),
     ],
 )
-def test_first_row_that_is_no_header_is_refused_as_what_it_looks_like(text: str, what: str) -> None:
+def test_first_row_that_is_not_a_header_is_refused_with_what_it_looks_like(
+    text: str, what: str
+) -> None:
     with pytest.raises(FileError) as caught:
         csv_input(text)
     assert f"row 1: this is not a header row: {what}" in str(caught.value)
@@ -53,14 +61,14 @@ def test_header_in_a_later_row_is_the_first_that_is_filled() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", " \n;;\n", "\ufeff"])
-def test_file_with_nothing_in_it_is_nothing_to_do(text: str) -> None:
-    with pytest.raises(FileError, match=r"x\.csv: there is nothing to do: there is nothing in it"):
+def test_file_with_nothing_in_it_has_nothing_to_import(text: str) -> None:
+    with pytest.raises(FileError, match=r"x\.csv: nothing to import: the file is empty"):
         csv_input(text)
 
 
 @pytest.mark.parametrize("text", [NAMES, f"{NAMES}\n,,\n\n"])
-def test_header_alone_is_nothing_to_do(text: str) -> None:
-    with pytest.raises(FileError, match="nothing to do: there are no rows below the header"):
+def test_header_without_rows_has_nothing_to_import(text: str) -> None:
+    with pytest.raises(FileError, match="nothing to import: there are no rows below the header"):
         csv_input(text)
 
 
@@ -86,7 +94,7 @@ def test_unknown_columns_come_with_options_that_take_what_is_guessed() -> None:
     assert contact_of(one_item(source)).phone == "+4912345678"
 
 
-def test_each_unknown_column_has_a_line_of_its_own() -> None:
+def test_each_unknown_column_has_its_own_line() -> None:
     lines = str(refusal(f"{GERMAN}\n{FELIX}\n")).splitlines()
     assert lines[:3] == [
         "x.csv, row 1:",
@@ -94,7 +102,7 @@ def test_each_unknown_column_has_a_line_of_its_own() -> None:
         "  unknown column 'Vorname' (use --map \"Vorname=firstName\" if it holds that)",
     ]
     assert lines[7].endswith(
-        "companies are given by their ids alone, and a name of one cannot be imported"
+        "companies can be given only by their ids, so their names cannot be imported"
     )
     assert lines[-1].startswith("A column may hold id, externalId, firstName, lastName, ")
 
@@ -158,16 +166,16 @@ def test_header_row_that_is_named_is_taken() -> None:
 
 @pytest.mark.parametrize("number", [2, 9])
 def test_header_row_with_nothing_in_it_is_refused(number: int) -> None:
-    with pytest.raises(FileError, match=f"--header-row {number}: there is nothing in that row"):
+    with pytest.raises(FileError, match=f"--header-row {number}: that row is empty"):
         csv_input(f"Guests,,\n,,\n{NAMES}\n{ADA}\n", header_row=number)
 
 
 def test_header_row_of_json_is_refused() -> None:
-    with pytest.raises(FileError, match="--header-row is of tables"):
+    with pytest.raises(FileError, match="--header-row is for tables"):
         jsonl_input('{"id": 7}', header_row=2)
 
 
-def test_column_that_is_missing_is_said_once() -> None:
+def test_column_that_is_missing_is_reported_once() -> None:
     error = refusal("First Name,Phone\nAda,1\nBen,2\n")
     assert str(error) == (
         "x.csv, row 1: no column holds lastName, email: each contact needs firstName, lastName and "
@@ -195,7 +203,7 @@ def test_list_of_full_names_lacks_no_name() -> None:
 def test_column_that_is_left_out_as_unknown_and_may_hold_a_field_is_a_note() -> None:
     source = csv_input(f"{NAMES},Telefon,x\n{ADA},1,2\n", ignore_unknown=True)
     assert source.warnings() == (
-        "the column 'Telefon' is left out, and may hold phone: to import it, use "
+        "the column 'Telefon' is left out, but may hold phone: to import it, use "
         '--map "Telefon=phone".',
     )
 

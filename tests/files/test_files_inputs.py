@@ -69,7 +69,7 @@ def test_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         pass
 
 
-def test_folder_is_no_file(tmp_path: Path) -> None:
+def test_folder_is_not_a_file(tmp_path: Path) -> None:
     with (
         pytest.raises(FileError, match="it is not a regular file"),
         open_input(str(tmp_path)),
@@ -124,20 +124,20 @@ def two_sheets(*, second: bool = True, third: bool = False) -> bytes:
 
 
 def test_other_sheets_with_rows_are_a_note() -> None:
-    note = "the sheet 'Old' has rows too, which are not imported; --sheet chooses another sheet."
+    note = "the sheet 'Old' has rows too, which are not imported: to import them, use --sheet."
     assert made_input(two_sheets(), "x.xlsx").warnings() == (note,)
     both = made_input(two_sheets(third=True), "x.xlsx").warnings()
     assert both[0].startswith("the sheets 'Old', 'Older' have rows too")
 
 
-def test_other_sheets_without_rows_are_no_note() -> None:
+def test_other_sheets_without_rows_cause_no_note() -> None:
     assert made_input(two_sheets(second=False), "x.xlsx").warnings() == ()
 
 
-def test_other_sheets_are_no_note_where_one_was_chosen() -> None:
+def test_other_sheets_cause_no_note_where_one_was_chosen() -> None:
     assert made_input(two_sheets(), "x.xlsx", sheet="New").warnings() == ()
 
 
 def test_encoding_of_a_workbook_is_refused() -> None:
-    with pytest.raises(FileError, match="--encoding is of text, and this is a workbook"):
+    with pytest.raises(FileError, match="--encoding is for text files, and this is a workbook"):
         made_input(two_sheets(), "x.xlsx", encoding="cp1252")

@@ -80,7 +80,7 @@ def test_links_are_those_of_the_platforms_json() -> None:
     [
         ("{", (), "the line is not JSON (see column 2)"),
         ("7", (), "must be a JSON object"),
-        ('{"id": 7, "fone": "1"}', ("fone",), "is not a field of a contact; to let a key "),
+        ('{"id": 7, "fone": "1"}', ("fone",), "is not a field of a contact; to leave the key "),
         ('{"id": 7, "Id": 8}', ("Id",), "is given twice"),
         ('{"id": 7, "id": 8}', ("id",), "is given twice"),
         ('{"id": 7, "ID": 8}', ("ID",), "is not a field of a contact; "),
@@ -99,8 +99,8 @@ def test_links_are_those_of_the_platforms_json() -> None:
         ('{"id": 7, "customFields": {"1": NaN}}', (), "NaN is not JSON"),
         ('{"id": 7, "customFields": {"1": 2, "customFields.1": 3}}', ("customFields",), ""),
         ("[" * 9 + "{" * 100_000, (), "the line is not JSON"),
-        ('{"id": ' + "9" * 5000 + "}", (), "the line is JSON beyond what can be read"),
-        ('{"a":' * 100_000 + "1" + "}" * 100_000, (), "the line is JSON beyond what can be read"),
+        ('{"id": ' + "9" * 5000 + "}", (), "the line is too deeply nested to be read"),
+        ('{"a":' * 100_000 + "1" + "}" * 100_000, (), "the line is too deeply nested to be read"),
     ],
 )
 def test_line_that_makes_no_contact_is_its_rows_failure(
@@ -119,7 +119,7 @@ def test_integer_past_64_bits_is_not_sent_as_something_else() -> None:
     assert errors(item) == {("customFields", 0, "value"): "must fit in 64 bits"}
 
 
-def test_ignored_keys_are_let_pass() -> None:
+def test_ignored_keys_are_accepted() -> None:
     text = '{"id": 7, "NOTES": "y", "contactsdk_message": "x"}'
     assert one_item(jsonl_input(text, ignored=["notes"])) == Contact(id=7)
 
@@ -168,7 +168,7 @@ def test_address_is_an_object() -> None:
     ]
 
 
-def test_groups_are_held_against_those_of_the_account() -> None:
+def test_groups_are_checked_against_those_of_the_account() -> None:
     text = '{"id": 7, "groups": [10, "VIP"]}\n{"id": 7, "groups": [99]}\n'
     good, bad = items(jsonl_input(text, groups=[a_group(10, "VIP")]))
     assert good == Contact(id=7, groups=(10, 10))
@@ -257,8 +257,8 @@ def test_values_of_a_row_have_their_keys() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n", "[]", "[ \n ]"])
-def test_file_without_objects_is_nothing_to_do(text: str) -> None:
-    with pytest.raises(FileError, match="nothing to do: there are no contacts in the file"):
+def test_file_without_objects_has_nothing_to_import(text: str) -> None:
+    with pytest.raises(FileError, match="nothing to import: there are no contacts in the file"):
         jsonl_input(text)
 
 

@@ -58,13 +58,13 @@ def test_item_may_be_longer_than_what_is_read_at_once() -> None:
         ('{"contacts": [{"firstName": "Ada"}]}', "under the key 'contacts'"),
         ('{"meta": {}, "a": [], "results": [{}]}\n', "under the key 'results'"),
         ('{\n"contacts": [\n{"firstName": "Ada"}\n]\n}', "under the key 'contacts'"),
-        ('[{"a": 1}', "the array that the file begins with does not end"),
-        ('[{"a": 1}]\n{"b": 2}', "line 2: something follows the end of the array"),
-        ('[{"a": 1},\n{"b": }]', "line 2: here begins what is not JSON"),
-        ("[" * 100_000, "line 1: here begins what is not JSON"),
+        ('[{"a": 1}', "the array at the start of the file is not closed"),
+        ('[{"a": 1}]\n{"b": 2}', "line 2: there is text after the end of the array"),
+        ('[{"a": 1},\n{"b": }]', "line 2: this is not JSON"),
+        ("[" * 100_000, "line 1: this is not JSON"),
     ],
 )
-def test_text_that_is_no_list_of_objects_is_refused(text: str, what: str) -> None:
+def test_text_that_is_not_a_list_of_objects_is_refused(text: str, what: str) -> None:
     with pytest.raises(FileError) as caught:
         list(rows_of(text))
     assert what in str(caught.value)
@@ -80,7 +80,7 @@ def test_text_that_is_no_list_of_objects_is_refused(text: str, what: str) -> Non
         "{" + '"a":[' * 9_999 + "]" * 9_999 + "}",
     ],
 )
-def test_object_that_is_no_list_stays_one(line: str) -> None:
+def test_object_that_is_not_a_list_stays_one(line: str) -> None:
     assert texts_of(f"{line}\n") == [line]
 
 

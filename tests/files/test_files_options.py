@@ -80,8 +80,8 @@ def test_map_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ({"sets": ["groups=x"]}, '--set "groups=x": groups holds something that is not an id'),
         ({"sets": ["phone=#REF!"]}, '--set "phone=#REF!": phone holds an error of a spreadsheet'),
         ({"sets": ["groups=;"]}, '--set "groups=;": there is no value'),
-        ({"sets": ["id=7"]}, '--set "id=7": one id cannot be that of each contact'),
-        ({"sets": ["firstName lastName=A B"]}, "one full_name cannot be that of each contact"),
+        ({"sets": ["id=7"]}, '--set "id=7": every contact needs its own id'),
+        ({"sets": ["firstName lastName=A B"]}, "every contact needs its own full_name"),
         ({"sets": ["externalUrls.a=x"]}, "must be an https address"),
     ],
 )

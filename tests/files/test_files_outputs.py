@@ -170,7 +170,7 @@ def test_unknown_ending_is_refused_before_anything_is_opened(
 
 
 @pytest.mark.parametrize("option", ["rejects", "uncertain", "merged"])
-def test_rows_of_json_lines_are_no_csv(option: str) -> None:
+def test_rows_of_json_lines_are_not_csv(option: str) -> None:
     with pytest.raises(FileError, match=r"is JSON Lines: use a name that ends in \.jsonl"):
         check_output_names(OutputNames(**{option: "out.csv"}), Format.JSONL)
     with pytest.raises(FileError, match=r"is JSON Lines: use a name that ends in \.jsonl"):
@@ -264,9 +264,9 @@ def test_workbook_is_there_under_its_other_name_after_an_error() -> None:
     assert sheet("bad.partial.xlsx")[1] == ["7", "ü"]
 
 
-def test_workbook_is_no_pipe() -> None:
+def test_workbook_is_not_a_pipe() -> None:
     os.mkfifo("pipe.xlsx")
-    with pytest.raises(FileError, match="cannot be written into a pipe or a device"):
+    with pytest.raises(FileError, match="cannot be written to a pipe or a device"):
         check_output_names(OutputNames(results="pipe.xlsx"), Format.CSV)
 
 

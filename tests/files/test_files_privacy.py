@@ -45,11 +45,11 @@ def test_value_of_each_field_about_the_person_is_hidden(name: str) -> None:
     assert "[...]" in without_values(message, contact)
 
 
-def test_every_field_is_about_the_person_or_says_nothing_of_them() -> None:
+def test_every_field_is_about_the_person_or_says_nothing_about_them() -> None:
     assert {field.name for field in attrs.fields(Contact)} == TEXTS.keys() | KEPT
 
 
-def test_part_of_a_word_is_no_value() -> None:
+def test_part_of_a_word_is_not_a_value() -> None:
     contact = a_contact(first_name="An", last_name="A")
     assert without_values("An email and a phone", contact) == "[...] email and a phone"
 

@@ -26,10 +26,10 @@ def test_full_name_is_divided_at_its_last_blank(
 @pytest.mark.parametrize(
     ("cell", "what"),
     [
-        ("Ida", "must be a first and a last name, with a blank between them"),
-        ("Berg, Ida", "must be one name without a comma: give first and last name columns"),
+        ("Ida", "must be a first and a last name with a blank between them"),
+        ("Berg, Ida", "must not have a comma: put first and last name in two columns"),
     ],
 )
-def test_full_name_that_cannot_be_divided_fails_with_that_alone(cell: str, what: str) -> None:
+def test_full_name_that_cannot_be_divided_fails_only_with_that(cell: str, what: str) -> None:
     item = one_item(csv_input(f'Name,Email\n"{cell}",a@example.com\n', maps=[MAP]))
     assert list(errors(item).values()) == [what]

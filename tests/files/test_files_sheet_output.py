@@ -19,7 +19,7 @@ class Failures(list[tuple[str, OSError]]):
         self.append((name, error))
 
 
-def test_bytes_that_are_no_text_become_question_marks(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_become_question_marks(tmp_path: Path) -> None:
     failures = Failures()
     output = SheetOutput(tmp_path / "x.xlsx", failures)
     output.write(["a\udce4b", None, ""])

@@ -14,7 +14,7 @@ from tests.files.made import (
 )
 
 
-def test_all_that_is_wrong_with_a_row_is_said_at_once() -> None:
+def test_all_that_is_wrong_with_a_row_is_reported_at_once() -> None:
     item = one_item(csv_input("firstName;lastName;email;status;phone\nAda;;;Foo;#REF!\n"))
     assert list(errors(item)) == [("lastName",), ("email",), ("status",), ("phone",)]
 

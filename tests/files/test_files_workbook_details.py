@@ -157,7 +157,7 @@ def test_styles_without_formats_of_cells_pad_nothing() -> None:
         changed(workbook([["id"]]), "xl/_rels/workbook.xml.rels", b"sheet1.xml", b"sheet9.xml"),
     ],
 )
-def test_damage_that_hinders_nobody_is_passed_over(content: bytes) -> None:
+def test_damage_that_hinders_nobody_is_ignored(content: bytes) -> None:
     assert details_of(io.BytesIO(content), "Sheet") == SheetDetails()
 
 

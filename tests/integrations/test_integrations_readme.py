@@ -82,7 +82,7 @@ async def test_fastapi_service_takes_contacts(
         assert len((await many.text()).splitlines()) == 2
 
 
-async def test_starlette_service_takes_a_contact_and_refuses_what_is_none(
+async def test_starlette_service_accepts_a_contact_and_refuses_anything_else(
     environment: None, sandbox: Sandbox, http: aiohttp.ClientSession
 ) -> None:
     async with serve(module("starlette_service").app) as served:
@@ -92,7 +92,7 @@ async def test_starlette_service_takes_a_contact_and_refuses_what_is_none(
     assert len(sandbox.ledger.writes) == 1
 
 
-async def test_aiohttp_service_takes_a_contact_and_refuses_what_is_none(
+async def test_aiohttp_service_accepts_a_contact_and_refuses_anything_else(
     environment: None, sandbox: Sandbox, http: aiohttp.ClientSession
 ) -> None:
     async with serve_aiohttp(module("aiohttp_service").app) as url:
@@ -102,7 +102,7 @@ async def test_aiohttp_service_takes_a_contact_and_refuses_what_is_none(
     assert len(sandbox.ledger.writes) == 1
 
 
-async def test_aiohttp_service_logs_what_is_no_fault_of_its_caller(
+async def test_aiohttp_service_logs_what_is_not_a_fault_of_its_caller(
     environment: None,
     sandbox: Sandbox,
     http: aiohttp.ClientSession,

@@ -38,7 +38,7 @@ def test_examples_are_contacts_as_they_are_sent(example: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("body", [body for body, _ in WRONG])
-def test_schema_refuses_what_is_no_contact(body: Any) -> None:
+def test_schema_refuses_what_is_not_a_contact(body: Any) -> None:
     assert not SCHEMA.is_valid(body)
 
 

@@ -115,7 +115,7 @@ def test_use_after_the_lifespan_says_that_it_has_ended(is_mounted: bool) -> None
         http.get("/")
 
 
-def test_app_without_the_lifespan_says_what_it_lacks() -> None:
+def test_app_without_the_lifespan_says_what_is_missing() -> None:
     with pytest.raises(RuntimeError, match=r"Starlette\(lifespan=contact_lifespan\)"):
         TestClient(Starlette(routes=ROUTES)).get("/")
 
@@ -236,7 +236,7 @@ async def test_cancelled_request_is_answered_around_middleware_that_was_added_be
     assert (b"content-type", b"application/problem+json") in start["headers"]
 
 
-async def test_cancelled_request_that_took_no_client_is_no_business_of_ours() -> None:
+async def test_cancelled_request_that_took_no_client_is_not_handled_by_us() -> None:
     async with started(wait) as app:
         assert await cancelled(app) == []
 

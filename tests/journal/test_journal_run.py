@@ -232,7 +232,9 @@ async def test_uncertain_row_of_a_batch_names_the_batch(store: MemoryStore) -> N
     assert (recalled.state, recalled.batch_id, recalled.batch_position) == (State.SENT, "b-1", 0)
 
 
-async def test_contact_that_is_sent_alone_after_a_batch_is_of_no_batch(store: MemoryStore) -> None:
+async def test_contact_that_is_sent_alone_after_a_batch_belongs_to_no_batch(
+    store: MemoryStore,
+) -> None:
     async with run_on(store) as run:
         await run.record_intent(0, FIRST, batch_id="b-1", batch_position=0)
         await run.record_intent(0, FIRST)

@@ -276,7 +276,7 @@ async def test_write_that_fails_is_an_error_and_the_run_may_go_on(
     assert [row.state for row in SqliteJournal(path).rows()] == [State.SENT, State.SENT]
 
 
-async def test_cancelled_write_is_done_all_the_same(path: str) -> None:
+async def test_cancelled_write_is_done_nevertheless(path: str) -> None:
     run = await SqliteJournal(path, "power").open_run(ACCOUNT)
     writer = asyncio.create_task(run.write_loop())
     run.withdraw(0, FIRST)

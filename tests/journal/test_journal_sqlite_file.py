@@ -261,7 +261,7 @@ async def test_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
         await SqliteJournal(tmp_path / "no" / "run.sqlite").open_run(ACCOUNT)
 
 
-async def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
+async def test_closing_twice_is_like_closing_once(tmp_path: Path) -> None:
     run = await SqliteJournal(tmp_path / "run.sqlite").open_run(ACCOUNT)
     await run.close()
     await run.close()

@@ -256,7 +256,9 @@ def test_each_wrong_id_in_a_list_is_reported_with_its_position(name: str, value:
 
 @pytest.mark.parametrize("name", ["groups", "companies"])
 @pytest.mark.parametrize("value", ["12", "", b"12", bytearray(b"12"), 12, True, 1.5], ids=repr)
-def test_ids_are_not_taken_from_strings_bytes_or_what_is_no_iterable(name: str, value: Any) -> None:
+def test_ids_are_not_taken_from_strings_bytes_or_what_is_not_iterable(
+    name: str, value: Any
+) -> None:
     assert wrong_update(**{name: value}) == (((name,), "must be an iterable of ids"),)
 
 
@@ -315,7 +317,7 @@ def test_an_email_goes_out_as_it_was_given(email: str) -> None:
     ],
     ids=ascii,
 )
-def test_what_is_no_email_is_refused(email: str) -> None:
+def test_what_is_not_an_email_is_refused(email: str) -> None:
     assert wrong_update(email=email) == ((("email",), "must be a valid email address"),)
 
 
@@ -451,7 +453,7 @@ def test_a_wrong_field_id_is_reported_with_its_position(value: Any) -> None:
     ids=["custom_fields", "external_urls"],
 )
 @pytest.mark.parametrize("value", ["ab", b"ab", 5, 1.5, True], ids=repr)
-def test_parts_are_not_taken_from_strings_or_what_is_no_iterable(
+def test_parts_are_not_taken_from_strings_or_what_is_not_iterable(
     name: str, what: str, value: Any
 ) -> None:
     assert wrong_update(**{name: value}) == (((name,), what),)

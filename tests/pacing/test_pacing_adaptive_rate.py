@@ -218,7 +218,7 @@ def test_noise_is_what_stays_throttled_at_a_lower_rate() -> None:
     assert paced.rate.noise == pytest.approx(0.1, abs=0.02)
 
 
-def test_burst_of_throttles_is_no_noise() -> None:
+def test_burst_of_throttles_is_not_noise() -> None:
     paced = Paced()
     paced.answers(100 * "x" + 900 * ".", 120)
 

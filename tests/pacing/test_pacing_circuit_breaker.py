@@ -18,7 +18,7 @@ def opened(at: float = 10.0, asked_s: float = 0.0) -> CircuitBreaker:
     return breaker
 
 
-def test_breaker_opens_after_so_many_failures_in_a_row() -> None:
+def test_breaker_opens_after_a_number_of_failures_in_a_row() -> None:
     breaker = a_breaker()
     states = []
     for _ in range(3):

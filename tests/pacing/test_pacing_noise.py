@@ -35,11 +35,11 @@ def test_as_many_throttles_at_the_lower_rate_are_noise() -> None:
 
 
 @pytest.mark.parametrize("answers", [".", "x" + 299 * ".", "x" + 39 * "."])
-def test_fewer_throttles_at_the_lower_rate_are_no_noise(answers: str) -> None:
+def test_fewer_throttles_at_the_lower_rate_are_not_noise(answers: str) -> None:
     assert found(answers, former_share=0.2) == NOTHING
 
 
-def test_burst_of_throttles_is_no_noise() -> None:
+def test_burst_of_throttles_is_not_noise() -> None:
     assert found(400 * "." + 50 * "x" + 150 * ".") == NOTHING
 
 

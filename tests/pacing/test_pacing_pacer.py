@@ -128,7 +128,7 @@ async def test_answers_from_before_a_pause_do_not_extend_it(late: ContactError) 
 
 
 @in_held_time
-async def test_race_on_one_record_is_no_sign_of_the_rate() -> None:
+async def test_race_on_one_record_is_not_a_sign_of_the_rate() -> None:
     pacer = a_pacer()
 
     assert await fail(pacer, [RACE] * 1000) == [True] * 1000

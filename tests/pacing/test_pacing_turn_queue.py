@@ -136,7 +136,7 @@ async def test_turn_of_who_is_cancelled_before_noticing_it_is_given_back() -> No
 
 
 @in_held_time
-async def test_waiter_that_was_refused_is_passed_over() -> None:
+async def test_waiter_that_was_refused_is_ignored() -> None:
     gate = Gate()
     refused = gate.queue.join()
     waiting = asyncio.create_task(gate.turn())

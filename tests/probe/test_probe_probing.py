@@ -74,7 +74,7 @@ async def test_no_more_than_sixty_requests_are_made() -> None:
         assert len(sandbox.ledger.requests) == 60
 
 
-async def test_throttle_that_does_not_end_is_no_answer() -> None:
+async def test_throttle_that_does_not_end_is_not_an_answer() -> None:
     held = HeldTime()
     async with a_sandbox(held) as sandbox:
         sandbox.script(*[Fault(FaultKind.THROTTLED)] * 3, action=RUN)

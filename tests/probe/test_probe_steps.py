@@ -27,7 +27,7 @@ async def test_platform_that_takes_any_date_is_seen() -> None:
         assert seen(made)["clock"] is not None
 
 
-async def test_ping_without_a_time_says_nothing_of_clocks() -> None:
+async def test_ping_without_a_time_says_nothing_about_clocks() -> None:
     async with probing({PING: (200, {"ack": "soon"})}) as made:
         await see_clocks(made)
         assert seen(made)["clock"] is None
@@ -64,7 +64,7 @@ async def test_unknown_id_that_is_refused_with_another_code_is_seen() -> None:
         assert (found["unknown_contact_error_code"], found["unknown_contact"]) == ("406", "1")
 
 
-async def test_list_without_dates_says_nothing_of_bounds() -> None:
+async def test_list_without_dates_says_nothing_about_bounds() -> None:
     async with probing({LIST: (200, {"results": [{"id": 7}]})}) as made:
         await see_lists(made)
         assert seen(made)["list_lag"] == "within 10 s"
@@ -112,7 +112,7 @@ async def test_custom_fields_that_are_refused_say_nothing_of_merging() -> None:
         assert seen(made)["null_custom_field"] == "refuse"
 
 
-async def test_contact_that_shows_no_phone_says_nothing_of_unchanged_updates() -> None:
+async def test_contact_that_shows_no_phone_says_nothing_about_unchanged_updates() -> None:
     async with probing({GET: (200, {"id": 7, "phone": None})}) as made:
         await see_unchanged(made)
         assert seen(made)["unchanged_update"] is None

@@ -20,7 +20,7 @@ def test_no_group_is_not_any_group() -> None:
     )
 
 
-def test_custom_field_may_be_declared_by_its_type_alone() -> None:
+def test_custom_field_may_be_declared_only_by_its_type() -> None:
     account = Account.declared(custom_fields={1: FieldType.DATE, 2: COLOUR})
     assert account.custom_fields == {1: FieldDefinition(field_type=FieldType.DATE), 2: COLOUR}
 

@@ -155,7 +155,7 @@ def test_unknown_batch_has_a_code_for_each_action(async_id: Any) -> None:
     assert refusal(lambda: batches.completed(params, NOON)) == (400, 24105)
 
 
-def test_batch_is_asked_for_by_its_id_alone() -> None:
+def test_batch_is_asked_for_only_by_its_id() -> None:
     batches = Executed().batches
     assert refusal(lambda: batches.progress({}, NOON)) == (400, 23017)
     assert refusal(lambda: batches.progress({"async": "a", "x": 1}, NOON)) == (400, 23016)

@@ -74,7 +74,7 @@ def test_update_if_exists_may_mind_case() -> None:
     assert contacts_of(BOBBY, name_match="exact").add_or_update(LOUD) == Change(1002, True)
 
 
-def test_update_if_exists_is_no_field_of_the_contact() -> None:
+def test_update_if_exists_is_not_a_field_of_the_contact() -> None:
     contacts = contacts_of(AGAIN)
     assert contacts.present[1001] == {**BOBBY, "id": 1001}
 

@@ -51,7 +51,7 @@ def test_value_of_a_selection_may_have_an_id_alone() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nothing", "it is not JSON"),
+        ("nothing", "this is not JSON"),
         ("5", "it must be a list"),
         ("{}", "it must be a list"),
         ("[5]", "field 1: it must be an object"),
@@ -64,12 +64,12 @@ def test_value_of_a_selection_may_have_an_id_alone() -> None:
         ),
     ],
 )
-def test_what_is_wrong_with_definitions_is_said(text: str, message: str) -> None:
+def test_what_is_wrong_with_definitions_is_reported(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         definitions_of(text)
 
 
-def test_unknown_key_of_a_field_with_a_name_is_passed_over() -> None:
+def test_unknown_key_of_a_field_with_a_name_is_ignored() -> None:
     text = '[{"fieldId": 7, "fieldType": 8, "displayName": "Seats", "colour": "red"}]'
     assert definitions_of(text)[7].display_name == "Seats"
 
@@ -96,5 +96,7 @@ def test_short_definition_needs_an_id_and_a_name(setting: str) -> None:
 
 
 def test_unknown_type_in_a_short_definition_is_refused_with_the_types() -> None:
-    with pytest.raises(ValueError, match="'day' is no type of a field; the types are small-text, "):
+    with pytest.raises(
+        ValueError, match="'day' is not a type of field; the types are small-text, "
+    ):
         definition_of("101=Birthday:day")

@@ -328,7 +328,7 @@ async def test_retry_after_is_sent_as_the_fault_says(
     assert (await ask(ADD, BOBBY, now=NOON)).headers.get("Retry-After") == retry_after
 
 
-async def test_refused_contact_is_no_success_without_id(sandbox: Sandbox, ask: Asking) -> None:
+async def test_refused_contact_is_not_a_success_without_id(sandbox: Sandbox, ask: Asking) -> None:
     sandbox.script(Fault(FaultKind.SUCCESS_WITHOUT_ID))
     assert (await ask(ADD, {})).status == 400
 

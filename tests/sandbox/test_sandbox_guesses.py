@@ -31,6 +31,6 @@ def test_no_settings_are_the_defaults() -> None:
         ("nothing=keep", "'nothing' is not a guess: it must be custom_fields, "),
     ],
 )
-def test_setting_that_is_no_guess_is_refused(setting: str, message: str) -> None:
+def test_setting_that_is_not_a_guess_is_refused(setting: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Guesses.read([setting])

@@ -60,7 +60,7 @@ def test_custom_fields_after_an_update(
     assert merged(FULL, params, rules(**guess))["customFields"] == change
 
 
-def test_type_of_a_custom_field_is_let_pass_and_not_kept() -> None:
+def test_type_of_a_custom_field_is_accepted_and_not_kept() -> None:
     params = {"customFields": [{"fieldId": 1, "value": "c", "fieldType": 0}]}
     assert merged({}, params, rules()) == {"customFields": fields(f1="c")}
 

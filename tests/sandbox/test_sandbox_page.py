@@ -204,7 +204,7 @@ def test_long_texts_are_cut() -> None:
     assert max(map(len, re.findall("x+", text))) == 600
 
 
-def test_body_that_is_no_text_is_shown_all_the_same() -> None:
+def test_body_that_is_not_text_is_shown_nevertheless() -> None:
     assert Read(shown(requests=[request(body=b"\xff!")])).cells["Request"] == ["�!"]
 
 

@@ -60,7 +60,7 @@ def call() -> Called:
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"1", b'{"a":NaN}', b'{"a":1e999}', b"\xff", b"[" * 5000]
 )
-def test_body_that_is_no_json_object_is_a_bad_request(body: bytes) -> None:
+def test_body_that_is_not_a_json_object_is_a_bad_request(body: bytes) -> None:
     with pytest.raises(RefusedError) as caught:
         read_object(body)
     assert caught.value.error_code == 400
@@ -80,7 +80,7 @@ def test_other_actions_are_not_there(call: Called) -> None:
     assert not call.platform.has("contact?action=deleteContact")
 
 
-def test_added_contact_is_got_alone_and_in_a_list(call: Called) -> None:
+def test_added_contact_is_read_alone_and_in_a_list(call: Called) -> None:
     call(ADD, {**BOBBY, "status": 2})
     alone = call(GET, {"id": 1001, "useEventSortOrder": True})
     [listed] = call(LIST, {})["results"]
@@ -89,7 +89,7 @@ def test_added_contact_is_got_alone_and_in_a_list(call: Called) -> None:
     assert "status" not in listed
 
 
-def test_contact_is_got_by_a_string_of_digits_too(call: Called) -> None:
+def test_contact_is_read_by_a_string_of_digits_too(call: Called) -> None:
     call(ADD, BOBBY)
     assert call(GET, {"id": "1001"})["id"] == 1001
 

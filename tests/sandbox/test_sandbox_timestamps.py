@@ -18,6 +18,6 @@ def test_both_forms_of_a_timestamp_are_read(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "2026-11-23", "2026-11-23T12:00:00", "yesterday"])
-def test_other_texts_are_no_timestamps(text: str) -> None:
+def test_other_texts_are_not_timestamps(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         read_timestamp(text)

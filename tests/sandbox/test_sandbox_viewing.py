@@ -44,7 +44,7 @@ async def test_page_is_html_that_may_load_nothing(sandbox: Sandbox, ask: Asking)
         assert response.headers["Cache-Control"] == "no-store"
 
 
-async def test_look_at_the_page_is_no_request_to_the_platform(
+async def test_look_at_the_page_is_not_a_request_to_the_platform(
     sandbox: Sandbox, ask: Asking
 ) -> None:
     sandbox.script(Fault(FaultKind.HTML))

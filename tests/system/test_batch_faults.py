@@ -97,7 +97,7 @@ async def test_faults_of_single_contacts_in_batches_are_reported_right(
 
 @pytest.mark.parametrize("action", [RUN, RESULTS])
 @unhurried
-async def test_faults_of_one_action_alone_lose_nothing_and_double_nothing(action: str) -> None:
+async def test_faults_of_one_action_only_lose_nothing_and_double_nothing(action: str) -> None:
     async with connected() as (sandbox, client):
         calls = calls_of(SEED, 1000, sandbox.contacts.values())
         sandbox.mix(SEED, 0.5, MIX_FOR_STREAMS, actions=[action])

@@ -32,7 +32,7 @@ async def test_answer_that_is_too_large_is_not_read_to_its_end(too_large: bytes)
             assert await client.add_or_update(ADD) == 7  # on another connection
 
     assert str(error) == (
-        "sent, but the answer is larger than 16 MiB; look at what a proxy or gateway on the way "
+        "sent, but the answer is larger than 16 MiB; check what a proxy or gateway on the way "
         "does to answers"
     )
     assert error.http_status == (502 if too_large is ENDLESS else 200)

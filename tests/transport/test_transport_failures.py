@@ -156,23 +156,25 @@ class TestMessage:
         "long header": (
             [REQUEST, answer(b"{}", "200 OK", "X-Long: " + "x" * 9000)],
             UncertainError,
-            "sent, but the answer cannot be read: a line of its head is longer than aiohttp takes; "
-            "hand in a session with a larger max_line_size and max_field_size",
+            "sent, but the answer cannot be read: a line of its headers is longer than aiohttp "
+            "accepts; hand in a session with a larger max_line_size and max_field_size",
         ),
         "encoding": (
             [REQUEST, answer(b"{}", "200 OK", "Content-Encoding: zstd")],
             UncertainError,
-            "sent, but the answer cannot be read: it is compressed in a way that was not asked for",
+            "sent, but the answer cannot be read: it is compressed wrongly, or in a way that was "
+            "not asked for",
         ),
         "wrong encoding": (
             [REQUEST, answer(b"{}", "200 OK", "Content-Encoding: gzip")],
             UncertainError,
-            "sent, but the answer cannot be read: it is compressed in a way that was not asked for",
+            "sent, but the answer cannot be read: it is compressed wrongly, or in a way that was "
+            "not asked for",
         ),
         "no HTTP": (
             [REQUEST, b"SSH-2.0-OpenSSH_9.9\r\n\r\n"],
             UncertainError,
-            "sent, but the answer cannot be read: it is not HTTP as aiohttp knows it; check "
+            "sent, but the answer cannot be read: it is not valid HTTP; check "
             "whether the address is the platform's",
         ),
         "cut short": (
@@ -227,12 +229,12 @@ class TestMessage:
 
         assert type(error) is SetupError
         assert str(error) == (
-            "never sent, and this session cannot send it: ValueError was raised, see the cause"
+            "never sent, since this session cannot send it: ValueError was raised, see the cause"
         )
         assert error.attempts == 1
 
     @pytest.mark.parametrize("proxy", ["http://user:pass/word@127.0.0.1:1", "user:word@proxy"])
-    async def test_of_a_proxy_that_is_no_address(self, proxy: str) -> None:
+    async def test_of_a_proxy_that_is_not_an_address(self, proxy: str) -> None:
         async with aiohttp.ClientSession(proxy=proxy) as session:
             error = await error_of(ContactClient("https://api.example.com", session=session))
 
@@ -312,7 +314,7 @@ class TestSecrets:
             self.assert_hidden(await error_of(client))
 
     @pytest.mark.parametrize("rest", ["/@127.0.0.1:1", "@[::1"])
-    async def test_of_a_proxy_that_is_no_address_show_nowhere(self, rest: str) -> None:
+    async def test_of_a_proxy_that_is_not_an_address_show_nowhere(self, rest: str) -> None:
         proxy = f"http://{self.USER}:{self.PASSWORD}{rest}"
         async with aiohttp.ClientSession(proxy=proxy) as session:
             client = ContactClient("https://api.example.com", session=session, retry=ONCE)

@@ -164,7 +164,7 @@ class TestTraceHooks:
 
 
 @on_each_route
-async def test_connection_that_switched_protocols_is_let_go(route: Route) -> None:
+async def test_connection_that_switched_protocols_is_released(route: Route) -> None:
     asyncio.get_running_loop().set_debug(True)  # aiohttp then warns of what is not released
     switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
     with route.server([REQUEST, switching]) as server:

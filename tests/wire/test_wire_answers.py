@@ -116,12 +116,12 @@ def test_an_error_code_is_kept_as_a_number_where_it_is_one(code: Any, kept: Any)
 
 
 @pytest.mark.parametrize("code", ["", "not found", " 404", "-404", ARABIC_FIVE, 404.5], ids=repr)
-def test_an_error_code_that_is_no_known_number_leaves_it_uncertain(code: Any) -> None:
+def test_an_error_code_that_is_not_a_known_number_leaves_it_uncertain(code: Any) -> None:
     assert type(refusal(404, {"errorCode": code})) is UncertainError
 
 
 @pytest.mark.parametrize("code", [None, True, False, [], [400], {}, {"code": 400}], ids=repr)
-def test_what_is_no_error_code_is_passed_over(code: Any) -> None:
+def test_what_is_not_an_error_code_is_ignored(code: Any) -> None:
     assert read_id(200, JSON_HEADERS, json.dumps({"errorCode": code, "id": 5}).encode()) == 5
 
 
@@ -315,7 +315,7 @@ def test_where_a_redirect_leads_is_shown_as_printable_text(location: str, shown:
 
 
 def test_a_redirect_that_does_not_say_where_is_reported_too() -> None:
-    assert str(refusal(304, b"")) == "HTTP 304 redirects without saying where; check base_url"
+    assert str(refusal(304, b"")) == "HTTP 304 redirects and does not say where; check base_url"
 
 
 @pytest.mark.parametrize(
@@ -363,11 +363,11 @@ def test_an_odd_error_code_is_printable_text_too() -> None:
 
 
 @pytest.mark.parametrize("body", [b'{"id": 5, "note": "\xe9"}', b'{"id": 5, "note": "\\ud800"}'])
-def test_a_success_whose_text_is_no_valid_json_is_uncertain(body: bytes) -> None:
+def test_a_success_whose_text_is_not_valid_json_is_uncertain(body: bytes) -> None:
     assert type(refusal(200, body)) is UncertainError
 
 
-def test_a_refusal_by_success_false_counts_in_text_that_is_no_utf_8() -> None:
+def test_a_refusal_by_success_false_counts_in_text_that_is_not_utf_8() -> None:
     error = refusal(200, b'{"success": false, "message": "caf\xe9"}')
     assert (type(error), error.message) == (RejectedError, "caf\ufffd")
 
@@ -387,7 +387,7 @@ def test_a_refusal_after_a_byte_order_mark_is_read(text: bytes) -> None:
     assert type(refusal(200, body)) is RejectedError
 
 
-def test_additional_messages_that_are_nested_too_deeply_are_no_error_of_ours() -> None:
+def test_additional_messages_that_are_nested_too_deeply_cause_no_error_of_ours() -> None:
     body = b'{"errorCode": 400, "additionalMessages": [%s%s]}' % (b"[" * 1000, b"]" * 1000)
     error = refusal(200, body)  # how deep is too deep is up to the version of Python
     assert (type(error), len(error.additional_messages)) == (RejectedError, 1)

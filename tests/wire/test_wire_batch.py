@@ -156,7 +156,7 @@ def test_a_key_that_may_not_use_batches_is_reported_so(code: int, platform_says_
     answer = {"errorCode": code, "message": "no such right"} if platform_says_so else b"<html>"
     error = refused_run(answer, status=200 if platform_says_so else code)
     assert isinstance(error, SetupError)
-    assert "the key has no right to batches" in error.message
+    assert "the key has no right to use batches" in error.message
     assert error.error_code == (code if platform_says_so else None)
 
 
@@ -189,7 +189,7 @@ def test_progress_is_a_percentage(progress: Any, percent: int) -> None:
 
 
 @pytest.mark.parametrize("progress", [None, -1, 101, "", "half", True, [33]], ids=repr)
-def test_progress_that_is_no_percentage_is_uncertain(progress: Any) -> None:
+def test_progress_that_is_not_a_percentage_is_uncertain(progress: Any) -> None:
     with pytest.raises(UncertainError, match="no progress"):
         read_progress(200, NO_HEADERS, body_of({"progress": progress}))
 
@@ -322,7 +322,7 @@ def test_a_contact_without_a_result_is_uncertain() -> None:
         ),
     ],
 )
-def test_a_normalised_echo_is_no_other_contact(contact: Contact, request_echo: Any) -> None:
+def test_a_normalised_echo_is_not_another_contact(contact: Contact, request_echo: Any) -> None:
     assert outcome(contact, request_echo, {"id": 5}) == 5
 
 

@@ -180,7 +180,7 @@ def test_a_field_is_sent_by_its_wire_name_and_nothing_else_is(
     assert sent(an_update(**{name: value})) == {"id": 7, WIRE_NAMES[name]: written}
 
 
-def test_an_update_of_nothing_sends_the_id_alone() -> None:
+def test_an_update_of_nothing_sends_only_the_id() -> None:
     assert encode(an_update()) == b'{"id":7}'
 
 
@@ -257,7 +257,7 @@ def test_the_same_field_by_both_names_is_refused() -> None:
 
 
 @pytest.mark.parametrize("row", [None, 5, "id", b"id", [["id", 7]], [], True], ids=repr)
-def test_a_row_that_is_no_mapping_is_refused(row: Any) -> None:
+def test_a_row_that_is_not_a_mapping_is_refused(row: Any) -> None:
     assert wrong(row) == (((), "must be a JSON object"),)
 
 

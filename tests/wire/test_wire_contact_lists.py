@@ -118,7 +118,7 @@ def test_the_id_and_the_date_of_a_listed_contact_are_read_from_text_too() -> Non
     [{}, {"results": None}, {"results": {}}, {"results": [5]}, [None], 5, [{}], [{"id": 0}]],
     ids=repr,
 )
-def test_what_is_no_page_of_contacts_is_uncertain(answer: Any) -> None:
+def test_what_is_not_a_page_of_contacts_is_uncertain(answer: Any) -> None:
     with pytest.raises(UncertainError):
         page_of(answer)
 
@@ -149,7 +149,7 @@ def test_a_contact_is_read_as_the_platform_shows_it() -> None:
 
 
 @pytest.mark.parametrize("answer", [{}, {"id": 0}, [], [SHOWN]], ids=repr)
-def test_what_is_no_contact_is_uncertain(answer: Any) -> None:
+def test_what_is_not_a_contact_is_uncertain(answer: Any) -> None:
     with pytest.raises(UncertainError):
         read_contact(200, NO_HEADERS, json.dumps(answer).encode())
 

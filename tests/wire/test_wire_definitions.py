@@ -31,7 +31,7 @@ def test_groups_are_read_as_an_array_or_as_results(answer: Any) -> None:
     assert groups(answer) == (Group(id=10, name="News", member_count=3, tag_colour="#ff0000"),)
 
 
-def test_a_group_needs_its_id_and_its_name_alone() -> None:
+def test_a_group_needs_only_its_id_and_its_name() -> None:
     assert groups([{"id": "10", "groupName": "News"}]) == (Group(id=10, name="News"),)
 
 
@@ -109,7 +109,7 @@ def test_custom_fields_are_read_in_the_shape_of_the_platforms_page(answer: Any) 
     )
 
 
-def test_a_custom_field_needs_its_id_and_its_name_alone() -> None:
+def test_a_custom_field_needs_only_its_id_and_its_name() -> None:
     expected = CustomFieldDefinition(field_id=5, name="Note", type=None)
     assert definitions([{"fieldId": "5", "displayName": "Note"}]) == (expected,)
 
@@ -214,7 +214,7 @@ def test_a_list_that_the_key_may_not_ask_for_says_so(read: Any) -> None:
 
 @pytest.mark.parametrize("read", [read_groups, read_custom_fields])
 @pytest.mark.parametrize("body", [b"{}", b"5", b'{"results": 5}', b"<html>", b""])
-def test_what_is_no_list_is_uncertain(read: Any, body: bytes) -> None:
+def test_what_is_not_a_list_is_uncertain(read: Any, body: bytes) -> None:
     with pytest.raises(UncertainError):
         read(200, NO_HEADERS, body)
 

@@ -130,7 +130,7 @@ def test_a_timestamp_is_in_utc(text: str) -> None:
     ],
     ids=repr,
 )
-def test_what_is_no_timestamp_is_none(value: Any) -> None:
+def test_other_values_are_not_timestamps(value: Any) -> None:
     assert timestamp(value) is None
 
 
