@@ -22,10 +22,12 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 
-# A shell starts what runs in the background with this signal ignored, which the processes that
-# tests interrupt would inherit.
+# A shell starts what runs in the background with the first signal ignored, and nohup with the
+# second. The processes that tests interrupt would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # The commands that tests run would ask whoever started the tests, and wait.
 if sys.platform != "win32":

@@ -107,8 +107,7 @@ class Intake:
                 self._note_error()
                 return None
             job = self._new_job(item)
-            if self._journal is not None and isinstance(item, Contact):
-                job.not_before = self._journal.not_before(item)
+            job.not_before = self._not_before(item)
             if job.outcome is not None or self._schedule.claim(job):
                 if job.not_before is None:
                     return job
@@ -198,6 +197,11 @@ class Intake:
         self._jobs.add(job)
         return job
 
+    def _not_before(self, item: Item) -> float | None:
+        if self._journal is None or not isinstance(item, Contact):
+            return None
+        return self._journal.not_before(item)
+
     async def _recall(self, journal: JournalRun, job: Job) -> bool:
         """Recall an item from the journal; returns whether its recorded outcome was handed out."""
         if journal.needs_load(job.index):
@@ -206,8 +210,7 @@ class Intake:
             self._settler.keys.enter(job.key)
         recorded = journal.recall(job.index, job.item, idempotent=job.delivery.is_idempotent)
         if recorded is None:
-            if isinstance(job.item, Contact):
-                job.not_before = journal.not_before(job.item)
+            job.not_before = self._not_before(job.item)
             job.delivery.maybe_applied = job.is_intended = journal.is_in_doubt(job.index)
             if job.is_intended:
                 job.earlier_batch = journal.batch_of(job.index)
