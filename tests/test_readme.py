@@ -132,7 +132,7 @@ def test_sandbox_is_found_from_another_terminal(
     (commands,) = (it for it in MAIN.commands if SANDBOX in it)
     start, in_yours = commands.split("\n", 1)
     assert start.startswith(SANDBOX)
-    start = start.replace(SANDBOX, f"exec {SANDBOX} --port 0")  # for 8080 may be in use here
+    start = start.replace(SANDBOX, f"exec {SANDBOX}--port 0 ")  # for 8080 may be in use here
 
     with subprocess.Popen(["sh", "-c", start], start_new_session=True) as terminal:
         try:
@@ -144,7 +144,7 @@ def test_sandbox_is_found_from_another_terminal(
                 time.sleep(0.01)
             done = subprocess.run(["sh", "-ec", in_yours], capture_output=True, text=True)
         finally:
-            os.killpg(terminal.pid, signal.SIGINT)
+            terminal.send_signal(signal.SIGINT)
 
     assert "Address, key and secret work." in done.stdout, done.stderr
     assert "This was a dry run: nothing was sent." in done.stdout

@@ -12,10 +12,23 @@ async def test_task_that_is_woken_at_the_moment_of_its_time_is_woken_once() -> N
     await asyncio.sleep(0)
     loop.call_later(0.001, waiters.wake)
 
-    time.sleep(0.01)  # so that both are due at once, the call first
+    time.sleep(0.01)  # noqa: ASYNC251  # so that both are due at once, the call first
 
     await task
     assert len(waiters) == 0
+
+
+async def test_call_that_comes_at_the_moment_of_a_time_wakes_the_next_task() -> None:
+    loop, waiters = asyncio.get_running_loop(), Waiters()
+    timed = asyncio.create_task(waiters.wait(loop.time() + 0.001))
+    other = asyncio.create_task(waiters.wait(None))
+    await asyncio.sleep(0)
+    loop.call_later(0.002, waiters.wake)
+
+    time.sleep(0.01)  # noqa: ASYNC251  # so that both are due at once, the time first
+
+    await timed
+    await other
 
 
 async def test_task_that_nobody_wakes_goes_on_when_its_time_has_come() -> None:
