@@ -1,6 +1,6 @@
 """What follows an attempt: a retry, the outcome of the contact, or the end of the run."""
 
-from collections.abc import Awaitable
+import asyncio
 from typing import Final
 
 from contactsdk import wire
@@ -39,7 +39,7 @@ class AttemptResults:
         job.delivery.started_at = now
         self._start_deadline(job, now)
 
-    def succeeded(self, job: Job, contact_id: int) -> Awaitable[None] | None:
+    def succeeded(self, job: Job, contact_id: int) -> asyncio.Future[None] | None:
         """The contact was added or updated."""
         run = self._run
         run.foreign_answers.record_success(job.index)
@@ -94,7 +94,7 @@ class AttemptResults:
         job.delivery.attempts -= 1  # no request was made
         self.retry(job, _LAPSED_WAIT_S, is_uncounted=True)
 
-    def failed(self, job: Job, final: ContactError) -> Awaitable[None] | None:
+    def failed(self, job: Job, final: ContactError) -> asyncio.Future[None] | None:
         """End the contact with this error; an error that concerns all contacts also stops the run.
 
         If the policy says so, an uncertain add is first looked up on the platform.

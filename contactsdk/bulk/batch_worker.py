@@ -44,6 +44,7 @@ class BatchWorker:
             if batch.turn is not None:
                 await self._send_all(batch.jobs, batch.turn)
             for job in batch.searches:
+                self._run.engage_idle()  # a look-up may take long
                 turn = await self._run.next_turn()
                 if turn is None:
                     self._run.put_back(job)
@@ -186,7 +187,9 @@ class BatchWorker:
         else:
             if isinstance(results, NoResults):
                 self._note_no_results(results)
-                await self._conclude(jobs, lambda _: results.error, is_left=results.may_come_later)
+                await self._conclude(
+                    jobs, lambda _: results.error, stays_sent=results.may_come_later
+                )
             else:
                 run.prove()
                 await self._take_results(jobs, results)
@@ -227,16 +230,16 @@ class BatchWorker:
         error_of: Callable[[Job], ContactError],
         *,
         is_uncounted: bool = False,
-        is_left: bool = False,
+        stays_sent: bool = False,
     ) -> None:
         """Handle the failed contacts of one batch; those to be retried all wait the same time.
 
-        `is_left` says that contacts that are uncertain now stay recorded as sent, so that another
-        run can fetch the results of the batch. Without a journal no other run can do so, and they
-        are settled like other uncertain contacts.
+        `stays_sent` says that contacts that are uncertain now stay recorded as sent, so that
+        another run can fetch the results of the batch. Without a journal no other run can do so,
+        and they are settled like other uncertain contacts.
         """
         run = self._run
-        is_left = is_left and run.journal is not None
+        stays_sent = stays_sent and run.journal is not None
         retries: list[tuple[Job, Retry, bool]] = []
         recordings: list[Awaitable[None] | None] = []
         for job in jobs:
@@ -247,7 +250,7 @@ class BatchWorker:
             decision = self._attempts.decide(job, error, is_uncounted=is_uncounted_here)
             if isinstance(decision, Retry):
                 retries.append((job, decision, is_uncounted_here))
-            elif is_left and job.delivery.maybe_applied:
+            elif stays_sent and job.delivery.maybe_applied:
                 self._attempts.note_final(decision.error)
                 run.jobs.leave(job, decision.error)
             else:

@@ -87,13 +87,13 @@ class Intake:
         self._journal = journal
         self._read_directly_past(journal)
 
-    def finish(self) -> None:
+    def read_no_more(self) -> None:
         """Read no more items after the one that is being read now."""
         self._is_stopped = True
 
     def stop(self) -> None:
         """Read no more; an input that is being closed already is not disturbed."""
-        self.finish()
+        self.read_no_more()
         if self._task is not None and not self._reader.is_finished:
             self._task.cancel()
 

@@ -1,6 +1,8 @@
 """The items of a run that have no outcome yet; each of them gets exactly one here."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Callable
+from functools import partial
 
 from contactsdk.bulk.outcome_queue import OutcomeQueue
 from contactsdk.bulk.outcomes import Outcome
@@ -13,6 +15,7 @@ from contactsdk.errors import (
     UncertainError,
 )
 from contactsdk.journal import JournalRow, JournalRun
+from contactsdk.journal.group_commit import OnWritten
 from contactsdk.journal.rows import SENT_EARLIER
 from contactsdk.models import Contact
 from contactsdk.settling import AnsweredIds
@@ -21,7 +24,8 @@ from contactsdk.settling import AnsweredIds
 class OpenJobs:
     """Gives each item that was read exactly one outcome, which is recorded before it is handed out.
 
-    `on_journal_error` is called with the error if the journal cannot record an outcome.
+    `on_recorded` is called after an outcome was recorded and handed out, and `on_journal_error`
+    with the error if the journal cannot record one.
     """
 
     def __init__(
@@ -32,6 +36,7 @@ class OpenJobs:
         times: RunClock,
         *,
         settler: RunSettler | None,
+        on_recorded: Callable[[], object],
         on_journal_error: Callable[[JournalError], object],
     ) -> None:
         self.succeeded = 0
@@ -42,6 +47,7 @@ class OpenJobs:
         self._ids = ids
         self._times = times
         self._settler = settler
+        self._on_recorded = on_recorded
         self._on_journal_error = on_journal_error
         self._journal: JournalRun | None = None
         self._jobs: dict[int, Job] = {}
@@ -66,14 +72,14 @@ class OpenJobs:
         error: ContactError | None,
         *,
         settled: bool = False,
-    ) -> Awaitable[None] | None:
+    ) -> asyncio.Future[None] | None:
         """Record the outcome of an item and hand it out.
 
         Without a journal this is done at once. With one, an awaitable is returned: await it.
         """
         return self._record(job, self.outcome_of(job, contact_id, error, settled=settled))
 
-    def hand_out(self, job: Job) -> Awaitable[None] | None:
+    def hand_out(self, job: Job) -> asyncio.Future[None] | None:
         """Record and hand out the outcome that an unsent item has already, like `conclude`."""
         assert job.outcome is not None  # noqa: S101  # the caller has checked it
         return self._record(job, job.outcome)
@@ -109,7 +115,8 @@ class OpenJobs:
         else:
             self.failed += 1
         self._outcomes.put(outcome)
-        # No worker is woken for what waited behind it: the one that ended this job takes it next.
+        # Nobody is woken for what waited behind it: the caller takes the next job at once, or calls
+        # `Run.engage_idle`.
         self._schedule.release(job)
 
     def finish_all(self) -> None:
@@ -164,14 +171,19 @@ class OpenJobs:
             text = "not applied: the run was stopped before another attempt"
         return UnavailableError(text, attempts=delivery.attempts)
 
-    def _record(self, job: Job, outcome: Outcome) -> Awaitable[None] | None:
+    def _record(self, job: Job, outcome: Outcome) -> asyncio.Future[None] | None:
         if self._journal is None:
             self.finish(job, outcome)
             return None
         job.ending = outcome
-        return self._put_on_record(self._journal, job, outcome)
+        if outcome.id is not None:
+            # Now, since the next contact may be prepared before this outcome is recorded.
+            self._ids.record(outcome.id)
+        recorded = asyncio.get_running_loop().create_future()
+        self._note(job, outcome, partial(self._after_write, job, outcome, recorded))
+        return recorded
 
-    def _note(self, job: Job, outcome: Outcome) -> None:
+    def _note(self, job: Job, outcome: Outcome, on_written: OnWritten | None = None) -> None:
         assert self._journal is not None  # noqa: S101  # only runs with a journal come here
         self._journal.note_outcome(
             job.index,
@@ -181,23 +193,24 @@ class OpenJobs:
             outcome.attempts,
             settled=outcome.settled,
             is_interrupted=job.is_interrupted,
+            on_written=on_written,
         )
 
-    async def _put_on_record(self, journal: JournalRun, job: Job, outcome: Outcome) -> None:
-        try:
-            await journal.record_outcome(
-                job.index,
-                job.item,
-                outcome.id,
-                outcome.error,
-                outcome.attempts,
-                settled=outcome.settled,
-                is_interrupted=job.is_interrupted,
-            )
-        except JournalError as error:
+    def _after_write(
+        self,
+        job: Job,
+        outcome: Outcome,
+        recorded: asyncio.Future[None],
+        error: JournalError | None,
+    ) -> None:
+        if recorded.cancelled():
+            return  # the run is being cancelled, and `finish_all` hands out what is left
+        if error is not None:
             self._on_journal_error(error)
         # The outcome is handed out even if it could not be recorded.
         self.finish(job, outcome)
+        self._on_recorded()
+        recorded.set_result(None)
 
 
 def recalled(job: Job, recorded: JournalRow) -> Outcome:

@@ -88,6 +88,7 @@ class Run:
             self._ids,
             times,
             settler=self.settler,
+            on_recorded=self.engage_idle,
             on_journal_error=self.stop,
         )
         self.intake = Intake(
@@ -171,12 +172,12 @@ class Run:
         """A job, if there is one at once and there is room for its outcome."""
         if self.is_stopping or not self.outcomes.has_room:
             return None
-        if self.schedule:
-            job = self.schedule.take(self.clock())
-            if job is not None:
-                self.engage_idle()
-                return job
-        return self.intake.read_directly()
+        job = self.schedule.take(self.clock()) if self.schedule else None
+        if job is None:
+            job = self.intake.read_directly()
+        if job is not None:
+            self.engage_idle()
+        return job
 
     async def next_job(self, wanted: int = 1) -> Job | None:
         """Wait for the next job; `None` if there will be no more.
@@ -190,7 +191,7 @@ class Run:
             job = self.next_job_nowait()
             if job is not None:
                 return job
-            if self.intake.is_finished and not self.schedule:
+            if self.intake.is_finished and not (self.schedule or self._is_looking_up()):
                 break
             self.intake.want(wanted)
             await self._idle.wait(self.schedule.next_due)
@@ -210,10 +211,10 @@ class Run:
         return None
 
     def engage_idle(self) -> None:
-        """Wake an idle worker if there is a job that no other worker may be about to take."""
+        """Wake one idle worker if a job can be taken, or read, at once."""
         if self._idle:
             self.intake.want(0)
-            if self.schedule.has_ready or self.intake.read_ahead():
+            if self.schedule.has_job(self.clock()) or self.intake.read_ahead():
                 self._idle.wake()
 
     def retry_later(self, job: Job, wait_s: float) -> None:
@@ -318,6 +319,10 @@ class Run:
             times=times,
             wait_for_turn=self.next_turn,
         )
+
+    def _is_looking_up(self) -> bool:
+        """Whether contacts are being looked up, which may have to be sent again."""
+        return self.settler is not None and self.settler.waiting > 0
 
     # Progress.
 

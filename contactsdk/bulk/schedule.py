@@ -69,12 +69,12 @@ class Schedule:
     contacts with the same key wait behind it, so contacts with the same key are sent one after
     another in input order.
 
-    `on_sooner` is called when a retry is scheduled that is due before all others, so that a task
-    that waits for the next retry can look again.
+    `on_retry` is called when a job is scheduled for a time, so that an idle worker looks when that
+    is.
     """
 
-    def __init__(self, on_sooner: Callable[[], object]) -> None:
-        self._on_sooner = on_sooner
+    def __init__(self, on_retry: Callable[[], object]) -> None:
+        self._on_retry = on_retry
         # Most keys occur once, so a queue is made only for the second contact with a key.
         self._behind: dict[Hashable, deque[Job] | None] = {}
         self._ready: deque[Job] = deque()
@@ -128,13 +128,11 @@ class Schedule:
         """Make a job available again at this time; it keeps its key."""
         heapq.heappush(self._due, (time, next(self._order), job))
         self.waiting += 1
-        if self._due[0][2] is job:
-            self._on_sooner()
+        self._on_retry()
 
-    @property
-    def has_ready(self) -> bool:
-        """Whether there is a job that can be taken at once, and is no retry."""
-        return bool(self._ready)
+    def has_job(self, now: float) -> bool:
+        """Whether there is a job to take."""
+        return bool(self._ready) or (bool(self._due) and self._due[0][0] <= now)
 
     @property
     def next_due(self) -> float | None:

@@ -81,7 +81,7 @@ class OutcomeStream:
     ) -> None:
         assert self._runner is not None  # noqa: S101  # `__aenter__` has set it
         self._is_open = False
-        self._run.intake.finish()  # an input may catch the cancellation and go on
+        self._run.intake.read_no_more()  # an input may catch the cancellation and go on
         self._runner.cancel()
         self._run.outcomes.close()
         try:

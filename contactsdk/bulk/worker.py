@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
 from typing import Final
 
 from contactsdk.bulk.attempt_results import AttemptResults
@@ -29,30 +28,45 @@ class Worker:
     async def work(self) -> None:
         """Send contacts until there are no more."""
         run = self._run
-        while (job := run.next_job_nowait() or await run.next_job()) is not None:
-            if job.outcome is not None:
-                await self._hand_out(job)
-                continue
-            turn = run.turns.acquire_nowait()
-            if turn is None:
-                # The job is kept while it waits. If it were put back, other workers would take it
-                # and wait for turns too, and most of these turns would have nothing to send.
-                turn = await run.next_turn()
+        # An outcome is recorded while the next contact is prepared, so that one write of the
+        # journal has both this outcome and the intent of the next contact.
+        recording: asyncio.Future[None] | None = None
+        try:
+            while True:
+                job = run.next_job_nowait()
+                if job is None:
+                    if recording is not None:
+                        await recording
+                    job = await run.next_job()
+                    if job is None:
+                        return
+                if job.outcome is not None:
+                    await self._hand_out(job)
+                    continue
+                turn = run.turns.acquire_nowait()
                 if turn is None:
-                    run.put_back(job)
-                    continue  # the run was stopped
-                job = run.most_urgent(job)
-            if job.is_looked_for:
-                await self._results.look_for(job, turn)
-            else:
-                await self._attempt(job, turn)
+                    # The job is kept while it waits. If it were put back, other workers would take
+                    # it and wait for turns too, and most of these turns would have nothing to send.
+                    turn = await run.next_turn()
+                    if turn is None:
+                        run.put_back(job)
+                        continue  # the run was stopped
+                    job = run.most_urgent(job)
+                if job.is_looked_for:
+                    await self._results.look_for(job, turn)
+                else:
+                    recording = await self._attempt(job, turn)
+        finally:
+            if recording is not None:
+                recording.cancel()
 
     async def _hand_out(self, job: Job) -> None:
         recording = self._run.jobs.hand_out(job)
         if recording is not None:
             await recording
 
-    async def _attempt(self, job: Job, turn: Turn) -> None:
+    async def _attempt(self, job: Job, turn: Turn) -> asyncio.Future[None] | None:
+        """Make an attempt; the future of the outcome's recording, if there is one to record."""
         run, delivery = self._run, job.delivery
         if job.began_at is None:
             self._results.begin(job, run.now())
@@ -96,10 +110,11 @@ class Worker:
             recording = self._results.succeeded(job, contact_id)
         finally:
             run.in_flight -= 1
-        if recording is not None:
-            await recording
+        return recording
 
-    def _after_failure(self, job: Job, turn: Turn, error: ContactError) -> Awaitable[None] | None:
+    def _after_failure(
+        self, job: Job, turn: Turn, error: ContactError
+    ) -> asyncio.Future[None] | None:
         run, delivery = self._run, job.delivery
         is_uncounted = self._record_failure(job, turn, error)
         decision = self._results.decide(job, error, is_uncounted=is_uncounted)

@@ -2,12 +2,17 @@
 
 import asyncio
 import logging
-from typing import Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeAlias
 
 from contactsdk.errors import JournalError
 from contactsdk.journal.store import Store, StoredRow
 
 _logger: Final = logging.getLogger("contactsdk")
+
+OnWritten: TypeAlias = Callable[[JournalError | None], object]
+"""Called once a row was written, or could not be: its argument is the reason, else `None`."""
 
 
 class GroupCommit:
@@ -22,9 +27,14 @@ class GroupCommit:
         self._group = _Group()
         self._wanted = asyncio.Event()
 
-    def add(self, row: StoredRow) -> None:
-        """Have a row written with the next group, without waiting for that."""
+    def add(self, row: StoredRow, on_written: OnWritten | None = None) -> None:
+        """Have a row written with the next group, without waiting for that.
+
+        `on_written` is not called if the run ends first, and `close` writes the row.
+        """
         self._group.rows[row.number] = row
+        if on_written is not None:
+            self._group.on_written.append(on_written)
         self._wanted.set()
 
     async def write(self, row: StoredRow) -> None:
@@ -34,8 +44,7 @@ class GroupCommit:
             JournalError: It cannot be written.
         """
         written = asyncio.get_running_loop().create_future()
-        self.add(row)
-        self._group.waiting.append(written)
+        self.add(row, partial(_resolve, written))
         if (error := await written) is not None:
             raise error
 
@@ -52,7 +61,7 @@ class GroupCommit:
             try:
                 await self._store.write(tuple(group.rows.values()))
             except JournalError as error:
-                if not group.waiting:
+                if not group.on_written:
                     _logger.warning("the journal was not written: %s", error)
                 group.end(error)
             except BaseException:
@@ -85,13 +94,17 @@ class GroupCommit:
 
 
 class _Group:
-    """Rows that are written together, the latest of each number, and the futures of the waiters."""
+    """Rows that are written together, the latest of each number, and who is told of it."""
 
     def __init__(self) -> None:
         self.rows: dict[int, StoredRow] = {}
-        self.waiting: list[asyncio.Future[JournalError | None]] = []
+        self.on_written: list[OnWritten] = []
 
     def end(self, error: JournalError | None) -> None:
-        for written in self.waiting:
-            if not written.done():  # it is done if the waiting task was cancelled
-                written.set_result(error)
+        for on_written in self.on_written:
+            on_written(error)
+
+
+def _resolve(written: asyncio.Future[JournalError | None], error: JournalError | None) -> None:
+    if not written.done():  # it is done if the waiting task was cancelled
+        written.set_result(error)

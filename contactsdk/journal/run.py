@@ -17,7 +17,7 @@ from contactsdk.errors import (
     UnavailableError,
     UncertainError,
 )
-from contactsdk.journal.group_commit import GroupCommit
+from contactsdk.journal.group_commit import GroupCommit, OnWritten
 from contactsdk.journal.identity import Account, Digests, changed_item, content_of, other_account
 from contactsdk.journal.keys_in_flight import KeysInFlight
 from contactsdk.journal.rows import (
@@ -300,16 +300,19 @@ class JournalRun:
         *,
         settled: bool = False,
         is_interrupted: bool = False,
+        on_written: OnWritten | None = None,
     ) -> None:
         """Like `record_outcome`, but without waiting: it is written with the next group, or by
         `close`.
 
-        For a run that ends while an outcome is being recorded; recording it twice does no harm.
+        `on_written` is called once it is written with a group. If a run ends while an outcome is
+        being recorded, the outcome may be recorded again; that does no harm.
         """
         if self.is_slice and (is_interrupted or isinstance(error, SetupError)):
-            self._rows.add(self._open_row(number, item, error))
+            row = self._open_row(number, item, error)
         else:
-            self._rows.add(self._outcome_row(number, item, id_, error, attempts, settled))
+            row = self._outcome_row(number, item, id_, error, attempts, settled)
+        self._rows.add(row, on_written)
 
     async def write_loop(self) -> None:
         """Write the recorded rows, in groups, until this is cancelled.

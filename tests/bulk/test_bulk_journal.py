@@ -23,7 +23,8 @@ from contactsdk import (
     UncertainError,
     contacts_from,
 )
-from contactsdk.journal import JournalRun, State
+from contactsdk.bulk.foreign_answers import ForeignAnswers
+from contactsdk.journal import State
 from contactsdk.sandbox import Answer, Fault, FaultKind, Sandbox
 from tests.examples import a_contact
 from tests.pragmas import connect_with
@@ -240,10 +241,10 @@ async def test_worker_that_fails_ends_the_run_and_loses_nothing(
     journal: SqliteJournal,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def fail(*_: Any, **__: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise LookupError("a mistake of ours")
 
-    monkeypatch.setattr(JournalRun, "record_outcome", fail)
+    monkeypatch.setattr(ForeignAnswers, "record_success", fail)
     async with client.stream(contacts(3), journal=journal, concurrency=1) as outcomes:
         delivered = []
         while (outcome := await outcomes.next()) is not None:

@@ -39,10 +39,10 @@ def test_contacts_with_the_same_key_are_ready_one_after_another_in_the_order_of_
     assert schedule.take(0.0) is None
     for job, following in itertools.pairwise(jobs):
         schedule.release(job)
-        assert schedule.has_ready
+        assert schedule.has_job(0.0)
         assert schedule.take(0.0) is following
     schedule.release(jobs[-1])
-    assert not schedule.has_ready
+    assert not schedule.has_job(0.0)
     assert schedule.claim(a_job(3))
     assert len(schedule) == 0
 
@@ -74,16 +74,23 @@ def test_retries_that_are_due_together_are_taken_in_the_order_in_which_they_came
     assert [schedule.take(1.0) for _ in jobs] == jobs
 
 
-def test_anybody_who_waits_hears_of_a_retry_that_is_due_before_all_others() -> None:
+def test_each_job_that_waits_for_a_time_is_heard_of() -> None:
     heard: list[int] = []
     schedule = Schedule(lambda: heard.append(len(heard)))
 
     schedule.retry_at(a_job(0), 10.0)
     schedule.retry_at(a_job(1, "b"), 11.0)
-    schedule.retry_at(a_job(2, "c"), 10.0)
-    assert len(heard) == 1
-    schedule.retry_at(a_job(3, "d"), 9.0)
+    schedule.make_ready(a_job(2, "c"))
+
     assert len(heard) == 2
+
+
+def test_retry_that_is_due_is_a_job_to_take() -> None:
+    schedule = Schedule(lambda: None)
+    schedule.retry_at(a_job(0), 10.0)
+
+    assert not schedule.has_job(9.9)
+    assert schedule.has_job(10.0)
 
 
 def test_clear_forgets_all_and_frees_their_keys() -> None:
@@ -99,7 +106,7 @@ def test_clear_forgets_all_and_frees_their_keys() -> None:
     assert schedule.take(5.0) is None
     assert len(schedule) == 0
     schedule.release(jobs[0])
-    assert not schedule.has_ready
+    assert not schedule.has_job(0.0)
 
 
 class Watching(HeldPlatform):

@@ -3,7 +3,7 @@
 import asyncio
 import datetime
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import attrs
@@ -551,3 +551,57 @@ async def test_contact_that_was_found_is_recorded_as_settled() -> None:
 
     (row,) = store.rows.values()
     assert (row.state, row.settled) == (State.SUCCEEDED, True)
+
+
+@in_held_time
+async def test_all_workers_send_again_after_one_list_has_settled_all_that_waited() -> None:
+    platform = Platform(judge=lost(*range(19)))
+
+    await read_all(stream_of(many(400), platform, concurrency=4))
+
+    assert max(platform.sending.abreast[100:]) == 4
+
+
+@in_held_time
+async def test_contacts_that_one_list_does_not_find_are_sent_again_by_all_workers() -> None:
+    tried = set[int]()
+
+    def lose_first(contact: Contact) -> BaseException | None:
+        is_first = number(contact) not in tried
+        tried.add(number(contact))
+        return UncertainError("no answer") if is_first else None
+
+    platform = Platform(judge=lose_first, writes=lambda contact: number(contact) in tried)
+    policy = {"settle_s": 8.0, "resend_unfound": True}
+
+    await read_all(stream_of(many(24), platform, concurrency=8, policy=policy))
+
+    assert len(platform.sent) == 48
+    assert max(platform.sending.abreast[24:]) == 8
+
+
+class SlowLists(Platform):
+    async def list_page(self, content: bytes, *, deadline: float | None) -> ContactPage:
+        await asyncio.sleep(4.0)
+        return await super().list_page(content, deadline=deadline)
+
+
+@in_held_time
+async def test_look_up_in_a_batch_does_not_hold_up_what_waited_behind_its_contacts() -> None:
+    platform = SlowLists()
+    batches = HeldBatches(lose=lambda batch: LOST if [number(it) for it in batch] == [1] else None)
+    same = [a_contact(email="same@example.com", external_id=str(index)) for index in (2, 3)]
+
+    async def contacts() -> AsyncIterator[Contact]:
+        yield a_contact(email="first@example.com", external_id="0")
+        await asyncio.sleep(1)
+        yield a_contact(email="lost@example.com", external_id="1")
+        # Then a look-up is due, and the batch that has it takes a contact too.
+        await asyncio.sleep(4.05 - now())
+        for contact in same:
+            yield contact
+
+    await read_all(stream_of(contacts(), platform, batches=batches, batch_size=10))
+
+    accepted_at = {index: batch.at for batch in batches.accepted for index in batch.numbers}
+    assert accepted_at[3] - accepted_at[2] < 1.0
