@@ -164,7 +164,7 @@ class Intake:
 
         Returns whether they do from now on.
         """
-        is_past = self._reader.count >= journal.end
+        is_past = self._reader.count >= journal.first_unrecorded
         self.reads_directly = is_past and not self._reader.is_async
         return self.reads_directly
 

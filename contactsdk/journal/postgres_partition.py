@@ -31,7 +31,9 @@ class PartitionTakenError(JournalError):
 class PartitionStore(PostgresStore):
     """The open rows of one partition, as a `Store`.
 
-    `next_page` reads one page after another; `read_page` returns the page that was read last.
+    `next_page` reads one page after another; `read_page` returns the page that was read last. The
+    first page that is not full is the last one: rows that become open later belong to another
+    slice.
     """
 
     def __init__(self, *args: Any, on_release: OnRelease | None = None, **options: Any) -> None:
@@ -69,6 +71,8 @@ class PartitionStore(PostgresStore):
 
     async def next_page(self) -> Sequence[StoredRow]:
         """The next open rows, each with its content and its place; empty after the last row."""
+        if len(self._numbers) % PAGE_NUMBERS:
+            return ()
         query = submitted.read_open_rows(self._database)
         values = {**self._lease_values(), "first": self._first, "limit": PAGE_NUMBERS}
         found = await self._execute(lambda c: c.execute(query, values, binary=True).fetchall())
@@ -97,6 +101,9 @@ class PartitionStore(PostgresStore):
         values = {**self._lease_values(), "keys": list(keys)}
         found = await self._execute(lambda c: c.execute(query, values, binary=True).fetchall())
         return {key for (key,) in found}
+
+    def number_in_input(self, number: int) -> int:
+        return self._numbers[number]
 
     def in_flight_s(self, number: int) -> float:
         return super().in_flight_s(self._numbers[number])

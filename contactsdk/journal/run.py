@@ -13,6 +13,7 @@ from attrs import evolve
 
 from contactsdk.errors import (
     ContactError,
+    JournalError,
     SetupError,
     UnavailableError,
     UncertainError,
@@ -60,8 +61,8 @@ class JournalRun:
         self.is_slice = is_slice
         """Whether another run continues with the contacts that this run leaves open."""
         self._unsent_state = State.WAITING if is_slice else State.NOT_APPLIED
-        self.end = store.end
-        """Items from this number on were not recorded by an earlier run."""
+        self.first_unrecorded = store.end
+        """The number from which on no item was recorded by an earlier run."""
         self._loading = asyncio.Lock()
         self._page_number = _NO_PAGE
         self._page: dict[int, StoredRow] = {}
@@ -125,7 +126,7 @@ class JournalRun:
 
     def needs_load(self, number: int) -> bool:
         """Whether `load` has to be awaited before this item can be recalled."""
-        return number < self.end and number // PAGE_NUMBERS != self._page_number
+        return number < self.first_unrecorded and number // PAGE_NUMBERS != self._page_number
 
     async def load(self, number: int) -> None:
         """Load the page of rows that has this number of the input.
@@ -167,7 +168,7 @@ class JournalRun:
             JournalError: The item differs from the recorded one.
             RuntimeError: The rows are not loaded: call `load` first.
         """
-        if number >= self.end:
+        if number >= self.first_unrecorded:
             return None
         if self.needs_load(number):
             raise RuntimeError(f"the rows around item {number} were not loaded")
@@ -176,7 +177,7 @@ class JournalRun:
             return None
         content = content_of(item)
         if row.digest != self._digests.of_content(content):
-            raise changed_item(number)
+            raise self._changed_item(number)
         recorded = self._final_row(row, idempotent=idempotent)
         if recorded is None:
             self._open_rows[number] = row._replace(content=content)
@@ -324,6 +325,13 @@ class JournalRun:
     async def close(self) -> None:
         """Write the rows that are left, and release the journal."""
         await self._rows.close()
+
+    def _changed_item(self, number: int) -> JournalError:
+        number = self._store.number_in_input(number)
+        if not self.is_slice:
+            return changed_item(number)
+        text = f"row {number} (counted from 0) is not the one that was submitted; submit a new run"
+        return JournalError(f"{self._store.name}: {text}", number=number)
 
     def _may_be_resent(self, row: StoredRow) -> bool:
         """Whether this row may be sent again, if no later row with the same key was sent."""

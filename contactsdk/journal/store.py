@@ -135,6 +135,10 @@ class Store(Protocol):
         """The rows of a page, in input order; numbers without a row are left out."""
         ...
 
+    def number_in_input(self, number: int) -> int:
+        """The number of an item in the whole input; a slice of a run counts only its own items."""
+        ...
+
     def in_flight_s(self, number: int) -> float:
         """For how many more seconds an earlier owner's request for this row may be applied.
 

@@ -66,6 +66,7 @@ class RunWorker:
 
         Raises:
             SetupError: This worker cannot send, since every call will fail.
+            RuntimeError: The client was closed.
             JournalError: There is no such run, or the database cannot be used.
         """
         async with self._turns:
@@ -80,11 +81,13 @@ class RunWorker:
             # The order is random, so that processes that look at the same time start with different
             # partitions.
             random.shuffle(parts)
+            has_sent = False
             for part in parts:
-                await self._sender.send(self._run.journal.run, part)
+                end = await self._sender.send(self._run.journal.run, part)
+                has_sent |= end is not None and bool(end.counts)
             if self._sender.stopped_by is not None:
                 raise self._sender.stopped_by
-            if not parts:
+            if not has_sent:
                 await self._sleep(_LOOK_EVERY_S)
 
     def stop(self) -> None:

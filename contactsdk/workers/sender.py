@@ -16,6 +16,7 @@ from contactsdk.distributed.work import record_setup_error
 from contactsdk.errors import ContactError, JournalError, SetupError
 from contactsdk.journal.postgres import PostgresJournal
 from contactsdk.journal.postgres_partition import PartitionTakenError
+from contactsdk.retry import reason
 from contactsdk.workers.slices import SLICE_S, Continue, Slice, SliceEnd
 
 _logger: Final = logging.getLogger("contactsdk")
@@ -29,7 +30,7 @@ class Sender:
     line of text for each event.
     """
 
-    stopped_by: SetupError | None = None
+    stopped_by: Exception | None = None
     """Why this worker cannot send any more; `None` while it can."""
 
     def __init__(
@@ -60,13 +61,14 @@ class Sender:
         if self._slice is not None:
             self._slice.stop()
 
-    async def send(self, run: str, part: int, continue_: Continue | None = None) -> None:
+    async def send(self, run: str, part: int, continue_: Continue | None = None) -> SliceEnd | None:
         """Send a slice of a partition, if it has open contacts and no other worker sends them.
 
         If contacts are left, `continue_` is called in the transaction that releases the lease.
+        Returns `None` if there was nothing that this worker could send.
         """
         if self.is_stopping:
-            return
+            return None
         journal = self._journal_of(run)
         try:
             settings = await SubmittedRun(journal).settings()
@@ -81,41 +83,55 @@ class Sender:
                 continue_=continue_,
             )
             if self.is_stopping:
-                return
+                return None
             end = await self._slice.send()
             if end.counts or end.stopped_by is not None:
                 self._say(f"run {run}, part {part}: {_described(end)}")
             if end.stopped_by is not None:
                 await self._see_to(end.stopped_by, journal)
+            return end
         except PartitionTakenError:
             pass  # another worker sends it, or the run was stopped
         except JournalError as error:
             self._say(f"run {run}, part {part}: {error}")
         finally:
             self._slice = None
+        return None
 
-    async def _see_to(self, reason: Exception, journal: PostgresJournal) -> None:
-        """Stop what has to be stopped for this reason: this worker, the run, or nothing."""
-        match reason:
+    async def _see_to(self, error: Exception, journal: PostgresJournal) -> None:
+        """Stop what has to be stopped for this error: this worker, the run, or nothing."""
+        match error:
             case SetupError():
-                self.stopped_by = reason
-                self.is_stopping = True
+                self._stop_for(error)
                 # If the platform itself has answered, other workers may get the same error.
-                if reason.http_status is not None:
-                    record = asyncio.to_thread(record_setup_error, journal, self.name, str(reason))
+                if error.http_status is not None:
+                    record = asyncio.to_thread(record_setup_error, journal, self.name, str(error))
                     if await record is not None:
-                        self._say(f"run {journal.run}: stopped for all workers: {reason}")
-            case JournalError():
+                        self._say(f"run {journal.run}: stopped for all workers: {_why(error)}")
+            case JournalError(number=None):
                 # It was reported already. Another worker has the partition now, or the database is
                 # away.
                 pass
-            case ContactError():
-                await SubmittedRun(journal).stop(str(reason))
-                self._say(f"run {journal.run}: stopped for all workers: {reason}")
+            case ContactError() | JournalError():
+                await SubmittedRun(journal).stop(str(error))
+                self._say(f"run {journal.run}: stopped for all workers: {_why(error)}")
+            case _:
+                self._stop_for(error)  # for example, the client was closed
+
+    def _stop_for(self, error: Exception) -> None:
+        self.stopped_by = error
+        self.is_stopping = True
 
 
 def _described(end: SliceEnd) -> str:
     ended = ", ".join(f"{count:,} {state}" for state, count in sorted(end.counts.items()))
     left = "" if not end.open else f"; {end.open:,} left"
-    why = "" if end.stopped_by is None else f"; {end.stopped_by}"
+    why = "" if end.stopped_by is None else f"; {_why(end.stopped_by)}"
     return f"{ended or 'nothing sent'}{left}{why}"
+
+
+def _why(error: Exception) -> str:
+    """What to say of an error; a text of the platform may have values of a contact."""
+    if isinstance(error, ContactError) and error.http_status is not None:
+        return reason(error)
+    return str(error)

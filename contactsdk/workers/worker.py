@@ -93,6 +93,7 @@ class Worker:
 
         Raises:
             SetupError: This worker cannot send, since every call will fail.
+            RuntimeError: The client was closed.
             JournalError: The database cannot be used at the start.
         """
         await asyncio.to_thread(make_tables, self._url, schema=self._database.schema)
