@@ -115,8 +115,8 @@ class Sender:
             case ContactError() | JournalError():
                 await SubmittedRun(journal).stop(str(error))
                 self._say(f"run {journal.run}: stopped for all workers: {_why(error)}")
-            case _:
-                self._stop_for(error)  # for example, the client was closed
+            case RuntimeError():
+                self._stop_for(error)  # the client was closed
 
     def _stop_for(self, error: Exception) -> None:
         self.stopped_by = error

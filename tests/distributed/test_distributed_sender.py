@@ -177,7 +177,7 @@ async def test_platform_that_is_away_for_too_long_stops_the_run(
     assert progress.stopped_for is not None
     assert (progress.open + progress.not_applied, progress.uncertain) == (3, 0)
     assert sender.stopped_by is None
-    assert said[-1] == f"run run: stopped for all workers: {progress.stopped_for}"
+    assert said[-1] == "run run: stopped for all workers: UnavailableError, HTTP 503"
 
 
 async def test_run_that_is_resumed_is_sent_to_its_end(
