@@ -70,8 +70,8 @@ class ImportOptions:
     """The command that shows how far the run of the journal is; empty without a journal."""
 
 
-def dry_run(options: ImportOptions) -> Exit:
-    """Check the input and show what would be sent.
+def dry_run(options: ImportOptions, recorded: Recorded | None) -> Exit:
+    """Check the input and show what would be sent; `recorded` is the journal of the real run.
 
     Raises:
         FileError: A file cannot be read or written.
@@ -99,7 +99,7 @@ def dry_run(options: ImportOptions) -> Exit:
                 found.source,
                 found.survey,
                 options.file.options.rules.names,
-                has_journal=options.has_journal,
+                recorded=recorded,
                 in_batches=options.in_batches,
             )
             real = command(word for word in sys.argv[1:] if word != "--dry-run")
@@ -258,12 +258,7 @@ def _is_agreed(
     if not options.quiet:
         if person is None:
             preview = "\n".join(
-                notes(
-                    found.source,
-                    survey,
-                    has_journal=options.has_journal,
-                    in_batches=options.in_batches,
-                )
+                notes(found.source, survey, recorded=recorded, in_batches=options.in_batches)
             )
         if preview:
             typer.echo(preview, err=True)

@@ -56,6 +56,8 @@ class Recorded:
 
     name: str
     """The name of the journal."""
+    is_new: bool = False
+    """Whether no row of any run is in the journal yet."""
     succeeded: int = 0
     """How many were added or updated."""
     rejected: int = 0
@@ -98,7 +100,7 @@ def read_recorded(
         JournalError: The journal cannot be read.
     """
     if not journal.exists():
-        return Recorded(name=journal.name)
+        return Recorded(name=journal.name, is_new=True)
     counts: Counter[JournalState] = Counter()
     in_flight = set()
     for row in journal.rows():
@@ -111,6 +113,7 @@ def read_recorded(
         )
     return Recorded(
         name=journal.name,
+        is_new=not counts,
         succeeded=counts[JournalState.SUCCEEDED],
         rejected=counts[JournalState.REJECTED],
         invalid=counts[JournalState.INVALID],

@@ -570,6 +570,18 @@ def test_uncertain_rows_come_with_the_way_to_look_them_up(
     assert advice in call("import", "in.csv", *options, code=1).stdout
 
 
+def test_new_journal_is_no_silent_way_to_add_a_list_again(sandbox: Sandbox, folder: Path) -> None:
+    (folder / "in.csv").write_text(sample(2))
+    new = (
+        "Note: run.sqlite is a new journal, which knows of no earlier import: 2 contacts are added"
+    )
+    arguments = ("import", "in.csv", "--journal", "run.sqlite")
+    assert new in call(*arguments, "--dry-run").stdout
+    assert new in call(*arguments).stderr
+    assert "new journal" not in call(*arguments, "--dry-run").stdout
+    assert "new journal" not in call(*arguments).stderr
+
+
 def test_files_that_were_written_are_named(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text("Vorname,lastName,email\nA,A,a@example.com\nB,B,b@example\n")
     options = ("--map", "Vorname=firstName")
