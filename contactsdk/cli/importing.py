@@ -251,8 +251,10 @@ def _is_agreed(
         in_batches=options.in_batches,
     )
     with terminal() as person:
+        if person is not None:
+            preview = "\n".join([preview, *written.warnings()])
         if person is not None and options.ask and to_send > 0:
-            person.show("\n".join([preview, *written.warnings()]))
+            person.show(preview)
             is_rest = recorded is not None and recorded.rows > 0
             return person.is_answered_yes(_question(to_send, options.address, is_rest=is_rest))
     if not options.quiet:

@@ -42,8 +42,8 @@ class Written:
     def warnings(self) -> list[str]:
         """A line for each file that will be replaced."""
         return [
-            f"Note: {printable(name)} exists already and will be replaced; the old file is kept as "
-            f"{printable(place.name)}{_in_place_of_another(place)}."
+            f"Note: {printable(name)} exists already and will be replaced; if the new file "
+            f"differs, the old one is kept as {printable(place.name)}."
             for name, place in self.kept.items()
         ]
 
@@ -63,7 +63,9 @@ class Written:
 
     def _kept_text(self, name: str) -> str:
         place = self.kept.get(name)
-        return "" if place is None else f"; the old file is now {place.name}"
+        if place is None:
+            return ""
+        return f"; the old file is now {place.name}" if place.exists() else ", as before"
 
 
 def next_lines(
@@ -105,10 +107,6 @@ def rejects_of(tally: Tally, *, has_journal: bool) -> int:
     not_applied = tally.states[State.FAILED] + tally.states[State.NOT_STARTED]
     # With a journal, rows that were not refused are sent when the run goes on.
     return not_applied - tally.left if has_journal else not_applied
-
-
-def _in_place_of_another(place: Path) -> str:
-    return ", which replaces an older one" if place.exists() else ""
 
 
 def _rows(count: int) -> str:

@@ -388,6 +388,15 @@ class TestTerminal:
         assert "[y/N]" not in shown
         assert "Wrote out.csv: 20 rows." in shown
 
+    def test_file_that_is_replaced_is_announced_even_if_nothing_is_sent(
+        self, terminal: Any, sandbox: Sandbox, folder: Path
+    ) -> None:
+        call("import", "in.csv", "--journal", "run.sqlite")
+        Path("bad.csv").write_text("corrected by hand")
+        _, _, shown = terminal("--journal", "run.sqlite", "--rejects", "bad.csv")
+        assert "Note: bad.csv exists already and will be replaced" in shown
+        assert "the old file is now bad.bak.csv" in shown
+
     @pytest.mark.parametrize("answer", ["n\n", "\x04"])
     def test_nothing_is_sent_without_a_yes(
         self, answer: str, terminal: Any, sandbox: Sandbox, folder: Path
@@ -496,6 +505,19 @@ def test_rejects_of_csv_as_json_lines_can_be_imported(sandbox: Sandbox, folder: 
             "status": 5,
         }
     ]
+
+
+def test_corrected_rejects_survive_further_runs(sandbox: Sandbox, folder: Path) -> None:
+    (folder / "in.csv").write_text(f"{NAMES}\nA,A,a@example\n")
+    arguments = ("import", "in.csv", "--journal", "run.sqlite", "--rejects", "bad.csv")
+    call(*arguments, code=1)
+    for text in ("corrected", "corrected again"):
+        (folder / "bad.csv").write_text(text)
+        call(*arguments, code=1)
+        call(*arguments, code=1)
+    assert (folder / "bad.bak.csv").read_text() == "corrected"
+    assert (folder / "bad.bak2.csv").read_text() == "corrected again"
+    assert not (folder / "bad.bak3.csv").exists()
 
 
 def test_report_is_written(sandbox: Sandbox, folder: Path) -> None:
@@ -625,10 +647,11 @@ def test_dry_run_ends_with_where_it_would_go_and_the_command(
     lines = call(*arguments).stdout.splitlines()
     assert lines[-3:] == [
         f"This was a dry run: nothing was sent. It would go to {sandbox.url} (this machine).",
-        "Note: out.csv exists already and will be replaced; the old file is kept as out.csv.bak.",
+        "Note: out.csv exists already and will be replaced; if the new file differs, the old one "
+        "is kept as out.bak.csv.",
         "To import it: contactsdk import in.csv --results out.csv",
     ]
-    assert (folder / "out.csv.bak").read_text() == "of an earlier run"
+    assert (folder / "out.bak.csv").read_text() == "of an earlier run"
 
 
 def test_wrong_key_asks_for_no_correction_of_the_rows(sandbox: Sandbox, folder: Path) -> None:

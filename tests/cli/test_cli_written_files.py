@@ -2,7 +2,7 @@ from pathlib import Path
 
 from contactsdk.cli.summary import Tally
 from contactsdk.cli.written_files import Written, next_lines
-from contactsdk.files import OutputNames, Result, State
+from contactsdk.files import OutputNames, Result, State, open_text
 
 COMMAND = "contactsdk import bad.csv"
 
@@ -85,15 +85,22 @@ def test_file_that_is_replaced_is_announced_and_named(folder: Path) -> None:
     (folder / "bad.csv").write_text("corrected by hand")
     (folder / "run.html").write_text("old")
     (folder / "empty.csv").touch()
-    (folder / "run.html.bak").write_text("older")
+    (folder / "run.bak.html").write_text("older")
     outputs = OutputNames(rejects="bad.csv", results="empty.csv", merged="new.csv")
-    assert Written.of(outputs, Path("run.html")).warnings() == [
-        "Note: bad.csv exists already and will be replaced; the old file is kept as bad.csv.bak.",
-        "Note: run.html exists already and will be replaced; the old file is kept as "
-        "run.html.bak, which replaces an older one.",
+    written = Written.of(outputs, Path("run.html"))
+    assert written.warnings() == [
+        "Note: bad.csv exists already and will be replaced; if the new file differs, the old one "
+        "is kept as bad.bak.csv.",
+        "Note: run.html exists already and will be replaced; if the new file differs, the old one "
+        "is kept as run.bak2.html.",
     ]
-    assert lines(outputs, REFUSED, report=Path("run.html"))[1:4] == [
-        "Wrote bad.csv: 1 row; the old file is now bad.csv.bak.",
+    with open_text("run.html") as page:
+        page.write("new")
+    tally = Tally()
+    tally.add(REFUSED)
+    assert list(written.lines(tally, has_journal=False)) == [
+        "Wrote empty.csv: 1 row.",
+        "Wrote bad.csv: 1 row, as before.",
         "Wrote new.csv: 1 row.",
-        "Wrote run.html; the old file is now run.html.bak.",
+        "Wrote run.html; the old file is now run.bak2.html.",
     ]
