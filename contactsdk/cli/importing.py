@@ -26,7 +26,7 @@ from contactsdk.cli.submitting import LeftRunningError, Watching, import_by_work
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.cli.text import printable
 from contactsdk.cli.timeline import Timeline
-from contactsdk.cli.written_files import Written, next_lines
+from contactsdk.cli.written_files import Written, next_lines, rejects_of
 from contactsdk.client import ContactClient
 from contactsdk.errors import InvalidContactError
 from contactsdk.files import (
@@ -160,6 +160,12 @@ def _checked_and_sent(options: ImportOptions, client: ContactClient, sending: Se
             )
         )
         is_excel = found.source.description.format is Format.EXCEL
+        update_instead = command([*sys.argv[1:], "--update-if-exists"]) if found.survey.adds else ""
+    rejected_before = 0 if recorded is None else recorded.rejected + recorded.invalid
+    has_new_rejects = (
+        outputs.rejects not in written.kept
+        or rejects_of(tally, has_journal=options.has_journal) > rejected_before
+    )
     ending = recording.seen_in(ending)
     _conclude(options, ending, tally, elapsed_s)
     for line in recording.complaints():
@@ -169,9 +175,12 @@ def _checked_and_sent(options: ImportOptions, client: ContactClient, sending: Se
             outputs if recording.is_open else OutputNames(),
             tally,
             has_journal=options.has_journal,
+            has_new_rejects=has_new_rejects,
             is_excel=is_excel,
             is_stopped=ending.stopped_by is not None,
+            is_interrupted=ending.interrupted,
             import_rejects=options.import_rejects,
+            update_instead=update_instead,
         )
         files = written.lines(tally, has_journal=options.has_journal) if recording.is_open else ()
         for line in (*files, *next_steps):

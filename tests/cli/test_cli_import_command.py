@@ -520,6 +520,35 @@ def test_corrected_rejects_survive_further_runs(sandbox: Sandbox, folder: Path) 
     assert not (folder / "bad.bak3.csv").exists()
 
 
+def test_command_for_the_rejects_is_printed_once_and_can_be_repeated(
+    sandbox: Sandbox, folder: Path
+) -> None:
+    (folder / "in.csv").write_text(f"{NAMES}\nA,A,a@example\n")
+    arguments = ("import", "in.csv", "--journal", "run.sqlite", "--rejects", "bad.csv")
+    line = call(*arguments, code=1).stderr.splitlines()[-1]
+    corrected = (folder / "bad.csv").read_text().replace("a@example,", "a@example.com,")
+    (folder / "bad.csv").write_text(corrected)
+    _, _, command = line.partition("When the rejects are corrected, import them: contactsdk ")
+    for _ in range(2):
+        call(*shlex.split(command))
+    assert emails(sandbox) == ["a@example.com"]
+    assert "import them" not in call(*arguments, code=1).stderr
+
+
+def test_run_that_stops_without_a_journal_prints_a_command_that_adds_nothing_twice(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "in.csv").write_text(sample(3))
+    sandbox.script(None, Fault(FaultKind.REDIRECT), action=ADD)
+    arguments = ["import", "in.csv", "--concurrency", "1"]
+    monkeypatch.setattr(sys, "argv", ["contactsdk", *arguments])
+    said = call(*arguments, code=3).stderr
+    assert "1 contact was added or updated; the same command would add contacts again." in said
+    command = said.partition("To send the rest without that: contactsdk ")[2].splitlines()[0]
+    call(*shlex.split(command))
+    assert len({write.contact_id for write in sandbox.ledger.writes}) == 3
+
+
 def test_report_is_written(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(f"{sample(3)}B,B,b@example\n")
     call("import", "in.csv", "--report", "run.html", code=1)
