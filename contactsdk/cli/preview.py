@@ -133,6 +133,10 @@ def _warnings(survey: Survey, recorded: Recorded | None) -> Iterator[str]:
     yield from _shared(
         survey.same_person, "the same name and email; each adds a contact of its own"
     )
+    yield from _shared(
+        survey.same_person_updated,
+        "the same name and email; they become one contact; later rows replace its values",
+    )
     yield from _shared(survey.same_external_id, "the same external id")
     if survey.with_groups:
         yield (
@@ -145,7 +149,8 @@ def _warnings(survey: Survey, recorded: Recorded | None) -> Iterator[str]:
             if survey.bare_phones == 1
             else (f"{survey.bare_phones:,} phones are numbers")
         )
-        yield f"{are} without a leading 0 or +; a spreadsheet may have removed it."
+        rows = rows_text(survey.first_bare_phones, survey.bare_phones)
+        yield f"{are} without a leading 0 or +; a spreadsheet may have removed it: {rows}."
     if survey.resubscribing:
         yield (
             f"{_rows(survey.resubscribing)} a status that subscribes the contact; that subscribes "

@@ -135,8 +135,21 @@ def test_what_is_odd_about_the_file_is_a_note() -> None:
     [
         ([a_contact(), a_contact()], "2 rows have the same name and email; each adds a contact"),
         ([a_contact(external_id="1")] * 2, "2 rows have the same external id: rows 2, 3."),
-        ([a_contact(phone="412345678")], "1 phone is a number without a leading 0 or +; a"),
-        ([a_contact(phone="412345678")] * 2, "2 phones are numbers without a leading 0 or +"),
+        (
+            [a_contact(update_if_exists=True)] * 2,
+            "2 rows have the same name and email; they become one contact; later rows replace its "
+            "values: rows 2, 3.",
+        ),
+        (
+            [a_contact(), a_contact(phone="412345678")],
+            "1 phone is a number without a leading 0 or +; a spreadsheet may have removed it: row "
+            "3.",
+        ),
+        (
+            [an_update(phone="412345678")] * 7,
+            "7 phones are numbers without a leading 0 or +; a spreadsheet may have removed it: "
+            "rows 2, 3, 4, 5, 6 and 2 more.",
+        ),
         ([a_contact(groups=[1])], "1 row has groups; these replace all groups"),
         ([a_contact(status=1), a_contact(status=1)], "2 rows have a status that subscribes"),
     ],
