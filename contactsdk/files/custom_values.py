@@ -186,8 +186,8 @@ def _converted(convert: Converter, prepare: Callable[[str], Any], cell: str) -> 
         return convert(prepare(text))
     except DateOrderError:
         raise CellError(
-            "is a date whose order is not clear: give the order with --date-order, or write it as "
-            "yyyy-mm-dd"
+            "is a date whose order is not clear: give the order with --date-order dmy (day, month, "
+            "year) or --date-order mdy, or write it as yyyy-mm-dd"
         ) from None
     except ValueError as error:
         raise CellError(str(error)) from None

@@ -67,16 +67,18 @@ def test_number_that_is_not_whole_fails(cell: str) -> None:
         (DateOrder.MDY, "12/31/2024"),
         (DateOrder.MDY, "12-31-2024"),
         (DateOrder.YMD, "2024 12 31"),
+        (None, "31/12/2024"),
+        (None, "12/31/2024"),
     ],
 )
-def test_date_is_read_in_its_order(order: DateOrder, cell: str) -> None:
+def test_date_is_read_in_its_order(order: DateOrder | None, cell: str) -> None:
     assert fields_of(contact_of(read(cell, 5, date_order=order))) == [(5, DAY)]
 
 
 @pytest.mark.parametrize(
     ("order", "cell", "what"),
     [
-        (None, "31/12/2024", "--date-order"),
+        (None, "01/12/2024", "--date-order dmy (day, month, year) or --date-order mdy"),
         (None, "45657", "such as 2026-12-31"),
         (None, "soon", "such as 2026-12-31"),
         (None, "2024-02-30", "a date that exists"),
@@ -87,6 +89,15 @@ def test_date_is_read_in_its_order(order: DateOrder, cell: str) -> None:
 )
 def test_date_that_cannot_be_read_fails(order: DateOrder | None, cell: str, what: str) -> None:
     assert what in message_of(read(cell, 5, date_order=order))
+
+
+@pytest.mark.parametrize(
+    ("header", "shown"),
+    [("Mine", "customFields.5 (Mine) is a date"), ("Custom Fields.5", "customFields.5 is a date")],
+)
+def test_message_names_the_column_as_the_list_does(header: str, shown: str) -> None:
+    source = csv_input(f"id,{header}\n7,01/12/2024\n", custom_fields=[a_field(5, "Mine", 5)])
+    assert message_of(one_item(source)).startswith(shown)
 
 
 @pytest.mark.parametrize(
