@@ -61,7 +61,8 @@ class AskedAccount:
             typer.Exit: The platform cannot be reached, and the command needs it.
         """
         declared = self._declared
-        return self._known(GROUPS, None if declared is None else declared.groups)
+        # As for custom fields: if none are listed, an id may be right nevertheless.
+        return self._known(GROUPS, None if declared is None else declared.groups) or None
 
     def custom_fields(self) -> _CustomFields | None:
         """The account's custom fields; `None` if they are not known, and then a message says so.
@@ -97,9 +98,7 @@ class AskedAccount:
             case ContactError():
                 fail(f"{cannot_ask(what, answer)}; nothing was sent", Exit.STOPPED)
             case _:
-                # If the platform lists none at all, the list proves nothing about an id: the
-                # platform itself has to judge it.
-                return answer or None
+                return answer
         return None
 
 

@@ -147,9 +147,19 @@ def test_field_that_a_column_cannot_hold_is_refused(
     assert what in str(caught.value)
 
 
-def test_account_without_custom_fields_has_none_of_any_id() -> None:
-    with pytest.raises(FileError, match="has no custom field 5; it has none"):
-        csv_input("id,customFields.5\n7,x\n", custom_fields=[])
+def test_account_that_lists_no_custom_fields_leaves_ids_to_the_platform() -> None:
+    item = one_item(csv_input("id,customFields.5\n7,x\n", custom_fields=[]))
+    assert fields_of(contact_of(item)) == [(5, "x")]
+
+
+def test_account_that_lists_no_custom_fields_is_no_list_to_choose_from() -> None:
+    with pytest.raises(FileError) as caught:
+        csv_input("id,Notiz\n7,x\n", custom_fields=[])
+    assert (
+        "the account lists no custom fields, so make one there first (in the sandbox: contactsdk "
+        'sandbox --fields "101=Notiz"), or use --map "Notiz=customFields.<its id>", which is not '
+        "checked."
+    ) in str(caught.value)
 
 
 def test_name_of_two_fields_is_not_a_name() -> None:
