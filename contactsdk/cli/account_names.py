@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 from attrs import frozen
 
 from contactsdk.cli.account import client_of, secret_of
-from contactsdk.cli.advice import with_advice
+from contactsdk.cli.advice import is_refused_here, with_advice
 from contactsdk.cli.exits import Exit, complain, fail
 from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError, RejectedError, SetupError
@@ -39,8 +39,11 @@ class Declared:
 async def ask(client: ContactClient) -> Declared:
     """Ask for groups and custom fields, and close the client."""
     async with client:
+        groups = await _answer_or_error(client.groups(deadline_s=DEADLINE_S))
+        if isinstance(groups, ContactError) and is_refused_here(groups):
+            return Declared(groups=groups, custom_fields=groups)  # to ask again only takes longer
         return Declared(
-            groups=await _answer_or_error(client.groups(deadline_s=DEADLINE_S)),
+            groups=groups,
             custom_fields=await _answer_or_error(client.custom_fields(deadline_s=DEADLINE_S)),
         )
 
@@ -95,6 +98,8 @@ class AskedAccount:
                 complain(
                     f"{cannot_ask(what, answer)}: use ids instead of names; they are not checked"
                 )
+            case ContactError() if is_refused_here(answer):
+                fail(f"{with_advice(answer)}; nothing was sent", Exit.STOPPED)
             case ContactError():
                 fail(f"{cannot_ask(what, answer)}; nothing was sent", Exit.STOPPED)
             case _:
