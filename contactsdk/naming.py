@@ -75,8 +75,8 @@ class AccountNames:
     custom_fields: tuple[CustomFieldDefinition, ...] = field(default=(), converter=_definitions)
     """The account's custom fields."""
     date_order: DateOrder | None = field(default=None, converter=optional(DateOrder))
-    """The order of day, month and year in dates that are not `yyyy-mm-dd`; `None` accepts only those
-    whose order is clear, such as 31.12.2026."""
+    """The order of day, month and year in dates that are not `yyyy-mm-dd`; `None` accepts only
+    those whose order is clear, such as 31.12.2026."""
     _group_ids: Mapping[str, set[int]] = field(
         init=False, eq=False, repr=False, default=Factory(_index_groups, takes_self=True)
     )

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import threading
@@ -729,6 +730,19 @@ def test_wrong_address_is_found_by_a_ping_and_no_contact_is_sent(
     assert "Stopped: HTTP 302 redirects to /moved" in result.stdout
     assert "3 not started" in result.stdout
     assert contact_requests(sandbox) == []
+
+
+def test_sandbox_that_was_not_started_is_not_waited_for(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "in.csv").write_text(sample(3))
+    monkeypatch.setattr("contactsdk.cli.run.PING_S", 0.1)
+    with socket.socket() as taken:  # it does not listen, so nobody answers there
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        result = call("import", "in.csv", "--url", address, code=3)
+    assert "nothing listens at this address; is contactsdk sandbox running?" in result.stdout
+    assert "3 not started" in result.stdout
 
 
 def test_platform_without_a_ping_does_not_stop_an_import(
