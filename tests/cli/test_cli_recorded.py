@@ -20,7 +20,7 @@ def test_row_from_which_the_input_differs_is_named() -> None:
             if number == 1:
                 raise JournalError("another", number=number)
 
-    with pytest.raises(FileError, match=r"in\.csv, row 3: from here on, this is not the input"):
+    with pytest.raises(FileError, match=r"in\.csv, row 3: from here on, this is not the .* --map"):
         check_recorded(differs, "run.sqlite", ITEMS, "in.csv")
 
 
