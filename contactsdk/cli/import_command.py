@@ -145,8 +145,8 @@ def import_(
             help="Record the run in this file; if the run stops early, the same command goes on "
             "where it stopped. Move or copy a journal only while no run uses it, and all of its "
             "files together: FILE, and the file that has its name with the ending -journal. "
-            "Instead of a file, name a database, postgresql://user:password@host/name; workers on any "
-            "machine can then send the run.",
+            "Instead of a file, name a database, postgresql://user:password@host/name; workers "
+            "on any machine can then send the run.",
             rich_help_panel=_JOURNAL,
         ),
     ] = None,

@@ -46,8 +46,8 @@ def check_recorded(
             f"{name}, row {row}: from here on, this is not the input that {recorded_in} recorded; "
             "nothing was sent or written. You may append rows to a recorded input, but change "
             "neither rows nor options that change what is sent, such as --map: undo the change and "
-            "run this again. Import corrected rows from a file of their own, such as the one that --rejects "
-            "writes, with another journal"
+            "run this again. Import corrected rows from a file of their own, such as the one that "
+            "--rejects writes, with another journal"
         ) from error
 
 
