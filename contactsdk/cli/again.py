@@ -43,11 +43,15 @@ def import_command(context: typer.Context, name: str) -> str:
 
     The file has the columns of the input, so the options about columns are repeated. If the current
     command has a journal, this one has a new journal, so that it adds nothing twice when it is
-    repeated.
+    repeated. It then writes rejects of its own, since rows that a journal has cannot be corrected
+    in their file.
     """
+    words = ["import", name, *_words(context, (*_ACCOUNT, *_COLUMNS))]
     journal = context.params.get("journal")
-    recorded = [] if journal is None else _new_journal(name, journal, context.params.get("run"))
-    return command(["import", name, *_words(context, (*_ACCOUNT, *_COLUMNS)), *recorded])
+    if journal is not None:
+        words += _new_journal(name, journal, context.params.get("run"))
+        words += ["--rejects", _free_name(Path(name), Path(name).suffix, Path(name))]
+    return command(words)
 
 
 def settle_command(context: typer.Context, journal: str, input: str | None) -> str:
@@ -76,9 +80,13 @@ def _new_journal(name: str, journal: str, run: str | None) -> list[str]:
     path = Path(name)
     if "://" in journal:
         return ["--journal", journal, "--run", f"{run}-{path.stem}"]
-    places = (path.with_name(f"{path.stem}{number}.sqlite") for number in chain(("",), count(2)))
-    free = (it for it in places if it != Path(journal) and not it.exists())
-    return ["--journal", str(next(free))]
+    return ["--journal", _free_name(path, ".sqlite", Path(journal))]
+
+
+def _free_name(path: Path, suffix: str, taken: Path) -> str:
+    """The name of `path` with this suffix, with a number if a file has it or it is `taken`."""
+    places = (path.with_name(f"{path.stem}{number}{suffix}") for number in chain(("",), count(2)))
+    return str(next(place for place in places if place != taken and not place.exists()))
 
 
 def _without_password(word: str) -> str:

@@ -57,13 +57,16 @@ def test_options_that_were_not_given_are_left_out() -> None:
 
 def test_rejects_of_a_run_with_a_journal_get_a_journal_of_their_own(folder: Path) -> None:
     assert commands("in.csv", "--journal", "run.sqlite")[0] == (
-        "contactsdk import bad.csv --journal bad.sqlite"
+        "contactsdk import bad.csv --journal bad.sqlite --rejects bad2.csv"
     )
     (folder / "bad2.sqlite").touch()
-    assert commands("in.csv", "--journal", "bad.sqlite")[0].endswith(" --journal bad3.sqlite")
+    assert commands("in.csv", "--journal", "bad.sqlite")[0].endswith(
+        " --journal bad3.sqlite --rejects bad2.csv"
+    )
     database = "postgresql://ada:s3cret@db/lists"
     assert commands("in.csv", "--journal", database, "--run", "may")[0] == (
-        "contactsdk import bad.csv --journal postgresql://ada:PASSWORD@db/lists --run may-bad"
+        "contactsdk import bad.csv --journal postgresql://ada:PASSWORD@db/lists --run may-bad "
+        "--rejects bad2.csv"
     )
 
 
