@@ -29,6 +29,9 @@ ADDRESS_PARTS: Final = (
 """The parts of an address, as the platform spells them."""
 
 _SHOWN: Final = 20
+_YEAR_DIGITS: Final = 4
+_DAY_DIGITS: Final = 2
+_MONTHS: Final = 12
 _SEPARATORS: Final = re.compile(r"[;,\n]")
 _WHOLE_NUMBER: Final = re.compile(r"([-+]?[0-9]{1,18})(?:\.0+)?")
 _PLAIN_DATE: Final = re.compile(
@@ -62,7 +65,8 @@ def converter_of(
       a list of options, or one text with options separated by `;`, `,` or line breaks. If the
       platform lists no options, any text is accepted.
     - A date field accepts a `date`, a text `yyyy-mm-dd`, or a text in `date_order` with a year of
-      four digits; `None` for `date_order` accepts no such text.
+      four digits; `None` for `date_order` accepts such a text only if its day is above 12 and its
+      year is last, such as 31.12.2026.
     - An address field accepts a mapping from `ADDRESS_PARTS`, in any case, to texts.
     - Files and static texts cannot be set. A field of an unknown type accepts any value.
     """
@@ -165,12 +169,26 @@ def _date(order: DateOrder | None, value: Any) -> datetime.date | str:
     ordered = None if text is None else _ORDERED_DATE.fullmatch(text)
     if ordered is None:
         raise ValueError("must be a date without a time, such as 2026-12-31")
+    order = order or _only_order(ordered[1], ordered[3], ordered[4])
     if order is None:
         raise DateOrderError("must be a date such as 2026-12-31, or the date order must be given")
     parts = dict(zip(order.value, (ordered[1], ordered[3], ordered[4]), strict=True))
     if len(parts["y"]) != 4:
         raise ValueError("must be a date whose year has four digits, such as 2026-12-31")
     return _day(parts["y"], parts["m"], parts["d"])
+
+
+def _only_order(first: str, second: str, third: str) -> DateOrder | None:
+    """The only order that these numbers can have, since one is above 12; `None` if there are two.
+
+    The year must have four digits.
+    """
+    if len(third) == _YEAR_DIGITS and len(first) <= _DAY_DIGITS:
+        if int(second) <= _MONTHS < int(first):
+            return DateOrder.DMY
+        if int(first) <= _MONTHS < int(second):
+            return DateOrder.MDY
+    return None
 
 
 def _day(year: str, month: str, day: str) -> datetime.date:

@@ -75,8 +75,8 @@ class AccountNames:
     custom_fields: tuple[CustomFieldDefinition, ...] = field(default=(), converter=_definitions)
     """The account's custom fields."""
     date_order: DateOrder | None = field(default=None, converter=optional(DateOrder))
-    """The order of day, month and year in dates that are not `yyyy-mm-dd`; `None` accepts no such
-    dates."""
+    """The order of day, month and year in dates that are not `yyyy-mm-dd`; `None` accepts only
+    those whose order is clear, such as 31.12.2026."""
     _group_ids: Mapping[str, set[int]] = field(
         init=False, eq=False, repr=False, default=Factory(_index_groups, takes_self=True)
     )
@@ -164,7 +164,8 @@ class AccountNames:
           accepts a list of options, or one text with options separated by `;`, `,` or line breaks.
           If the platform lists no options, any text is accepted.
         - A date field accepts a `date`, a text `yyyy-mm-dd`, or a text in `date_order` with a year
-          of four digits.
+          of four digits; without `date_order`, such a text only if its day is above 12 and its year
+          is last.
         - An address field accepts a mapping with the parts `line1` to `line4`, `city`,
           `postalCode`, `countryCode`, `stateCode` and `stateName`, in any case, to texts.
         - Files and static texts cannot be set. A field of an unknown type accepts any value.

@@ -79,10 +79,20 @@ def test_a_date_is_plain_or_in_the_order_that_was_given(value: Any, order: Any) 
     assert converted(FieldType.DATE, value, order and DateOrder(order)) == DAY
 
 
+@pytest.mark.parametrize("value", ["31/12/2026", "31.12.2026", "12/31/2026", " 12-31-2026 "])
+def test_a_date_whose_day_can_be_no_month_needs_no_order(value: str) -> None:
+    assert converted(FieldType.DATE, value) == datetime.date(2026, 12, 31)
+
+
 @pytest.mark.parametrize(
     ("value", "order", "message"),
     [
         ("2/11/2026", None, "the date order must be given"),
+        ("12/12/2026", None, "the date order must be given"),
+        ("31/13/2026", None, "the date order must be given"),
+        ("2026/11/31", None, "the date order must be given"),
+        ("31/12/26", None, "the date order must be given"),
+        ("13/00/2026", None, "a date that exists"),
         ("2/11/26", "dmy", "year has four digits"),
         ("2026/11/02", "dmy", "year has four digits"),
         ("31/12/2026", "mdy", "a date that exists"),

@@ -168,8 +168,8 @@ async def _look_for(one: _Uncertain, recorded: _Recorded, find: Find) -> Outcome
         case Found(contact_id):
             attempts = one.row.attempts
             return Outcome(one.number, one.contact, contact_id, None, attempts, 0.0, True)
-        case Several(count):
-            return _still_uncertain(one, f"looked up: it may be any of {count} contacts")
+        case Several() as several:
+            return _still_uncertain(one, f"looked up: it may be any of {several}")
         case Ambiguous():
             what = "found one contact that is either this one or another uncertain row"
             return _still_uncertain(one, f"looked up: {what}")

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 from attrs import frozen
 
 from contactsdk.cli.account import client_of, secret_of
-from contactsdk.cli.advice import with_advice
+from contactsdk.cli.advice import is_refused_here, with_advice
 from contactsdk.cli.exits import Exit, complain, fail
 from contactsdk.client import ContactClient
 from contactsdk.errors import ContactError, RejectedError, SetupError
@@ -39,8 +39,11 @@ class Declared:
 async def ask(client: ContactClient) -> Declared:
     """Ask for groups and custom fields, and close the client."""
     async with client:
+        groups = await _answer_or_error(client.groups(deadline_s=DEADLINE_S))
+        if isinstance(groups, ContactError) and is_refused_here(groups):
+            return Declared(groups=groups, custom_fields=groups)  # to ask again only takes longer
         return Declared(
-            groups=await _answer_or_error(client.groups(deadline_s=DEADLINE_S)),
+            groups=groups,
             custom_fields=await _answer_or_error(client.custom_fields(deadline_s=DEADLINE_S)),
         )
 
@@ -61,7 +64,8 @@ class AskedAccount:
             typer.Exit: The platform cannot be reached, and the command needs it.
         """
         declared = self._declared
-        return self._known(GROUPS, None if declared is None else declared.groups)
+        # As for custom fields: if none are listed, an id may be right nevertheless.
+        return self._known(GROUPS, None if declared is None else declared.groups) or None
 
     def custom_fields(self) -> _CustomFields | None:
         """The account's custom fields; `None` if they are not known, and then a message says so.
@@ -94,12 +98,12 @@ class AskedAccount:
                 complain(
                     f"{cannot_ask(what, answer)}: use ids instead of names; they are not checked"
                 )
+            case ContactError() if is_refused_here(answer):
+                fail(f"{with_advice(answer)}; nothing was sent", Exit.STOPPED)
             case ContactError():
                 fail(f"{cannot_ask(what, answer)}; nothing was sent", Exit.STOPPED)
             case _:
-                # If the platform lists none at all, the list proves nothing about an id: the
-                # platform itself has to judge it.
-                return answer or None
+                return answer
         return None
 
 

@@ -22,12 +22,12 @@ def with_advice(error: ContactError) -> str:
     """The message of an error, and what to do about it if that is known."""
     if isinstance(error, AuthenticationError):
         return f"{error}: {_CREDENTIALS}"
-    if _is_refused_here(error):
+    if is_refused_here(error):
         return f"{error}: {_NO_SANDBOX}"
     return str(error)
 
 
-def _is_refused_here(error: ContactError) -> bool:
+def is_refused_here(error: ContactError) -> bool:
     """Whether nothing on this machine listens at the address."""
     match error.__cause__:
         case aiohttp.ClientConnectorError(host=host, os_error=OSError(errno=errno.ECONNREFUSED)):

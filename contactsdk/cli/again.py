@@ -8,6 +8,8 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
+from itertools import chain, count
+from pathlib import Path
 from typing import Final
 
 import typer
@@ -39,9 +41,17 @@ def command(words: Iterable[str]) -> str:
 def import_command(context: typer.Context, name: str) -> str:
     """The command that imports `name`, a file that the current command writes from its input.
 
-    The file has the columns of the input, so the options about columns are repeated.
+    The file has the columns of the input, so the options about columns are repeated. If the current
+    command has a journal, this one has a new journal, so that it adds nothing twice when it is
+    repeated. It then writes rejects of its own, since rows that a journal has cannot be corrected
+    in their file.
     """
-    return command(["import", name, *_words(context, (*_ACCOUNT, *_COLUMNS))])
+    words = ["import", name, *_words(context, (*_ACCOUNT, *_COLUMNS))]
+    journal = context.params.get("journal")
+    if journal is not None:
+        words += _new_journal(name, journal, context.params.get("run"))
+        words += ["--rejects", _free_name(Path(name), Path(name).suffix, Path(name))]
+    return command(words)
 
 
 def settle_command(context: typer.Context, journal: str, input: str | None) -> str:
@@ -63,6 +73,20 @@ def merged_command(context: typer.Context, journal: str, input: str) -> str:
     """The command that writes the rows of an input together with the ids that a journal has."""
     options = _words(context, (*_ACCOUNT, *_FILE, *_COLUMNS, "run"))
     return command(["journal", journal, "--input", input, "--merged", "FILE", *options])
+
+
+def _new_journal(name: str, journal: str, run: str | None) -> list[str]:
+    """The options for a journal with the name of an input, of the same kind as another journal."""
+    path = Path(name)
+    if "://" in journal:
+        return ["--journal", journal, "--run", f"{run}-{path.stem}"]
+    return ["--journal", _free_name(path, ".sqlite", Path(journal))]
+
+
+def _free_name(path: Path, suffix: str, taken: Path) -> str:
+    """The name of `path` with this suffix, with a number if a file has it or it is `taken`."""
+    places = (path.with_name(f"{path.stem}{number}{suffix}") for number in chain(("",), count(2)))
+    return str(next(place for place in places if place != taken and not place.exists()))
 
 
 def _without_password(word: str) -> str:

@@ -98,7 +98,7 @@ def html_report(
         _speed(spans, elapsed_s),
         _failures(tally),
         _uncertain(tally),
-        '<p class="quiet foot">Rows are numbered as in a spreadsheet: the header is row 1. '
+        '<p class="quiet foot">Rows are numbered as in a spreadsheet. '
         "This page shows no values of contacts: [...] stands in place of each. "
         f"Written by contactsdk {escape(__version__)}.</p>",
     ]

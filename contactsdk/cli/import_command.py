@@ -32,6 +32,7 @@ from contactsdk.cli.options import (
     UpdateIfExists,
     Url,
 )
+from contactsdk.cli.recorded import Recorded
 from contactsdk.cli.run import Sending
 from contactsdk.files import STANDARD, OutputNames, check_files_differ, input_options
 
@@ -143,9 +144,9 @@ def import_(
             metavar="FILE|URL",
             help="Record the run in this file; if the run stops early, the same command goes on "
             "where it stopped. Move or copy a journal only while no run uses it, and all of its "
-            "files together: FILE, and the files that have its name with an ending such as -wal or "
-            "-journal. Instead of a file, name a database, "
-            "postgresql://user:password@host/name; workers on any machine can then send the run.",
+            "files together: FILE, and the file that has its name with the ending -journal. "
+            "Instead of a file, name a database, postgresql://user:password@host/name; workers "
+            "on any machine can then send the run.",
             rich_help_panel=_JOURNAL,
         ),
     ] = None,
@@ -251,7 +252,7 @@ def import_(
             import_rejects="" if rejects is None else again.import_command(context, rejects),
         )
         if dry_run_:
-            raise typer.Exit(dry_run(options))
+            raise typer.Exit(dry_run(options, None if journal is None else _unread(journal)))
         client = client_of(url, key, secret_file, concurrency or 1, settle_s=settle)
         lines: dict[int, int] = {}
         recorded_in = None
@@ -272,6 +273,12 @@ def import_(
             here=here,
         )
         raise typer.Exit(send_import(options, client, sending))
+
+
+def _unread(journal: str) -> Recorded:
+    """What a dry run, which opens no journal, says of one."""
+    file = file_of(journal)
+    return Recorded(name=journal, is_new=file is not None and not file.exists())
 
 
 def _look_up(context: typer.Context, file: str, journal: str | None, uncertain: str | None) -> str:

@@ -26,7 +26,7 @@ from contactsdk.cli.submitting import LeftRunningError, Watching, import_by_work
 from contactsdk.cli.summary import Tally, summary
 from contactsdk.cli.text import printable
 from contactsdk.cli.timeline import Timeline
-from contactsdk.cli.written_files import Written, next_lines
+from contactsdk.cli.written_files import Written, next_lines, rejects_of
 from contactsdk.client import ContactClient
 from contactsdk.errors import InvalidContactError
 from contactsdk.files import (
@@ -70,8 +70,8 @@ class ImportOptions:
     """The command that shows how far the run of the journal is; empty without a journal."""
 
 
-def dry_run(options: ImportOptions) -> Exit:
-    """Check the input and show what would be sent.
+def dry_run(options: ImportOptions, recorded: Recorded | None) -> Exit:
+    """Check the input and show what would be sent; `recorded` is the journal of the real run.
 
     Raises:
         FileError: A file cannot be read or written.
@@ -99,7 +99,7 @@ def dry_run(options: ImportOptions) -> Exit:
                 found.source,
                 found.survey,
                 options.file.options.rules.names,
-                has_journal=options.has_journal,
+                recorded=recorded,
                 in_batches=options.in_batches,
             )
             real = command(word for word in sys.argv[1:] if word != "--dry-run")
@@ -160,6 +160,12 @@ def _checked_and_sent(options: ImportOptions, client: ContactClient, sending: Se
             )
         )
         is_excel = found.source.description.format is Format.EXCEL
+        update_instead = command([*sys.argv[1:], "--update-if-exists"]) if found.survey.adds else ""
+    rejected_before = 0 if recorded is None else recorded.rejected + recorded.invalid
+    has_new_rejects = (
+        outputs.rejects not in written.kept
+        or rejects_of(tally, has_journal=options.has_journal) > rejected_before
+    )
     ending = recording.seen_in(ending)
     _conclude(options, ending, tally, elapsed_s)
     for line in recording.complaints():
@@ -169,9 +175,12 @@ def _checked_and_sent(options: ImportOptions, client: ContactClient, sending: Se
             outputs if recording.is_open else OutputNames(),
             tally,
             has_journal=options.has_journal,
+            has_new_rejects=has_new_rejects,
             is_excel=is_excel,
             is_stopped=ending.stopped_by is not None,
+            is_interrupted=ending.interrupted,
             import_rejects=options.import_rejects,
+            update_instead=update_instead,
         )
         files = written.lines(tally, has_journal=options.has_journal) if recording.is_open else ()
         for line in (*files, *next_steps):
@@ -251,19 +260,16 @@ def _is_agreed(
         in_batches=options.in_batches,
     )
     with terminal() as person:
+        if person is not None:
+            preview = "\n".join([preview, *written.warnings()])
         if person is not None and options.ask and to_send > 0:
-            person.show("\n".join([preview, *written.warnings()]))
+            person.show(preview)
             is_rest = recorded is not None and recorded.rows > 0
             return person.is_answered_yes(_question(to_send, options.address, is_rest=is_rest))
     if not options.quiet:
         if person is None:
             preview = "\n".join(
-                notes(
-                    found.source,
-                    survey,
-                    has_journal=options.has_journal,
-                    in_batches=options.in_batches,
-                )
+                notes(found.source, survey, recorded=recorded, in_batches=options.in_batches)
             )
         if preview:
             typer.echo(preview, err=True)

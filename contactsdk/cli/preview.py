@@ -25,13 +25,13 @@ def full_preview(
     survey: Survey,
     names: KnownNames,
     *,
-    has_journal: bool,
+    recorded: Recorded | None,
     in_batches: bool,
 ) -> str:
     """The text that a dry run shows; it is for the owner of the input, and holds contacts' values.
 
     `address` is the address that contacts would be sent to; empty if it is not known. `names` has
-    the account's groups and custom fields.
+    the account's groups and custom fields. `recorded` is the journal that the run would have.
     """
     description = source.description
     lines = [f"{name}: {_how_it_was_read(description)}".rstrip(": ")]
@@ -52,7 +52,7 @@ def full_preview(
     if survey.invalid_rows:
         lines += ["", "Invalid:"]
         lines += survey.invalid.lines()
-    if noted := notes(source, survey, has_journal=has_journal, in_batches=in_batches):
+    if noted := notes(source, survey, recorded=recorded, in_batches=in_batches):
         lines += ["", *noted]
     where = f"It would go to {printable(address)}" if address else "No address is set"
     lines += ["", f"This was a dry run: nothing was sent. {where}."]
@@ -70,16 +70,20 @@ def short_preview(
     lines += counts(survey)
     if survey.invalid_rows:
         lines += ["Invalid, and not sent:", *survey.invalid.lines(_SHORT_REASONS)]
-    has_journal = recorded is not None
-    lines += notes(source, survey, has_journal=has_journal, in_batches=in_batches)
+    lines += notes(source, survey, recorded=recorded, in_batches=in_batches)
     if recorded is not None and recorded.rows:
         lines.append(printable(recorded.text(survey.rows)))
     return "\n".join(lines)
 
 
-def notes(source: Input, survey: Survey, *, has_journal: bool, in_batches: bool) -> list[str]:
-    """A line for each thing in the input that the user may not intend, such as double rows."""
-    texts = [*source.warnings(), *_warnings(survey, has_journal=has_journal)]
+def notes(
+    source: Input, survey: Survey, *, recorded: Recorded | None, in_batches: bool
+) -> list[str]:
+    """A line for each thing in the input that the user may not intend, such as double rows.
+
+    `recorded` is the journal of the run; `None` without a journal.
+    """
+    texts = [*source.warnings(), *_warnings(survey, recorded)]
     if survey.adds and any(use.name.strip() == _OUR_ID for use in source.description.left_out):
         texts.append(
             f"the column {_OUR_ID}, which has the ids that an earlier run wrote, is left out: to "
@@ -112,15 +116,26 @@ def counts(survey: Survey) -> list[str]:
     ]
 
 
-def _warnings(survey: Survey, *, has_journal: bool) -> Iterator[str]:
-    if survey.adds and not has_journal:
+def _warnings(survey: Survey, recorded: Recorded | None) -> Iterator[str]:
+    if survey.adds and recorded is None:
         yield (
             f"each time you run this, {_contacts(survey.adds)} added again, even if the platform "
             "has them already. To update those instead, use --update-if-exists; to be able to "
             "continue this run if it ends early, use --journal FILE."
         )
+    elif survey.adds and recorded is not None and recorded.is_new:
+        yield (
+            f"{recorded.name} is a new journal, which knows of no earlier import: "
+            f"{_contacts(survey.adds)} added, even if the platform has them already. If you "
+            "imported them before, use --update-if-exists; if that import had a journal which you "
+            "have moved or renamed, name it with --journal."
+        )
     yield from _shared(
         survey.same_person, "the same name and email; each adds a contact of its own"
+    )
+    yield from _shared(
+        survey.same_person_updated,
+        "the same name and email; they become one contact; later rows replace its values",
     )
     yield from _shared(survey.same_external_id, "the same external id")
     if survey.with_groups:
@@ -134,7 +149,8 @@ def _warnings(survey: Survey, *, has_journal: bool) -> Iterator[str]:
             if survey.bare_phones == 1
             else (f"{survey.bare_phones:,} phones are numbers")
         )
-        yield f"{are} without a leading 0 or +; a spreadsheet may have removed it."
+        rows = rows_text(survey.first_bare_phones, survey.bare_phones)
+        yield f"{are} without a leading 0 or +; a spreadsheet may have removed it: {rows}."
     if survey.resubscribing:
         yield (
             f"{_rows(survey.resubscribing)} a status that subscribes the contact; that subscribes "

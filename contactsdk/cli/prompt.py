@@ -10,6 +10,8 @@ import typer
 from attrs import frozen
 
 _IS_WINDOWS: Final = sys.platform == "win32"
+_ANSWERS: Final = {"y": True, "yes": True, "n": False, "no": False, "": False}
+_ASKED: Final = 3
 _KEYBOARD, _SCREEN = ("CONIN$", "CONOUT$") if _IS_WINDOWS else ("/dev/tty", "/dev/tty")
 
 
@@ -27,10 +29,19 @@ class Terminal:
         typer.echo(text, file=self.screen)
 
     def is_answered_yes(self, question: str) -> bool:
-        """Ask, and wait for a line; returns whether it says yes."""
-        typer.echo(question, nl=False, file=self.screen)
-        self.screen.flush()
-        return self.keyboard.readline().strip().casefold() in ("y", "yes")
+        """Ask, and wait for a line; returns whether it says yes.
+
+        An empty line and the end of the input say no. If a line says neither yes nor no, the
+        question is asked again, three times in all; after that, the answer is no.
+        """
+        for _ in range(_ASKED):
+            typer.echo(question, nl=False, file=self.screen)
+            self.screen.flush()
+            answer = self.keyboard.readline().strip().casefold()
+            if answer in _ANSWERS:
+                return _ANSWERS[answer]
+            self.show("Not understood, and nothing was done: answer y for yes, or n for no.")
+        return False
 
 
 @contextmanager

@@ -44,9 +44,10 @@ def check_recorded(
             raise
         raise FileError(
             f"{name}, row {row}: from here on, this is not the input that {recorded_in} recorded; "
-            "nothing was sent or written. You may append rows to a recorded input, but not change "
-            "rows: undo the change and run this again. Import corrected rows from a file of their "
-            "own, such as the one that --rejects writes, with another journal"
+            "nothing was sent or written. You may append rows to a recorded input, but change "
+            "neither rows nor options that change what is sent, such as --map: undo the change and "
+            "run this again. Import corrected rows from a file of their own, such as the one that "
+            "--rejects writes, with another journal"
         ) from error
 
 
@@ -56,6 +57,8 @@ class Recorded:
 
     name: str
     """The name of the journal."""
+    is_new: bool = False
+    """Whether no row of any run is in the journal yet."""
     succeeded: int = 0
     """How many were added or updated."""
     rejected: int = 0
@@ -98,7 +101,7 @@ def read_recorded(
         JournalError: The journal cannot be read.
     """
     if not journal.exists():
-        return Recorded(name=journal.name)
+        return Recorded(name=journal.name, is_new=True)
     counts: Counter[JournalState] = Counter()
     in_flight = set()
     for row in journal.rows():
@@ -111,6 +114,7 @@ def read_recorded(
         )
     return Recorded(
         name=journal.name,
+        is_new=not counts,
         succeeded=counts[JournalState.SUCCEEDED],
         rejected=counts[JournalState.REJECTED],
         invalid=counts[JournalState.INVALID],

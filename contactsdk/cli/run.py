@@ -7,7 +7,7 @@ from attrs import Factory, frozen
 
 from contactsdk.bulk import OnProgress, Outcome
 from contactsdk.bulk.options import DEFAULT_GIVE_UP_S
-from contactsdk.cli.advice import with_advice
+from contactsdk.cli.advice import is_refused_here, with_advice
 from contactsdk.cli.checking import NumberedItem
 from contactsdk.cli.in_order import InOrder
 from contactsdk.cli.interruption import Interruption
@@ -21,7 +21,8 @@ from contactsdk.models import Item
 if TYPE_CHECKING:  # at run time it needs an extra
     from contactsdk.journal.postgres import PostgresJournal
 
-_PING_S: Final = 5.0
+PING_S: Final = 5.0
+"""For how many seconds the platform is pinged before contacts are sent."""
 
 _NO_MORE: Final = (0, (0, 0, None))
 
@@ -168,17 +169,19 @@ async def import_rows(
     return Ending(stopped_by, interruption.happened)
 
 
-async def find_wrong_setup(client: ContactClient) -> SetupError | None:
+async def find_wrong_setup(client: ContactClient) -> ContactError | None:
     """Ping the platform, and return the error if the address or the way to it is wrong.
 
-    So a wrong set-up is found before any contact is sent. `None` if nothing is wrong, and also if
-    the platform itself refuses the ping, since a key may have the right to add contacts and none to
-    ping, or if the platform is not available. In these cases the first contact is sent alone.
+    So a wrong set-up is found before any contact is sent: also an address of this machine at which
+    nothing listens, since a sandbox that was not started is no outage to wait for. `None` if
+    nothing is wrong, and also if the platform itself refuses the ping, since a key may have the
+    right to add contacts and none to ping, or if the platform is not available. In these cases the
+    first contact is sent alone.
     """
     try:
-        await client.ping(deadline_s=_PING_S)
+        await client.ping(deadline_s=PING_S)
     except SetupError as error:
         return error if error.error_code is None else None
-    except ContactError:
-        return None
+    except ContactError as error:
+        return error if is_refused_here(error) else None
     return None

@@ -32,6 +32,8 @@ class Tally:
     from_journal: int = 0
     """How many rows were not sent, since the journal has their results from an earlier run."""
 
+    invalid: int = 0
+    """How many rows are not valid contacts; nothing is sent of these."""
     settled: int = 0
     """How many rows were uncertain, and then found on the platform."""
 
@@ -47,6 +49,7 @@ class Tally:
         self.settled += result.settled
         if state is State.SUCCEEDED:
             return
+        self.invalid += result.refused and not result.attempts
         self.left += state is not State.UNCERTAIN and not result.refused
         if state is State.FAILED:
             self.failed.add(result.reason, result.row)
@@ -82,12 +85,13 @@ def summary(
         )
     if tally.settled:
         lines.append(f"{tally.settled:,} were uncertain and then found")
+    is_all_invalid = tally.invalid == tally.states.total()
     if elapsed_s is not None:
         rate = ""
-        if tally.ended > 0:
+        if tally.ended > 0 and not is_all_invalid:
             rate = f", {tally.ended / max(elapsed_s, 1e-9):,.0f} contacts per second"
         lines.append(f"in {duration(elapsed_s)}{rate}")
-    if sent_to:
+    if sent_to and not is_all_invalid:
         lines.append(f"to {printable(sent_to)}")
     lines += _grouped("Failed", tally.failed)
     lines += _grouped("Uncertain", tally.uncertain)

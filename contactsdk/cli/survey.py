@@ -13,6 +13,7 @@ from contactsdk.models import Contact, EmailStatus, Item, SmsStatus, key_of
 
 _FIRST: Final = 3
 _BARE_PHONE: Final = re.compile("[1-9][0-9]{5,}")  # with fewer digits, it is an extension number
+_SHOWN_PHONES: Final = 5
 _NONE: Final = Shared(rows=0, keys=0, first=())
 
 
@@ -38,6 +39,8 @@ class Survey:
         """How many rows set the email or SMS status to subscribed."""
         self.bare_phones = 0
         """How many rows have a phone of digits only, without a 0 or a plus sign at its start."""
+        self.first_bare_phones: list[int] = []
+        """The numbers of the first such rows, at most 5."""
         self.invalid = Reasons()
         """Why rows are not valid contacts."""
         self.invalid_rows = 0
@@ -46,9 +49,13 @@ class Survey:
         """The first valid contacts, with the numbers of their rows."""
         self.same_person = _NONE
         """Adds with the same name and email: each would add a contact. Known after `finish`."""
+        self.same_person_updated = _NONE
+        """Adds with `update_if_exists` with the same name and email: they become one contact. Known
+        after `finish`."""
         self.same_external_id = _NONE
         """Rows without an id that have the same external id. Known after `finish`."""
         self._people = Duplicates(people)
+        self._people_updated = Duplicates(people)
         self._external_ids = Duplicates(external_ids)
 
     @property
@@ -69,12 +76,16 @@ class Survey:
             self.updates += 1
         elif item.update_if_exists:
             self.updates_if_exist += 1
+            self._people_updated.add(key_of(item), number)
         else:
             self.adds += 1
             self._people.add(key_of(item), number)
         if item.id is None and item.external_id is not None:
             self._external_ids.add(item.external_id, number)
-        self.bare_phones += _BARE_PHONE.fullmatch(item.phone or "") is not None
+        if _BARE_PHONE.fullmatch(item.phone or ""):
+            self.bare_phones += 1
+            if len(self.first_bare_phones) < _SHOWN_PHONES:
+                self.first_bare_phones.append(number)
         self.with_groups += item.groups is not None
         self.resubscribing += (
             item.status is EmailStatus.SUBSCRIBED or item.sms_status is SmsStatus.SUBSCRIBED
@@ -83,4 +94,5 @@ class Survey:
     def finish(self) -> None:
         """Find rows of the same person or external id; call it once, after the last `add`."""
         self.same_person = self._people.found()
+        self.same_person_updated = self._people_updated.found()
         self.same_external_id = self._external_ids.found()

@@ -108,7 +108,7 @@ async def _work(client: ContactClient, made: "Worker") -> bool:
     with Interruption(made.stop, grace_s=GRACE_S) as interruption:
         async with client:
             wrong = await find_wrong_setup(client)
-            if wrong is not None:
+            if isinstance(wrong, SetupError):  # a worker waits for a platform that is not there
                 raise wrong
             has_ended = False
 

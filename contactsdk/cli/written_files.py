@@ -42,8 +42,8 @@ class Written:
     def warnings(self) -> list[str]:
         """A line for each file that will be replaced."""
         return [
-            f"Note: {printable(name)} exists already and will be replaced; the old file is kept as "
-            f"{printable(place.name)}{_in_place_of_another(place)}."
+            f"Note: {printable(name)} exists already and will be replaced; if the new file "
+            f"differs, the old one is kept as {printable(place.name)}."
             for name, place in self.kept.items()
         ]
 
@@ -63,7 +63,9 @@ class Written:
 
     def _kept_text(self, name: str) -> str:
         place = self.kept.get(name)
-        return "" if place is None else f"; the old file is now {place.name}"
+        if place is None:
+            return ""
+        return f"; the old file is now {place.name}" if place.exists() else ", as before"
 
 
 def next_lines(
@@ -71,21 +73,33 @@ def next_lines(
     tally: Tally,
     *,
     has_journal: bool,
+    has_new_rejects: bool,
     is_excel: bool,
     is_stopped: bool,
+    is_interrupted: bool,
     import_rejects: str,
+    update_instead: str,
 ) -> Iterator[str]:
-    """A line for each thing that the user should do next with the rejects of a run.
+    """A line for each thing that the user should do next with the rows that were not applied.
 
-    `is_excel` is whether the input is a workbook. `is_stopped` is whether the run was stopped by an
-    error that is not about a row. `import_rejects` is the command that imports the rejects.
+    `has_new_rejects` is whether this run rejected rows that no earlier run of its journal did, or
+    wrote the first file of rejects. `is_excel` is whether the input is a workbook. `is_stopped` is
+    whether the run was stopped by an error that is not about a row. `import_rejects` is the command
+    that imports the rejects. `update_instead` is this command with `--update-if-exists`; empty if
+    no row would be added again.
     """
     rejects = rejects_of(tally, has_journal=has_journal)
     may_be_applied = tally.states[State.SUCCEEDED] + tally.states[State.UNCERTAIN]
-    if is_stopped and not has_journal and not may_be_applied:
-        yield "Nothing was applied. When the problem is solved, run the same command again."
+    is_early = is_stopped or is_interrupted
+    if is_early and not has_journal and not may_be_applied:
+        solved = "When the problem is solved, run" if is_stopped else "Run"
+        yield f"Nothing was applied. {solved} the same command again."
         return
-    if outputs.rejects in (None, STANDARD) or not rejects:
+    if outputs.rejects in (None, STANDARD):
+        if is_early and not has_journal and tally.left:
+            yield from _send_the_rest(tally.states[State.SUCCEEDED], update_instead)
+        return
+    if not rejects or not has_new_rejects:
         return
     if has_journal and tally.left:
         yield (
@@ -94,10 +108,32 @@ def next_lines(
         )
     elif is_stopped:
         yield f"When the problem is solved, import the rows that were not applied: {import_rejects}"
+    elif is_interrupted and tally.left:
+        failed = rejects - tally.left
+        also = ", and the rows that failed when they are corrected" if failed else ""
+        yield f"To send the rest{also}: {import_rejects}"
     else:
         yield f"When the rejects are corrected, import them: {import_rejects}"
     if is_excel and str(outputs.rejects).endswith(".csv"):
         yield _OF_EXCEL
+
+
+def _send_the_rest(succeeded: int, update_instead: str) -> Iterator[str]:
+    """What to do after a run that ended early, without a journal and without rejects."""
+    if not update_instead:
+        yield "To send the rest, run the same command again; it adds no contact twice."
+        return
+    were = "1 contact was" if succeeded == 1 else f"{succeeded:,} contacts were"
+    if not succeeded:
+        were = "Contacts may have been"
+    yield (
+        f"{were} added or updated; the same command would add contacts again. To send the rest "
+        f"without that: {update_instead}"
+    )
+    yield (
+        "Next time, use --journal FILE: then the same command goes on where it stopped, and adds "
+        "no contact twice."
+    )
 
 
 def rejects_of(tally: Tally, *, has_journal: bool) -> int:
@@ -105,10 +141,6 @@ def rejects_of(tally: Tally, *, has_journal: bool) -> int:
     not_applied = tally.states[State.FAILED] + tally.states[State.NOT_STARTED]
     # With a journal, rows that were not refused are sent when the run goes on.
     return not_applied - tally.left if has_journal else not_applied
-
-
-def _in_place_of_another(place: Path) -> str:
-    return ", which replaces an older one" if place.exists() else ""
 
 
 def _rows(count: int) -> str:

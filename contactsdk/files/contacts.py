@@ -1,11 +1,12 @@
 """Makes a contact of the cells of a row, or an error with everything that is wrong with them."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from contactsdk.errors import InvalidContactError, Path
 from contactsdk.files.cells import CellError, CellReader
-from contactsdk.files.column_plan import Plan
+from contactsdk.files.column_plan import ColumnUse, Plan
 from contactsdk.files.columns import Column, letter_of
 from contactsdk.files.emails import INVALID, reason_of
 from contactsdk.files.json_values import value_of
@@ -21,6 +22,7 @@ _NOT_TOGETHER: Final = "must not be given beside another key of the same field"
 # Columns whose cell is not the value of a field: it is a part of one, or holds two fields.
 _COMPOSED: Final = ("custom_fields", "external_urls", "full_name")
 
+_NAMED_BY_ID: Final = re.compile(r"custom[\s_]*fields", re.IGNORECASE)
 _TOO_MANY_CELLS: Final = (
     "the row has more cells than there are columns: a cell with the delimiter in it needs quotes"
 )
@@ -42,7 +44,7 @@ class ContactMaker:
         update_if_exists: bool = False,
     ) -> None:
         self._plain: list[tuple[int, str, CellReader]] = []
-        self._composed: list[tuple[int, Column, CellReader]] = []
+        self._composed: list[tuple[int, Column, CellReader, str]] = []
         self._columns: list[tuple[int, Column, CellReader]] = []
         # In JSON, one key may hold a whole field and others its parts. The whole field comes first,
         # so that the parts can be added to it.
@@ -52,7 +54,7 @@ class ContactMaker:
             read = readers.of(use.column)
             self._columns.append((use.place, use.column, read))
             if use.column.field in _COMPOSED:
-                self._composed.append((use.place, use.column, read))
+                self._composed.append((use.place, use.column, read, _header_of(use)))
             else:
                 self._plain.append((use.place, use.column.field, read))
         names = {use.name.strip().partition(".")[0] for use in plan.uses}
@@ -88,9 +90,9 @@ class ContactMaker:
                 else:
                     if value is not None:
                         values[name] = value
-        for place, column, read in self._composed:
+        for place, column, read, header in self._composed:
             if cell := cells[place]:
-                _add(values, problems, column, read, cell)
+                _add(values, problems, column, read, cell, header)
         if self._nameless:
             problems += _nameless_problems(cells, self._nameless)
         return self._contact(values, problems, cells)
@@ -132,13 +134,28 @@ class ContactMaker:
         return InvalidContactError(in_words)
 
 
-def _add(values: _Values, problems: _Problems, column: Column, read: CellReader, cell: str) -> None:
+def _add(
+    values: _Values,
+    problems: _Problems,
+    column: Column,
+    read: CellReader,
+    cell: str,
+    header: str = "",
+) -> None:
     try:
         value = read(cell)
         if value is not None:
             _put(values, column, value)
     except CellError as exc:
-        problems.append((_path_of(column), str(exc)))
+        problems.append((_path_of(column), f"({header}) {exc}" if header else str(exc)))
+
+
+def _header_of(use: ColumnUse) -> str:
+    """The header of a column that holds a custom field by another name; else empty."""
+    name = " ".join(use.name.split())
+    is_named_by_id = _NAMED_BY_ID.match(name) is not None
+    is_custom_field = use.column is not None and use.column.field == "custom_fields"
+    return name if is_custom_field and not is_named_by_id else ""
 
 
 def _put(values: _Values, column: Column, value: Any) -> None:

@@ -59,11 +59,21 @@ class KnownNames:
 
     @cached_property
     def custom_fields(self) -> AccountNames | None:
-        """The account's custom fields; `None` if they are not known."""
+        """The account's custom fields; `None` if they are not known, or if it lists none."""
+        fields = self._asked_custom_fields
+        # If the platform lists none at all, the list proves nothing about an id: the platform
+        # itself has to judge it.
+        return AccountNames(custom_fields=fields, date_order=self.date_order) if fields else None
+
+    @property
+    def has_no_custom_fields(self) -> bool:
+        """Whether the account was asked, and lists no custom field."""
+        return self._asked_custom_fields == ()
+
+    @cached_property
+    def _asked_custom_fields(self) -> tuple[CustomFieldDefinition, ...] | None:
         fields = self.ask_custom_fields()
-        if fields is None:
-            return None
-        return AccountNames(custom_fields=fields, date_order=self.date_order)
+        return None if fields is None else tuple(fields)
 
     @cached_property
     def _by_id(self) -> dict[int, CustomFieldDefinition]:
@@ -186,8 +196,8 @@ def _converted(convert: Converter, prepare: Callable[[str], Any], cell: str) -> 
         return convert(prepare(text))
     except DateOrderError:
         raise CellError(
-            "is a date whose order is not clear: give the order with --date-order, or write it as "
-            "yyyy-mm-dd"
+            "is a date whose order is not clear: give the order with --date-order dmy (day, month, "
+            "year) or --date-order mdy, or write it as yyyy-mm-dd"
         ) from None
     except ValueError as error:
         raise CellError(str(error)) from None

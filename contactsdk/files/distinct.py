@@ -5,7 +5,7 @@ import stat
 import unicodedata
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
-from itertools import combinations
+from itertools import chain, combinations, count
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -73,14 +73,17 @@ def partial_name(name: str) -> Path:
 
 
 def kept_as(name: str) -> Path | None:
-    """The name under which the file that an output replaces is kept, such as `results.csv.bak`.
+    """The name under which the file that an output replaces is kept, such as `results.bak.csv`.
 
-    `None` if there is no such file, or if it is empty.
+    It is a free name, so each older file is kept: the next is `results.bak2.csv`. `None` if there
+    is no such file, or if it is empty.
     """
     path = Path(os.path.realpath(name))
     if is_special(name) or not path.exists() or not path.stat().st_size:
         return None
-    return path.with_name(f"{path.name}.bak")
+    numbers = chain(("",), count(2))
+    places = (path.with_name(f"{path.stem}.bak{number}{path.suffix}") for number in numbers)
+    return next(place for place in places if not os.path.lexists(place))
 
 
 def is_special(name: str) -> bool:

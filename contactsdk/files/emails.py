@@ -29,7 +29,7 @@ def email_of(cell: str) -> str | None:
         text = text[7:].partition("?")[0].strip()
     if "<" in text:
         text = _without_brackets(text)
-    if text.count("@") > 1 and '"' not in text:
+    if text.count("@") > 1 and '"' not in text and "@@" not in text:
         raise CellError(_SEVERAL)
     return text
 
@@ -45,6 +45,7 @@ def reason_of(email: str) -> str:
         (any(map(str.isspace, email)), "has a blank in it"),
         ("," in email, "has a comma in it: a period, or a second address?"),
         (";" in email, "has a semicolon in it: a second address?"),
+        ("@@" in email, "has two @ in a row"),
         (not name, "has nothing before its @"),
         (not domain, "has nothing after its @"),
         (email.endswith("."), "ends with a period"),

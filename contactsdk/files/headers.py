@@ -129,14 +129,19 @@ def _check_is_header(header: Row, following: Sequence[Row], rules: ColumnRules, 
 def _advice(plan: Plan, rules: ColumnRules) -> list[str]:
     if not plan.unknown:
         return []
-    name = _one_line(plan.uses[min(plan.unknown)].name)
-    known = rules.names.shown()
-    custom = (
-        f'{known} (--map "{name}=<the name of one>")'
-        if known
-        else f'a custom field is --map "{name}=customFields.<its id>" (contactsdk fields lists the '
-        "ids)"
-    )
+    # A column that has a guess is no example of one that holds a custom field.
+    others = _guesses_of(plan).others
+    name = others[0] if others else _one_line(plan.uses[min(plan.unknown)].name)
+    by_id = f'--map "{name}=customFields.<its id>"'
+    if known := rules.names.shown():
+        custom = f'{known} (--map "{name}=<the name of one>")'
+    elif rules.names.has_no_custom_fields:
+        custom = (
+            f"the account lists no custom fields, so make one there first (in the sandbox: "
+            f'contactsdk sandbox --fields "101={name}"), or use {by_id}, which is not checked'
+        )
+    else:
+        custom = f"a custom field is {by_id} (contactsdk fields lists the ids)"
     return [
         "To leave a column out, use --ignore-columns, or --ignore-unknown for all of them; "
         f"{custom}.",

@@ -4,10 +4,12 @@ Each row is in the file as soon as it is written, so a run that breaks off leave
 A workbook appears only when it is complete.
 """
 
+import filecmp
 import io
 import os
 import stat
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -115,9 +117,26 @@ def _raise(_name: str, error: OSError) -> None:
 def _rename(partial: Path, path: Path) -> None:
     with suppress(FileNotFoundError):
         os.chmod(partial, stat.S_IMODE(path.stat().st_mode))
-    if (kept := kept_as(str(path))) is not None:
+    if (kept := kept_as(str(path))) is not None and not _are_equal(partial, path):
         os.replace(path, kept)  # kept, since somebody may have corrected rows in it
     os.replace(partial, path)
+
+
+def _are_equal(file: Path, other: Path) -> bool:
+    """Whether two files have the same content; in workbooks, the time of writing does not count."""
+    with suppress(zipfile.BadZipFile):
+        return _parts(file) == _parts(other)
+    return filecmp.cmp(file, other, shallow=False)
+
+
+def _parts(book: Path) -> list[tuple[str, int, int]]:
+    """Name, size and checksum of each file in a workbook, except the one that tells the time."""
+    with zipfile.ZipFile(book) as parts:
+        return [
+            (part.filename, part.file_size, part.CRC)
+            for part in parts.infolist()
+            if part.filename != "docProps/core.xml"
+        ]
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class Result:
     line: int
     """The line of the file on which the row starts, from 1."""
     row: int
-    """The number that a spreadsheet shows beside the row; the header is row 1."""
+    """The number that a spreadsheet shows beside the row."""
     id: int | None = None
     """The platform's id of the contact; `None` unless the row succeeded."""
     state: State

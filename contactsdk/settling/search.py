@@ -17,6 +17,7 @@ from contactsdk.wire import ContactFilter, ListedContact
 
 FIRST_WAIT_S: Final = 2.0
 """How long to wait before the first look-up, in seconds: a slow write may still be in progress."""
+_SHOWN_IDS: Final = 5
 _GROWTH: Final = 1.5
 _MOST_WAIT_S: Final = 15.0
 _LEAST_WAIT_S: Final = 1.0
@@ -41,8 +42,13 @@ class Found:
 class Several:
     """More than one listed contact can be the one that was sent."""
 
-    count: int
-    """How many listed contacts can be the one that was sent; two or more."""
+    ids: tuple[int, ...]
+    """The ids of the listed contacts that can be the one that was sent; two or more, ascending."""
+
+    def __str__(self) -> str:
+        shown = ", ".join(map(str, self.ids[:_SHOWN_IDS]))
+        more = len(self.ids) - _SHOWN_IDS
+        return f"{len(self.ids)} contacts ({shown}{f' and {more} more' if more > 0 else ''})"
 
 
 @frozen
@@ -72,7 +78,7 @@ def judge(
     """
     ids = {one.id for one in listed if wire.matches(contact, one) and not is_ruled_out(one.id)}
     if len(ids) > 1:
-        return Several(len(ids))
+        return Several(tuple(sorted(ids)))
     if ids and is_key_shared:
         return Ambiguous()
     return Found(ids.pop()) if ids else NotYet()
@@ -211,8 +217,8 @@ class Search:
                 return f"it could not be looked up on the platform: {self._failure}"
             case None:
                 return "there was no time to look it up on the platform"
-            case Several(count):
-                return f"{looked}, and it may be any of {count} contacts there"
+            case Several() as several:
+                return f"{looked}, and it may be any of {several} there"
             case Ambiguous():
                 return (
                     f"{looked}, and one contact was found; that may be this one, or another "

@@ -147,14 +147,14 @@ async def test_two_uncertain_rows_of_the_same_contact_are_not_told_apart(account
     assert "another uncertain row" in str(outcomes[0].error)
 
 
-async def test_two_contacts_that_may_be_it_are_counted(account: Account) -> None:
+async def test_two_contacts_that_may_be_it_are_named(account: Account) -> None:
     contacts = many(1)
     await account.run(contacts, LOST)
     account.sandbox.write_as_rival(dict(account.sandbox.ledger.writes[0].body))
 
     (outcome,) = await account.client.settle(account.journal, contacts)
 
-    assert "it may be any of 2 contacts" in str(outcome.error)
+    assert "it may be any of 2 contacts (1001, 1002)" in str(outcome.error)
 
 
 @pytest.mark.parametrize("agreed", [True, False])

@@ -1,6 +1,7 @@
 """Lists that name groups and custom fields, over the command line."""
 
 import datetime
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,6 +144,20 @@ def test_nothing_is_sent_where_the_platform_does_not_answer(
     assert "the account's subscription groups cannot be asked for (" in result.stderr
     assert "; nothing was sent" in result.stderr
     assert contact_requests(sandbox) == []
+
+
+def test_import_to_a_sandbox_that_has_gone_says_so(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("in.csv").write_text(BY_IDS)
+    monkeypatch.setattr("contactsdk.cli.account_names.DEADLINE_S", 0.1)
+    with socket.socket() as taken:  # it does not listen, so nobody answers there
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        said = call("import", "in.csv", "--url", address, code=3).stderr
+    assert said.startswith("contactsdk: never sent: ")
+    assert "nothing listens at this address; is contactsdk sandbox running?" in said
+    assert said.endswith("; nothing was sent\n")
 
 
 def test_dry_run_goes_on_with_ids_where_the_platform_does_not_answer(

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import typer
 from typer.testing import CliRunner
 
@@ -20,6 +22,7 @@ def commands(*arguments: str) -> list[str]:
         map_: Map = None,
         update_if_exists: UpdateIfExists = False,
         run: Run = None,
+        journal: str | None = None,
     ) -> None:
         typer.echo(again.import_command(context, "bad.csv"))
         typer.echo(again.settle_command(context, "run.sqlite", file if file != "-" else None))
@@ -50,6 +53,21 @@ def test_options_that_were_not_given_are_left_out() -> None:
         "contactsdk import bad.csv",
         "contactsdk settle run.sqlite --input FILE",
     ]
+
+
+def test_rejects_of_a_run_with_a_journal_get_a_journal_of_their_own(folder: Path) -> None:
+    assert commands("in.csv", "--journal", "run.sqlite")[0] == (
+        "contactsdk import bad.csv --journal bad.sqlite --rejects bad2.csv"
+    )
+    (folder / "bad2.sqlite").touch()
+    assert commands("in.csv", "--journal", "bad.sqlite")[0].endswith(
+        " --journal bad3.sqlite --rejects bad2.csv"
+    )
+    database = "postgresql://ada:s3cret@db/lists"
+    assert commands("in.csv", "--journal", database, "--run", "may")[0] == (
+        "contactsdk import bad.csv --journal postgresql://ada:PASSWORD@db/lists --run may-bad "
+        "--rejects bad2.csv"
+    )
 
 
 def test_password_of_a_database_is_not_shown() -> None:

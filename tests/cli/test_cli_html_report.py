@@ -157,3 +157,8 @@ def test_run_in_which_nothing_was_sent_has_no_rate_and_no_chart() -> None:
     text = page(tally, (Span(start_s=0.0, end_s=1.0, contacts=0, paused_s=0.0),))
     assert "Ended 2026-11-26 08:00 UTC, after 4.0 s.<" in text
     assert "<svg" not in text
+
+
+def test_report_says_how_rows_are_numbered() -> None:
+    # The header need not be row 1: there may be a title above it.
+    assert "Rows are numbered as in a spreadsheet. This page" in page(ALL_KINDS)

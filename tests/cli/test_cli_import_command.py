@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import threading
@@ -388,6 +389,15 @@ class TestTerminal:
         assert "[y/N]" not in shown
         assert "Wrote out.csv: 20 rows." in shown
 
+    def test_file_that_is_replaced_is_announced_even_if_nothing_is_sent(
+        self, terminal: Any, sandbox: Sandbox, folder: Path
+    ) -> None:
+        call("import", "in.csv", "--journal", "run.sqlite")
+        Path("bad.csv").write_text("corrected by hand")
+        _, _, shown = terminal("--journal", "run.sqlite", "--rejects", "bad.csv")
+        assert "Note: bad.csv exists already and will be replaced" in shown
+        assert "the old file is now bad.bak.csv" in shown
+
     @pytest.mark.parametrize("answer", ["n\n", "\x04"])
     def test_nothing_is_sent_without_a_yes(
         self, answer: str, terminal: Any, sandbox: Sandbox, folder: Path
@@ -498,6 +508,48 @@ def test_rejects_of_csv_as_json_lines_can_be_imported(sandbox: Sandbox, folder: 
     ]
 
 
+def test_corrected_rejects_survive_further_runs(sandbox: Sandbox, folder: Path) -> None:
+    (folder / "in.csv").write_text(f"{NAMES}\nA,A,a@example\n")
+    arguments = ("import", "in.csv", "--journal", "run.sqlite", "--rejects", "bad.csv")
+    call(*arguments, code=1)
+    for text in ("corrected", "corrected again"):
+        (folder / "bad.csv").write_text(text)
+        call(*arguments, code=1)
+        call(*arguments, code=1)
+    assert (folder / "bad.bak.csv").read_text() == "corrected"
+    assert (folder / "bad.bak2.csv").read_text() == "corrected again"
+    assert not (folder / "bad.bak3.csv").exists()
+
+
+def test_command_for_the_rejects_is_printed_once_and_can_be_repeated(
+    sandbox: Sandbox, folder: Path
+) -> None:
+    (folder / "in.csv").write_text(f"{NAMES}\nA,A,a@example\n")
+    arguments = ("import", "in.csv", "--journal", "run.sqlite", "--rejects", "bad.csv")
+    line = call(*arguments, code=1).stderr.splitlines()[-1]
+    corrected = (folder / "bad.csv").read_text().replace("a@example,", "a@example.com,")
+    (folder / "bad.csv").write_text(corrected)
+    _, _, command = line.partition("When the rejects are corrected, import them: contactsdk ")
+    for _ in range(2):
+        call(*shlex.split(command))
+    assert emails(sandbox) == ["a@example.com"]
+    assert "import them" not in call(*arguments, code=1).stderr
+
+
+def test_run_that_stops_without_a_journal_prints_a_command_that_adds_nothing_twice(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "in.csv").write_text(sample(3))
+    sandbox.script(None, Fault(FaultKind.REDIRECT), action=ADD)
+    arguments = ["import", "in.csv", "--concurrency", "1"]
+    monkeypatch.setattr(sys, "argv", ["contactsdk", *arguments])
+    said = call(*arguments, code=3).stderr
+    assert "1 contact was added or updated; the same command would add contacts again." in said
+    command = said.partition("To send the rest without that: contactsdk ")[2].splitlines()[0]
+    call(*shlex.split(command))
+    assert len({write.contact_id for write in sandbox.ledger.writes}) == 3
+
+
 def test_report_is_written(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text(f"{sample(3)}B,B,b@example\n")
     call("import", "in.csv", "--report", "run.html", code=1)
@@ -570,6 +622,18 @@ def test_uncertain_rows_come_with_the_way_to_look_them_up(
     assert advice in call("import", "in.csv", *options, code=1).stdout
 
 
+def test_new_journal_is_no_silent_way_to_add_a_list_again(sandbox: Sandbox, folder: Path) -> None:
+    (folder / "in.csv").write_text(sample(2))
+    new = (
+        "Note: run.sqlite is a new journal, which knows of no earlier import: 2 contacts are added"
+    )
+    arguments = ("import", "in.csv", "--journal", "run.sqlite")
+    assert new in call(*arguments, "--dry-run").stdout
+    assert new in call(*arguments).stderr
+    assert "new journal" not in call(*arguments, "--dry-run").stdout
+    assert "new journal" not in call(*arguments).stderr
+
+
 def test_files_that_were_written_are_named(sandbox: Sandbox, folder: Path) -> None:
     (folder / "in.csv").write_text("Vorname,lastName,email\nA,A,a@example.com\nB,B,b@example\n")
     options = ("--map", "Vorname=firstName")
@@ -613,10 +677,11 @@ def test_dry_run_ends_with_where_it_would_go_and_the_command(
     lines = call(*arguments).stdout.splitlines()
     assert lines[-3:] == [
         f"This was a dry run: nothing was sent. It would go to {sandbox.url} (this machine).",
-        "Note: out.csv exists already and will be replaced; the old file is kept as out.csv.bak.",
+        "Note: out.csv exists already and will be replaced; if the new file differs, the old one "
+        "is kept as out.bak.csv.",
         "To import it: contactsdk import in.csv --results out.csv",
     ]
-    assert (folder / "out.csv.bak").read_text() == "of an earlier run"
+    assert (folder / "out.bak.csv").read_text() == "of an earlier run"
 
 
 def test_wrong_key_asks_for_no_correction_of_the_rows(sandbox: Sandbox, folder: Path) -> None:
@@ -665,6 +730,19 @@ def test_wrong_address_is_found_by_a_ping_and_no_contact_is_sent(
     assert "Stopped: HTTP 302 redirects to /moved" in result.stdout
     assert "3 not started" in result.stdout
     assert contact_requests(sandbox) == []
+
+
+def test_sandbox_that_was_not_started_is_not_waited_for(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "in.csv").write_text(sample(3))
+    monkeypatch.setattr("contactsdk.cli.run.PING_S", 0.1)
+    with socket.socket() as taken:  # it does not listen, so nobody answers there
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        result = call("import", "in.csv", "--url", address, code=3)
+    assert "nothing listens at this address; is contactsdk sandbox running?" in result.stdout
+    assert "3 not started" in result.stdout
 
 
 def test_platform_without_a_ping_does_not_stop_an_import(

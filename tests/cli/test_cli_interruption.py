@@ -56,6 +56,7 @@ def test_ctrl_c_finishes_what_is_in_flight(sandbox: Sandbox, folder: Path) -> No
     assert len((folder / "unsure.csv").read_text().splitlines()) == 1
     assert out.endswith("Stopped: interrupted\n")
     assert "contactsdk: stopping: " in err
+    assert err.endswith("To send the rest: contactsdk import bad.csv\n")
 
 
 def test_quiet_import_stops_without_a_word_about_it(sandbox: Sandbox, folder: Path) -> None:

@@ -26,11 +26,11 @@ def preview_of(
     """A preview of these items, as if they had been read from `source`."""
     source = source or csv_input("id,phone\n7,1\n")
     survey = survey_of(*items)
+    recorded = Recorded(name="run.sqlite") if has_journal else None
     if full:
         return full_preview(
-            "in.csv", address, source, survey, names, has_journal=has_journal, in_batches=False
+            "in.csv", address, source, survey, names, recorded=recorded, in_batches=False
         )
-    recorded = Recorded(name="run.sqlite") if has_journal else None
     return short_preview("in.csv", source, survey, recorded=recorded, in_batches=False)
 
 
@@ -48,7 +48,8 @@ def notes_of(
 ) -> str:
     source = source or csv_input("id,phone\n7,1\n")
     survey = survey_of(*items)
-    return "\n".join(notes(source, survey, has_journal=has_journal, in_batches=in_batches))
+    recorded = Recorded(name="run.sqlite") if has_journal else None
+    return "\n".join(notes(source, survey, recorded=recorded, in_batches=in_batches))
 
 
 def test_full_preview_shows_how_the_file_is_read_and_what_would_be_sent() -> None:
@@ -134,8 +135,21 @@ def test_what_is_odd_about_the_file_is_a_note() -> None:
     [
         ([a_contact(), a_contact()], "2 rows have the same name and email; each adds a contact"),
         ([a_contact(external_id="1")] * 2, "2 rows have the same external id: rows 2, 3."),
-        ([a_contact(phone="412345678")], "1 phone is a number without a leading 0 or +; a"),
-        ([a_contact(phone="412345678")] * 2, "2 phones are numbers without a leading 0 or +"),
+        (
+            [a_contact(update_if_exists=True)] * 2,
+            "2 rows have the same name and email; they become one contact; later rows replace its "
+            "values: rows 2, 3.",
+        ),
+        (
+            [a_contact(), a_contact(phone="412345678")],
+            "1 phone is a number without a leading 0 or +; a spreadsheet may have removed it: row "
+            "3.",
+        ),
+        (
+            [an_update(phone="412345678")] * 7,
+            "7 phones are numbers without a leading 0 or +; a spreadsheet may have removed it: "
+            "rows 2, 3, 4, 5, 6 and 2 more.",
+        ),
         ([a_contact(groups=[1])], "1 row has groups; these replace all groups"),
         ([a_contact(status=1), a_contact(status=1)], "2 rows have a status that subscribes"),
     ],
@@ -190,3 +204,16 @@ def test_ids_of_an_earlier_run_that_are_left_out_are_a_note() -> None:
     merged = csv_input("firstName,lastName,email,contactsdk_id\nA,A,a@example.com,7\n")
     assert "use --map contactsdk_id=id" in notes_of(a_contact(), source=merged)
     assert "contactsdk_id" not in notes_of(an_update(phone="1"), source=merged)
+
+
+def test_new_journal_says_that_it_knows_of_no_earlier_import() -> None:
+    new = preview_beside(Recorded(name="run.sqlite", is_new=True), a_contact())
+    assert (
+        "Note: run.sqlite is a new journal, which knows of no earlier import: 1 contact is added, "
+        "even if the platform has them already. If you imported them before, use "
+        "--update-if-exists; if that import had a journal which you have moved or renamed, name it "
+        "with --journal."
+    ) in new
+    assert "new journal" not in preview_beside(Recorded(name="run.sqlite"), a_contact())
+    update = a_contact(update_if_exists=True)
+    assert "new journal" not in preview_beside(Recorded(name="run.sqlite", is_new=True), update)

@@ -83,11 +83,32 @@ def test_terminal_that_cannot_be_opened_is_nobody(
 
 @pytest.mark.parametrize(
     ("typed", "is_yes"),
-    [("y\n", True), (" YES \n", True), ("n\n", False), ("\n", False), ("", False)],
+    [
+        ("y\n", True),
+        (" YES \n", True),
+        ("n\n", False),
+        ("No\ny\n", False),
+        ("\ny\n", False),
+        ("", False),
+        ("j\ny\n", True),
+        ("ja\nn\ny\n", False),
+        ("oui\n", False),
+        ("j\nja\nJA\ny\n", False),
+    ],
 )
 def test_only_yes_is_yes(typed: str, is_yes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     assert answer_is_yes("Send? ") is is_yes
+
+
+def test_answer_that_is_neither_yes_nor_no_is_asked_about_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("j\ny\n"))
+    answer_is_yes("Send? ")
+    assert capsys.readouterr().err == (
+        "Send? Not understood, and nothing was done: answer y for yes, or n for no.\nSend? "
+    )
 
 
 def test_what_was_typed_before_the_question_is_not_an_answer(

@@ -20,7 +20,7 @@ def test_row_from_which_the_input_differs_is_named() -> None:
             if number == 1:
                 raise JournalError("another", number=number)
 
-    with pytest.raises(FileError, match=r"in\.csv, row 3: from here on, this is not the input"):
+    with pytest.raises(FileError, match=r"in\.csv, row 3: from here on, this is not the .* --map"):
         check_recorded(differs, "run.sqlite", ITEMS, "in.csv")
 
 
@@ -41,7 +41,9 @@ def test_journal_that_cannot_be_used_is_not_about_a_row() -> None:
 
 
 def test_journal_that_is_not_there_yet_has_no_rows(tmp_path: Path) -> None:
-    assert read_recorded(SqliteJournal(tmp_path / "run.sqlite"), ITEMS).rows == 0
+    recorded = read_recorded(SqliteJournal(tmp_path / "run.sqlite"), ITEMS)
+    assert recorded.rows == 0
+    assert recorded.is_new
     assert list(tmp_path.iterdir()) == []
 
 
@@ -89,3 +91,8 @@ def test_what_others_may_be_sending_now_is_not_counted() -> None:
 def test_uncertain_rows_that_are_sent_again_are_not_counted() -> None:
     recorded = recorded_of(State.UNCERTAIN, State.SENT, State.SUCCEEDED, resend_uncertain=True)
     assert (recorded.uncertain, recorded.rows) == (0, 1)
+
+
+def test_journal_is_new_until_it_has_a_row() -> None:
+    assert recorded_of().is_new
+    assert not recorded_of(State.NOT_APPLIED).is_new

@@ -69,3 +69,11 @@ def test_run_in_which_nothing_was_sent_has_no_rate() -> None:
 def test_summary_says_where_the_contacts_went() -> None:
     text = summary(a_tally(State.SUCCEEDED, [""]), elapsed_s=1, sent_to="https://a.example.com")
     assert text.endswith("\nto https://a.example.com")
+
+
+def test_summary_of_rows_that_are_all_invalid_does_not_say_where_they_went() -> None:
+    tally = Tally()
+    tally.add(Result(line=2, row=2, state=State.FAILED, refused=True, reason="email is required"))
+    text = summary(tally, elapsed_s=0.1, sent_to="https://a.example.com")
+    assert "example.com" not in text
+    assert "contacts per second" not in text

@@ -40,6 +40,13 @@ def test_adds_of_one_person_are_found() -> None:
     assert survey.same_person.first == ((2, 3),)
 
 
+def test_rows_that_become_one_contact_are_found() -> None:
+    contact = a_contact(update_if_exists=True)
+    survey = survey_of(a_contact(), contact, a_contact(first_name="Bo"), contact)
+    assert survey.same_person.rows == 0
+    assert survey.same_person_updated.first == ((3, 5),)
+
+
 def test_adds_with_one_external_id_are_found() -> None:
     survey = survey_of(
         a_contact(external_id="1"),

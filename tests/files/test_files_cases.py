@@ -208,8 +208,7 @@ def test_dates_of_a_date_field_are_plain_or_in_a_named_order() -> None:
     sent, failed = outcome_of("17-dates.csv", custom_fields=DATE_FIELD)
     assert [
         contact.custom_fields[0].value for contact in sent.values() if contact.custom_fields
-    ] == [datetime.date(2024, 12, 31)]
-    assert "--date-order" in failed[2]
+    ] == [datetime.date(2024, 12, 31)] * 2
     assert "such as 2026-12-31" in failed[4]
     sent, failed = outcome_of("17-dates.csv", custom_fields=DATE_FIELD, date_order=DateOrder.DMY)
     assert list(sent) == [2, 3]

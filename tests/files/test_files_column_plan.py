@@ -54,6 +54,10 @@ def test_other_words_for_email_and_last_name_are_known() -> None:
     assert "both hold email" in refusal("id,Email,E-mail")
 
 
+def test_example_of_a_custom_field_is_a_column_without_a_guess() -> None:
+    assert '--map "Notiz=customFields.<its id>"' in refusal("Vorname,id,Notiz")
+
+
 def test_all_unknown_columns_are_named() -> None:
     message = refusal("one,id,two")
     assert "row 1:\n  unknown column 'one'\n  unknown column 'two'\nTo leave" in message

@@ -67,16 +67,18 @@ def test_number_that_is_not_whole_fails(cell: str) -> None:
         (DateOrder.MDY, "12/31/2024"),
         (DateOrder.MDY, "12-31-2024"),
         (DateOrder.YMD, "2024 12 31"),
+        (None, "31/12/2024"),
+        (None, "12/31/2024"),
     ],
 )
-def test_date_is_read_in_its_order(order: DateOrder, cell: str) -> None:
+def test_date_is_read_in_its_order(order: DateOrder | None, cell: str) -> None:
     assert fields_of(contact_of(read(cell, 5, date_order=order))) == [(5, DAY)]
 
 
 @pytest.mark.parametrize(
     ("order", "cell", "what"),
     [
-        (None, "31/12/2024", "--date-order"),
+        (None, "01/12/2024", "--date-order dmy (day, month, year) or --date-order mdy"),
         (None, "45657", "such as 2026-12-31"),
         (None, "soon", "such as 2026-12-31"),
         (None, "2024-02-30", "a date that exists"),
@@ -87,6 +89,15 @@ def test_date_is_read_in_its_order(order: DateOrder, cell: str) -> None:
 )
 def test_date_that_cannot_be_read_fails(order: DateOrder | None, cell: str, what: str) -> None:
     assert what in message_of(read(cell, 5, date_order=order))
+
+
+@pytest.mark.parametrize(
+    ("header", "shown"),
+    [("Mine", "customFields.5 (Mine) is a date"), ("Custom Fields.5", "customFields.5 is a date")],
+)
+def test_message_names_the_column_as_the_list_does(header: str, shown: str) -> None:
+    source = csv_input(f"id,{header}\n7,01/12/2024\n", custom_fields=[a_field(5, "Mine", 5)])
+    assert message_of(one_item(source)).startswith(shown)
 
 
 @pytest.mark.parametrize(
@@ -136,9 +147,19 @@ def test_field_that_a_column_cannot_hold_is_refused(
     assert what in str(caught.value)
 
 
-def test_account_without_custom_fields_has_none_of_any_id() -> None:
-    with pytest.raises(FileError, match="has no custom field 5; it has none"):
-        csv_input("id,customFields.5\n7,x\n", custom_fields=[])
+def test_account_that_lists_no_custom_fields_leaves_ids_to_the_platform() -> None:
+    item = one_item(csv_input("id,customFields.5\n7,x\n", custom_fields=[]))
+    assert fields_of(contact_of(item)) == [(5, "x")]
+
+
+def test_account_that_lists_no_custom_fields_is_no_list_to_choose_from() -> None:
+    with pytest.raises(FileError) as caught:
+        csv_input("id,Notiz\n7,x\n", custom_fields=[])
+    assert (
+        "the account lists no custom fields, so make one there first (in the sandbox: contactsdk "
+        'sandbox --fields "101=Notiz"), or use --map "Notiz=customFields.<its id>", which is not '
+        "checked."
+    ) in str(caught.value)
 
 
 def test_name_of_two_fields_is_not_a_name() -> None:

@@ -30,6 +30,12 @@ def test_case_of_an_address_stays() -> None:
     assert email_of("IDA@EXAMPLE.COM") == "IDA@EXAMPLE.COM"
 
 
+def test_doubled_at_sign_is_no_second_address() -> None:
+    address = email_of("ada@@example.com")
+    assert address == "ada@@example.com"
+    assert reason_of(address) == "must be a valid email address: it has two @ in a row"
+
+
 @pytest.mark.parametrize(
     "cell",
     [

@@ -139,7 +139,7 @@ def test_dates_of_a_date_field_are_read_as_dates() -> None:
         ["id", "Birth date"],
         [1, day],
         [2, 45657],
-        [3, "31/12/2024"],
+        [3, "01/12/2024"],
         [4, "2024-12-31"],
     ]
     fields = [a_field(8, "Birth date", 5)]

@@ -2,6 +2,7 @@ import json
 import os
 import stat
 import threading
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from contactsdk.files import (
     open_text,
     result_of,
 )
+from contactsdk.files.output_files import open_sheet
 from tests.files.made import csv_input, jsonl_input, outcome
 
 RESULT = Result(line=4, row=3, state=State.NOT_STARTED, message="ü")
@@ -38,6 +40,16 @@ def sheet(name: str) -> list[list[Any]]:
     """The cells of the only sheet of a workbook."""
     with open(name, "rb") as file:
         return [list(row) for row in openpyxl.load_workbook(file).worksheets[0].values]
+
+
+def change_time_of(name: str) -> None:
+    """Change the time at which a workbook says that it was made."""
+    with zipfile.ZipFile(name) as book:
+        parts = {part: book.read(part) for part in book.namelist()}
+    parts["docProps/core.xml"] = b"<another/>"
+    with zipfile.ZipFile(name, "w") as book:
+        for part, content in parts.items():
+            book.writestr(part, content)
 
 
 def write_all(source: Any, rows: Any, *, resumable: bool = False, **names: Any) -> None:
@@ -200,11 +212,35 @@ def test_file_that_was_there_is_replaced_once_the_new_one_is_complete() -> None:
 def test_file_that_is_replaced_is_kept_beside_the_new_one(folder: Path) -> None:
     (folder / "sub").mkdir()
     Path("link.csv").symlink_to("sub/out.csv")
-    for text in ("first", "second", "third"):
+    for text in ("first", "second", "third", "fourth"):
         with open_text("link.csv") as stream:
             stream.write(text)
-    assert Path("link.csv").read_text() == "third"
-    assert Path("sub/out.csv.bak").read_text() == "second"
+    assert {path.name: path.read_text() for path in (folder / "sub").iterdir()} == {
+        "out.csv": "fourth",
+        "out.bak.csv": "first",
+        "out.bak2.csv": "second",
+        "out.bak3.csv": "third",
+    }
+
+
+def test_file_that_would_be_the_same_is_not_kept(folder: Path) -> None:
+    for _ in range(2):
+        with open_text("out.csv") as stream:
+            stream.write("text")
+        with open_sheet("out.xlsx") as book:
+            book.write(["Ada", 7])
+        change_time_of("out.xlsx")
+    assert sorted(path.name for path in folder.iterdir()) == ["out.csv", "out.xlsx"]
+    with open_sheet("out.xlsx") as book:
+        book.write(["Ada", 8])
+    assert (folder / "out.bak.xlsx").exists()
+
+
+def test_workbook_that_replaces_something_else_keeps_it(folder: Path) -> None:
+    Path("out.xlsx").write_text("no workbook")
+    with open_sheet("out.xlsx") as book:
+        book.write(["Ada", 7])
+    assert Path("out.bak.xlsx").read_text() == "no workbook"
 
 
 def test_empty_file_is_replaced_and_not_kept(folder: Path) -> None:
