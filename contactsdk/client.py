@@ -608,4 +608,4 @@ def _check_is_journal(journal: RunJournal) -> None:
     """
     if not hasattr(journal, "open_run"):
         kind = type(journal).__name__
-        raise TypeError(f"journal must be a SqliteJournal or a PostgresJournal, not {kind}")
+        raise TypeError(f"journal must be a journal, such as SqliteJournal(path), not {kind}")
