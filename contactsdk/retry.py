@@ -239,8 +239,8 @@ def decide(
     failure in a bulk run, by a throttle or an outage. Then neither the attempts nor the deadline of
     the policy count, and the delivery fails only when it has lasted for `patience_s` seconds.
 
-    So a throttle (429) is one of the policy's attempts in a single call, and ends it if the platform
-    asks for a longer wait than `max_wait_s`. In a run it is not: the contact keeps its key and is
+    So a throttle (429) counts as an attempt of a single call, and ends it if the platform asks for
+    a longer wait than `max_wait_s`. In a run it does not count: the contact keeps its key and is
     sent again, and the pacer slows all requests down.
     """
     if isinstance(error, StaleDateError):
