@@ -78,6 +78,10 @@ class Store(Protocol):
 
     It is the interface that `JournalRun` uses, and decides nothing about a row. Each method raises
     a `JournalError` if the store cannot do its work, or if the run does not own it any more.
+
+    To add one: implement these methods, then a `Journal` whose `open_run` opens the store and
+    passes it to `JournalRun.start`. What matters most: `write` is all or nothing, and durable when
+    it returns; a store that may lose its rows to another process refuses in `check_may_send`.
     """
 
     @property
