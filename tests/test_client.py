@@ -120,7 +120,7 @@ class TestArguments:
 
     @pytest.mark.parametrize("journal", ["run.sqlite", Path("run.sqlite")])
     async def test_name_of_a_journal_is_not_a_journal(self, journal: Any) -> None:
-        expected = "^journal must be a SqliteJournal or a PostgresJournal, not "
+        expected = "^journal must be a journal, such as SqliteJournal\\(path\\), not "
         async with ContactClient(URL) as client:
             with pytest.raises(TypeError, match=expected):
                 client.stream([], journal=journal)
