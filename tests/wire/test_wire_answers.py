@@ -82,14 +82,12 @@ def refusal(
     return caught.value
 
 
-@pytest.mark.parametrize("spell", [int, str, float], ids=["number", "string", "float"])
-@pytest.mark.parametrize("status", [200, 302, 400, 401, 404, 429, 500, 503])
 @pytest.mark.parametrize(("code", "kind"), BY_ERROR_CODE.items())
-def test_an_error_code_decides_whatever_the_status(
-    code: int, kind: type[ContactError], status: int, spell: Any
-) -> None:
-    error = refusal(status, {"errorCode": spell(code), "message": "no", "id": 5, "success": True})
-    assert type(error) is kind
+def test_an_error_code_decides_whatever_the_status(code: int, kind: type[ContactError]) -> None:
+    for status in (200, 302, 400, 401, 404, 429, 500, 503):
+        for spelled in (code, str(code), float(code)):
+            answer = {"errorCode": spelled, "message": "no", "id": 5, "success": True}
+            assert type(refusal(status, answer)) is kind, (status, spelled)
 
 
 @pytest.mark.parametrize(("code", "kind"), BY_ERROR_CODE.items())
@@ -146,19 +144,15 @@ BODIES_WITHOUT_AN_OBJECT = [
 
 
 @pytest.mark.parametrize("body", BODIES_WITHOUT_AN_OBJECT)
-@pytest.mark.parametrize(("status", "kind"), BY_STATUS.items())
-def test_without_an_object_the_status_decides(
-    status: int, kind: type[ContactError], body: bytes
-) -> None:
-    assert type(refusal(status, body)) is kind
+def test_without_an_object_the_status_decides(body: bytes) -> None:
+    for status, kind in BY_STATUS.items():
+        assert type(refusal(status, body)) is kind, status
 
 
 @pytest.mark.parametrize("body", [{}, {"id": 5}, {"success": False}, {"message": "no"}], ids=repr)
-@pytest.mark.parametrize(("status", "kind"), BY_STATUS.items())
-def test_without_an_error_code_the_status_decides(
-    status: int, kind: type[ContactError], body: dict[str, Any]
-) -> None:
-    assert type(refusal(status, body)) is kind
+def test_without_an_error_code_the_status_decides(body: dict[str, Any]) -> None:
+    for status, kind in BY_STATUS.items():
+        assert type(refusal(status, body)) is kind, status
 
 
 @pytest.mark.parametrize("body", BODIES_WITHOUT_AN_OBJECT)
