@@ -17,6 +17,9 @@ def bar(total: int, *, hidden: bool) -> Iterator[OnProgress]:
 
     `total` is the number of rows. Nothing is shown if `hidden` or if there is no terminal.
     """
+    if hidden or not sys.stderr.isatty():
+        yield lambda progress: None
+        return
     shown = Bar(
         BarColumn(),
         MofNCompleteColumn(),
@@ -24,7 +27,6 @@ def bar(total: int, *, hidden: bool) -> Iterator[OnProgress]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),
-        disable=hidden or not sys.stderr.isatty(),
         transient=True,
     )
     task = shown.add_task("", total=total, rate=0.0, not_succeeded="", note="")

@@ -102,7 +102,7 @@ async def test_server_that_is_restarted_in_the_middle_loses_nothing(
 ) -> None:
     async with connected() as (sandbox, _):
         credentials = Credentials(sandbox.key, sandbox.secret)
-        calls = calls_of(SEED, 400, sandbox.contacts.values())
+        calls = calls_of(SEED, 800, sandbox.contacts.values())
         sandbox.latency_s = 0.01
         sandbox.mix(SEED, 0.1, MIX_FOR_STREAMS)
         async with (
