@@ -85,7 +85,7 @@ class Intake:
     def use(self, journal: JournalRun) -> None:
         """Recall items from this journal, which has the rows of earlier runs."""
         self._journal = journal
-        self._read_directly_past(journal)
+        self._switch_to_direct_reading(journal)
 
     def read_no_more(self) -> None:
         """Read no more items after the one that is being read now."""
@@ -143,7 +143,7 @@ class Intake:
                 await self._wanted.acquire()
                 await self._read_one(conclude_earlier)
                 self._wanted_count -= 1
-                if self._journal is not None and self._read_directly_past(self._journal):
+                if self._journal is not None and self._switch_to_direct_reading(self._journal):
                     return
             if task is not None and not (self._reader.is_finished or task.cancelling()):
                 # A cancellation will follow after `finish`. Wait for it here, so that it does not
@@ -159,7 +159,7 @@ class Intake:
                 self._note_error()
                 self._idle.wake_all()
 
-    def _read_directly_past(self, journal: JournalRun) -> bool:
+    def _switch_to_direct_reading(self, journal: JournalRun) -> bool:
         """Have workers read the rest, if it is not async and nothing of it is recorded.
 
         Returns whether they do from now on.
@@ -178,7 +178,7 @@ class Intake:
             is_known = self._journal is not None and await self._recall(self._journal, job)
             if is_known or (job.earlier_batch is not None and await conclude_earlier(job)):
                 await self._outcomes.room()
-            elif self._is_looked_for(job):
+            elif self._begin_search(job):
                 continue
             elif job.outcome is not None or self._schedule.claim(job):
                 self._schedule.make_ready(job)
@@ -228,7 +228,7 @@ class Intake:
         self._jobs.finish(job, outcome)
         return True
 
-    def _is_looked_for(self, job: Job) -> bool:
+    def _begin_search(self, job: Job) -> bool:
         """Start to look up an uncertain add that an earlier owner left in flight, if it is one.
 
         Returns whether it did. This is done only in a slice of a submitted run: other runs can be

@@ -286,10 +286,8 @@ class JournalRun:
         Raises:
             JournalError: The outcome cannot be written; the journal may still say "sent".
         """
-        if self.is_slice and (is_interrupted or isinstance(error, SetupError)):
-            await self._rows.write(self._open_row(number, item, error))
-        else:
-            await self._rows.write(self._outcome_row(number, item, id_, error, attempts, settled))
+        row = self._ended_row(number, item, id_, error, attempts, settled, is_interrupted)
+        await self._rows.write(row)
 
     def note_outcome(
         self,
@@ -309,10 +307,7 @@ class JournalRun:
         `on_written` is called once it is written with a group. If a run ends while an outcome is
         being recorded, the outcome may be recorded again; that does no harm.
         """
-        if self.is_slice and (is_interrupted or isinstance(error, SetupError)):
-            row = self._open_row(number, item, error)
-        else:
-            row = self._outcome_row(number, item, id_, error, attempts, settled)
+        row = self._ended_row(number, item, id_, error, attempts, settled, is_interrupted)
         self._rows.add(row, on_written)
 
     async def write_loop(self) -> None:
@@ -358,6 +353,21 @@ class JournalRun:
             return None
         recorded = row.public()
         return recorded if recorded.error else evolve(recorded, error=UncertainError(SENT_EARLIER))
+
+    def _ended_row(
+        self,
+        number: int,
+        item: Item,
+        id_: int | None,
+        error: ContactError | None,
+        attempts: int,
+        settled: bool,
+        is_interrupted: bool,
+    ) -> StoredRow:
+        """The row of an item that ended in this run, which in a slice may stay open."""
+        if self.is_slice and (is_interrupted or isinstance(error, SetupError)):
+            return self._open_row(number, item, error)
+        return self._outcome_row(number, item, id_, error, attempts, settled)
 
     def _outcome_row(
         self,
