@@ -22,7 +22,7 @@ class HeldJournal:
         self.on_written = on_written
 
 
-async def test_idle_worker_is_engaged_for_what_waited_behind_a_contact_once_it_is_recorded() -> (
+async def test_idle_worker_is_engaged_for_the_next_of_a_key_once_an_outcome_is_recorded() -> (
     None
 ):
     schedule, outcomes, journal = Schedule(lambda: None), OutcomeQueue(10), HeldJournal()
