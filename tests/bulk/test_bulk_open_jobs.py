@@ -22,9 +22,7 @@ class HeldJournal:
         self.on_written = on_written
 
 
-async def test_idle_worker_is_engaged_for_the_next_of_a_key_once_an_outcome_is_recorded() -> (
-    None
-):
+async def test_idle_worker_is_engaged_for_the_next_of_a_key_once_an_outcome_is_recorded() -> None:
     schedule, outcomes, journal = Schedule(lambda: None), OutcomeQueue(10), HeldJournal()
     clock = asyncio.get_running_loop().time
     ready: list[bool] = []
