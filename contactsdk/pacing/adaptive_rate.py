@@ -42,6 +42,7 @@ _SOONEST_S: Final = 10.0  # the shortest time from one trial to the next
 _AGAIN_S: Final = 30.0  # the time to the next trial if noise was found, since noise may end
 _CALM_S: Final = 2.0  # the rate is calm after this time without a cut
 _IDLE_S: Final = 1.0  # a longer time between two answers is idle, and tells nothing about the rate
+_SPACING: Final = 3.0  # the rate delays a request by up to two intervals, and timers are late
 
 
 class AdaptiveRate:
@@ -73,7 +74,7 @@ class AdaptiveRate:
         """Whether nothing is throttled, so that only throttles need to be recorded."""
         self._answered_at = 0.0
         self._limited_since = -math.inf
-        self._recent = Recent(0.0, None)
+        self._recent = Recent()
         self._surplus = 0.0
         self._uncut_s = 0.0
         self._sustained = SustainedRate()
@@ -102,10 +103,11 @@ class AdaptiveRate:
                 self._begin(now)
             return
         elapsed_s = min(max(0.0, now - self._answered_at), _IDLE_S)
+        busy_s = max(0.0, elapsed_s - self._idle_s(sent_at))
         self._answered_at = now
         if self._recent.second_s >= 1:
             self._end_second(now)
-        self._recent.add(elapsed_s, is_throttled)
+        self._recent.add(elapsed_s, busy_s, is_throttled)
         if self._trial is not None:
             if self._trial.record(sent_at, now, is_throttled=is_throttled):
                 self._end_trial(self._trial.noise, now)
@@ -114,7 +116,7 @@ class AdaptiveRate:
         elif self._is_one_too_many(is_throttled):
             self._slow_down(sent_at, now)
         else:
-            self._speed_up(elapsed_s)
+            self._speed_up(busy_s)
 
     def doubt(self, now: float) -> None:
         """Make a trial soon: a throttle is costly now, since all requests pause for it."""
@@ -122,11 +124,20 @@ class AdaptiveRate:
             self._is_costly = True
             self._try_at = min(self._try_at, max(now, self._tried_at + _AGAIN_S))
 
+    def _idle_s(self, sent_at: float) -> float:
+        """For how long nothing was to be sent before a request that was sent at `sent_at`.
+
+        For example, all contacts that may wait at a time wait as the platform has asked them to.
+        """
+        if self.rate_per_s is None:
+            return 0.0
+        return max(0.0, sent_at - self._answered_at - _SPACING / self.rate_per_s)
+
     def _begin(self, now: float) -> None:
         # The first throttle is not counted: counting starts because of it, so it is no sample.
         self.is_calm = False
         self._answered_at = now
-        self._recent = Recent(0.0, None)
+        self._recent = Recent()
         self._surplus = 0.0
         self._uncut_s = 0.0
 
@@ -137,7 +148,7 @@ class AdaptiveRate:
                 self._sustained.follow(self.rate_per_s, self._recent, self._noise)
                 if self._sustained.is_doubtful:
                     self._try_at = min(self._try_at, max(now, self._tried_at + _SOONEST_S))
-        self._recent = Recent(self._recent.second_s, self._recent.second, self.rate_per_s)
+        self._recent = Recent(self.rate_per_s, self._recent)
 
     def _is_one_too_many(self, is_throttled: bool) -> bool:
         noise, tolerated = self.noise, self._noise.tolerated
@@ -163,7 +174,7 @@ class AdaptiveRate:
             # A rate that the client does not reach tells nothing about the limit.
             self.rate_per_s = 1.1 * recent.sent_per_s
             self._sustained.per_s = min(self._sustained.per_s, self.rate_per_s)
-        before = self.rate_per_s if recent.rate_per_s is None else recent.rate_per_s
+        before = self.rate_per_s if recent.highest_rate_per_s is None else recent.highest_rate_per_s
         unexplained = max(0.0, recent.count.share - self.noise)
         lowest = before * (1 - min(_MOST_CUT_PER_S, _OVERSHOOT * unexplained + _OVERSHOOT_LEAST))
         rate = max(min(self.rate_per_s, lowest), self.rate_per_s * (1 - _CUT))
@@ -176,7 +187,7 @@ class AdaptiveRate:
         self.rate_per_s = max(recent.goodput_per_s / (1 - self.noise), self._least_per_s)
         self._sustained.begin(self.rate_per_s)
         self._limited_since = now
-        self._recent = Recent(0.0, None, self.rate_per_s)
+        self._recent = Recent(self.rate_per_s)
 
     def _speed_up(self, elapsed_s: float) -> None:
         self._uncut_s += elapsed_s
@@ -224,4 +235,4 @@ class AdaptiveRate:
         self._is_costly = False
         self._uncut_s = 0.0
         self._surplus = 0.0
-        self._recent = Recent(0.0, None, rate)
+        self._recent = Recent(rate)

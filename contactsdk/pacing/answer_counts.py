@@ -29,23 +29,37 @@ class Count:
 
 
 class Recent:
-    """The answers of this second and the one before; idle time does not count."""
+    """The answers of this second and the one before; idle time does not count for the rate."""
 
     def __init__(
-        self, before_s: float, before: Count | None, rate_per_s: float | None = None
+        self, rate_per_s: float | None = None, second_before: "Recent | None" = None
     ) -> None:
         self.second_s = 0.0
         """How much of this second has passed."""
         self.second = Count()
         """The answers of this second alone."""
-        self.rate_per_s = rate_per_s
-        """The rate at the beginning of this second."""
-        self._before_s = before_s
-        self._before = before or Count()
+        self.highest_rate_per_s = rate_per_s
+        """The higher of the rates at the beginning of this second and of the one before."""
+        self._rate_per_s = rate_per_s
+        self._busy_s = self._both_s = self._both_busy_s = 0.0
+        self._before = Count()
+        if second_before is not None:
+            before_per_s = second_before._rate_per_s
+            if rate_per_s is not None and before_per_s is not None:
+                self.highest_rate_per_s = max(rate_per_s, before_per_s)
+            self._before = second_before.second
+            self._both_s = second_before.second_s
+            self._both_busy_s = second_before._busy_s
 
-    def add(self, elapsed_s: float, is_throttled: bool) -> None:
-        """Count one more answer, which came `elapsed_s` seconds after the one before."""
+    def add(self, elapsed_s: float, busy_s: float, is_throttled: bool) -> None:
+        """Count one more answer, which came `elapsed_s` seconds after the one before.
+
+        In `busy_s` of these seconds there was something to send.
+        """
         self.second_s += elapsed_s
+        self._both_s += elapsed_s
+        self._busy_s += busy_s
+        self._both_busy_s += busy_s
         self.second.add(is_throttled)
 
     @property
@@ -56,12 +70,12 @@ class Recent:
     @property
     def is_telling(self) -> bool:
         """Whether there are enough answers and time to estimate a rate."""
-        return self.second_s + self._before_s >= 1 and self.count.answered >= _FEWEST
+        return self._both_s >= 1 and self._both_busy_s > 0 and self.count.answered >= _FEWEST
 
     @property
     def sent_per_s(self) -> float:
         """How many requests a second were answered."""
-        return self.count.answered / (self.second_s + self._before_s)
+        return self.count.answered / self._both_busy_s
 
     @property
     def goodput_per_s(self) -> float:

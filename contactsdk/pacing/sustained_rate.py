@@ -10,7 +10,7 @@ _FALL: Final = 0.2  # the same, while throttles are tolerated
 _FALL_IN_NOISE: Final = 0.03  # the same, while there are more in known noise: from a limit
 _FALL_IN_DOUBT: Final = 0.005  # the same, while there are more and they may be noise
 _NEARLY: Final = 0.95  # a rate above this share of the sustained rate does not count as lower
-_CHANCE: Final = 0.01  # share of the requests; this many throttles more than tolerated are chance
+_CHANCE: Final = 0.003  # share of the requests; this many throttles more than tolerated are chance
 _DOUBTFUL_S: Final = 6.0  # a limit would have ended its throttles within this time
 _DOUBTFUL: Final = 20  # this many throttles are too many for chance
 

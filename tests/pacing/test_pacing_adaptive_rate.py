@@ -48,9 +48,19 @@ def test_random_throttles_do_not_stop_a_run(row: Row) -> None:
     check(row, 65)
 
 
+def test_weak_noise_is_found_before_it_slows_a_run_down() -> None:
+    check(noise_rows()[0], 240)
+
+
 @pytest.mark.parametrize("row", named(limit_rows((50, 200)) + limit_rows((1000,))[2::4]))
 def test_run_finds_and_holds_the_limit(row: Row) -> None:
     check(row, 60)
+
+
+def test_throttles_at_the_end_of_one_second_and_in_the_next_lower_the_rate_only_once() -> None:
+    (row,) = (row for row in limit_rows((200,)) if row.name == "limit 200, fixed window")
+
+    check(row, 300)
 
 
 @pytest.mark.parametrize("row", named(noisy_limit_rows()[1::2]))
@@ -60,6 +70,12 @@ def test_limit_is_held_through_random_throttles(row: Row) -> None:
 
 @pytest.mark.parametrize("row", named(change_rows((50, 200))))
 def test_change_of_the_limit_is_followed(row: Row) -> None:
+    check(row, 0)
+
+
+def test_time_in_which_all_contacts_wait_as_they_were_asked_to_does_not_lower_the_rate() -> None:
+    (row,) = (row for row in change_rows() if row.name == "limit 1000 -> 500, Retry-After 1")
+
     check(row, 0)
 
 

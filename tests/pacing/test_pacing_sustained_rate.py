@@ -9,10 +9,12 @@ from contactsdk.pacing.sustained_rate import SustainedRate
 
 def a_second(rate: float, throttled: float) -> Recent:
     """Two seconds in which requests were sent at this rate, and a share of them was throttled."""
-    count = int(rate)
-    recent = Recent(1.0, Count(count, int(count * throttled)))
-    for n in range(count):
-        recent.add(1 / count, n < count * throttled)
+    recent = None
+    for _ in range(2):
+        recent = Recent(rate, recent)
+        for n in range(int(rate)):
+            recent.add(1 / rate, 1 / rate, n < rate * throttled)
+    assert recent is not None
     return recent
 
 
@@ -88,7 +90,7 @@ def test_doubt_ends_when_the_rate_is_back_or_throttles_stop(rate: float, throttl
     keep(sustained, 80.0, 0.03, 3)
     assert sustained.below.answered == 240
 
-    keep(sustained, rate, throttled, 7)
+    keep(sustained, rate, throttled, 15)
 
     assert sustained.below == Count()
 
