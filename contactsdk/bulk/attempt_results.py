@@ -1,6 +1,5 @@
 """What follows an attempt: a retry, the outcome of the contact, or the end of the run."""
 
-import asyncio
 from typing import Final
 
 from contactsdk import wire
@@ -22,10 +21,7 @@ _LAPSED_WAIT_S: Final = 1.0  # the next intent waits for the journal, so this ma
 
 
 class AttemptResults:
-    """Handles the results of attempts, of single contacts and of contacts in batches.
-
-    If a method returns an awaitable, await it: it records an outcome in the journal.
-    """
+    """Handles the results of attempts, of single contacts and of contacts in batches."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -39,12 +35,12 @@ class AttemptResults:
         job.delivery.started_at = now
         self._start_deadline(job, now)
 
-    def succeeded(self, job: Job, contact_id: int) -> asyncio.Future[None] | None:
+    def succeeded(self, job: Job, contact_id: int) -> None:
         """The contact was added or updated."""
         run = self._run
         run.foreign_answers.record_success(job.index)
         run.prove()
-        return run.jobs.conclude(job, contact_id, None)
+        run.jobs.conclude(job, contact_id, None)
 
     def record_failure(self, turn: Turn, error: ContactError, held_back_before: int) -> bool:
         """Tell the pacer that a request failed; returns whether the platform is the cause.
@@ -94,7 +90,7 @@ class AttemptResults:
         job.delivery.attempts -= 1  # no request was made
         self.retry(job, _LAPSED_WAIT_S, is_uncounted=True)
 
-    def failed(self, job: Job, final: ContactError) -> asyncio.Future[None] | None:
+    def failed(self, job: Job, final: ContactError) -> None:
         """End the contact with this error; an error that concerns all contacts also stops the run.
 
         If the policy says so, an uncertain add is first looked up on the platform.
@@ -105,21 +101,19 @@ class AttemptResults:
             assert run.settler is not None  # noqa: S101  # it may be settled
             unsettled = run.settler.begin(job, final)
             if unsettled is None:
-                return None
+                return
             final = unsettled
-        return run.jobs.conclude(job, None, final)
+        run.jobs.conclude(job, None, final)
 
     async def look_for(self, job: Job, turn: Turn) -> None:
-        """Look up an uncertain add, and others that are due, and record those that have ended."""
+        """Look up an uncertain add, and others that are due, and conclude those that have ended."""
         run = self._run
         assert run.settler is not None  # noqa: S101  # it began the search
         for found_job, contact_id, error in await run.settler.look(job, turn):
             if contact_id is not None:
                 run.foreign_answers.record_success(found_job.index)
                 run.prove()
-            recording = run.jobs.conclude(found_job, contact_id, error, settled=error is None)
-            if recording is not None:
-                await recording
+            run.jobs.conclude(found_job, contact_id, error, settled=error is None)
 
     def note_final(self, final: ContactError) -> None:
         """Stop the run if the final error of a contact concerns all of them."""

@@ -66,13 +66,7 @@ class BatchWorker:
 
     async def _send(self, jobs: list[Job], turn: Turn) -> list[list[Job]]:
         """Send a batch and handle its results; returns the parts to send if it was refused."""
-        try:
-            jobs = await self._ready(jobs)
-        except BaseException:
-            # For example a cancellation. The turn must end: it may be that of a probe, and without
-            # an end of the probe no later call would be sent.
-            self._run.pacer.abandon(turn)
-            raise
+        jobs = self._ready(jobs)
         if not jobs:
             self._run.pacer.abandon(turn)
             return []
@@ -80,7 +74,7 @@ class BatchWorker:
             with in_flight(self._run, turn):
                 async_id = await self._request(jobs)
         except ContactError as error:
-            return await self._after_refusal(jobs, turn, error)
+            return self._after_refusal(jobs, turn, error)
         except LeaseLapsedError:
             for job in jobs:
                 self._attempts.not_sent(job)
@@ -89,15 +83,15 @@ class BatchWorker:
                 raise
             # This task was not cancelled, but the request was, for example since the caller closed
             # the session.
-            await self._stop(jobs, was_cancelled("a request", exc), exc)
+            self._stop(jobs, was_cancelled("a request", exc), exc)
         except Exception as exc:
             # For example, the client was closed, or the journal cannot be written.
-            await self._stop(jobs, exc, exc)
+            self._stop(jobs, exc, exc)
         else:
             await self._finish(jobs, async_id)
         return []
 
-    async def _ready(self, jobs: Iterable[Job]) -> list[Job]:
+    def _ready(self, jobs: Iterable[Job]) -> list[Job]:
         """The contacts whose deadline has not passed; the others end here, as timed out."""
         now = self._run.now()
         ready: list[Job] = []
@@ -108,7 +102,8 @@ class BatchWorker:
             deadline = job.delivery.deadline
             is_late = deadline is not None and now >= deadline
             (late if is_late else ready).append(job)
-        await all_of(self._attempts.failed(job, _timed_out(job)) for job in late)
+        for job in late:
+            self._attempts.failed(job, _timed_out(job))
         self._run.engage_idle()  # what waited behind those
         return ready
 
@@ -144,14 +139,13 @@ class BatchWorker:
             yield journal.record_intent(
                 job.index,
                 job.item,
+                content=job.content,
                 batch_id=async_id,
                 batch_position=None if async_id is None else position,
                 id_floor=job.delivery.id_floor,
             )
 
-    async def _after_refusal(
-        self, jobs: list[Job], turn: Turn, error: ContactError
-    ) -> list[list[Job]]:
+    def _after_refusal(self, jobs: list[Job], turn: Turn, error: ContactError) -> list[list[Job]]:
         held_back = max(job.delivery.held_back_in_a_row for job in jobs)
         is_too_large = wire.is_too_large(error)
         if is_too_large:
@@ -161,7 +155,7 @@ class BatchWorker:
             error = _cause_of(error)
         is_uncounted = self._attempts.record_failure(turn, error, held_back)
         if len(jobs) == 1 or not (is_too_large or may_be_for_one(error)):
-            await self._conclude(jobs, lambda _: error, is_uncounted=is_uncounted)
+            self._conclude(jobs, lambda _: error, is_uncounted=is_uncounted)
             return []
         for job in jobs:
             job.delivery.record_failure(error, is_uncounted=True)
@@ -181,18 +175,16 @@ class BatchWorker:
         except asyncio.CancelledError as exc:
             if is_being_cancelled():
                 raise
-            await self._stop(jobs, was_cancelled("a request", exc), exc)
+            self._stop(jobs, was_cancelled("a request", exc), exc)
         except Exception as exc:
-            await self._stop(jobs, exc, exc)
+            self._stop(jobs, exc, exc)
         else:
             if isinstance(results, NoResults):
                 self._note_no_results(results)
-                await self._conclude(
-                    jobs, lambda _: results.error, stays_sent=results.may_come_later
-                )
+                self._conclude(jobs, lambda _: results.error, stays_sent=results.may_come_later)
             else:
                 run.prove()
-                await self._take_results(jobs, results)
+                self._take_results(jobs, results)
 
     def _note_no_results(self, results: NoResults) -> None:
         """Stop the run if no batch of it has had results so far.
@@ -209,8 +201,7 @@ class BatchWorker:
         if self._waits_in_vain > 1 or not is_looked_for:
             run.stop(results.error)
 
-    async def _take_results(self, jobs: list[Job], results: Sequence[wire.JobResult]) -> None:
-        recordings: list[Awaitable[None] | None] = []
+    def _take_results(self, jobs: list[Job], results: Sequence[wire.JobResult]) -> None:
         failures: dict[int, ContactError] = {}
         for position, job in enumerate(jobs):
             result = results[position] if position < len(results) else None
@@ -219,12 +210,11 @@ class BatchWorker:
             except ContactError as error:
                 failures[job.index] = error
             else:
-                recordings.append(self._attempts.succeeded(job, contact_id))
-        await all_of(recordings)
+                self._attempts.succeeded(job, contact_id)
         failed = [job for job in jobs if job.index in failures]
-        await self._conclude(failed, lambda job: failures[job.index])
+        self._conclude(failed, lambda job: failures[job.index])
 
-    async def _conclude(
+    def _conclude(
         self,
         jobs: Sequence[Job],
         error_of: Callable[[Job], ContactError],
@@ -241,7 +231,6 @@ class BatchWorker:
         run = self._run
         stays_sent = stays_sent and run.journal is not None
         retries: list[tuple[Job, Retry, bool]] = []
-        recordings: list[Awaitable[None] | None] = []
         for job in jobs:
             error = _own(error_of(job))
             # A throttle of a single contact, such as a race, does not count against it; the same
@@ -254,16 +243,15 @@ class BatchWorker:
                 self._attempts.note_final(decision.error)
                 run.jobs.leave(job, decision.error)
             else:
-                recordings.append(self._attempts.failed(job, decision.error))
+                self._attempts.failed(job, decision.error)
         if retries:
             # All wait the same time, so that they can be sent in one batch again.
             wait_s = max(decision.wait_s for _, decision, _ in retries)
             _logger.info("%d contacts are sent again in %.2f s", len(retries), wait_s)
             for job, _, is_uncounted_here in retries:
                 self._attempts.retry(job, wait_s, is_uncounted=is_uncounted_here)
-        await all_of(recordings)
 
-    async def _stop(self, jobs: Sequence[Job], why: Exception, cause: BaseException) -> None:
+    def _stop(self, jobs: Sequence[Job], why: Exception, cause: BaseException) -> None:
         """Stop the run for an error that is neither an answer nor a failure to send.
 
         Each contact of the batch still gets its outcome.
@@ -274,10 +262,8 @@ class BatchWorker:
             error = run.jobs.interrupted(job, cause)
             if job.delivery.is_in_doubt:
                 run.jobs.leave(job, error)
-        certain = [job for job in jobs if not job.delivery.is_in_doubt]
-        await all_of(
-            run.jobs.conclude(job, None, run.jobs.interrupted(job, cause)) for job in certain
-        )
+            else:
+                run.jobs.conclude(job, None, error)
 
 
 def _own(error: ContactError) -> ContactError:

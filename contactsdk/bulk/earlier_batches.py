@@ -8,7 +8,6 @@ from typing import Final
 from contactsdk import wire
 from contactsdk.bulk.attempt_results import AttemptResults
 from contactsdk.bulk.batch_results import BatchResults, NoResults
-from contactsdk.bulk.gathering import all_of
 from contactsdk.bulk.reader import was_cancelled
 from contactsdk.bulk.run import Run
 from contactsdk.bulk.schedule import Job
@@ -56,7 +55,7 @@ class EarlierBatches:
             return True
         if isinstance(results, NoResults):
             return self._after_no_results(job, results)
-        return await self._after_results(job, results, position or 0)
+        return self._after_results(job, results, position or 0)
 
     async def _results(self, async_id: str) -> Sequence[wire.JobResult] | NoResults:
         if async_id in self._known:
@@ -81,9 +80,7 @@ class EarlierBatches:
         self._run.jobs.finish(job, job.outcome)
         return True
 
-    async def _after_results(
-        self, job: Job, results: Sequence[wire.JobResult], position: int
-    ) -> bool:
+    def _after_results(self, job: Job, results: Sequence[wire.JobResult], position: int) -> bool:
         assert isinstance(job.item, Contact)  # noqa: S101  # only contacts were sent
         result = results[position] if position < len(results) else None
         try:
@@ -98,8 +95,7 @@ class EarlierBatches:
             if isinstance(error, RateLimitedError) and not is_superseded:
                 self._run.jobs.withdraw(job)
                 return False
-            recording = self._attempts.failed(job, error)
+            self._attempts.failed(job, error)
         else:
-            recording = self._attempts.succeeded(job, contact_id)
-        await all_of([recording])
+            self._attempts.succeeded(job, contact_id)
         return True

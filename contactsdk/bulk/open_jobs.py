@@ -51,6 +51,9 @@ class OpenJobs:
         self._on_journal_error = on_journal_error
         self._journal: JournalRun | None = None
         self._jobs: dict[int, Job] = {}
+        self._recording = 0
+        self._waiting_for_all: asyncio.Future[None] | None = None
+        self._is_interrupted = False
 
     @property
     def ended(self) -> int:
@@ -72,17 +75,47 @@ class OpenJobs:
         error: ContactError | None,
         *,
         settled: bool = False,
-    ) -> asyncio.Future[None] | None:
-        """Record the outcome of an item and hand it out.
+    ) -> None:
+        """Hand out the outcome of an item; with a journal, as soon as it is recorded."""
+        outcome = self.outcome_of(job, contact_id, error, settled=settled)
+        if self._journal is None:
+            self.finish(job, outcome)
+            return
+        job.ending = outcome
+        if contact_id is not None:
+            # Now, since the next contact may be prepared before this outcome is recorded.
+            self._ids.record(contact_id)
+        self._recording += 1
+        self._note(job, outcome, partial(self._after_write, job, outcome))
 
-        Without a journal this is done at once. With one, an awaitable is returned: await it.
-        """
-        return self._record(job, self.outcome_of(job, contact_id, error, settled=settled))
+    async def hand_out(self, job: Job) -> None:
+        """Record and hand out the outcome that an unsent item has already."""
+        outcome = job.outcome
+        assert outcome is not None  # noqa: S101  # the caller has checked it
+        if self._journal is not None:
+            job.ending = outcome
+            try:
+                await self._journal.record_outcome(
+                    job.index,
+                    job.item,
+                    outcome.id,
+                    outcome.error,
+                    outcome.attempts,
+                    settled=outcome.settled,
+                )
+            except JournalError as error:
+                self._on_journal_error(error)
+        self.finish(job, outcome)
 
-    def hand_out(self, job: Job) -> asyncio.Future[None] | None:
-        """Record and hand out the outcome that an unsent item has already, like `conclude`."""
-        assert job.outcome is not None  # noqa: S101  # the caller has checked it
-        return self._record(job, job.outcome)
+    async def all_recorded(self) -> None:
+        """Wait until every outcome is handed out; call it once no more contacts are sent."""
+        if self._recording:
+            self._waiting_for_all = asyncio.get_running_loop().create_future()
+            await self._waiting_for_all
+
+    def interrupt_recording(self) -> None:
+        """Leave what is being recorded to `finish_all`, since the run is being cancelled."""
+        self._is_interrupted = True
 
     def leave(self, job: Job, error: ContactError) -> None:
         """Hand out that a contact is uncertain, but leave it recorded as sent.
@@ -171,18 +204,6 @@ class OpenJobs:
             text = "not applied: the run was stopped before another attempt"
         return UnavailableError(text, attempts=delivery.attempts)
 
-    def _record(self, job: Job, outcome: Outcome) -> asyncio.Future[None] | None:
-        if self._journal is None:
-            self.finish(job, outcome)
-            return None
-        job.ending = outcome
-        if outcome.id is not None:
-            # Now, since the next contact may be prepared before this outcome is recorded.
-            self._ids.record(outcome.id)
-        recorded = asyncio.get_running_loop().create_future()
-        self._note(job, outcome, partial(self._after_write, job, outcome, recorded))
-        return recorded
-
     def _note(self, job: Job, outcome: Outcome, on_written: OnWritten | None = None) -> None:
         assert self._journal is not None  # noqa: S101  # only runs with a journal come here
         self._journal.note_outcome(
@@ -196,21 +217,17 @@ class OpenJobs:
             on_written=on_written,
         )
 
-    def _after_write(
-        self,
-        job: Job,
-        outcome: Outcome,
-        recorded: asyncio.Future[None],
-        error: JournalError | None,
-    ) -> None:
-        if recorded.cancelled():
-            return  # the run is being cancelled, and `finish_all` hands out what is left
+    def _after_write(self, job: Job, outcome: Outcome, error: JournalError | None) -> None:
+        if self._is_interrupted:
+            return
         if error is not None:
             self._on_journal_error(error)
         # The outcome is handed out even if it could not be recorded.
         self.finish(job, outcome)
         self._on_recorded()
-        recorded.set_result(None)
+        self._recording -= 1
+        if not self._recording and self._waiting_for_all is not None:
+            self._waiting_for_all.set_result(None)
 
 
 def recalled(job: Job, recorded: JournalRow) -> Outcome:

@@ -140,6 +140,14 @@ class OutcomeStream:
             run.end()
 
     async def _work(self) -> None:
+        try:
+            await self._send_all()
+            await self._run.jobs.all_recorded()
+        except asyncio.CancelledError:
+            self._run.jobs.interrupt_recording()
+            raise
+
+    async def _send_all(self) -> None:
         run = self._run
         work = _work_of(run)
         try:

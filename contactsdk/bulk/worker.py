@@ -28,45 +28,30 @@ class Worker:
     async def work(self) -> None:
         """Send contacts until there are no more."""
         run = self._run
-        # An outcome is recorded while the next contact is prepared, so that one write of the
-        # journal has both this outcome and the intent of the next contact.
-        recording: asyncio.Future[None] | None = None
-        try:
-            while True:
-                job = run.next_job_nowait()
-                if job is None:
-                    if recording is not None:
-                        await recording
-                    job = await run.next_job()
-                    if job is None:
-                        return
-                if job.outcome is not None:
-                    await self._hand_out(job)
-                    continue
-                turn = run.turns.acquire_nowait()
+        while (job := run.next_job_nowait() or await run.next_job()) is not None:
+            if job.outcome is not None:
+                await run.jobs.hand_out(job)
+                continue
+            turn = run.turns.acquire_nowait()
+            if turn is None:
+                # The job is kept while it waits. If it were put back, other workers would take it
+                # and wait for turns too, and most of these turns would have nothing to send.
+                turn = await run.next_turn()
                 if turn is None:
-                    # The job is kept while it waits. If it were put back, other workers would take
-                    # it and wait for turns too, and most of these turns would have nothing to send.
-                    turn = await run.next_turn()
-                    if turn is None:
-                        run.put_back(job)
-                        continue  # the run was stopped
-                    job = run.most_urgent(job)
-                if job.is_looked_for:
-                    await self._results.look_for(job, turn)
-                else:
-                    recording = await self._attempt(job, turn)
-        finally:
-            if recording is not None:
-                recording.cancel()
+                    run.put_back(job)
+                    continue  # the run was stopped
+                job = run.most_urgent(job)
+            if job.is_looked_for:
+                await self._results.look_for(job, turn)
+            else:
+                await self._attempt(job, turn)
 
-    async def _hand_out(self, job: Job) -> None:
-        recording = self._run.jobs.hand_out(job)
-        if recording is not None:
-            await recording
+    async def _attempt(self, job: Job, turn: Turn) -> None:
+        """Make an attempt, and handle its result.
 
-    async def _attempt(self, job: Job, turn: Turn) -> asyncio.Future[None] | None:
-        """Make an attempt; the future of the outcome's recording, if there is one to record."""
+        The outcome is not recorded yet when this returns. So one write of the journal can have both
+        this outcome and the intent of the next contact.
+        """
         run, delivery = self._run, job.delivery
         if job.began_at is None:
             self._results.begin(job, run.now())
@@ -80,17 +65,18 @@ class Worker:
                 # wait, the contact does not become uncertain.
                 job.is_intended = True
                 assert isinstance(job.item, Contact)  # noqa: S101  # only contacts are sent
-                await run.journal.record_intent(job.index, job.item, id_floor=delivery.id_floor)
+                await run.journal.record_intent(
+                    job.index, job.item, content=job.content, id_floor=delivery.id_floor
+                )
             delivery.attempts += 1
             contact_id = await run.send(
                 job.content, deadline=deadline, before_send=run.before_send(delivery)
             )
         except ContactError as error:
-            recording = self._after_failure(job, turn, error)
+            self._after_failure(job, turn, error)
         except LeaseLapsedError:
             run.pacer.abandon(turn)  # the platform is not the cause
             self._results.not_sent(job)
-            recording = None
         except asyncio.CancelledError as exc:
             run.pacer.abandon(turn)
             if is_being_cancelled():
@@ -98,31 +84,28 @@ class Worker:
             # This task was not cancelled, but the request was, for example since the caller closed
             # the session.
             run.stop(was_cancelled("a request", exc))
-            recording = run.jobs.conclude(job, None, run.jobs.interrupted(job, exc))
+            run.jobs.conclude(job, None, run.jobs.interrupted(job, exc))
         except Exception as exc:
             run.pacer.abandon(turn)
             # For example, the client was closed, or the journal cannot be written. The contact is
             # not the cause.
             run.stop(exc)
-            recording = run.jobs.conclude(job, None, run.jobs.interrupted(job, exc))
+            run.jobs.conclude(job, None, run.jobs.interrupted(job, exc))
         else:
             run.pacer.record_result(turn, None)
-            recording = self._results.succeeded(job, contact_id)
+            self._results.succeeded(job, contact_id)
         finally:
             run.in_flight -= 1
-        return recording
 
-    def _after_failure(
-        self, job: Job, turn: Turn, error: ContactError
-    ) -> asyncio.Future[None] | None:
+    def _after_failure(self, job: Job, turn: Turn, error: ContactError) -> None:
         run, delivery = self._run, job.delivery
         is_uncounted = self._record_failure(job, turn, error)
         decision = self._results.decide(job, error, is_uncounted=is_uncounted)
         if isinstance(decision, Fail):
-            return self._results.failed(job, decision.error)
+            self._results.failed(job, decision.error)
+            return
         _logger.info("%s", describe(decision, error, delivery, run.options.policy))
         self._results.retry(job, decision.wait_s, is_uncounted=is_uncounted)
-        return None
 
     def _record_failure(self, job: Job, turn: Turn, error: ContactError) -> bool:
         """Record a failed attempt; returns whether the platform is the cause, and not the contact.

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -37,16 +37,15 @@ class GroupCommit:
             self._group.on_written.append(on_written)
         self._wanted.set()
 
-    async def write(self, row: StoredRow) -> None:
-        """Write a row with the next group, and wait until that is done.
+    def write(self, row: StoredRow) -> Awaitable[None]:
+        """Write a row with the next group; await the result to wait until that is done.
 
         Raises:
             JournalError: It cannot be written.
         """
-        written = asyncio.get_running_loop().create_future()
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.add(row, partial(_resolve, written))
-        if (error := await written) is not None:
-            raise error
+        return written
 
     async def write_loop(self) -> None:
         """Write the recorded rows, in groups, until this is cancelled.
@@ -105,6 +104,10 @@ class _Group:
             on_written(error)
 
 
-def _resolve(written: asyncio.Future[JournalError | None], error: JournalError | None) -> None:
-    if not written.done():  # it is done if the waiting task was cancelled
-        written.set_result(error)
+def _resolve(written: asyncio.Future[None], error: JournalError | None) -> None:
+    if written.done():
+        return  # the waiting task was cancelled
+    if error is None:
+        written.set_result(None)
+    else:
+        written.set_exception(error)

@@ -26,20 +26,27 @@ class RowHash:
 
     def __call__(self, row: StoredRow) -> int:
         """The hash of all columns of a row except `content`, as a number below 2**128."""
-        number, line, digest, key, state, id_, error, attempts, settled, batch_id, position = row[
-            :11
-        ]
+        (
+            number,
+            line,
+            digest,
+            key,
+            state,
+            id_,
+            error,
+            attempts,
+            settled,
+            batch_id,
+            position,
+            id_floor,
+            _,
+        ) = row
         plain = (
             f"{number} {line} {state} {id_} {attempts} {settled:d} {position} {batch_id!r} "
-            f"{row.id_floor}"
+            f"{id_floor}"
         )
         hash_ = self._keyed.copy()
-        hash_.update(plain.encode())
-        hash_.update(digest)
-        if key is not None:
-            hash_.update(key)
-        if error is not None:
-            hash_.update(error)
+        hash_.update(b"%b%b%b%b" % (plain.encode(), digest, key or b"", error or b""))
         return int.from_bytes(hash_.digest(), "big")
 
 

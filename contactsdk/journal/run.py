@@ -6,7 +6,7 @@ may not have been applied. A `Store` keeps the rows.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, Self
 
 from attrs import evolve
@@ -35,6 +35,7 @@ from contactsdk.models import Contact, Item
 _NO_PAGE: Final = -1
 _IN_DOUBT: Final = (State.SENT, State.UNCERTAIN)
 _OPEN: Final = (State.SENT, State.WAITING)
+_SENT: Final = State.SENT.value
 
 
 class JournalRun:
@@ -209,29 +210,34 @@ class JournalRun:
         row = self._open_rows.get(number)
         return None if row is None or row.batch_id is None else (row.batch_id, row.batch_position)
 
-    async def record_intent(
+    def record_intent(
         self,
         number: int,
         contact: Contact,
         *,
+        content: bytes | None = None,
         id_floor: int = 0,
         batch_id: str | None = None,
         batch_position: int | None = None,
-    ) -> None:
+    ) -> Awaitable[None]:
         """Record that this contact is about to be sent; await this before sending it.
 
         A contact of a batch is recorded again when the platform has given the batch an id.
-        `id_floor` is the highest id that the platform had answered before; the first one that is
-        given for an item is kept.
+        `content` is the encoded contact, if the caller has it. `id_floor` is the highest id that
+        the platform had answered before; the first one that is given for an item is kept.
 
         Raises:
             JournalError: The intent cannot be written; the contact must not be sent.
         """
-        known = self._known(number, contact, id_floor)
-        if (batch_id, batch_position) != (known.batch_id, known.batch_position):
+        known = self._open_rows.get(number)
+        if known is None:
+            known = self._new_row(number, contact, content, id_floor)
+        elif known.state != _SENT:
+            known = _changed(known, _SENT)
+        if known.batch_id != batch_id or known.batch_position != batch_position:
             known = known._replace(batch_id=batch_id, batch_position=batch_position)
-            self._open_rows[number] = known
-        await self._rows.write(_changed(known, State.SENT))
+        self._open_rows[number] = known
+        return self._rows.write(known)
 
     def leave(self, number: int) -> None:
         """Forget an item in memory; in the journal it stays recorded as sent."""
@@ -259,7 +265,7 @@ class JournalRun:
         This is written with the next group. Until then the journal says that the item may have been
         applied.
         """
-        self._rows.add(_changed(self._known(number, item), self._unsent_state))
+        self._rows.add(_changed(self._known(number, item), self._unsent_state.value))
 
     async def record_outcome(
         self,
@@ -381,7 +387,7 @@ class JournalRun:
         known = self._known(number, item)
         self._open_rows.pop(number, None)
         self._in_doubt.discard(number)
-        return _changed(known, state_of(error), id_, pack_error(error), attempts, settled)
+        return _changed(known, state_of(error).value, id_, pack_error(error), attempts, settled)
 
     def _open_row(self, number: int, item: Item, error: ContactError | None) -> StoredRow:
         """The row of an item that has no outcome, and that the next run continues with."""
@@ -389,34 +395,37 @@ class JournalRun:
         self._open_rows.pop(number, None)
         self._in_doubt.discard(number)
         is_sent = isinstance(error, UncertainError)
-        return _changed(known, State.SENT if is_sent else self._unsent_state)
+        return _changed(known, _SENT if is_sent else self._unsent_state.value)
 
-    def _known(self, number: int, item: Item, id_floor: int = 0) -> StoredRow:
-        """The open row of this item; it is made at the first call, so digests are computed once."""
-        row = self._open_rows.get(number)
-        if row is None:
+    def _known(self, number: int, item: Item) -> StoredRow:
+        """The open row of this item; its digests are computed only once."""
+        return self._open_rows.get(number) or self._new_row(number, item, None, 0)
+
+    def _new_row(self, number: int, item: Item, content: bytes | None, id_floor: int) -> StoredRow:
+        """The row of an item that is recorded for the first time, as about to be sent."""
+        if content is None:
             content = content_of(item)
-            row = self._open_rows[number] = StoredRow(
-                number=number,
-                line=None if self._line_of is None else self._line_of(number),
-                digest=self._digests.of_content(content),
-                key=self._digests.of_key(item) if isinstance(item, Contact) else None,
-                state="",
-                id=None,
-                error=None,
-                attempts=0,
-                settled=False,
-                batch_id=None,
-                batch_position=None,
-                id_floor=id_floor,
-                content=content,
-            )
-        return row
+        # Keyword arguments would take twice as long, and this is called for each contact.
+        return StoredRow(
+            number,
+            None if self._line_of is None else self._line_of(number),
+            self._digests.of_content(content),
+            self._digests.of_key(item) if isinstance(item, Contact) else None,
+            _SENT,
+            None,
+            None,
+            0,
+            False,
+            None,
+            None,
+            id_floor,
+            content,
+        )
 
 
 def _changed(
     known: StoredRow,
-    state: State,
+    state: str,
     id_: int | None = None,
     error: bytes | None = None,
     attempts: int = 0,
@@ -429,7 +438,7 @@ def _changed(
         known.line,
         known.digest,
         known.key,
-        state.value,
+        state,
         id_,
         error,
         attempts,

@@ -182,26 +182,25 @@ class SqliteStore:
         rows = sorted(rows)
         hashes = [self._row_hash(row) for row in rows]
         with self._transaction():
-            before = [hash_ for row in rows if (hash_ := self._hash_of(row.number)) is not None]
+            written = [row.number for row in rows if row.number < self._written_end]
+            before = [hash_ for number in written if (hash_ := self._take_hash(number)) is not None]
             self._connection.executemany(_WRITE, [row[:-1] for row in rows])
             checksum = self._checksum.changed(before, hashes)
             self._connection.execute(_WRITE_CHECKSUM, checksum.stored())
         self._checksum = checksum
         self._written_end = max(self._written_end, rows[-1].number + 1)
-        for row, hash_ in zip(rows, hashes, strict=True):
-            if row.state == _SENT:
-                self._hashes_sent[row.number] = hash_
-            else:
-                self._hashes_sent.pop(row.number, None)
+        sent = {r.number: hash_ for r, hash_ in zip(rows, hashes, strict=True) if r.state == _SENT}
+        self._hashes_sent.update(sent)
         if len(self._hashes_sent) > _MOST_HASHES:
             self._hashes_sent = dict([*self._hashes_sent.items()][-_MOST_HASHES // 2 :])
         self._file.check_place()
 
-    def _hash_of(self, number: int) -> int | None:
-        """The hash of the recorded row of this number; `None` if there is no such row."""
-        if number >= self._written_end:
-            return None
-        known = self._hashes_sent.get(number)
+    def _take_hash(self, number: int) -> int | None:
+        """The hash of the recorded row of this number; `None` if there is no such row.
+
+        It is not kept, since the row is about to be replaced.
+        """
+        known = self._hashes_sent.pop(number, None)
         if known is not None:
             return known
         row = self._connection.execute(_READ_ROW, (number,)).fetchone()

@@ -518,10 +518,10 @@ async def test_accident_stops_the_run_and_loses_no_contact(
 
 
 class SlowJournal:
-    """Never has an outcome on record."""
+    """Never has an intent on record."""
 
-    def note_outcome(self, *_: object, **__: object) -> None:
-        pass
+    def record_intent(self, *_: object, **__: object) -> asyncio.Future[None]:
+        return asyncio.get_running_loop().create_future()
 
 
 @in_held_time
@@ -531,10 +531,10 @@ async def test_batch_that_is_cancelled_before_it_is_sent_gives_a_probe_back() ->
     platform = HeldBatches()
     options = RunOptions(policy=RetryPolicy(), concurrency=1, batch_size=10)
     run = Run([], platform.send, platform, pacer, options)
-    run.jobs.use(SlowJournal())  # type: ignore[arg-type]
-    late = Job(0, many(1)[0], None, Delivery(False, 0.0, clock() - 1.0), began_at=clock())
-    run.jobs.add(late)
-    run.schedule.make_ready(late)
+    run.journal = SlowJournal()  # type: ignore[assignment]
+    job = Job(0, many(1)[0], None, Delivery(False, 0.0, None))
+    run.jobs.add(job)
+    run.schedule.make_ready(job)
     for _ in range(5):
         pacer.record_result(clock(), UnavailableError("never sent: refused"))
 

@@ -390,8 +390,8 @@ async def test_write_error_is_raised_to_all_that_wait_for_it(store: MemoryStore)
 
 async def test_cancelled_task_does_not_disturb_those_that_wait_with_it(store: MemoryStore) -> None:
     run = await JournalRun.start(store, ACCOUNT)
-    cancelled = asyncio.create_task(run.record_intent(0, FIRST))
-    other = asyncio.create_task(run.record_intent(1, SECOND))
+    cancelled = asyncio.ensure_future(run.record_intent(0, FIRST))
+    other = asyncio.ensure_future(run.record_intent(1, SECOND))
     await asyncio.sleep(0)
     cancelled.cancel()
     async with writing(run):
@@ -410,7 +410,7 @@ async def test_write_that_is_cut_off_is_an_error_to_those_who_wait(
     monkeypatch.setattr(MemoryStore, "write", hang)
     run = await JournalRun.start(store, ACCOUNT)
     writer = asyncio.create_task(run.write_loop())
-    waiting = asyncio.create_task(run.record_intent(0, FIRST))
+    waiting = asyncio.ensure_future(run.record_intent(0, FIRST))
     for _ in range(3):
         await asyncio.sleep(0)
     writer.cancel()
