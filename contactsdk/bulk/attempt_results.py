@@ -26,13 +26,14 @@ class AttemptResults:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def begin(self, job: Job, now: float) -> None:
-        """Prepare a contact for its first attempt; `now` is a time of the run's clock."""
+    def begin(self, job: Job) -> None:
+        """Prepare a contact for its first attempt, which begins now."""
+        run = self._run
         assert isinstance(job.item, Contact)  # noqa: S101  # only contacts are sent
         job.content = wire.encode(job.item)
-        job.began_at = self._run.clock()
-        self._run.note_first_attempt(job)
-        job.delivery.started_at = now
+        job.began_at = run.clock()
+        run.note_first_attempt(job)
+        job.delivery.started_at = now = job.began_at - run.pacer.paused_s
         self._start_deadline(job, now)
 
     def succeeded(self, job: Job, contact_id: int) -> None:

@@ -98,7 +98,7 @@ class BatchWorker:
         late: list[Job] = []
         for job in jobs:
             if job.began_at is None:
-                self._attempts.begin(job, now)
+                self._attempts.begin(job)
             deadline = job.delivery.deadline
             is_late = deadline is not None and now >= deadline
             (late if is_late else ready).append(job)

@@ -107,7 +107,8 @@ class Intake:
                 self._note_error()
                 return None
             job = self._new_job(item)
-            job.not_before = self._not_before(item)
+            if self._journal is not None:
+                job.not_before = self._not_before(self._journal, item)
             if job.outcome is not None or self._schedule.claim(job):
                 if job.not_before is None:
                     return job
@@ -197,10 +198,8 @@ class Intake:
         self._jobs.add(job)
         return job
 
-    def _not_before(self, item: Item) -> float | None:
-        if self._journal is None or not isinstance(item, Contact):
-            return None
-        return self._journal.not_before(item)
+    def _not_before(self, journal: JournalRun, item: Item) -> float | None:
+        return journal.not_before(item) if isinstance(item, Contact) else None
 
     async def _recall(self, journal: JournalRun, job: Job) -> bool:
         """Recall an item from the journal; returns whether its recorded outcome was handed out."""
@@ -210,7 +209,7 @@ class Intake:
             self._settler.keys.enter(job.key)
         recorded = journal.recall(job.index, job.item, idempotent=job.delivery.is_idempotent)
         if recorded is None:
-            job.not_before = self._not_before(job.item)
+            job.not_before = self._not_before(journal, job.item)
             job.delivery.maybe_applied = job.is_intended = journal.is_in_doubt(job.index)
             if job.is_intended:
                 job.earlier_batch = journal.batch_of(job.index)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 
 from contactsdk.bulk.outcome_queue import OutcomeQueue
 from contactsdk.bulk.outcomes import Outcome
@@ -52,6 +51,7 @@ class OpenJobs:
         self._journal: JournalRun | None = None
         self._jobs: dict[int, Job] = {}
         self._recording = 0
+        self._on_written: OnWritten = self._after_write  # one bound method for all
         self._waiting_for_all: asyncio.Future[None] | None = None
         self._is_interrupted = False
 
@@ -86,7 +86,7 @@ class OpenJobs:
             # Now, since the next contact may be prepared before this outcome is recorded.
             self._ids.record(contact_id)
         self._recording += 1
-        self._note(job, outcome, partial(self._after_write, job, outcome))
+        self._note(job, outcome, self._on_written)
 
     async def hand_out(self, job: Job) -> None:
         """Record and hand out the outcome that an unsent item has already."""
@@ -217,13 +217,15 @@ class OpenJobs:
             on_written=on_written,
         )
 
-    def _after_write(self, job: Job, outcome: Outcome, error: JournalError | None) -> None:
+    def _after_write(self, number: int, error: JournalError | None) -> None:
         if self._is_interrupted:
             return
+        job = self._jobs[number]
+        assert job.ending is not None  # noqa: S101  # it was being recorded
         if error is not None:
             self._on_journal_error(error)
         # The outcome is handed out even if it could not be recorded.
-        self.finish(job, outcome)
+        self.finish(job, job.ending)
         self._on_recorded()
         self._recording -= 1
         if not self._recording and self._waiting_for_all is not None:

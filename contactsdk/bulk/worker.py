@@ -54,7 +54,7 @@ class Worker:
         """
         run, delivery = self._run, job.delivery
         if job.began_at is None:
-            self._results.begin(job, run.now())
+            self._results.begin(job)
         deadline = delivery.deadline
         if deadline is not None:
             deadline += run.pacer.paused_s  # by the event loop's clock, which attempts use

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Final, TypeAlias
 
 from contactsdk.errors import JournalError
@@ -11,8 +10,8 @@ from contactsdk.journal.store import Store, StoredRow
 
 _logger: Final = logging.getLogger("contactsdk")
 
-OnWritten: TypeAlias = Callable[[JournalError | None], object]
-"""Called once a row was written, or could not be: its argument is the reason, else `None`."""
+OnWritten: TypeAlias = Callable[[int, JournalError | None], object]
+"""Called with the number of a row, once it was written or could not be; then with the reason."""
 
 
 class GroupCommit:
@@ -34,7 +33,7 @@ class GroupCommit:
         """
         self._group.rows[row.number] = row
         if on_written is not None:
-            self._group.on_written.append(on_written)
+            self._group.on_written[row.number] = on_written
         self._wanted.set()
 
     def write(self, row: StoredRow) -> Awaitable[None]:
@@ -44,7 +43,8 @@ class GroupCommit:
             JournalError: It cannot be written.
         """
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.add(row, partial(_resolve, written))
+        self.add(row)
+        self._group.waiting.append(written)
         return written
 
     async def write_loop(self) -> None:
@@ -60,7 +60,7 @@ class GroupCommit:
             try:
                 await self._store.write(tuple(group.rows.values()))
             except JournalError as error:
-                if not group.on_written:
+                if not (group.waiting or group.on_written):
                     _logger.warning("the journal was not written: %s", error)
                 group.end(error)
             except BaseException:
@@ -93,21 +93,23 @@ class GroupCommit:
 
 
 class _Group:
-    """Rows that are written together, the latest of each number, and who is told of it."""
+    """Rows that are written together, the latest of each number, and who waits for that."""
+
+    # There are no objects of its own for each row, such as a `functools.partial`: with so many of
+    # them, the garbage collector would start for each group, and take as long as the writing.
 
     def __init__(self) -> None:
         self.rows: dict[int, StoredRow] = {}
-        self.on_written: list[OnWritten] = []
+        self.on_written: dict[int, OnWritten] = {}
+        self.waiting: list[asyncio.Future[None]] = []
 
     def end(self, error: JournalError | None) -> None:
-        for on_written in self.on_written:
-            on_written(error)
-
-
-def _resolve(written: asyncio.Future[None], error: JournalError | None) -> None:
-    if written.done():
-        return  # the waiting task was cancelled
-    if error is None:
-        written.set_result(None)
-    else:
-        written.set_exception(error)
+        for number, on_written in self.on_written.items():
+            on_written(number, error)
+        for written in self.waiting:
+            if written.done():
+                continue  # the waiting task was cancelled
+            if error is None:
+                written.set_result(None)
+            else:
+                written.set_exception(error)

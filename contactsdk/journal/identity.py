@@ -39,19 +39,16 @@ class Digests:
 
     def of_account(self, account: Account) -> bytes:
         """The digest of the account's address and key."""
-        return self._digest(f"{account.url}\0{account.key}".encode())
+        return self.of_content(f"{account.url}\0{account.key}".encode())
 
     def of_key(self, contact: Contact) -> bytes:
         """The digest of `key_of(contact)`, which is equal for two inputs of the same contact."""
-        return self._digest(repr(key_of(contact)).encode())
+        return self.of_content(repr(key_of(contact)).encode())
 
     def of_content(self, content: bytes) -> bytes:
         """The digest of an item; `content` is what `content_of` returns for it."""
-        return self._digest(content)
-
-    def _digest(self, data: bytes) -> bytes:
         hash_ = self._keyed.copy()
-        hash_.update(data)
+        hash_.update(content)
         digest: bytes = hash_.digest()
         return digest
 

@@ -36,6 +36,7 @@ _NO_PAGE: Final = -1
 _IN_DOUBT: Final = (State.SENT, State.UNCERTAIN)
 _OPEN: Final = (State.SENT, State.WAITING)
 _SENT: Final = State.SENT.value
+_SUCCEEDED: Final = State.SUCCEEDED.value
 
 
 class JournalRun:
@@ -265,7 +266,8 @@ class JournalRun:
         This is written with the next group. Until then the journal says that the item may have been
         applied.
         """
-        self._rows.add(_changed(self._known(number, item), self._unsent_state.value))
+        known = self._open_rows.get(number) or self._new_row(number, item, None, 0)
+        self._rows.add(_changed(known, self._unsent_state.value))
 
     async def record_outcome(
         self,
@@ -370,36 +372,18 @@ class JournalRun:
         settled: bool,
         is_interrupted: bool,
     ) -> StoredRow:
-        """The row of an item that ended in this run, which in a slice may stay open."""
+        """The row of an item that ended in this run.
+
+        In a slice, an item may end without an outcome; the next run continues with it.
+        """
+        known = self._open_rows.pop(number, None) or self._new_row(number, item, None, 0)
+        self._in_doubt.discard(number)
         if self.is_slice and (is_interrupted or isinstance(error, SetupError)):
-            return self._open_row(number, item, error)
-        return self._outcome_row(number, item, id_, error, attempts, settled)
-
-    def _outcome_row(
-        self,
-        number: int,
-        item: Item,
-        id_: int | None,
-        error: ContactError | None,
-        attempts: int,
-        settled: bool,
-    ) -> StoredRow:
-        known = self._known(number, item)
-        self._open_rows.pop(number, None)
-        self._in_doubt.discard(number)
+            is_sent = isinstance(error, UncertainError)
+            return _changed(known, _SENT if is_sent else self._unsent_state.value)
+        if error is None:
+            return _changed(known, _SUCCEEDED, id_, None, attempts, settled)
         return _changed(known, state_of(error).value, id_, pack_error(error), attempts, settled)
-
-    def _open_row(self, number: int, item: Item, error: ContactError | None) -> StoredRow:
-        """The row of an item that has no outcome, and that the next run continues with."""
-        known = self._known(number, item)
-        self._open_rows.pop(number, None)
-        self._in_doubt.discard(number)
-        is_sent = isinstance(error, UncertainError)
-        return _changed(known, _SENT if is_sent else self._unsent_state.value)
-
-    def _known(self, number: int, item: Item) -> StoredRow:
-        """The open row of this item; its digests are computed only once."""
-        return self._open_rows.get(number) or self._new_row(number, item, None, 0)
 
     def _new_row(self, number: int, item: Item, content: bytes | None, id_floor: int) -> StoredRow:
         """The row of an item that is recorded for the first time, as about to be sent."""

@@ -184,7 +184,7 @@ class SqliteStore:
         with self._transaction():
             written = [row.number for row in rows if row.number < self._written_end]
             before = [hash_ for number in written if (hash_ := self._take_hash(number)) is not None]
-            self._connection.executemany(_WRITE, [row[:-1] for row in rows])
+            self._connection.executemany(_WRITE, (row[:-1] for row in rows))
             checksum = self._checksum.changed(before, hashes)
             self._connection.execute(_WRITE_CHECKSUM, checksum.stored())
         self._checksum = checksum

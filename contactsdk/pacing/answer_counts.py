@@ -74,8 +74,8 @@ class Recent:
 
     @property
     def sent_per_s(self) -> float:
-        """How many requests a second were answered."""
-        return self.count.answered / self._both_busy_s
+        """How many requests a second were answered; 0 if there was nothing to send."""
+        return self.count.answered / self._both_busy_s if self._both_busy_s else 0.0
 
     @property
     def goodput_per_s(self) -> float:

@@ -13,7 +13,8 @@ class HeldTime:
         self._before_s = 0.0
         self._since = 0.0
         self._until = -math.inf
-        self._at_end_s = 0.0  # so that the total is known at once while nothing is held back
+        self.at_end_s = 0.0
+        """The total once nothing is held back any more; known before that time comes."""
 
     def hold(self, now: float, until: float) -> None:
         """From `now` on, requests are held back until `until`: `math.inf` means until the next
@@ -22,10 +23,10 @@ class HeldTime:
         self._before_s = self.total_s(now)
         self._since = now
         self._until = until
-        self._at_end_s = self._before_s + max(0.0, until - now)
+        self.at_end_s = self._before_s + max(0.0, until - now)
 
     def total_s(self, now: float) -> float:
         """For how many seconds requests were held back, up to `now`."""
         if now >= self._until:
-            return self._at_end_s
+            return self.at_end_s
         return self._before_s + now - self._since

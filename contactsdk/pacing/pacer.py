@@ -99,7 +99,7 @@ class Pacer:
 
         They are held back while a pause lasts, and while a breaker is open or half-open.
         """
-        return self._held.total_s(self._clock())
+        return self._held.at_end_s if self._is_calm else self._held.total_s(self._clock())
 
     @property
     def paused_until(self) -> float:

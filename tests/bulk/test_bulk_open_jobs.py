@@ -48,7 +48,7 @@ async def test_idle_worker_is_engaged_for_the_next_of_a_key_once_an_outcome_is_r
     assert outcomes.get_nowait() is None
     assert ready == []
 
-    journal.on_written(None)
+    journal.on_written(0, None)
 
     assert ready == [True]
     assert outcomes.get_nowait() is not None

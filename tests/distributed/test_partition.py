@@ -60,11 +60,11 @@ async def test_contact_is_sent_exactly_as_it_was_submitted(
     sandbox.ledger.requests.clear()
 
     await send_part(client, run, concurrency=1)
-    sent = [request.body for request in sandbox.ledger.requests]
+    sent = sorted(request.body for request in sandbox.ledger.requests)
     sandbox.ledger.requests.clear()
     await client.add_or_update_many(items, concurrency=1)
 
-    assert sent == [request.body for request in sandbox.ledger.requests]
+    assert sent == sorted(request.body for request in sandbox.ledger.requests)
     assert len(sent) == 3
 
 

@@ -29,6 +29,14 @@ def keep(sustained: SustainedRate, rate: float, throttled: float, seconds: int) 
         sustained.follow(rate, a_second(rate, throttled), Noise())
 
 
+def test_second_in_which_nothing_was_to_be_sent_has_no_rate() -> None:
+    recent = Recent(10.0)
+    recent.add(1.5, 0.0, False)
+
+    assert recent.sent_per_s == 0.0
+    assert not recent.is_telling
+
+
 def test_no_rate_falls_short_of_none() -> None:
     assert SustainedRate().shortfall(5.0) == 0.0
 
