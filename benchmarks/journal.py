@@ -1,12 +1,12 @@
 """What does a journal cost a run?
 
-    python -m benchmarks.journal [--contacts 20000] [--rounds 5]
+    python -m benchmarks.journal [--contacts 20000] [--rounds 5] [--latency 0.02]
 
 Updates go through `stream` at concurrency 64 to a bare server in another process that answers at
-once, without a journal, with one that survives the death of the process, and with one that survives
-a power cut, in turn. Printed are the medians of contacts per second and of CPU time a contact in
-this process (which does not count waiting for the disk), and for each the median of its ratios to
-the round's run without a journal.
+once, or after the given latency in seconds: without a journal, with one that survives the death of
+the process, and with one that survives a power cut, in turn. Printed are the medians of contacts
+per second and of CPU time a contact in this process (which does not count waiting for the disk),
+and for each the median of its ratios to the round's run without a journal.
 
 Then rows are recorded without any HTTP, an intent and an outcome for each of 32 tasks at a time, so
 in groups of 32. Printed are rows written per second and CPU time a row, digests and tasks included.
@@ -90,9 +90,9 @@ def medians(found: list[tuple[float, float]]) -> tuple[float, float]:
     return statistics.median(a for a, _ in found), statistics.median(b for _, b in found)
 
 
-def compare_runs(count: int, rounds: int, folder: Path) -> None:
+def compare_runs(count: int, rounds: int, folder: Path, latency_s: float) -> None:
     found: dict[str, list[tuple[float, float]]] = {"none": [], "process": [], "power": []}
-    with stub() as url:
+    with stub(latency_s) as url:
         for number in range(rounds):
             found["none"].append(asyncio.run(run(url, count, None)))
             for kind in KINDS:
@@ -123,9 +123,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--contacts", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--latency", type=float, default=0.0, help="of each answer, in seconds")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        compare_runs(arguments.contacts, arguments.rounds, Path(folder))
+        compare_runs(arguments.contacts, arguments.rounds, Path(folder), arguments.latency)
         compare_groups(arguments.contacts, arguments.rounds, Path(folder))
 
 
