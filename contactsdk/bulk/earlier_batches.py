@@ -55,6 +55,7 @@ class EarlierBatches:
             return True
         if isinstance(results, NoResults):
             return self._after_no_results(job, results)
+        await asyncio.sleep(0)  # known results of many contacts must not hold the other tasks up
         return self._after_results(job, results, position or 0)
 
     async def _results(self, async_id: str) -> Sequence[wire.JobResult] | NoResults:

@@ -51,9 +51,8 @@ class OpenJobs:
         self._journal: JournalRun | None = None
         self._jobs: dict[int, Job] = {}
         self._recording = 0
-        self._on_written: OnWritten = self._after_write  # one bound method for all
         self._waiting_for_all: asyncio.Future[None] | None = None
-        self._is_interrupted = False
+        self._is_cancelled = False
 
     @property
     def ended(self) -> int:
@@ -76,7 +75,10 @@ class OpenJobs:
         *,
         settled: bool = False,
     ) -> None:
-        """Hand out the outcome of an item; with a journal, as soon as it is recorded."""
+        """End an item: hand out its outcome now, or with a journal once that is recorded.
+
+        This does not wait for the journal.
+        """
         outcome = self.outcome_of(job, contact_id, error, settled=settled)
         if self._journal is None:
             self.finish(job, outcome)
@@ -86,7 +88,7 @@ class OpenJobs:
             # Now, since the next contact may be prepared before this outcome is recorded.
             self._ids.record(contact_id)
         self._recording += 1
-        self._note(job, outcome, self._on_written)
+        self._note(job, outcome, self._after_write)
 
     async def hand_out(self, job: Job) -> None:
         """Record and hand out the outcome that an unsent item has already."""
@@ -108,14 +110,17 @@ class OpenJobs:
         self.finish(job, outcome)
 
     async def all_recorded(self) -> None:
-        """Wait until every outcome is handed out; call it once no more contacts are sent."""
-        if self._recording:
+        """Wait until no outcome is being recorded."""
+        while self._recording:
             self._waiting_for_all = asyncio.get_running_loop().create_future()
             await self._waiting_for_all
 
-    def interrupt_recording(self) -> None:
-        """Leave what is being recorded to `finish_all`, since the run is being cancelled."""
-        self._is_interrupted = True
+    def leave_recording_to_the_end(self) -> None:
+        """From now on, outcomes that were being recorded are handed out only by `finish_all`.
+
+        It is called when the run is being cancelled.
+        """
+        self._is_cancelled = True
 
     def leave(self, job: Job, error: ContactError) -> None:
         """Hand out that a contact is uncertain, but leave it recorded as sent.
@@ -218,18 +223,20 @@ class OpenJobs:
         )
 
     def _after_write(self, number: int, error: JournalError | None) -> None:
-        if self._is_interrupted:
+        if self._is_cancelled:
             return
         job = self._jobs[number]
-        assert job.ending is not None  # noqa: S101  # it was being recorded
+        assert job.ending is not None and self._journal is not None  # noqa: S101, PT018
         if error is not None:
             self._on_journal_error(error)
+        self._journal.leave(number)
         # The outcome is handed out even if it could not be recorded.
         self.finish(job, job.ending)
         self._on_recorded()
         self._recording -= 1
-        if not self._recording and self._waiting_for_all is not None:
-            self._waiting_for_all.set_result(None)
+        waiting = self._waiting_for_all
+        if not self._recording and waiting is not None and not waiting.done():
+            waiting.set_result(None)
 
 
 def recalled(job: Job, recorded: JournalRow) -> Outcome:

@@ -10,7 +10,8 @@ class OutcomeQueue:
     """A bounded queue that is cheap while it has room.
 
     `put` never waits, so the queue can exceed its bound. Each worker waits for `room` before it
-    produces its next outcome, so the queue exceeds its bound by at most one outcome per worker.
+    takes its next contact, so the queue exceeds its bound by at most two outcomes per worker: that
+    of the contact, and one that is still being recorded.
     """
 
     def __init__(self, bound: int) -> None:

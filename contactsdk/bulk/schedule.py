@@ -30,7 +30,8 @@ class Job:
     outcome: Outcome | None = None
     """The outcome of an item that is not sent (again), such as an invalid one."""
     ending: Outcome | None = None
-    """The outcome that is being recorded; nothing that happens meanwhile changes it."""
+    """The outcome that is being recorded; nothing that happens meanwhile changes it, so it counts
+    and not `outcome`."""
     content: bytes = b""
     """The encoded contact; empty before the first attempt."""
     began_at: float | None = None

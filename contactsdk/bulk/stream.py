@@ -143,8 +143,8 @@ class OutcomeStream:
         try:
             await self._send_all()
             await self._run.jobs.all_recorded()
-        except asyncio.CancelledError:
-            self._run.jobs.interrupt_recording()
+        except BaseException:
+            self._run.jobs.leave_recording_to_the_end()
             raise
 
     async def _send_all(self) -> None:
@@ -161,6 +161,9 @@ class OutcomeStream:
         except ExceptionGroup as group:
             # A worker should never fail. If one does, all items that were read still get outcomes.
             run.stop(group.exceptions[0])
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from None  # Python 3.11 raises only the group
 
     async def _report_regularly(self) -> None:
         while True:

@@ -31,6 +31,7 @@ from contactsdk.journal.postgres_connection import Connection, connect_durably, 
 from contactsdk.journal.postgres_schema import prepare
 from contactsdk.journal.rows import pack_error
 from contactsdk.journal.store import StoredRow
+from contactsdk.journal.store_thread import run_in
 from contactsdk.models import Contact, Item
 
 _T = TypeVar("_T")
@@ -131,8 +132,7 @@ class _Feeder:
 
     async def in_thread(self, step: Callable[[], _T]) -> _T:
         """Run `step` in the thread; a cancellation of this call does not interrupt the step."""
-        loop = asyncio.get_running_loop()
-        return await asyncio.shield(loop.run_in_executor(self._thread, step))
+        return await run_in(self._thread, step)
 
     async def close(self) -> None:
         """Close the connection."""

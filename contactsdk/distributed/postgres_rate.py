@@ -26,6 +26,7 @@ from contactsdk.distributed.shared_pauses import PostedPauses
 from contactsdk.journal import Account
 from contactsdk.journal.identity import Digests
 from contactsdk.journal.postgres_connection import Connection, Database, is_broken, journal_error
+from contactsdk.journal.store_thread import run_in
 from contactsdk.pacing import Pacer
 
 _T = TypeVar("_T")
@@ -106,9 +107,8 @@ class TurnTable:
 
     async def aclose(self) -> None:
         """Close the connection; a step that waits for the database fails instead of waiting on."""
-        loop = asyncio.get_running_loop()
         self._reconnect_s = 0.0
-        await asyncio.shield(loop.run_in_executor(self._thread, self._disconnect))
+        await run_in(self._thread, self._disconnect)
         self._thread.shutdown(wait=False)
 
     async def __aenter__(self) -> Self:

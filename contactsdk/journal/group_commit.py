@@ -11,7 +11,7 @@ from contactsdk.journal.store import Store, StoredRow
 _logger: Final = logging.getLogger("contactsdk")
 
 OnWritten: TypeAlias = Callable[[int, JournalError | None], object]
-"""Called with the number of a row, once it was written or could not be; then with the reason."""
+"""Called with the number of a row once it was written: with `None`, or the error if it was not."""
 
 
 class GroupCommit:
@@ -37,10 +37,9 @@ class GroupCommit:
         self._wanted.set()
 
     def write(self, row: StoredRow) -> Awaitable[None]:
-        """Write a row with the next group; await the result to wait until that is done.
+        """Have a row written with the next group; the result is done once it is written.
 
-        Raises:
-            JournalError: It cannot be written.
+        Awaiting the result raises a `JournalError` if the row cannot be written.
         """
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.add(row)
@@ -63,9 +62,11 @@ class GroupCommit:
                 if not (group.waiting or group.on_written):
                     _logger.warning("the journal was not written: %s", error)
                 group.end(error)
-            except BaseException:
+            except BaseException as exc:
                 text = f"{self._store.name}: the run ended while rows were being written"
-                group.end(JournalError(text))
+                unwritten = JournalError(text)
+                unwritten.__cause__ = exc
+                group.end(unwritten)
                 raise
             else:
                 group.end(None)
@@ -95,8 +96,8 @@ class GroupCommit:
 class _Group:
     """Rows that are written together, the latest of each number, and who waits for that."""
 
-    # There are no objects of its own for each row, such as a `functools.partial`: with so many of
-    # them, the garbage collector would start for each group, and take as long as the writing.
+    # A dictionary of callbacks takes fewer objects than a `functools.partial` for each row. The
+    # more objects a group has, the more often the garbage collector starts.
 
     def __init__(self) -> None:
         self.rows: dict[int, StoredRow] = {}
@@ -104,8 +105,6 @@ class _Group:
         self.waiting: list[asyncio.Future[None]] = []
 
     def end(self, error: JournalError | None) -> None:
-        for number, on_written in self.on_written.items():
-            on_written(number, error)
         for written in self.waiting:
             if written.done():
                 continue  # the waiting task was cancelled
@@ -113,3 +112,5 @@ class _Group:
                 written.set_result(None)
             else:
                 written.set_exception(error)
+        for number, on_written in self.on_written.items():
+            on_written(number, error)

@@ -46,7 +46,7 @@ class Digests:
         return self.of_content(repr(key_of(contact)).encode())
 
     def of_content(self, content: bytes) -> bytes:
-        """The digest of an item; `content` is what `content_of` returns for it."""
+        """The digest of an item's content, as `content_of` returns it, or of any other bytes."""
         hash_ = self._keyed.copy()
         hash_.update(content)
         digest: bytes = hash_.digest()

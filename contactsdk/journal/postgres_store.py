@@ -35,6 +35,7 @@ from contactsdk.journal.postgres_schema import prepare
 from contactsdk.journal.rows import UNSENT, State
 from contactsdk.journal.sqlite_file import Durability
 from contactsdk.journal.store import PAGE_NUMBERS, LeaseLapsedError, StoredRow
+from contactsdk.journal.store_thread import run_in
 
 _T = TypeVar("_T")
 
@@ -344,10 +345,7 @@ class PostgresStore:
         return await self._in_thread(lambda: self._with_reconnect(step))
 
     async def _in_thread(self, step: Callable[..., _T], *values: object) -> _T:
-        # A shield: if the caller is cancelled, a step that still waits for the thread is executed
-        # nevertheless.
-        loop = asyncio.get_running_loop()
-        return await asyncio.shield(loop.run_in_executor(self._thread, step, *values))
+        return await run_in(self._thread, step, *values)
 
 
 def columns_of(rows: Sequence[StoredRow]) -> dict[str, list[Any]]:

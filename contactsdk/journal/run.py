@@ -241,7 +241,7 @@ class JournalRun:
         return self._rows.write(known)
 
     def leave(self, number: int) -> None:
-        """Forget an item in memory; in the journal it stays recorded as sent."""
+        """Forget an item in memory; in the journal its row stays as it is."""
         self._open_rows.pop(number, None)
         self._in_doubt.discard(number)
 
@@ -296,6 +296,7 @@ class JournalRun:
         """
         row = self._ended_row(number, item, id_, error, attempts, settled, is_interrupted)
         await self._rows.write(row)
+        self.leave(number)
 
     def note_outcome(
         self,
@@ -312,8 +313,8 @@ class JournalRun:
         """Like `record_outcome`, but without waiting: it is written with the next group, or by
         `close`.
 
-        `on_written` is called once it is written with a group. If a run ends while an outcome is
-        being recorded, the outcome may be recorded again; that does no harm.
+        `on_written` is called once it is written with a group; then `leave` the item. If a run ends
+        before that, note the outcome again.
         """
         row = self._ended_row(number, item, id_, error, attempts, settled, is_interrupted)
         self._rows.add(row, on_written)
@@ -376,8 +377,7 @@ class JournalRun:
 
         In a slice, an item may end without an outcome; the next run continues with it.
         """
-        known = self._open_rows.pop(number, None) or self._new_row(number, item, None, 0)
-        self._in_doubt.discard(number)
+        known = self._open_rows.get(number) or self._new_row(number, item, None, 0)
         if self.is_slice and (is_interrupted or isinstance(error, SetupError)):
             is_sent = isinstance(error, UncertainError)
             return _changed(known, _SENT if is_sent else self._unsent_state.value)

@@ -21,6 +21,7 @@ from contactsdk.journal.sqlite_checks import (
 )
 from contactsdk.journal.sqlite_file import Durability, JournalFile, make, open_to_write
 from contactsdk.journal.store import PAGE_NUMBERS, StoredRow
+from contactsdk.journal.store_thread import run_in
 
 _T = TypeVar("_T")
 
@@ -139,10 +140,7 @@ class SqliteStore:
         with errors_of(self.name):
             if self._thread is None:
                 return step()
-            # A shield: if the caller is cancelled, a step that still waits for the thread is
-            # executed nevertheless.
-            loop = asyncio.get_running_loop()
-            return await asyncio.shield(loop.run_in_executor(self._thread, step))
+            return await run_in(self._thread, step)
 
     def _restart(self, account: bytes) -> None:
         checksum = Checksum.of_no_rows(self.salt, account)
@@ -198,7 +196,7 @@ class SqliteStore:
     def _take_hash(self, number: int) -> int | None:
         """The hash of the recorded row of this number; `None` if there is no such row.
 
-        It is not kept, since the row is about to be replaced.
+        The hash is no longer kept in memory, since the row is about to be replaced.
         """
         known = self._hashes_sent.pop(number, None)
         if known is not None:

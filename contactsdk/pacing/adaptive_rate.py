@@ -41,8 +41,8 @@ _COSTLY_SHARE: Final = 0.03  # the former share in such a trial, at most, since 
 _SOONEST_S: Final = 10.0  # the shortest time from one trial to the next
 _AGAIN_S: Final = 30.0  # the time to the next trial if noise was found, since noise may end
 _CALM_S: Final = 2.0  # the rate is calm after this time without a cut
-_IDLE_S: Final = 1.0  # a longer time between two answers is idle, and tells nothing about the rate
-_SPACING: Final = 3.0  # the rate delays a request by up to two intervals, and timers are late
+_LONGEST_S: Final = 1.0  # a longer time between two answers counts as this long
+_INTERVALS: Final = 3.0  # the rate delays a request by up to two intervals, and timers are late
 
 
 class AdaptiveRate:
@@ -102,8 +102,9 @@ class AdaptiveRate:
             if is_throttled:
                 self._begin(now)
             return
-        elapsed_s = min(max(0.0, now - self._answered_at), _IDLE_S)
-        busy_s = max(0.0, elapsed_s - self._idle_s(sent_at))
+        since_s = max(0.0, now - self._answered_at)
+        elapsed_s = min(since_s, _LONGEST_S)
+        busy_s = min(max(0.0, since_s - self._idle_s(sent_at)), elapsed_s)
         self._answered_at = now
         if self._recent.second_s >= 1:
             self._end_second(now)
@@ -131,7 +132,7 @@ class AdaptiveRate:
         """
         if self.rate_per_s is None:
             return 0.0
-        return max(0.0, sent_at - self._answered_at - _SPACING / self.rate_per_s)
+        return max(0.0, sent_at - self._answered_at - _INTERVALS / self.rate_per_s)
 
     def _begin(self, now: float) -> None:
         # The first throttle is not counted: counting starts because of it, so it is no sample.
@@ -189,13 +190,13 @@ class AdaptiveRate:
         self._limited_since = now
         self._recent = Recent(self.rate_per_s)
 
-    def _speed_up(self, elapsed_s: float) -> None:
-        self._uncut_s += elapsed_s
+    def _speed_up(self, busy_s: float) -> None:
+        self._uncut_s += busy_s
         if self.rate_per_s is not None:
             doublings = min(max(0.0, self._uncut_s - _SETTLED_S) / _DOUBLING_S, 30.0)
             slow = _GROWTH_PER_S * max(1.0, math.sqrt(_SLOW_PER_S / self.rate_per_s))
             most = _MOST_GROWTH_IN_NOISE_PER_S if self.noise else _MOST_GROWTH_PER_S
-            self.rate_per_s *= 1 + min(most, slow * 2**doublings) * elapsed_s
+            self.rate_per_s *= 1 + min(most, slow * 2**doublings) * busy_s
             if self.rate_per_s > _NO_LIMIT_PER_S:
                 self.rate_per_s = None
         if self._surplus == 0 and self._uncut_s >= _CALM_S:

@@ -29,11 +29,12 @@ class Count:
 
 
 class Recent:
-    """The answers of this second and the one before; idle time does not count for the rate."""
+    """The answers of a window of two seconds: this second and the one before.
 
-    def __init__(
-        self, rate_per_s: float | None = None, second_before: "Recent | None" = None
-    ) -> None:
+    Time in which there was nothing to send counts for the length of a second, but not for the rate.
+    """
+
+    def __init__(self, rate_per_s: float | None = None, previous: "Recent | None" = None) -> None:
         self.second_s = 0.0
         """How much of this second has passed."""
         self.second = Count()
@@ -41,15 +42,13 @@ class Recent:
         self.highest_rate_per_s = rate_per_s
         """The higher of the rates at the beginning of this second and of the one before."""
         self._rate_per_s = rate_per_s
-        self._busy_s = self._both_s = self._both_busy_s = 0.0
-        self._before = Count()
-        if second_before is not None:
-            before_per_s = second_before._rate_per_s
-            if rate_per_s is not None and before_per_s is not None:
-                self.highest_rate_per_s = max(rate_per_s, before_per_s)
-            self._before = second_before.second
-            self._both_s = second_before.second_s
-            self._both_busy_s = second_before._busy_s
+        self._busy_s = 0.0
+        self._before = Count() if previous is None else previous.second
+        self._before_s = 0.0 if previous is None else previous.second_s
+        self._busy_before_s = 0.0 if previous is None else previous._busy_s
+        rate_before_per_s = None if previous is None else previous._rate_per_s
+        if rate_per_s is not None and rate_before_per_s is not None:
+            self.highest_rate_per_s = max(rate_per_s, rate_before_per_s)
 
     def add(self, elapsed_s: float, busy_s: float, is_throttled: bool) -> None:
         """Count one more answer, which came `elapsed_s` seconds after the one before.
@@ -57,9 +56,7 @@ class Recent:
         In `busy_s` of these seconds there was something to send.
         """
         self.second_s += elapsed_s
-        self._both_s += elapsed_s
         self._busy_s += busy_s
-        self._both_busy_s += busy_s
         self.second.add(is_throttled)
 
     @property
@@ -70,14 +67,19 @@ class Recent:
     @property
     def is_telling(self) -> bool:
         """Whether there are enough answers and time to estimate a rate."""
-        return self._both_s >= 1 and self._both_busy_s > 0 and self.count.answered >= _FEWEST
+        is_long = self.second_s + self._before_s >= 1 and self._busy_both_s > 0
+        return is_long and self.count.answered >= _FEWEST
 
     @property
     def sent_per_s(self) -> float:
         """How many requests a second were answered; 0 if there was nothing to send."""
-        return self.count.answered / self._both_busy_s if self._both_busy_s else 0.0
+        return self.count.answered / self._busy_both_s if self._busy_both_s else 0.0
 
     @property
     def goodput_per_s(self) -> float:
         """How many requests a second got through."""
         return (1 - self.count.share) * self.sent_per_s
+
+    @property
+    def _busy_both_s(self) -> float:
+        return self._busy_s + self._busy_before_s

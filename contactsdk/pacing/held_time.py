@@ -14,7 +14,7 @@ class HeldTime:
         self._since = 0.0
         self._until = -math.inf
         self.at_end_s = 0.0
-        """The total once nothing is held back any more; known before that time comes."""
+        """The total at the end of the present hold; infinite if that end is not known."""
 
     def hold(self, now: float, until: float) -> None:
         """From `now` on, requests are held back until `until`: `math.inf` means until the next

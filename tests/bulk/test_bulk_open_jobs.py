@@ -19,6 +19,9 @@ from tests.bulk.held import updates
 class HeldJournal:
     """Writes nothing until it is told to."""
 
+    def leave(self, number: int) -> None:
+        pass
+
     def __init__(self) -> None:
         self.noted: list[int] = []
         self.on_written: OnWritten | None = None
@@ -110,7 +113,7 @@ async def test_outcome_is_recorded_again_and_handed_out_once_if_that_was_interru
     (only,) = run.add(7)
     run.jobs.conclude(only, 7, None)
 
-    run.jobs.interrupt_recording()
+    run.jobs.leave_recording_to_the_end()
     journal.write()
     assert run.outcomes.get_nowait() is None
 

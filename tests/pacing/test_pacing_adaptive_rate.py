@@ -280,3 +280,15 @@ def test_simulated_limits_let_through_what_they_say(limiter: Limiter) -> None:
     passed = sum(limiter.lets_through(10 + n / 1000) for n in range(10_000))
 
     assert math.isclose(passed, 500, rel_tol=0.11)
+
+
+def test_client_that_rarely_calls_finds_that_a_limit_is_gone() -> None:
+    rate = AdaptiveRate(0.5)
+    for n in range(100):
+        rate.record(n / 20, n / 20 + 0.01, is_throttled=n % 2 == 1)
+    assert rate.rate_per_s is not None
+
+    for n in range(2000):
+        rate.record(10.0 + 5 * n, 10.01 + 5 * n, is_throttled=False)
+
+    assert rate.rate_per_s is None
