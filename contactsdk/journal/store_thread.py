@@ -15,7 +15,6 @@ async def run_in(thread: Executor, step: Callable[..., _T], *values: object) -> 
     return await asyncio.shield(running)
 
 
-def _take_error(running: asyncio.Future[_T]) -> None:
+def _take_error(running: asyncio.Future[_T]) -> object:
     # If the caller was cancelled, nobody looks at the error, and asyncio would log a complaint.
-    if not running.cancelled():
-        running.exception()
+    return running.cancelled() or running.exception()
