@@ -38,7 +38,9 @@ _KINDS: Final[Mapping[str, FaultKind]] = {kind.value.replace(" ", "-"): kind for
 
 
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="NUMBER", help="0 takes a free one.")
+    ] = 8080,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     env_file: Annotated[
         Path | None,
