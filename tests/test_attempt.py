@@ -309,6 +309,7 @@ class TestClosing:
                 await requester.aclose()
                 ended, _ = await asyncio.wait(calls, timeout=1)  # to connect may take five
                 silence.set()
+                await asyncio.sleep(0.05)  # the loop closes the sockets of these connections later
 
         assert len(ended) == len(calls)
         for call in calls:
