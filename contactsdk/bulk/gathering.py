@@ -70,13 +70,12 @@ class Gathering:
         return jobs
 
 
-async def all_of(recordings: Iterable[Awaitable[None] | None]) -> None:
+async def all_of(recordings: Iterable[Awaitable[None]]) -> None:
     """Await all recordings at once, so that a journal can write them in one group.
 
     Raises:
         Exception: The error of the first recording that failed, after all have ended.
     """
-    waiting = [recording for recording in recordings if recording is not None]
-    for ended in await asyncio.gather(*waiting, return_exceptions=True):
+    for ended in await asyncio.gather(*recordings, return_exceptions=True):
         if ended is not None:
             raise ended

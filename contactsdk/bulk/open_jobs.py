@@ -226,7 +226,8 @@ class OpenJobs:
         if self._is_cancelled:
             return
         job = self._jobs[number]
-        assert job.ending is not None and self._journal is not None  # noqa: S101, PT018
+        assert job.ending is not None  # noqa: S101  # it was being recorded ...
+        assert self._journal is not None  # noqa: S101  # ... in this journal
         if error is not None:
             self._on_journal_error(error)
         self._journal.leave(number)
