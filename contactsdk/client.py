@@ -9,7 +9,7 @@ import datetime
 import functools
 import os
 import time
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -367,7 +367,7 @@ class ContactClient:
         loop = self._requester.running_loop()  # so that a wrong loop is an error before the run
         run = bulk.Run(
             contacts,
-            functools.partial(self._requester.attempt, self._contact_url, read=wire.read_id),
+            self._send,
             bulk.RequestedBatchActions(self._requester),
             self._caller.pacer,
             run_options,
@@ -558,6 +558,14 @@ class ContactClient:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def _send(
+        self, content: bytes, *, deadline: float | None, before_send: Callable[[], object]
+    ) -> Awaitable[int]:
+        """Make one attempt to send an encoded contact, for a run."""
+        return self._requester.attempt(
+            self._contact_url, content, wire.read_id, deadline=deadline, before_send=before_send
+        )
 
     def _ids_for(self, policy: RetryPolicy) -> AnsweredIds:
         """The answered ids for a run with this policy."""

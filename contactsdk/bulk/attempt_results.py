@@ -26,15 +26,18 @@ class AttemptResults:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def begin(self, job: Job) -> None:
-        """Prepare a contact for its first attempt, which begins now."""
+    def begin(self, job: Job, now: float, paused_s: float) -> None:
+        """Prepare a contact for its first attempt, which begins now, by the event loop's clock.
+
+        `paused_s` is the pacer's, which the run's clock leaves out.
+        """
         run = self._run
         assert isinstance(job.item, Contact)  # noqa: S101  # only contacts are sent
         job.content = wire.encode(job.item)
-        job.began_at = run.clock()
+        job.began_at = now
         run.note_first_attempt(job)
-        job.delivery.started_at = now = job.began_at - run.pacer.paused_s
-        self._start_deadline(job, now)
+        job.delivery.started_at = now - paused_s
+        self._start_deadline(job, now - paused_s)
 
     def succeeded(self, job: Job, contact_id: int) -> None:
         """The contact was added or updated."""

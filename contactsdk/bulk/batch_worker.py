@@ -93,12 +93,13 @@ class BatchWorker:
 
     def _ready(self, jobs: Iterable[Job]) -> list[Job]:
         """The contacts whose deadline has not passed; the others end here, as timed out."""
-        now = self._run.now()
+        clock_now, paused_s = self._run.clock(), self._run.pacer.paused_s
+        now = clock_now - paused_s
         ready: list[Job] = []
         late: list[Job] = []
         for job in jobs:
             if job.began_at is None:
-                self._attempts.begin(job)
+                self._attempts.begin(job, clock_now, paused_s)
             deadline = job.delivery.deadline
             is_late = deadline is not None and now >= deadline
             (late if is_late else ready).append(job)

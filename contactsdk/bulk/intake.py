@@ -127,7 +127,7 @@ class Intake:
         """Request `count` items, and one for each other worker that is waiting."""
         if self.reads_directly or self._is_full():
             return
-        for _ in range(count + len(self._idle) - self._wanted_count):
+        for _ in range(count + len(self._idle.waiting) - self._wanted_count):
             self._wanted_count += 1
             self._wanted.release()
 

@@ -22,16 +22,13 @@ class OutcomeQueue:
         self._drained = asyncio.Event()
         self._is_finished = False
         self._is_closed = False
+        self.has_room = True
+        """Whether a worker may produce another outcome without waiting for `room`."""
 
     @property
     def undelivered(self) -> tuple[Outcome, ...]:
         """The outcomes that the consumer has not taken, in input order."""
         return tuple(sorted(self._ready, key=lambda outcome: outcome.index))
-
-    @property
-    def has_room(self) -> bool:
-        """Whether a worker may produce another outcome without waiting for `room`."""
-        return len(self._ready) <= self._bound
 
     def put(self, outcome: Outcome) -> None:
         """Add an outcome, even if there is no room; wait for `room` before the next one."""
@@ -39,6 +36,8 @@ class OutcomeQueue:
         if not ready:
             self._not_empty.set()
         ready.append(outcome)
+        if len(ready) > self._bound:
+            self.has_room = False
 
     async def room(self) -> None:
         """If there is no room, wait until the queue is half empty."""
@@ -54,6 +53,7 @@ class OutcomeQueue:
         outcome = ready.popleft()
         # Workers are woken together at this mark, since waking one for each outcome costs more.
         if len(ready) == self._low:
+            self.has_room = True
             self._drained.set()
         return outcome
 

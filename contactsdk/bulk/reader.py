@@ -52,7 +52,11 @@ class Reader:
         if self.is_finished:
             return None
         try:
-            return self._checked(next(self._sync))
+            item = next(self._sync)
+            if not isinstance(item, Contact):
+                self._check(item)
+            self.count += 1
+            return item
         except StopIteration:
             self.is_finished = True
         except BaseException as exc:  # even after a KeyboardInterrupt, outcomes are handed out
@@ -64,7 +68,10 @@ class Reader:
         if self._async is None or self.is_finished:
             return self.read()
         try:
-            return self._checked(await anext(self._async))
+            item = await anext(self._async)
+            self._check(item)
+            self.count += 1
+            return item
         except StopAsyncIteration:
             self.is_finished = True
         except asyncio.CancelledError as exc:
@@ -94,15 +101,13 @@ class Reader:
         except BaseException as exc:
             self._fail(exc)
 
-    def _checked(self, item: Item) -> Item:
+    def _check(self, item: Item) -> None:
         if not isinstance(item, Contact) and not isinstance(item, InvalidContactError):
             advice = ": make contacts of mappings with contacts_from(rows)"
             raise TypeError(
                 f"item {self.count} must be a Contact, not {_kind(item)}"
                 f"{advice if isinstance(item, Mapping) else ''}"
             )
-        self.count += 1
-        return item
 
     def _fail(self, error: BaseException) -> None:
         self.is_finished = True

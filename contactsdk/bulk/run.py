@@ -75,6 +75,7 @@ class Run:
         """Waits that only `give_up` ends: those for results of accepted batches."""
         self.proven = asyncio.Event()
         """Set once more than one request may be open: after the first good answer."""
+        self._has_good_answer = False
         if is_proven and options.batch_size is None:
             # With batches this proves too little: a key may work without the right to use batches.
             self.proven.set()
@@ -156,7 +157,9 @@ class Run:
     def prove(self) -> None:
         """Note that the platform gave a good answer; the other workers wait for this to start."""
         self._last_failure = None
-        self.proven.set()
+        if not self._has_good_answer:
+            self._has_good_answer = True
+            self.proven.set()
 
     def end(self) -> None:
         """Hand out an outcome for each item that has none yet, and end the queue of outcomes."""
@@ -172,10 +175,11 @@ class Run:
         """A job, if there is one at once and there is room for its outcome."""
         if self.is_stopping or not self.outcomes.has_room:
             return None
-        job = self.schedule.take(self.clock()) if self.schedule else None
+        schedule = self.schedule
+        job = schedule.take(self.clock()) if schedule.ready or schedule.waiting else None
         if job is None:
             job = self.intake.read_directly()
-        if job is not None:
+        if job is not None and self._idle.waiting:
             self.engage_idle()
         return job
 
@@ -212,7 +216,7 @@ class Run:
 
     def engage_idle(self) -> None:
         """Wake one idle worker if a job can be taken, or read, at once."""
-        if self._idle:
+        if self._idle.waiting:
             self.intake.want(0)
             if self.schedule.has_job(self.clock()) or self.intake.read_ahead():
                 self._idle.wake()

@@ -78,7 +78,8 @@ class Schedule:
         self._on_retry = on_retry
         # Most keys occur once, so a queue is made only for the second contact with a key.
         self._behind: dict[Hashable, deque[Job] | None] = {}
-        self._ready: deque[Job] = deque()
+        self.ready: deque[Job] = deque()
+        """The jobs that can be taken at once, apart from retries that are due."""
         self._due: list[tuple[float, int, Job]] = []
         self._order = itertools.count()  # keeps jobs that are due at the same time in order
         self.waiting = 0
@@ -86,7 +87,7 @@ class Schedule:
 
     def __len__(self) -> int:
         """How many jobs are ready or waiting."""
-        return len(self._ready) + self.waiting
+        return len(self.ready) + self.waiting
 
     def claim(self, job: Job) -> bool:
         """Take the key of the job if it is free; returns whether it was.
@@ -121,7 +122,7 @@ class Schedule:
     def make_ready(self, job: Job) -> None:
         """Make a job available that holds its key or needs none."""
         if job.not_before is None:
-            self._ready.append(job)
+            self.ready.append(job)
         else:
             self.retry_at(job, job.not_before)
 
@@ -133,7 +134,7 @@ class Schedule:
 
     def has_job(self, now: float) -> bool:
         """Whether there is a job to take."""
-        return bool(self._ready) or (bool(self._due) and self._due[0][0] <= now)
+        return bool(self.ready) or (bool(self._due) and self._due[0][0] <= now)
 
     @property
     def next_due(self) -> float | None:
@@ -143,8 +144,8 @@ class Schedule:
     def take(self, now: float) -> Job | None:
         """The next job: a retry that is due, otherwise the first ready job; `None` if neither."""
         job = self.take_due(now)
-        if job is None and self._ready:
-            return self._ready.popleft()
+        if job is None and self.ready:
+            return self.ready.popleft()
         return job
 
     def take_due(self, now: float) -> Job | None:
@@ -169,4 +170,4 @@ class Schedule:
     def clear(self) -> None:
         """Remove all jobs."""
         self._behind, self._due, self.waiting = {}, [], 0
-        self._ready.clear()
+        self.ready.clear()

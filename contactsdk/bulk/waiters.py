@@ -8,36 +8,34 @@ class Waiters:
     """A queue of tasks that wait to be woken, or until a given time."""
 
     def __init__(self) -> None:
-        self._waiting: deque[asyncio.Future[None]] = deque()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
+        self.waiting: deque[asyncio.Future[None]] = deque()
+        """What the tasks wait for; the first one has waited longest."""
 
     async def wait(self, until: float | None) -> None:
         """Wait to be woken, at most until this time of the event loop's clock; `None`: no limit."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         timer = None if until is None else loop.call_at(until, _wake, waiter)
-        self._waiting.append(waiter)
+        self.waiting.append(waiter)
         try:
             await waiter
         finally:
             if timer is not None:
                 timer.cancel()
-            if waiter in self._waiting:
-                self._waiting.remove(waiter)
+            if waiter in self.waiting:
+                self.waiting.remove(waiter)
 
     def wake(self) -> None:
         """Wake the task that has waited longest."""
-        while self._waiting:
-            waiter = self._waiting.popleft()
+        while self.waiting:
+            waiter = self.waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 return
 
     def wake_all(self) -> None:
         """Wake all waiting tasks, for example at the end of a run."""
-        while self._waiting:
+        while self.waiting:
             self.wake()
 
 

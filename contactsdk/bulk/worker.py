@@ -41,7 +41,7 @@ class Worker:
                     run.put_back(job)
                     continue  # the run was stopped
                 job = run.most_urgent(job)
-            if job.is_looked_for:
+            if job.search is not None and job.is_looked_for:
                 await self._results.look_for(job, turn)
             else:
                 await self._attempt(job, turn)
@@ -53,11 +53,12 @@ class Worker:
         this outcome and the intent of the next contact.
         """
         run, delivery = self._run, job.delivery
+        paused_s = run.pacer.paused_s
         if job.began_at is None:
-            self._results.begin(job)
+            self._results.begin(job, run.clock(), paused_s)
         deadline = delivery.deadline
         if deadline is not None:
-            deadline += run.pacer.paused_s  # by the event loop's clock, which attempts use
+            deadline += paused_s  # by the event loop's clock, which attempts use
         run.in_flight += 1
         try:
             if run.journal is not None:

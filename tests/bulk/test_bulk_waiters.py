@@ -15,7 +15,7 @@ async def test_task_that_is_woken_at_the_moment_of_its_time_is_woken_once() -> N
     time.sleep(0.01)  # noqa: ASYNC251  # so that both are due at once, the call first
 
     await task
-    assert len(waiters) == 0
+    assert len(waiters.waiting) == 0
 
 
 async def test_call_that_comes_at_the_moment_of_a_time_wakes_the_next_task() -> None:
@@ -36,7 +36,7 @@ async def test_task_that_nobody_wakes_goes_on_when_its_time_has_come() -> None:
 
     await waiters.wait(asyncio.get_running_loop().time() + 0.001)
 
-    assert len(waiters) == 0
+    assert len(waiters.waiting) == 0
 
 
 async def test_the_one_that_has_waited_longest_is_woken_first() -> None:

@@ -20,7 +20,7 @@ async def run(
     client: ContactClient, journal_of: Callable[..., PostgresJournal], database: Database
 ) -> SubmittedRun:
     """A run of which each of two partitions has a contact, and its first job is lost."""
-    run = await client.submit(contacts(8), journal=journal_of(), partitions=2)
+    run = await client.submit(contacts(40), journal=journal_of(), partitions=2)
     with database.connect() as connection:
         delete_jobs(connection, database)
     return run
