@@ -16,8 +16,8 @@ _CUT: Final = 0.03  # share of the rate, per surplus throttle; small steps keep 
 _MOST_CUT_PER_S: Final = 0.3  # share of the rate; a throttled second tells little about the next
 _OVERSHOOT: Final = 1.5  # a second's cuts are at most this many times the share beyond noise ...
 _OVERSHOOT_LEAST: Final = 0.03  # ... plus this share of the rate, so that a full bucket can run dry
-_SURPLUS: Final = 3.0  # this many surplus throttles may be chance; one more is a sign of the limit
-_CHANCE: Final = 6.0  # so high that noise alone exceeds its bound at most once in minutes
+_SURPLUS: Final = 2.0  # this many surplus throttles may be chance; one more is a sign of the limit
+_CHANCE: Final = 4.0  # so high that noise alone seldom exceeds its bound: about once in minutes
 _SLACK: Final = 0.6  # tolerated share of throttles, for each share of the rate given up ...
 _SLACK_FROM: Final = 0.03  # ... beyond this one, by which a limit lowers the rate too
 
@@ -31,9 +31,12 @@ _NO_LIMIT_PER_S: Final = 1e4  # one client cannot send more than this
 _FEW: Final = 30  # if fewer requests got through, the first rate is too low: all were waiting
 _FIRST_S: Final = 1.0  # a request this soon after the first rate may be throttled for older ones
 _AFTER_FEW_S: Final = 8.0  # after few requests, growth starts as if it had accelerated this long
+_AFTER_NOISE_S: Final = 6.0  # the same, after noise was found: until then it has lowered the rate
 
 _TRIAL: Final = 0.65  # the rate of a trial, as a share of the rate before it
-_TRIAL_S: Final = 6.0  # the longest trial: other clients take the rate that this one leaves
+_TRIAL_S: Final = 6.0  # the longest trial: other clients take the rate that this one leaves ...
+_EXPECTED: Final = 16  # ... unless fewer throttles than these would be expected in this time, ...
+_TRIAL_OF_FEW_S: Final = 12.0  # ... and then this is the longest one
 _TRIAL_OF_MANY_S: Final = 15.0  # the longest trial, for the sake of slow clients, if ...
 _MANY: Final = 0.1  # ... this share of requests is throttled; a limit does so only for a short time
 _COSTLY_TRIAL_S: Final = 60.0  # the longest trial, if all requests pause for each throttle
@@ -82,6 +85,7 @@ class AdaptiveRate:
         self._trial: NoiseTrial | None = None
         self._before_trial_per_s: float | None = None
         self._former_share = 0.0
+        self._undecided = Count()
         self._try_at = math.inf
         self._tried_at = -math.inf
         self._is_costly = False
@@ -111,7 +115,7 @@ class AdaptiveRate:
         self._recent.add(elapsed_s, busy_s, is_throttled)
         if self._trial is not None:
             if self._trial.record(sent_at, now, is_throttled=is_throttled):
-                self._end_trial(self._trial.noise, now)
+                self._end_trial(self._trial, now)
         elif now >= self._try_at and self._recent.is_telling:
             self._begin_trial(now)
         elif self._is_one_too_many(is_throttled):
@@ -158,7 +162,7 @@ class AdaptiveRate:
             tolerated += _SLACK * max(0.0, given_up)
         # Chance alone can raise this sum: the more the higher its variance, and the less the
         # further its mean drifts down.
-        most = max(_SURPLUS, _CHANCE * noise * (1 - noise) / (tolerated - noise))
+        most = _SURPLUS + _CHANCE * noise * (1 - noise) / (tolerated - noise)
         surplus = max(0.0, self._surplus + is_throttled - tolerated)
         self._surplus = min(surplus, most)
         return surplus > most
@@ -212,28 +216,43 @@ class AdaptiveRate:
             rate = min(rate, self.rate_per_s)
         self._before_trial_per_s = self.rate_per_s
         self.rate_per_s = max(_TRIAL * rate, self._least_per_s)
+        former_share = self._former_share
         if self._is_costly:
-            former_share = min(self._former_share, _COSTLY_SHARE)
-            self._trial = NoiseTrial(now, former_share, _COSTLY_TRIAL_S)
+            former_share, longest_s = min(former_share, _COSTLY_SHARE), _COSTLY_TRIAL_S
+        elif former_share >= _MANY:
+            longest_s = _TRIAL_OF_MANY_S
         else:
-            longest_s = _TRIAL_S if self._former_share < _MANY else _TRIAL_OF_MANY_S
-            self._trial = NoiseTrial(now, self._former_share, longest_s)
+            expected_per_s = max(former_share * self.rate_per_s, _EXPECTED / _TRIAL_OF_FEW_S)
+            longest_s = max(_TRIAL_S, _EXPECTED / expected_per_s)
+        earlier = self._undecided if now < self._tried_at + _AGAIN_S else Count()
+        self._trial = NoiseTrial(now, former_share, longest_s, earlier)
 
-    def _end_trial(self, found: Count, now: float) -> None:
-        rate = self._before_trial_per_s
-        is_confirmed = self._noise.learn(found, self._sustained.below)
-        if self.noise:
-            self._try_at = now + (2 if is_confirmed else 1) * _AGAIN_S
-            if rate is not None:
-                rate = max(rate, self._sustained.per_s)
-                self._sustained.restart(self._sustained.per_s)
-        elif rate is not None:
-            rate *= 1 - self._former_share
-            self._sustained.restart(rate)
+    def _end_trial(self, trial: NoiseTrial, now: float) -> None:
+        rate, found, was_known = self._before_trial_per_s, trial.noise, bool(self.noise)
+        if found is None:
+            self._undecided = trial.count
+            self._try_at = now + _SOONEST_S
+        else:
+            self._undecided = Count()
+            rate = self._learn(found, rate, now)
         self.rate_per_s = rate
         self._tried_at = now
         self._trial = None
         self._is_costly = False
-        self._uncut_s = 0.0
+        self._uncut_s = _SETTLED_S + _AFTER_NOISE_S if self.noise and not was_known else 0.0
         self._surplus = 0.0
         self._recent = Recent(rate)
+
+    def _learn(self, found: Count, rate: float | None, now: float) -> float | None:
+        """Learn from a trial that could tell; returns the rate after it, given that before it."""
+        is_confirmed = self._noise.learn(found, self._sustained.below)
+        if self.noise:
+            self._try_at = now + (2 if is_confirmed else 1) * _AGAIN_S
+        if rate is None:
+            return None
+        if not self.noise:
+            rate *= 1 - self._former_share
+            self._sustained.restart(rate)
+            return rate
+        self._sustained.restart(self._sustained.per_s)
+        return max(rate, self._sustained.per_s)

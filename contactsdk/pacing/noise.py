@@ -8,7 +8,7 @@ from typing import Final
 from contactsdk.pacing.answer_counts import Count
 
 _TOLERATED: Final = 0.004  # share of all requests; this few throttles never lower the rate
-_TOLERATED_OF_NOISE: Final = 0.06  # share of the noise; its estimate is no more exact than this ...
+_TOLERATED_OF_NOISE: Final = 0.1  # share of the noise; its estimate is no more exact than this ...
 _TOLERATED_IN_NOISE: Final = 0.008  # ... and no more exact than this share of all requests
 _CHECKED: Final = 24  # this many expected throttles show the share to a fifth
 _BY_CHANCE: Final = 2  # this few throttles are no noise
@@ -20,8 +20,9 @@ _LEAST_SHARE: Final = 0.005  # a former share below this is not worth a longer t
 _SAME: Final = 0.4  # share of the former share; fewer throttles come from a limit, perhaps shared
 _FEWEST: Final = 8  # fewer throttles do not show noise; a slow client may not get more in a trial
 _ENOUGH: Final = 16  # this many throttles show the share to a quarter
-_NONE_OF: Final = 4  # of this many expected throttles none comes, by chance, once in fifty times
-_ONE_OF: Final = 6  # the same, if one throttle comes
+_NONE_OF: Final = 6  # of this many expected throttles none comes, by chance, once in 400 times
+_ONE_OF: Final = 8  # the same, if one throttle comes
+_LIKELY: Final = 3  # standard deviations; a number further from the expected one is not chance
 
 
 class Noise:
@@ -83,7 +84,7 @@ class Noise:
 def _is_like(count: Count, known: Count) -> bool:
     """Whether the share of throttles in these answers is about the known one."""
     expected = known.share * count.answered
-    return abs(count.throttled - expected) <= 2 * _spread(expected, known)
+    return abs(count.throttled - expected) <= _LIKELY * _spread(expected, known)
 
 
 def _spread(expected: float, known: Count) -> float:
@@ -92,13 +93,20 @@ def _spread(expected: float, known: Count) -> float:
 
 
 class NoiseTrial:
-    """A short time at a lower rate, where a limit throttles less, but noise the same share."""
+    """A short time at a lower rate, where a limit throttles less, but noise the same share.
 
-    def __init__(self, began_at: float, former_share: float, longest_s: float) -> None:
+    `former_share` is the share of throttles before the trial. `earlier` are the answers of trials
+    just before, which were too few to tell.
+    """
+
+    def __init__(
+        self, began_at: float, former_share: float, longest_s: float, earlier: Count
+    ) -> None:
         self._counts_from = began_at + _NEW_SECOND_S
         self._former_share = max(former_share, _LEAST_SHARE)
         self._longest_s = longest_s
-        self._count = Count()
+        self.count = earlier + Count()
+        """The answers of this trial and of those just before."""
         self._lasted_s = 0.0
         self._throttled_seconds: set[int] = set()
 
@@ -109,7 +117,7 @@ class NoiseTrial:
         """
         if sent_at < self._counts_from:
             return False
-        self._count.add(is_throttled)
+        self.count.add(is_throttled)
         self._lasted_s = now - self._counts_from
         if is_throttled:
             self._throttled_seconds.add(int(self._lasted_s))
@@ -117,16 +125,23 @@ class NoiseTrial:
         return is_over or self._lasted_s >= self._longest_s
 
     def _is_clear(self) -> bool:
-        throttled = self._count.throttled
-        expected = self._former_share * self._count.answered
+        throttled = self.count.throttled
+        expected = self._former_share * self.count.answered
         if throttled <= 1:
             return expected >= (_NONE_OF, _ONE_OF)[throttled]
         return throttled >= _ENOUGH or _SAME * expected >= _ENOUGH
 
     @property
-    def noise(self) -> Count:
-        """The answers if their throttles are noise; none if a limit or a burst caused them."""
-        count = self._count
-        is_same = count.throttled >= _FEWEST and count.share >= _SAME * self._former_share
+    def noise(self) -> Count | None:
+        """The answers if their throttles are noise; no answers if a limit or a burst caused them.
+
+        `None` if there were too few answers to tell.
+        """
+        count = self.count
+        expected = self._former_share * count.answered
+        if count.throttled < _FEWEST:
+            is_fewer = count.throttled <= expected - _LIKELY * math.sqrt(expected)
+            return Count() if is_fewer else None
+        is_same = count.share >= _SAME * self._former_share
         is_burst = len(self._throttled_seconds) < min(count.throttled, self._lasted_s) / 2
         return count if is_same and not is_burst else Count()

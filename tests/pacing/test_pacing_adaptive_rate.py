@@ -146,15 +146,16 @@ def test_platform_that_throttles_everything_for_long_is_used_again_when_it_is_we
 
 @attrs.define
 class Paced:
-    """A rate, and answers to requests that leave evenly, a hundred a second."""
+    """A rate, and answers to requests that leave evenly."""
 
     rate: AdaptiveRate = attrs.field(factory=lambda: AdaptiveRate(0.1))
     now: float = 100.0
+    sent_per_s: int = 100
 
     def answers(self, throttled: str, seconds: float) -> None:
         """Go through `throttled`, again and again: x for a throttle, anything else for none."""
-        for n in range(int(seconds * 100)):
-            self.now += 0.01
+        for n in range(int(seconds * self.sent_per_s)):
+            self.now += 1 / self.sent_per_s
             is_throttled = throttled[n % len(throttled)] == "x"
             self.rate.record(self.now - 0.005, self.now, is_throttled=is_throttled)
 
@@ -232,6 +233,13 @@ def test_noise_is_what_stays_throttled_at_a_lower_rate() -> None:
     paced.answers("x" + 9 * ".", 60)
 
     assert paced.rate.noise == pytest.approx(0.1, abs=0.02)
+
+
+def test_trials_of_a_slow_client_find_noise_together() -> None:
+    paced = Paced(sent_per_s=20)
+    paced.answers("x" + 24 * ".", 240)
+
+    assert paced.rate.noise == pytest.approx(0.04, abs=0.015)
 
 
 def test_burst_of_throttles_is_not_noise() -> None:

@@ -15,16 +15,16 @@ def a_noise(throttled: int = 100, answered: int = 1000) -> Noise:
     return noise
 
 
-def found(answers: str, *, former_share: float = 0.1, longest_s: float = 6.0) -> Count | None:
-    """What a trial finds of answers, a hundred a second, again and again; `None` if it is not over
-    after a minute.
-    """
-    trial = NoiseTrial(0.0, former_share, longest_s)
+def found(
+    answers: str, *, former_share: float = 0.1, longest_s: float = 6.0, earlier: Count = NOTHING
+) -> Count | None:
+    """What a trial finds of answers, a hundred a second, again and again, after `earlier` ones."""
+    trial = NoiseTrial(0.0, former_share, longest_s, earlier)
     for n in range(6_000):
         now = 1.01 + n / 100
         if trial.record(now - 0.005, now, is_throttled=answers[n % len(answers)] == "x"):
             return trial.noise
-    return None
+    pytest.fail("the trial was not over after a minute")
 
 
 def test_as_many_throttles_at_the_lower_rate_are_noise() -> None:
@@ -44,14 +44,28 @@ def test_burst_of_throttles_is_not_noise() -> None:
 
 
 def test_trial_ends_when_its_time_is_up() -> None:
-    assert found(499 * "." + "x", former_share=0.001) == NOTHING
-    assert found(49 * "." + "x", former_share=0.02, longest_s=2.0) == NOTHING
+    assert found("x" + 59 * ".", longest_s=3.0) == NOTHING
+    assert found("x" + 11 * ".", longest_s=1.0) == Count(100, 9)
+
+
+def test_too_few_throttles_tell_nothing() -> None:
+    assert found("x" + 49 * ".", former_share=0.02, longest_s=3.0) is None
+    assert found(".", former_share=0.02, longest_s=2.0) is None
+
+
+def test_answers_of_earlier_trials_count_too() -> None:
+    answers = "x" + 49 * "."
+
+    count = found(answers, former_share=0.02, longest_s=3.0, earlier=Count(300, 6))
+
+    assert count == Count(600, 12)
 
 
 def test_trial_of_few_requests_takes_longer_if_it_may() -> None:
     answers = "x" + 49 * "."
 
-    short, long = found(answers, former_share=0.02), found(answers, former_share=0.02, longest_s=60)
+    short = found(answers, former_share=0.02, longest_s=5.0)
+    long = found(answers, former_share=0.02, longest_s=60)
 
     assert short is not None
     assert long is not None
@@ -60,12 +74,12 @@ def test_trial_of_few_requests_takes_longer_if_it_may() -> None:
 
 
 def test_answers_from_before_the_trial_and_of_its_first_second_do_not_count() -> None:
-    trial = NoiseTrial(10.0, 0.5, 1.0)
+    trial = NoiseTrial(10.0, 0.5, 1.0, NOTHING)
 
     assert not trial.record(9.9, 20.0, is_throttled=True)
     assert not trial.record(10.9, 20.0, is_throttled=True)
 
-    assert trial.noise == NOTHING
+    assert trial.count == NOTHING
 
 
 def test_nothing_is_known_before_a_trial() -> None:
