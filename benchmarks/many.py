@@ -8,7 +8,8 @@ over `add_or_update`, through `gather` over a semaphore with a tenacity decorato
 `TaskGroup` with a semaphore, which post them as JSON. The ratio is to the rate of `gather`. The
 peak is what the run itself adds to the memory of its process, what it returns included. The second
 table has those of the SDK once more, in turn in one process: what they differ by is less than what
-two processes do.
+two processes do. The third has 1,000 updates of one contact, of which a stream sends one at a time,
+against a loop that awaits one call after another.
 """
 
 import asyncio
@@ -71,6 +72,31 @@ async def called(url: str, most: int) -> AsyncIterator[Batch]:
 
 
 @contextlib.asynccontextmanager
+async def streamed_with_one_key(url: str) -> AsyncIterator[Batch]:
+    """A stream of updates of one contact."""
+    async with ContactClient(url, CREDENTIALS) as client:
+
+        async def batch(count: int) -> None:
+            async with client.stream(_updates(count), concurrency=_CONCURRENCY) as outcomes:
+                async for outcome in outcomes:
+                    assert outcome.ok, outcome.message
+
+        yield batch
+
+
+@contextlib.asynccontextmanager
+async def called_with_one_key(url: str) -> AsyncIterator[Batch]:
+    """One call after another."""
+    async with ContactClient(url, CREDENTIALS) as client:
+
+        async def batch(count: int) -> None:
+            for contact in _updates(count):
+                await client.add_or_update(contact)
+
+        yield batch
+
+
+@contextlib.asynccontextmanager
 async def gathered(url: str, most: int) -> AsyncIterator[Batch]:
     """A task for each, a semaphore, and a retry decorator."""
     rows = _rows(most)
@@ -112,13 +138,17 @@ def _contacts(most: int) -> list[Contact]:
     return [Contact(id=number, first_name="Ada") for number in range(1, most + 1)]
 
 
+def _updates(count: int) -> list[Contact]:
+    return [Contact(id=1, first_name=f"Ada {number}") for number in range(count)]
+
+
 def _rows(most: int) -> list[dict[str, Any]]:
     return [{"id": number, "firstName": "Ada"} for number in range(1, most + 1)]
 
 
 def tables(quick: bool) -> Iterator[Table]:
-    """Two tables."""
-    count, part = (200, 100) if quick else (50_000, 5_000)
+    """Three tables."""
+    count, part, equal = (200, 100, 100) if quick else (50_000, 5_000, 1_000)
     starts = 1 if quick else 5
     with stub() as url:
         ours = {
@@ -133,6 +163,11 @@ def tables(quick: bool) -> Iterator[Table]:
         costs = in_turn({**theirs, **ours}, count=count, rounds=1, starts=starts)
         rounds = 1 if quick else 9
         shared = in_turn(ours, count=part, rounds=rounds, starts=starts, together=True)
+        with_one_key = {
+            "contactsdk, one call after another": Rival(called_with_one_key, (url,)),
+            "contactsdk, stream": Rival(streamed_with_one_key, (url,)),
+        }
+        lined_up = in_turn(with_one_key, count=equal, rounds=rounds, starts=starts, together=True)
     base = next(iter(costs.values())).per_s
     yield Table(
         f"{count:,} contacts, {_CONCURRENCY} at a time",
@@ -147,6 +182,12 @@ def tables(quick: bool) -> Iterator[Table]:
         f"{part:,} contacts at a time, in turn in one process",
         ("CPU us each", "ratio"),
         tuple((name, cost.cpu_us, cost.cpu_us / alone) for name, cost in shared.items()),
+    )
+    serial = next(iter(lined_up.values())).per_s
+    yield Table(
+        f"{equal:,} updates of one contact, in turn in one process",
+        ("contacts/s", "ratio", "CPU us each"),
+        tuple((n, cost.per_s, cost.per_s / serial, cost.cpu_us) for n, cost in lined_up.items()),
     )
 
 

@@ -23,7 +23,7 @@ _SLACK_FROM: Final = 0.03  # ... beyond this one, by which a limit lowers the ra
 
 _GROWTH_PER_S: Final = 0.003  # so low that near the limit one request in some hundred is throttled
 _SLOW_PER_S: Final = 50.0  # below this rate growth is faster, so that clients' shares become equal
-_SETTLED_S: Final = 5.0  # growth accelerates after this time without a cut: there is more to find
+_SETTLED_S: Final = 6.0  # growth accelerates after this time without a cut: there is more to find
 _DOUBLING_S: Final = 1.5  # growth doubles in this time; a deep bucket hides the limit for long
 _MOST_GROWTH_PER_S: Final = 0.5
 _MOST_GROWTH_IN_NOISE_PER_S: Final = 0.06  # lower, since a limit shows later in noise
