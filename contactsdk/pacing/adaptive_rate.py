@@ -15,7 +15,7 @@ from contactsdk.pacing.sustained_rate import SustainedRate
 _CUT: Final = 0.03  # share of the rate, per surplus throttle; small steps keep it near the limit
 _MOST_CUT_PER_S: Final = 0.3  # share of the rate; a throttled second tells little about the next
 _OVERSHOOT: Final = 1.5  # a second's cuts are at most this many times the share beyond noise ...
-_OVERSHOOT_LEAST: Final = 0.03  # ... plus this share of the rate, so that a full bucket can run dry
+_OVERSHOOT_LEAST: Final = 0.02  # ... plus this share of the rate, so that a full bucket can run dry
 _SURPLUS: Final = 2.0  # this many surplus throttles may be chance; one more is a sign of the limit
 _CHANCE: Final = 4.0  # so high that noise alone seldom exceeds its bound: about once in minutes
 _SLACK: Final = 0.6  # tolerated share of throttles, for each share of the rate given up ...
