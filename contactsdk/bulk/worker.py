@@ -1,4 +1,14 @@
-"""The worker of a run without batches: a turn, a recorded intent, an attempt, and what follows."""
+"""The worker of a run without batches: a turn, a recorded intent, an attempt, and what follows.
+
+The way of a contact, from here to its outcome or its next attempt:
+
+1. `Run.next_job` gives it to a worker, and `Run.turns` says when its request may leave.
+2. `JournalRun.record_intent` records that it is about to be sent, and `Run.send` makes the attempt.
+3. The pacer learns from the result (`Pacer.record_result`), and after a failure `retry.decide`
+   decides whether another attempt follows.
+4. If one does, `AttemptResults.retry` puts the contact back into the schedule until that is due; it
+   keeps its key. Otherwise `OpenJobs.conclude` records its outcome and hands it out.
+"""
 
 import asyncio
 import logging

@@ -220,10 +220,12 @@ def _folded(text: str) -> str:
 
 _REQUIRED_TO_ADD: Final = ("first_name", "last_name", "email")
 
-# A new field also needs its key in wire/contact.py, wire/matching.py if lists show it as another
-# kind of value, files/cells.py, files/json_values.py, files/privacy.py if it holds text of the
-# contact, and integrations/schema.py; in the sandbox sandbox/validation.py, sandbox/views.py,
-# sandbox/page.py and perhaps sandbox/guesses.py; and in the tests `a_full_contact`.
+# A new field also needs its name on the wire (`_RENAMED` in wire/contact.py), wire/matching.py if
+# lists show it as another kind of value, files/cells.py unless it is plain text (and `CHOICES`
+# there if it has few values), files/json_values.py, files/privacy.py if it holds text of the
+# contact, files/vendors.py and files/suggestions.py for its names in other programs, and
+# integrations/schema.py; in the sandbox validation.py, views.py, page.py, listing.py if lists can
+# be filtered by it, and perhaps guesses.py; and in the tests `a_full_contact`.
 _CONTACT_CHECKS: Final[Checks] = {
     "id": id_problems,
     "external_id": text_problems,

@@ -1,8 +1,8 @@
 """The rate limit of the platform, found from its throttles.
 
-Noise is the share of the requests that is throttled at random, at any rate. The surplus is the
-number of throttles that noise does not explain. Goodput is the number of requests a second that are
-not throttled.
+Noise is the share of the requests that is throttled at random, whatever the rate is. The excess
+grows by 1 with each throttle, and each answer takes the share from it that is tolerated. Goodput is
+the number of requests a second that are not throttled.
 """
 
 import math
@@ -12,17 +12,21 @@ from contactsdk.pacing.answer_counts import Count, Recent
 from contactsdk.pacing.noise import Noise, NoiseTrial
 from contactsdk.pacing.sustained_rate import SustainedRate
 
-_CUT: Final = 0.03  # share of the rate, per surplus throttle; small steps keep it near the limit
-_MOST_CUT_PER_S: Final = 0.3  # share of the rate; a throttled second tells little about the next
-_OVERSHOOT: Final = 1.5  # a second's cuts are at most this many times the share beyond noise ...
-_OVERSHOOT_LEAST: Final = 0.02  # ... plus this share of the rate, so that a full bucket can run dry
-_SURPLUS: Final = 2.0  # this many surplus throttles may be chance; one more is a sign of the limit
-_CHANCE: Final = 4.0  # so high that noise alone seldom exceeds its bound: about once in minutes
-_SLACK: Final = 0.6  # tolerated share of throttles, for each share of the rate given up ...
-_SLACK_FROM: Final = 0.03  # ... beyond this one, by which a limit lowers the rate too
+_CUT: Final = 0.03  # share of the rate; small steps keep it near the limit
+# Within two seconds, the rate falls at most by 1.5 times the share of throttles that is not noise,
+# plus 2 % so that a full bucket can run dry, and by 30 % in all.
+_OVERSHOOT: Final = 1.5
+_OVERSHOOT_LEAST: Final = 0.02
+_MOST_CUT: Final = 0.3
+_EXCESS: Final = 2.0  # this much excess may be chance without any noise; more is a sign of a limit
+_CHANCE: Final = 4.0  # so high that noise alone makes too much excess only once in some minutes
+# At a rate lower by x than the sustained one, 0.6 * (x - 0.03) of the requests may be throttled
+# besides; a limit alone lowers the rate by up to 3 %.
+_SLACK: Final = 0.6
+_SLACK_FROM: Final = 0.03
 
-_GROWTH_PER_S: Final = 0.003  # so low that near the limit one request in some hundred is throttled
-_SLOW_PER_S: Final = 50.0  # below this rate growth is faster, so that clients' shares become equal
+_GROWTH_PER_S: Final = 0.003  # so low that near the limit one in several hundred is throttled
+_LOW_PER_S: Final = 50.0  # below this rate growth is faster, so that clients' shares become equal
 _SETTLED_S: Final = 6.0  # growth accelerates after this time without a cut: there is more to find
 _DOUBLING_S: Final = 1.5  # growth doubles in this time; a deep bucket hides the limit for long
 _MOST_GROWTH_PER_S: Final = 0.5
@@ -34,17 +38,23 @@ _AFTER_FEW_S: Final = 8.0  # after few requests, growth starts as if it had acce
 _AFTER_NOISE_S: Final = 6.0  # the same, after noise was found: until then it has lowered the rate
 
 _TRIAL: Final = 0.65  # the rate of a trial, as a share of the rate before it
-_TRIAL_S: Final = 6.0  # the longest trial: other clients take the rate that this one leaves ...
-_EXPECTED: Final = 16  # ... unless fewer throttles than these would be expected in this time, ...
-_TRIAL_OF_FEW_S: Final = 12.0  # ... and then this is the longest one
-_TRIAL_OF_MANY_S: Final = 15.0  # the longest trial, for the sake of slow clients, if ...
-_MANY: Final = 0.1  # ... this share of requests is throttled; a limit does so only for a short time
-_COSTLY_TRIAL_S: Final = 60.0  # the longest trial, if all requests pause for each throttle
-_COSTLY_SHARE: Final = 0.03  # the former share in such a trial, at most, since few answers show it
+# Trials are short, since other clients take the rate that this one leaves: 6 s, or as long as it
+# takes to expect 16 throttles, but not more than 12 s. If a tenth of the requests is throttled, it
+# may be 15 s, since a limit throttles so many only for a short time.
+_TRIAL_S: Final = 6.0
+_EXPECTED_THROTTLES: Final = 16
+_TRIAL_OF_FEW_S: Final = 12.0
+_TRIAL_OF_MANY_S: Final = 15.0
+_MANY: Final = 0.1
+# If all requests pause for each throttle, noise costs most of the rate. Then a trial may be long,
+# and it compares with 3 % of throttles at most, since there were few answers before it.
+_COSTLY_TRIAL_S: Final = 60.0
+_COSTLY_SHARE: Final = 0.03
 _SOONEST_S: Final = 10.0  # the shortest time from one trial to the next
-_AGAIN_S: Final = 30.0  # the time to the next trial if noise was found, since noise may end
+_AGAIN_S: Final = 30.0  # the time to the next trial if noise was found, since noise may end; so
+# old are the answers of a trial that could not tell, at most, if they count in the next one
 _CALM_S: Final = 2.0  # the rate is calm after this time without a cut
-_LONGEST_S: Final = 1.0  # a longer time between two answers counts as this long
+_LONGEST_GAP_S: Final = 1.0  # a longer time between two answers counts as this long
 _INTERVALS: Final = 3.0  # the rate delays a request by up to two intervals, and timers are late
 
 
@@ -52,17 +62,20 @@ class AdaptiveRate:
     """Finds how many requests a second the platform accepts, from its throttles.
 
     Before the first throttles, the rate is not limited. Then the rate starts at the goodput. Each
-    surplus throttle lowers it by 3 %. Time without a surplus throttle raises it, and the longer
-    that time lasts, the faster. So the rate stays close below the limit. Clients that share one
-    limit reach equal shares of it, since a client that sends more is throttled more often.
+    throttle while there is too much excess lowers it by up to 3 %. Time without such a cut raises
+    it, and the longer that time lasts, the faster. So the rate stays close below the limit. Clients
+    that share one limit reach equal shares of it, since a client that sends more is throttled more
+    often.
 
-    Some platforms throttle at random, at any rate. Two rules keep such noise from stopping a run:
+    Some platforms throttle at random, whatever the rate is. Two rules keep such noise from stopping
+    a run:
 
     - The further the rate is below the rate that was sustained before, the more throttles are
       tolerated, since a limit would cause none there.
     - If throttles go on at the lower rate, a trial is made at two thirds of it. A limit throttles
       less at that rate. If the share of throttles stays the same, it is noise: the former rate is
-      restored, and from then on only throttles beyond that share count. The trial is repeated from
+      restored, and from then on only throttles beyond that share count. A trial with too few
+      answers to tell goes on in the next one, if throttles go on. The trial is repeated from
       time to time.
 
     The rate never falls below `least_per_s`. Otherwise a client whose requests were all throttled
@@ -78,7 +91,7 @@ class AdaptiveRate:
         self._answered_at = 0.0
         self._limited_since = -math.inf
         self._recent = Recent()
-        self._surplus = 0.0
+        self._excess = 0.0
         self._uncut_s = 0.0
         self._sustained = SustainedRate()
         self._noise = Noise()
@@ -86,13 +99,13 @@ class AdaptiveRate:
         self._before_trial_per_s: float | None = None
         self._former_share = 0.0
         self._undecided = Count()
-        self._try_at = math.inf
-        self._tried_at = -math.inf
-        self._is_costly = False
+        self._next_trial_at = math.inf
+        self._last_trial_ended_at = -math.inf
+        self._all_pause = False
 
     @property
     def noise(self) -> float:
-        """The share of the requests that is throttled at any rate, from 0 to 1; 0 if not found."""
+        """The share of the requests that is throttled at random, from 0 to 1; 0 if not found."""
         return self._noise.share
 
     @property
@@ -107,7 +120,7 @@ class AdaptiveRate:
                 self._begin(now)
             return
         since_s = max(0.0, now - self._answered_at)
-        elapsed_s = min(since_s, _LONGEST_S)
+        elapsed_s = min(since_s, _LONGEST_GAP_S)
         busy_s = min(max(0.0, since_s - self._idle_s(sent_at)), elapsed_s)
         self._answered_at = now
         if self._recent.second_s >= 1:
@@ -116,23 +129,25 @@ class AdaptiveRate:
         if self._trial is not None:
             if self._trial.record(sent_at, now, is_throttled=is_throttled):
                 self._end_trial(self._trial, now)
-        elif now >= self._try_at and self._recent.is_telling:
+        elif now >= self._next_trial_at and self._recent.is_telling:
             self._begin_trial(now)
-        elif self._is_one_too_many(is_throttled):
+        elif self._is_too_much(is_throttled):
             self._slow_down(sent_at, now)
         else:
             self._speed_up(busy_s)
 
-    def doubt(self, now: float) -> None:
-        """Make a trial soon: a throttle is costly now, since all requests pause for it."""
+    def suspect_noise(self, now: float) -> None:
+        """Make a trial soon, in case throttles are noise: all requests pause for each of them."""
         if not self.noise:
-            self._is_costly = True
-            self._try_at = min(self._try_at, max(now, self._tried_at + _AGAIN_S))
+            self._all_pause = True
+            self._next_trial_at = min(
+                self._next_trial_at, max(now, self._last_trial_ended_at + _AGAIN_S)
+            )
 
     def _idle_s(self, sent_at: float) -> float:
         """For how long nothing was to be sent before a request that was sent at `sent_at`.
 
-        For example, all contacts that may wait at a time wait as the platform has asked them to.
+        For example, every contact that the run may hold waits for the end of its Retry-After.
         """
         if self.rate_per_s is None:
             return 0.0
@@ -143,7 +158,7 @@ class AdaptiveRate:
         self.is_calm = False
         self._answered_at = now
         self._recent = Recent()
-        self._surplus = 0.0
+        self._excess = 0.0
         self._uncut_s = 0.0
 
     def _end_second(self, now: float) -> None:
@@ -152,20 +167,24 @@ class AdaptiveRate:
             if self.rate_per_s is not None:
                 self._sustained.follow(self.rate_per_s, self._recent, self._noise)
                 if self._sustained.is_doubtful:
-                    self._try_at = min(self._try_at, max(now, self._tried_at + _SOONEST_S))
+                    self._next_trial_at = min(
+                        self._next_trial_at, max(now, self._last_trial_ended_at + _SOONEST_S)
+                    )
         self._recent = Recent(self.rate_per_s, self._recent)
 
-    def _is_one_too_many(self, is_throttled: bool) -> bool:
+    def _is_too_much(self, is_throttled: bool) -> bool:
+        """Add an answer to the excess; returns whether it is a throttle that cuts the rate."""
         noise, tolerated = self.noise, self._noise.tolerated
         if self.rate_per_s is not None:
             given_up = self._sustained.shortfall(self.rate_per_s) - _SLACK_FROM
             tolerated += _SLACK * max(0.0, given_up)
-        # Chance alone can raise this sum: the more the higher its variance, and the less the
-        # further its mean drifts down.
-        most = _SURPLUS + _CHANCE * noise * (1 - noise) / (tolerated - noise)
-        surplus = max(0.0, self._surplus + is_throttled - tolerated)
-        self._surplus = min(surplus, most)
-        return surplus > most
+        # Noise alone moves the excess up and down by chance. With each answer it varies by
+        # `noise * (1 - noise)` and falls by `tolerated - noise` on average, so it usually stays
+        # below the quotient of both.
+        most = _EXCESS + _CHANCE * noise * (1 - noise) / (tolerated - noise)
+        excess = max(0.0, self._excess + is_throttled - tolerated)
+        self._excess = min(excess, most)
+        return is_throttled and excess > most
 
     def _slow_down(self, sent_at: float, now: float) -> None:
         recent = self._recent
@@ -181,7 +200,7 @@ class AdaptiveRate:
             self._sustained.per_s = min(self._sustained.per_s, self.rate_per_s)
         before = self.rate_per_s if recent.highest_rate_per_s is None else recent.highest_rate_per_s
         unexplained = max(0.0, recent.count.share - self.noise)
-        lowest = before * (1 - min(_MOST_CUT_PER_S, _OVERSHOOT * unexplained + _OVERSHOOT_LEAST))
+        lowest = before * (1 - min(_MOST_CUT, _OVERSHOOT * unexplained + _OVERSHOOT_LEAST))
         rate = max(min(self.rate_per_s, lowest), self.rate_per_s * (1 - _CUT))
         self.rate_per_s = max(rate, self._least_per_s)
 
@@ -198,61 +217,68 @@ class AdaptiveRate:
         self._uncut_s += busy_s
         if self.rate_per_s is not None:
             doublings = min(max(0.0, self._uncut_s - _SETTLED_S) / _DOUBLING_S, 30.0)
-            slow = _GROWTH_PER_S * max(1.0, math.sqrt(_SLOW_PER_S / self.rate_per_s))
+            growth = _GROWTH_PER_S * max(1.0, math.sqrt(_LOW_PER_S / self.rate_per_s))
             most = _MOST_GROWTH_IN_NOISE_PER_S if self.noise else _MOST_GROWTH_PER_S
-            self.rate_per_s *= 1 + min(most, slow * 2**doublings) * busy_s
+            self.rate_per_s *= 1 + min(most, growth * 2**doublings) * busy_s
             if self.rate_per_s > _NO_LIMIT_PER_S:
                 self.rate_per_s = None
-        if self._surplus == 0 and self._uncut_s >= _CALM_S:
+        if self._excess == 0 and self._uncut_s >= _CALM_S:
             is_quiet = self._recent.is_telling and not self._recent.count.throttled
             self.is_calm = self.rate_per_s is None and not self.noise and is_quiet
 
     def _begin_trial(self, now: float) -> None:
         recent = self._recent
-        self._try_at = math.inf
-        self._former_share = self.noise or self._sustained.below.share or recent.count.share
+        self._next_trial_at = math.inf
+        earlier = self._undecided if now < self._last_trial_ended_at + _AGAIN_S else Count()
+        before = self.noise or self._sustained.below.share or recent.count.share
+        self._former_share = max(before, self._former_share) if earlier.answered else before
         rate = recent.sent_per_s
         if self.rate_per_s is not None:
             rate = min(rate, self.rate_per_s)
         self._before_trial_per_s = self.rate_per_s
         self.rate_per_s = max(_TRIAL * rate, self._least_per_s)
-        former_share = self._former_share
-        if self._is_costly:
-            former_share, longest_s = min(former_share, _COSTLY_SHARE), _COSTLY_TRIAL_S
-        elif former_share >= _MANY:
-            longest_s = _TRIAL_OF_MANY_S
-        else:
-            expected_per_s = max(former_share * self.rate_per_s, _EXPECTED / _TRIAL_OF_FEW_S)
-            longest_s = max(_TRIAL_S, _EXPECTED / expected_per_s)
-        earlier = self._undecided if now < self._tried_at + _AGAIN_S else Count()
-        self._trial = NoiseTrial(now, former_share, longest_s, earlier)
+        share = min(self._former_share, _COSTLY_SHARE) if self._all_pause else self._former_share
+        self._trial = NoiseTrial(now, share, self._longest_trial_s(self.rate_per_s), earlier)
+
+    def _longest_trial_s(self, rate: float) -> float:
+        """How long a trial at this rate may take, in seconds."""
+        if self._all_pause:
+            return _COSTLY_TRIAL_S
+        if self._former_share >= _MANY:
+            return _TRIAL_OF_MANY_S
+        least_per_s = _EXPECTED_THROTTLES / _TRIAL_OF_FEW_S
+        return max(_TRIAL_S, _EXPECTED_THROTTLES / max(self._former_share * rate, least_per_s))
 
     def _end_trial(self, trial: NoiseTrial, now: float) -> None:
-        rate, found, was_known = self._before_trial_per_s, trial.noise, bool(self.noise)
+        rate, found, was_known = self._before_trial_per_s, trial.verdict, bool(self.noise)
         if found is None:
             self._undecided = trial.count
-            self._try_at = now + _SOONEST_S
+            if self.noise:
+                self._next_trial_at = now + _SOONEST_S
+            # Otherwise a trial follows if throttles go on.
         else:
             self._undecided = Count()
-            rate = self._learn(found, rate, now)
+            rate = self._apply(found, rate, now)
         self.rate_per_s = rate
-        self._tried_at = now
+        self._last_trial_ended_at = now
         self._trial = None
-        self._is_costly = False
+        self._all_pause = False
         self._uncut_s = _SETTLED_S + _AFTER_NOISE_S if self.noise and not was_known else 0.0
-        self._surplus = 0.0
+        self._excess = 0.0
         self._recent = Recent(rate)
 
-    def _learn(self, found: Count, rate: float | None, now: float) -> float | None:
-        """Learn from a trial that could tell; returns the rate after it, given that before it."""
+    def _apply(self, found: Count, rate: float | None, now: float) -> float | None:
+        """Learn from the verdict of a trial; returns the rate after it, given that before it."""
         is_confirmed = self._noise.learn(found, self._sustained.below)
         if self.noise:
-            self._try_at = now + (2 if is_confirmed else 1) * _AGAIN_S
+            self._next_trial_at = now + (2 if is_confirmed else 1) * _AGAIN_S
         if rate is None:
             return None
         if not self.noise:
+            # A limit: it let this share of the former requests through.
             rate *= 1 - self._former_share
             self._sustained.restart(rate)
             return rate
+        # Noise had lowered the rate for nothing.
         self._sustained.restart(self._sustained.per_s)
         return max(rate, self._sustained.per_s)

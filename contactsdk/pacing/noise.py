@@ -14,14 +14,15 @@ _CHECKED: Final = 24  # this many expected throttles show the share to a fifth
 _BY_CHANCE: Final = 2  # this few throttles are no noise
 _IS_KNOWN: Final = 100  # this many throttles show the share to a tenth
 
-_NEW_SECOND_S: Final = 1.0  # a limit that counts by the second throttles until its next one begins
+_NEW_SECOND_S: Final = 1.0  # not counted: a limit by the second may throttle until that one ends
 _SHORTEST_S: Final = 2.0  # the shortest time that is counted
 _LEAST_SHARE: Final = 0.005  # a former share below this is not worth a longer trial
-_SAME: Final = 0.4  # share of the former share; fewer throttles come from a limit, perhaps shared
-_FEWEST: Final = 8  # fewer throttles do not show noise; a slow client may not get more in a trial
+_SAME: Final = 0.4  # if this part of the former share stays, it is noise; less comes from a limit
+_FEWEST_THROTTLES: Final = 8  # fewer do not show noise; a slow client may not get more in a trial
 _ENOUGH: Final = 16  # this many throttles show the share to a quarter
-_NONE_OF: Final = 6  # of this many expected throttles none comes, by chance, once in 400 times
-_ONE_OF: Final = 8  # the same, if one throttle comes
+# That none comes of so many expected throttles, or only one, happens by chance once in 400 times.
+_EXPECTED_IF_NONE: Final = 6
+_EXPECTED_IF_ONE: Final = 8
 _LIKELY: Final = 3  # standard deviations; a number further from the expected one is not chance
 
 
@@ -30,7 +31,7 @@ class Noise:
 
     def __init__(self) -> None:
         self.share = 0.0
-        """The share of the requests that is throttled at any rate, from 0 to 1."""
+        """The share of the requests that is throttled at random, from 0 to 1."""
         self._evidence = Count()
         self._unchecked = Count()
 
@@ -105,8 +106,9 @@ class NoiseTrial:
         self._counts_from = began_at + _NEW_SECOND_S
         self._former_share = max(former_share, _LEAST_SHARE)
         self._longest_s = longest_s
-        self.count = earlier + Count()
+        self.count = Count(earlier.answered, earlier.throttled)
         """The answers of this trial and of those just before."""
+        self._earlier_throttled = earlier.throttled
         self._lasted_s = 0.0
         self._throttled_seconds: set[int] = set()
 
@@ -128,20 +130,21 @@ class NoiseTrial:
         throttled = self.count.throttled
         expected = self._former_share * self.count.answered
         if throttled <= 1:
-            return expected >= (_NONE_OF, _ONE_OF)[throttled]
+            return expected >= (_EXPECTED_IF_NONE, _EXPECTED_IF_ONE)[throttled]
         return throttled >= _ENOUGH or _SAME * expected >= _ENOUGH
 
     @property
-    def noise(self) -> Count | None:
-        """The answers if their throttles are noise; no answers if a limit or a burst caused them.
+    def verdict(self) -> Count | None:
+        """The answers if their throttles are noise; `Count()` if they come from a limit or a burst.
 
         `None` if there were too few answers to tell.
         """
         count = self.count
-        expected = self._former_share * count.answered
-        if count.throttled < _FEWEST:
-            is_fewer = count.throttled <= expected - _LIKELY * math.sqrt(expected)
-            return Count() if is_fewer else None
+        if count.throttled < _FEWEST_THROTTLES:
+            expected = self._former_share * count.answered
+            is_unlikely = count.throttled <= expected - _LIKELY * math.sqrt(expected)
+            return Count() if is_unlikely or self._is_clear() else None
         is_same = count.share >= _SAME * self._former_share
-        is_burst = len(self._throttled_seconds) < min(count.throttled, self._lasted_s) / 2
+        throttled = count.throttled - self._earlier_throttled
+        is_burst = len(self._throttled_seconds) < min(throttled, self._lasted_s) / 2
         return count if is_same and not is_burst else Count()

@@ -227,7 +227,7 @@ class Pacer:
         if asked_s > _SHORT_WAIT_S and is_news:
             self._paused_at = now
             self._paused_until = now + min(asked_s, _LONGEST_PAUSE_S)
-            self._rate.doubt(now)
+            self._rate.suspect_noise(now)
 
     def _got_through(self) -> None:
         self.blocked_since = None

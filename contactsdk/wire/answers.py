@@ -1,9 +1,12 @@
 """What an answer of the platform says: the value that was asked for, or a `ContactError`.
 
-The tables below say what each errorCode and each HTTP status means. If no page of the platform says
-what an answer means, the contact may have been applied. `batch.py` says what the refusal of a whole
-batch means, and `pacing/pacer.py` what each error means for the pace. Sources: the platform's pages
-"Add or Update Contact", "Exceptions" and "Ping".
+The tables below say what each errorCode and each HTTP status means; the errorCode counts first, and
+`refusal` has the few cases of a specificCode. An answer that asks to slow down is a
+`RateLimitedError`, which lowers the rate; one of a platform that is down is an `UnavailableError`,
+and five of them in a row are an outage. If no page of the platform says what an answer means, the
+contact may have been applied, whatever its HTTP status is. `batch.py` says what the refusal of a
+whole batch means, and `pacing/pacer.py` what each error means for the pace. Sources: the platform's
+pages "Add or Update Contact", "Exceptions" and "Ping".
 
 In all functions, `headers` must be a case-insensitive mapping, such as aiohttp's.
 """

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import random
 import sys
 from collections.abc import Iterator
 
@@ -168,6 +169,20 @@ def test_there_is_no_limit_before_the_first_throttle() -> None:
     assert paced.rate.is_calm
 
 
+def test_only_throttles_lower_the_rate() -> None:
+    paced = Paced()
+    paced.answers("x" + 9 * ".", 60)
+    lowered_by = ""
+    for throttled in 2000 * "x....":
+        before = paced.rate.rate_per_s
+        paced.answers(throttled, 0.01)
+        is_lower = before is not None and (paced.rate.rate_per_s or math.inf) < before
+        if is_lower and not paced.rate.is_measuring:
+            lowered_by += throttled
+
+    assert set(lowered_by) == {"x"}
+
+
 def test_few_throttles_are_taken_for_chance() -> None:
     paced = Paced()
     paced.answers("x" + 399 * ".", 60)
@@ -235,11 +250,26 @@ def test_noise_is_what_stays_throttled_at_a_lower_rate() -> None:
     assert paced.rate.noise == pytest.approx(0.1, abs=0.02)
 
 
-def test_trials_of_a_slow_client_find_noise_together() -> None:
-    paced = Paced(sent_per_s=20)
-    paced.answers("x" + 24 * ".", 240)
+@pytest.mark.parametrize("seed", range(5))
+def test_trials_of_a_slow_client_find_noise_together(seed: int) -> None:
+    chance, rate, now = random.Random(seed), AdaptiveRate(0.1), 100.0
+    while now < 700.0 and not rate.noise:
+        now += 1 / min(15.0, rate.rate_per_s or 15.0)
+        rate.record(now - 0.005, now, is_throttled=chance.random() < 0.05)
 
-    assert paced.rate.noise == pytest.approx(0.04, abs=0.015)
+    assert rate.noise == pytest.approx(0.05, abs=0.04)
+
+
+def test_no_trial_follows_after_the_throttles_have_ended() -> None:
+    paced, trials = Paced(sent_per_s=20), 0
+    while not paced.rate.is_measuring:
+        paced.answers(".........x", 0.5)
+    for _ in range(600):
+        was_measuring = paced.rate.is_measuring
+        paced.answers(".", 1)
+        trials += paced.rate.is_measuring and not was_measuring
+
+    assert trials <= 1
 
 
 def test_burst_of_throttles_is_not_noise() -> None:
@@ -262,7 +292,7 @@ def test_noise_that_is_over_is_forgotten() -> None:
 def test_doubt_that_is_unfounded_ends_with_the_former_rate() -> None:
     paced = Paced()
     paced.answers("x.......", 0.5)
-    paced.rate.doubt(paced.now)
+    paced.rate.suspect_noise(paced.now)
     paced.answers(".", 1)
     assert paced.rate.is_measuring
     assert paced.rate.rate_per_s == pytest.approx(0.65 * 97, rel=0.1)
@@ -277,7 +307,7 @@ def test_noise_that_is_known_is_not_doubted() -> None:
     paced = Paced()
     paced.answers("x" + 9 * ".", 20)
     assert paced.rate.noise > 0
-    paced.rate.doubt(paced.now)
+    paced.rate.suspect_noise(paced.now)
     paced.answers("x" + 9 * ".", 2)
 
     assert not paced.rate.is_measuring

@@ -23,7 +23,7 @@ def found(
     for n in range(6_000):
         now = 1.01 + n / 100
         if trial.record(now - 0.005, now, is_throttled=answers[n % len(answers)] == "x"):
-            return trial.noise
+            return trial.verdict
     pytest.fail("the trial was not over after a minute")
 
 
@@ -59,6 +59,29 @@ def test_answers_of_earlier_trials_count_too() -> None:
     count = found(answers, former_share=0.02, longest_s=3.0, earlier=Count(300, 6))
 
     assert count == Count(600, 12)
+
+
+def test_throttles_that_are_seconds_apart_are_no_burst() -> None:
+    trial = NoiseTrial(0.0, 0.05, 12.0, Count(100, 6))
+    is_over = False
+    for n in range(1, 80):
+        now = 1.0 + n / 5
+        is_over = is_over or trial.record(now - 0.1, now, is_throttled=n % 20 == 0)
+
+    assert is_over
+    assert trial.verdict is not None
+    assert trial.verdict.throttled >= 8
+
+
+@pytest.mark.parametrize("throttled", [0, 1])
+def test_no_throttle_or_one_of_several_expected_ends_a_trial_as_a_limit(throttled: int) -> None:
+    trial = NoiseTrial(0.0, 0.05, 60.0, NOTHING)
+    numbers = iter(range(1, 2400))
+    while not trial.record(1.0, 1.0 + (n := next(numbers)) / 40, is_throttled=n <= throttled):
+        pass
+
+    assert trial.count.answered < 200
+    assert trial.verdict == NOTHING
 
 
 def test_trial_of_few_requests_takes_longer_if_it_may() -> None:
