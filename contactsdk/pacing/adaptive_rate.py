@@ -14,12 +14,12 @@ from contactsdk.pacing.sustained_rate import SustainedRate
 
 _CUT: Final = 0.03  # share of the rate; small steps keep it near the limit
 # Within two seconds, the rate falls at most by 1.5 times the share of throttles that is not noise,
-# plus 2 % so that a full bucket can run dry, and by 30 % in all.
+# plus 2.5 % so that a full bucket can run dry, and by 30 % in all.
 _OVERSHOOT: Final = 1.5
-_OVERSHOOT_LEAST: Final = 0.02
+_OVERSHOOT_LEAST: Final = 0.025
 _MOST_CUT: Final = 0.3
 _EXCESS: Final = 2.0  # this much excess may be chance without any noise; more is a sign of a limit
-_CHANCE: Final = 4.0  # so high that noise alone makes too much excess only once in some minutes
+_CHANCE: Final = 3.0  # so high that noise alone makes too much excess only once in some minutes
 # At a rate lower by x than the sustained one, 0.6 * (x - 0.03) of the requests may be throttled
 # besides; a limit alone lowers the rate by up to 3 %.
 _SLACK: Final = 0.6
