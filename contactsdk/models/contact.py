@@ -224,8 +224,9 @@ _REQUIRED_TO_ADD: Final = ("first_name", "last_name", "email")
 # lists show it as another kind of value, files/cells.py unless it is plain text (and `CHOICES`
 # there if it has few values), files/json_values.py, files/privacy.py if it holds text of the
 # contact, files/vendors.py and files/suggestions.py for its names in other programs, and
-# integrations/schema.py; in the sandbox validation.py, views.py, page.py, listing.py if lists can
-# be filtered by it, and perhaps guesses.py; and in the tests `a_full_contact`.
+# integrations/schema.py; in the sandbox sandbox/validation.py, sandbox/views.py, sandbox/page.py,
+# sandbox/listing.py if lists can be filtered by it, and perhaps sandbox/guesses.py; and in the
+# tests `a_full_contact`.
 _CONTACT_CHECKS: Final[Checks] = {
     "id": id_problems,
     "external_id": text_problems,

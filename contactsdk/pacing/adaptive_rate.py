@@ -163,7 +163,10 @@ class AdaptiveRate:
 
     def _end_second(self, now: float) -> None:
         if self._trial is None:
+            was_noise = self.noise
             self._noise.check(self._recent.second)
+            if was_noise and not self.noise:
+                self._next_trial_at = math.inf  # it would have looked whether the noise goes on
             if self.rate_per_s is not None:
                 self._sustained.follow(self.rate_per_s, self._recent, self._noise)
                 if self._sustained.is_doubtful:

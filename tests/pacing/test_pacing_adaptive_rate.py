@@ -289,6 +289,18 @@ def test_noise_that_is_over_is_forgotten() -> None:
     assert paced.rate.is_calm
 
 
+@pytest.mark.parametrize("lasted_s", [15, 20, 25, 30])
+def test_no_trial_follows_after_the_noise_is_over(lasted_s: int) -> None:
+    paced = Paced(sent_per_s=20)
+    paced.answers("x.", lasted_s)
+    while paced.rate.noise or paced.rate.is_measuring:
+        paced.answers(".", 0.1)
+
+    for _ in range(600):
+        paced.answers(".", 0.1)
+        assert not paced.rate.is_measuring
+
+
 def test_doubt_that_is_unfounded_ends_with_the_former_rate() -> None:
     paced = Paced()
     paced.answers("x.......", 0.5)
