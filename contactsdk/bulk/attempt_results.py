@@ -27,9 +27,10 @@ class AttemptResults:
         self._run = run
 
     def begin(self, job: Job, now: float, paused_s: float) -> None:
-        """Prepare a contact for its first attempt, which begins now, by the event loop's clock.
+        """Prepare a contact for its first attempt, which begins now.
 
-        `paused_s` is the pacer's, which the run's clock leaves out.
+        `now` is the event loop's time. `paused_s` is how long the pacer has held all requests back,
+        which the run's clock leaves out.
         """
         run = self._run
         assert isinstance(job.item, Contact)  # noqa: S101  # only contacts are sent

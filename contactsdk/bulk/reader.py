@@ -53,7 +53,7 @@ class Reader:
             return None
         try:
             item = next(self._sync)
-            if not isinstance(item, Contact):
+            if not isinstance(item, Contact):  # saves a call for nearly all items
                 self._check(item)
             self.count += 1
             return item

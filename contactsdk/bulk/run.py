@@ -75,7 +75,6 @@ class Run:
         """Waits that only `give_up` ends: those for results of accepted batches."""
         self.proven = asyncio.Event()
         """Set once more than one request may be open: after the first good answer."""
-        self._has_good_answer = False
         if is_proven and options.batch_size is None:
             # With batches this proves too little: a key may work without the right to use batches.
             self.proven.set()
@@ -157,9 +156,7 @@ class Run:
     def prove(self) -> None:
         """Note that the platform gave a good answer; the other workers wait for this to start."""
         self._last_failure = None
-        if not self._has_good_answer:
-            self._has_good_answer = True
-            self.proven.set()
+        self.proven.set()
 
     def end(self) -> None:
         """Hand out an outcome for each item that has none yet, and end the queue of outcomes."""

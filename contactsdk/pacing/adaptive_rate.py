@@ -181,9 +181,9 @@ class AdaptiveRate:
         if self.rate_per_s is not None:
             given_up = self._sustained.shortfall(self.rate_per_s) - _SLACK_FROM
             tolerated += _SLACK * max(0.0, given_up)
-        # Noise alone moves the excess up and down by chance. With each answer it varies by
-        # `noise * (1 - noise)` and falls by `tolerated - noise` on average, so it usually stays
-        # below the quotient of both.
+        # Noise alone moves the excess up and down by chance. Each answer adds
+        # `noise * (1 - noise)` to its variance, and lowers it by `tolerated - noise` on average. So
+        # it usually stays below the quotient of both.
         most = _EXCESS + _CHANCE * noise * (1 - noise) / (tolerated - noise)
         excess = max(0.0, self._excess + is_throttled - tolerated)
         self._excess = min(excess, most)
