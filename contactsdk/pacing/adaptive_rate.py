@@ -25,7 +25,7 @@ _CHANCE: Final = 3.0  # so high that noise alone makes too much excess only once
 _SLACK: Final = 0.6
 _SLACK_FROM: Final = 0.03
 
-_GROWTH_PER_S: Final = 0.003  # so low that near the limit one in several hundred is throttled
+_GROWTH_PER_S: Final = 0.0025  # so low that near the limit one in several hundred is throttled
 _LOW_PER_S: Final = 50.0  # below this rate growth is faster, so that clients' shares become equal
 _SETTLED_S: Final = 6.0  # growth accelerates after this time without a cut: there is more to find
 _DOUBLING_S: Final = 1.5  # growth doubles in this time; a deep bucket hides the limit for long
@@ -38,18 +38,11 @@ _AFTER_FEW_S: Final = 8.0  # after few requests, growth starts as if it had acce
 _AFTER_NOISE_S: Final = 6.0  # the same, after noise was found: until then it has lowered the rate
 
 _TRIAL: Final = 0.65  # the rate of a trial, as a share of the rate before it
-# Trials are short, since other clients take the rate that this one leaves: 6 s, or as long as it
-# takes to expect 16 throttles, but not more than 12 s. If a tenth of the requests is throttled, it
-# may be 15 s, since a limit throttles so many only for a short time.
-_TRIAL_S: Final = 6.0
-_EXPECTED_THROTTLES: Final = 16
-_TRIAL_OF_FEW_S: Final = 12.0
-_TRIAL_OF_MANY_S: Final = 15.0
-_MANY: Final = 0.1
+_TRIAL_S: Final = 10.0  # at most, since other clients take the rate that this one leaves
 # If all requests pause for each throttle, noise costs most of the rate. Then a trial may be long,
-# and it compares with 3 % of throttles at most, since there were few answers before it.
+# and it compares with 5 % of throttles at most, since there were few answers before it.
 _COSTLY_TRIAL_S: Final = 60.0
-_COSTLY_SHARE: Final = 0.03
+_COSTLY_SHARE: Final = 0.05
 _SOONEST_S: Final = 10.0  # the shortest time from one trial to the next
 _AGAIN_S: Final = 30.0  # the time to the next trial if noise was found, since noise may end; so
 # old are the answers of a trial that could not tell, at most, if they count in the next one
@@ -118,6 +111,9 @@ class AdaptiveRate:
         if self.is_calm:
             if is_throttled:
                 self._begin(now)
+            return
+        if sent_at < self._limited_since:
+            self._answered_at = now  # of an answer to a request from before the first rate
             return
         since_s = max(0.0, now - self._answered_at)
         elapsed_s = min(since_s, _LONGEST_GAP_S)
@@ -202,7 +198,9 @@ class AdaptiveRate:
             self.rate_per_s = 1.1 * recent.sent_per_s
             self._sustained.per_s = min(self._sustained.per_s, self.rate_per_s)
         before = self.rate_per_s if recent.highest_rate_per_s is None else recent.highest_rate_per_s
-        unexplained = max(0.0, recent.count.share - self.noise)
+        # As a share of a second's requests at least, since few answers tell little.
+        share = recent.count.throttled / max(recent.count.answered, self.rate_per_s)
+        unexplained = max(0.0, share - self.noise)
         lowest = before * (1 - min(_MOST_CUT, _OVERSHOOT * unexplained + _OVERSHOOT_LEAST))
         rate = max(min(self.rate_per_s, lowest), self.rate_per_s * (1 - _CUT))
         self.rate_per_s = max(rate, self._least_per_s)
@@ -233,35 +231,30 @@ class AdaptiveRate:
         recent = self._recent
         self._next_trial_at = math.inf
         earlier = self._undecided if now < self._last_trial_ended_at + _AGAIN_S else Count()
-        before = self.noise or self._sustained.below.share or recent.count.share
-        self._former_share = max(before, self._former_share) if earlier.answered else before
+        self._former_share = self.noise or self._sustained.below.share or recent.count.share
         rate = recent.sent_per_s
         if self.rate_per_s is not None:
             rate = min(rate, self.rate_per_s)
         self._before_trial_per_s = self.rate_per_s
         self.rate_per_s = max(_TRIAL * rate, self._least_per_s)
-        share = min(self._former_share, _COSTLY_SHARE) if self._all_pause else self._former_share
-        self._trial = NoiseTrial(now, share, self._longest_trial_s(self.rate_per_s), earlier)
-
-    def _longest_trial_s(self, rate: float) -> float:
-        """How long a trial at this rate may take, in seconds."""
+        share, longest_s = self._former_share, _TRIAL_S
         if self._all_pause:
-            return _COSTLY_TRIAL_S
-        if self._former_share >= _MANY:
-            return _TRIAL_OF_MANY_S
-        least_per_s = _EXPECTED_THROTTLES / _TRIAL_OF_FEW_S
-        return max(_TRIAL_S, _EXPECTED_THROTTLES / max(self._former_share * rate, least_per_s))
+            share, longest_s = min(share, _COSTLY_SHARE), _COSTLY_TRIAL_S
+        self._trial = NoiseTrial(now, share, longest_s, earlier)
 
     def _end_trial(self, trial: NoiseTrial, now: float) -> None:
-        rate, found, was_known = self._before_trial_per_s, trial.verdict, bool(self.noise)
-        if found is None:
+        rate, is_noise, was_known = self._before_trial_per_s, trial.is_noise, bool(self.noise)
+        if is_noise is None:
             self._undecided = trial.count
             if self.noise:
                 self._next_trial_at = now + _SOONEST_S
             # Otherwise a trial follows if throttles go on.
         else:
             self._undecided = Count()
-            rate = self._apply(found, rate, now)
+            is_confirmed = self._noise.learn(trial.count, is_noise, self._sustained.below)
+            if self.noise:
+                self._next_trial_at = now + (2 if is_confirmed else 1) * _AGAIN_S
+            rate = self._rate_after_trial(rate)
         self.rate_per_s = rate
         self._last_trial_ended_at = now
         self._trial = None
@@ -270,11 +263,8 @@ class AdaptiveRate:
         self._excess = 0.0
         self._recent = Recent(rate)
 
-    def _apply(self, found: Count, rate: float | None, now: float) -> float | None:
-        """Learn from the verdict of a trial; returns the rate after it, given that before it."""
-        is_confirmed = self._noise.learn(found, self._sustained.below)
-        if self.noise:
-            self._next_trial_at = now + (2 if is_confirmed else 1) * _AGAIN_S
+    def _rate_after_trial(self, rate: float | None) -> float | None:
+        """The rate after a trial that found noise, or a limit, given the rate before it."""
         if rate is None:
             return None
         if not self.noise:

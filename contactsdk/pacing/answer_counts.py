@@ -24,6 +24,12 @@ class Count:
         """The share of throttles, from 0 to 1; 0 if there were no answers."""
         return self.throttled / self.answered if self.answered else 0.0
 
+    def at_most(self, throttled: int) -> "Count":
+        """The same share in fewer answers, if there are more than so many throttles."""
+        if self.throttled <= throttled:
+            return self
+        return Count(round(self.answered * throttled / self.throttled), throttled)
+
     def __add__(self, other: "Count") -> "Count":
         return Count(self.answered + other.answered, self.throttled + other.throttled)
 

@@ -8,22 +8,19 @@ from typing import Final
 from contactsdk.pacing.answer_counts import Count
 
 _TOLERATED: Final = 0.004  # share of all requests; this few throttles never lower the rate
-_TOLERATED_OF_NOISE: Final = 0.1  # share of the noise; its estimate is no more exact than this ...
-_TOLERATED_IN_NOISE: Final = 0.008  # ... and no more exact than this share of all requests
+_TOLERATED_IN_NOISE: Final = 0.015  # the same, beyond known noise, whose estimate is not exact
 _CHECKED: Final = 24  # this many expected throttles show the share to a fifth
 _BY_CHANCE: Final = 2  # this few throttles are no noise
+_BEFORE: Final = 16  # so many throttles before a trial count; some of them may be a limit's
 _IS_KNOWN: Final = 100  # this many throttles show the share to a tenth
 
 _NEW_SECOND_S: Final = 1.0  # not counted: a limit by the second may throttle until that one ends
-_SHORTEST_S: Final = 2.0  # the shortest time that is counted
+_SHORTEST_S: Final = 2.0  # the shortest time that shows a limit
+_SHORTEST_OF_NOISE_S: Final = 4.0  # the shortest time that shows noise, and its share
 _LEAST_SHARE: Final = 0.005  # a former share below this is not worth a longer trial
 _SAME: Final = 0.4  # if this part of the former share stays, it is noise; less comes from a limit
-_FEWEST_THROTTLES: Final = 8  # fewer do not show noise; a slow client may not get more in a trial
-_ENOUGH: Final = 16  # this many throttles show the share to a quarter
-# That none comes of so many expected throttles, or only one, happens by chance once in 400 times.
-_EXPECTED_IF_NONE: Final = 6
-_EXPECTED_IF_ONE: Final = 8
-_LIKELY: Final = 3  # standard deviations; a number further from the expected one is not chance
+_CLEAR: Final = 4  # this many throttles more or fewer than that are chance once in 400 times
+_LIKELY: Final = 3  # standard deviations; a number further from the expected one is no chance
 
 
 class Noise:
@@ -38,30 +35,35 @@ class Noise:
     @property
     def tolerated(self) -> float:
         """The share of throttles, from 0 to 1, up to which they do not lower the rate."""
-        if not self.share:
-            return _TOLERATED
-        return self.share * (1 + _TOLERATED_OF_NOISE) + _TOLERATED_IN_NOISE + _TOLERATED
+        return self.share + _TOLERATED_IN_NOISE if self.share else _TOLERATED
 
-    def learn(self, found: Count, before: Count) -> bool:
-        """Learn from a trial; returns whether it confirms the former estimate.
+    def learn(self, found: Count, is_noise: bool, before: Count) -> bool:
+        """Learn from the answers of a trial; returns whether it confirms the former estimate.
 
-        `found` are the answers of the trial, without throttles if these were no noise. `before` are
-        the answers before the trial, while throttles went on although the rate fell.
+        `before` are the answers before the trial, while throttles went on although the rate fell.
         """
-        is_confirmed = bool(self.share and found.throttled) and _is_like(found, self._evidence)
+        is_confirmed = bool(self.share) and is_noise and _is_like(found, self._evidence)
         if is_confirmed:
             self._evidence += found
-        elif self.share and found.throttled:
-            # A single trial may be wrong by chance, so half of the former evidence still counts.
-            known = self._evidence
-            self._evidence = Count(known.answered // 2, known.throttled // 2) + found
-        elif not self.share and _is_like(before, found):
-            self._evidence = before + found
-        else:
+        elif self.share and (is_noise or self._is_less(found)):
+            self._replace_half(found)
+        elif is_noise and _is_like(before, found):
+            self._evidence = before.at_most(_BEFORE) + found
+        elif is_noise:
             self._evidence = found
+        else:
+            self._evidence = Count()
         self.share = self._evidence.share
         self._unchecked = Count()
         return is_confirmed
+
+    def _is_less(self, found: Count) -> bool:
+        return found.throttled > _BY_CHANCE and found.share < self.share
+
+    def _replace_half(self, found: Count) -> None:
+        # A few answers may mislead by chance, so half of the former evidence still counts.
+        known = self._evidence
+        self._evidence = Count(known.answered // 2, known.throttled // 2) + found
 
     def check(self, second: Count) -> None:
         """Correct the estimate with the answers of one more second."""
@@ -73,19 +75,24 @@ class Noise:
             return
         self._unchecked = Count()
         spread = _spread(expected, self._evidence)
-        if checked.throttled < expected - 3 * spread:
+        if checked.throttled < expected - _LIKELY * spread:
             # Real noise would go on. These throttles came from other clients, or have ended.
-            self._evidence = checked if checked.throttled > _BY_CHANCE else Count()
+            if checked.throttled > _BY_CHANCE:
+                self._replace_half(checked)
+            else:
+                self._evidence = Count()
             self.share = self._evidence.share
         elif self._evidence.throttled < _IS_KNOWN and checked.throttled < expected + 2 * spread:
             self._evidence += checked
             self.share = self._evidence.share
 
 
-def _is_like(count: Count, known: Count) -> bool:
-    """Whether the share of throttles in these answers is about the known one."""
-    expected = known.share * count.answered
-    return abs(count.throttled - expected) <= _LIKELY * _spread(expected, known)
+def _is_like(one: Count, other: Count) -> bool:
+    """Whether both show about the same share of throttles."""
+    both = one + other
+    variance = both.share * (1 - both.share) * one.answered * other.answered
+    difference = abs(one.throttled - both.share * one.answered)
+    return difference <= _LIKELY * math.sqrt(variance / max(1, both.answered))
 
 
 def _spread(expected: float, known: Count) -> float:
@@ -123,28 +130,26 @@ class NoiseTrial:
         self._lasted_s = now - self._counts_from
         if is_throttled:
             self._throttled_seconds.add(int(self._lasted_s))
-        is_over = self._lasted_s >= _SHORTEST_S and self._is_clear()
-        return is_over or self._lasted_s >= self._longest_s
-
-    def _is_clear(self) -> bool:
-        throttled = self.count.throttled
-        expected = self._former_share * self.count.answered
-        if throttled <= 1:
-            return expected >= (_EXPECTED_IF_NONE, _EXPECTED_IF_ONE)[throttled]
-        return throttled >= _ENOUGH or _SAME * expected >= _ENOUGH
+        return self._is_clear() or self._lasted_s >= self._longest_s
 
     @property
-    def verdict(self) -> Count | None:
-        """The answers if their throttles are noise; `Count()` if they come from a limit or a burst.
+    def is_noise(self) -> bool | None:
+        """Whether the throttles are noise, and come neither from a limit nor in a burst.
 
         `None` if there were too few answers to tell.
         """
-        count = self.count
-        if count.throttled < _FEWEST_THROTTLES:
-            expected = self._former_share * count.answered
-            is_unlikely = count.throttled <= expected - _LIKELY * math.sqrt(expected)
-            return Count() if is_unlikely or self._is_clear() else None
-        is_same = count.share >= _SAME * self._former_share
-        throttled = count.throttled - self._earlier_throttled
+        if abs(self._missing) < _CLEAR:
+            return None
+        throttled = self.count.throttled - self._earlier_throttled
         is_burst = len(self._throttled_seconds) < min(throttled, self._lasted_s) / 2
-        return count if is_same and not is_burst else Count()
+        return self._missing < 0 and not is_burst
+
+    @property
+    def _missing(self) -> float:
+        """How many throttles fewer came than noise brings at least; negative if more came."""
+        return _SAME * self._former_share * self.count.answered - self.count.throttled
+
+    def _is_clear(self) -> bool:
+        if self._missing >= _CLEAR:
+            return self._lasted_s >= _SHORTEST_S
+        return self._missing <= -_CLEAR and self._lasted_s >= _SHORTEST_OF_NOISE_S

@@ -105,7 +105,7 @@ def test_doubt_ends_when_the_rate_is_back_or_throttles_stop(rate: float, throttl
 
 def test_throttles_beyond_known_noise_are_a_limit_that_lowers_the_rate() -> None:
     known = Noise()
-    known.learn(Count(1000, 100), Count())
+    known.learn(Count(1000, 100), is_noise=True, before=Count())
     sustained, in_doubt = a_sustained_rate(), a_sustained_rate()
     for _ in range(10):
         sustained.follow(80.0, a_second(80.0, 0.3), known)
@@ -115,9 +115,13 @@ def test_throttles_beyond_known_noise_are_a_limit_that_lowers_the_rate() -> None
     assert sustained.per_s < 95 < in_doubt.per_s
 
 
-def test_first_rate_counts_only_as_far_as_it_gets_through() -> None:
+def test_first_rate_counts_only_as_far_as_the_rate_stays_up_at_first() -> None:
     sustained = SustainedRate()
     sustained.begin(400.0)
-    keep(sustained, 300.0, 0.5, 1)
+    keep(sustained, 300.0, 0.5, 2)
+    assert sustained.per_s == pytest.approx(300.0)
 
-    assert sustained.per_s == pytest.approx(200.0)
+    keep(sustained, 200.0, 0.1, 1)
+    keep(sustained, 150.0, 0.1, 1)
+
+    assert sustained.per_s == pytest.approx(200.0, rel=0.01)
