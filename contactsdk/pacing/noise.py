@@ -42,17 +42,15 @@ class Noise:
 
         `before` are the answers before the trial, while throttles went on although the rate fell.
         """
+        if is_noise and _is_like(before, found):
+            found += before.at_most(_BEFORE)
         is_confirmed = bool(self.share) and is_noise and _is_like(found, self._evidence)
         if is_confirmed:
             self._evidence += found
         elif self.share and (is_noise or self._is_less(found)):
             self._replace_half(found)
-        elif is_noise and _is_like(before, found):
-            self._evidence = before.at_most(_BEFORE) + found
-        elif is_noise:
-            self._evidence = found
         else:
-            self._evidence = Count()
+            self._evidence = found if is_noise else Count()
         self.share = self._evidence.share
         self._unchecked = Count()
         return is_confirmed

@@ -148,6 +148,14 @@ def test_trial_that_confirms_noise_makes_it_more_exact() -> None:
     assert noise.share == pytest.approx(0.105)
 
 
+def test_throttles_before_a_later_trial_count_too_if_they_are_alike() -> None:
+    noise = a_noise()
+
+    assert noise.learn(Count(200, 26), is_noise=True, before=Count(200, 32))
+
+    assert noise.share == pytest.approx((100 + 26 + 16) / (1000 + 200 + 100))
+
+
 def test_trials_that_find_another_share_are_believed_in_the_end() -> None:
     noise = a_noise()
 
