@@ -38,7 +38,7 @@ _AFTER_FEW_S: Final = 8.0  # after few requests, growth starts as if it had acce
 _AFTER_NOISE_S: Final = 6.0  # the same, after noise was found: until then it has lowered the rate
 
 _TRIAL: Final = 0.65  # the rate of a trial, as a share of the rate before it
-_TRIAL_S: Final = 10.0  # at most, since other clients take the rate that this one leaves
+_TRIAL_S: Final = 10.0  # the longest trial, since other clients take the rate that this one leaves
 # If all requests pause for each throttle, noise costs most of the rate. Then a trial may be long,
 # and it compares with 5 % of throttles at most, since there were few answers before it.
 _COSTLY_TRIAL_S: Final = 60.0
@@ -66,9 +66,9 @@ class AdaptiveRate:
     - The further the rate is below the rate that was sustained before, the more throttles are
       tolerated, since a limit would cause none there.
     - If throttles go on at the lower rate, a trial is made at two thirds of it. A limit throttles
-      less at that rate. If the share of throttles stays the same, it is noise: the former rate is
-      restored, and from then on only throttles beyond that share count. A trial with too few
-      answers to tell goes on in the next one, if throttles go on. The trial is repeated from
+      much less at that rate. If the share of throttles is about the same, it is noise: the former
+      rate is restored, and from then on only throttles beyond that share count. A trial with too
+      few answers to tell goes on in the next one, if throttles go on. The trial is repeated from
       time to time.
 
     The rate never falls below `least_per_s`. Otherwise a client whose requests were all throttled
@@ -113,7 +113,8 @@ class AdaptiveRate:
                 self._begin(now)
             return
         if sent_at < self._limited_since:
-            self._answered_at = now  # of an answer to a request from before the first rate
+            # It left before the first rate, so its answer tells nothing about that rate.
+            self._answered_at = now
             return
         since_s = max(0.0, now - self._answered_at)
         elapsed_s = min(since_s, _LONGEST_GAP_S)
@@ -152,6 +153,8 @@ class AdaptiveRate:
     def _begin(self, now: float) -> None:
         # The first throttle is not counted: counting starts because of it, so it is no sample.
         self.is_calm = False
+        self._next_trial_at = math.inf
+        self._all_pause = False
         self._answered_at = now
         self._recent = Recent()
         self._excess = 0.0
@@ -269,7 +272,7 @@ class AdaptiveRate:
             return None
         if not self.noise:
             # A limit: it let this share of the former requests through.
-            rate *= 1 - self._former_share
+            rate = max(rate * (1 - self._former_share), self._least_per_s)
             self._sustained.restart(rate)
             return rate
         # Noise had lowered the rate for nothing.

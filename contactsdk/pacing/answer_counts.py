@@ -25,7 +25,7 @@ class Count:
         return self.throttled / self.answered if self.answered else 0.0
 
     def at_most(self, throttled: int) -> "Count":
-        """The same share in fewer answers, if there are more than so many throttles."""
+        """These answers, scaled down to at most so many throttles with the same share."""
         if self.throttled <= throttled:
             return self
         return Count(round(self.answered * throttled / self.throttled), throttled)

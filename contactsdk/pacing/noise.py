@@ -11,16 +11,22 @@ _TOLERATED: Final = 0.004  # share of all requests; this few throttles never low
 _TOLERATED_IN_NOISE: Final = 0.015  # the same, beyond known noise, whose estimate is not exact
 _CHECKED: Final = 24  # this many expected throttles show the share to a fifth
 _BY_CHANCE: Final = 2  # this few throttles are no noise
-_BEFORE: Final = 16  # so many throttles before a trial count; some of them may be a limit's
+_BEFORE: Final = 16  # at most this many throttles before a trial count: some may be a limit's
 _IS_KNOWN: Final = 100  # this many throttles show the share to a tenth
 
 _NEW_SECOND_S: Final = 1.0  # not counted: a limit by the second may throttle until that one ends
 _SHORTEST_S: Final = 2.0  # the shortest time that shows a limit
 _SHORTEST_OF_NOISE_S: Final = 4.0  # the shortest time that shows noise, and its share
 _LEAST_SHARE: Final = 0.005  # a former share below this is not worth a longer trial
-_SAME: Final = 0.4  # if this part of the former share stays, it is noise; less comes from a limit
-_CLEAR: Final = 4  # this many throttles more or fewer than that are chance once in 400 times
-_LIKELY: Final = 3  # standard deviations; a number further from the expected one is no chance
+# Noise brings at least this part of the throttles that are expected from the former share. The
+# verdict is clear if there are this many more or fewer than that, which is chance in few of 1000
+# trials.
+_SAME: Final = 0.4
+_CLEAR: Final = 4
+_MOST: Final = 0.8  # share; if more requests are throttled at the lower rate, it is an outage
+_LIKELY: Final = (
+    3  # standard deviations; a number further from the expected one is not due to chance
+)
 
 
 class Noise:
@@ -46,17 +52,17 @@ class Noise:
             found += before.at_most(_BEFORE)
         is_confirmed = bool(self.share) and is_noise and _is_like(found, self._evidence)
         if is_confirmed:
-            self._evidence += found
-        elif self.share and (is_noise or self._is_less(found)):
-            self._replace_half(found)
-        else:
+            self._evidence = self._evidence.at_most(_IS_KNOWN) + found
+        elif not self.share:
             self._evidence = found if is_noise else Count()
+        elif found.throttled <= _BY_CHANCE:
+            self._evidence = Count()
+        elif is_noise or found.share < self.share:
+            self._replace_half(found)
+        # Otherwise there was a burst, which tells nothing about the noise.
         self.share = self._evidence.share
         self._unchecked = Count()
         return is_confirmed
-
-    def _is_less(self, found: Count) -> bool:
-        return found.throttled > _BY_CHANCE and found.share < self.share
 
     def _replace_half(self, found: Count) -> None:
         # A few answers may mislead by chance, so half of the former evidence still counts.
@@ -73,16 +79,14 @@ class Noise:
             return
         self._unchecked = Count()
         spread = _spread(expected, self._evidence)
-        if checked.throttled < expected - _LIKELY * spread:
-            # Real noise would go on. These throttles came from other clients, or have ended.
-            if checked.throttled > _BY_CHANCE:
-                self._replace_half(checked)
-            else:
-                self._evidence = Count()
-            self.share = self._evidence.share
+        # Real noise would go on. If it does not, other clients caused throttles, or it has ended.
+        if checked.throttled <= _BY_CHANCE:
+            self._evidence = Count()
+        elif checked.throttled < expected - _LIKELY * spread:
+            self._replace_half(checked)
         elif self._evidence.throttled < _IS_KNOWN and checked.throttled < expected + 2 * spread:
             self._evidence += checked
-            self.share = self._evidence.share
+        self.share = self._evidence.share
 
 
 def _is_like(one: Count, other: Count) -> bool:
@@ -136,18 +140,18 @@ class NoiseTrial:
 
         `None` if there were too few answers to tell.
         """
-        if abs(self._missing) < _CLEAR:
-            return None
         throttled = self.count.throttled - self._earlier_throttled
+        if abs(self._shortfall) < _CLEAR or (self._shortfall < 0 and not throttled):
+            return None
         is_burst = len(self._throttled_seconds) < min(throttled, self._lasted_s) / 2
-        return self._missing < 0 and not is_burst
+        return self._shortfall < 0 and not is_burst and self.count.share < _MOST
 
     @property
-    def _missing(self) -> float:
+    def _shortfall(self) -> float:
         """How many throttles fewer came than noise brings at least; negative if more came."""
         return _SAME * self._former_share * self.count.answered - self.count.throttled
 
     def _is_clear(self) -> bool:
-        if self._missing >= _CLEAR:
+        if self._shortfall >= _CLEAR:
             return self._lasted_s >= _SHORTEST_S
-        return self._missing <= -_CLEAR and self._lasted_s >= _SHORTEST_OF_NOISE_S
+        return self._shortfall <= -_CLEAR and self._lasted_s >= _SHORTEST_OF_NOISE_S

@@ -6,7 +6,7 @@ from typing import Final
 from contactsdk.pacing.answer_counts import Count, Recent
 from contactsdk.pacing.noise import Noise
 
-_FIRST_S: Final = 2.5  # until then the first rate falls to what the limit lets through
+_BEGIN_S: Final = 2.5  # until then the first rate falls to what the limit lets through
 _RISE: Final = 0.07  # share of the difference, per second; a full bucket lets more through at first
 _FALL: Final = 0.2  # the same, while throttles are tolerated
 _FALL_IN_NOISE: Final = 0.03  # the same, while there are more in known noise: from a limit
@@ -29,12 +29,12 @@ class SustainedRate:
         self.below = Count()
         """The answers since the rate has been below it with more throttles than are tolerated."""
         self._below_s = 0.0
-        self._begun_s = math.inf
+        self._since_begin_s = math.inf
 
     def begin(self, per_s: float) -> None:
         """Start with this rate, the goodput of the second before."""
         self.per_s = per_s
-        self._begun_s = 0.0
+        self._since_begin_s = 0.0
 
     def restart(self, per_s: float) -> None:
         """Forget all earlier answers, and continue with this rate."""
@@ -51,9 +51,9 @@ class SustainedRate:
         self._below_s += recent.second_s
         count = recent.count if self._below_s < 2 else self.below
         surplus = count.share - noise.tolerated
-        if self._begun_s < _FIRST_S:
+        if self._since_begin_s < _BEGIN_S:
             # What a full bucket or other clients let through is part of the first rate.
-            self._begun_s += recent.second_s
+            self._since_begin_s += recent.second_s
             self.per_s = min(self.per_s, rate)
         if rate > self.per_s:
             reached = min(rate, recent.goodput_per_s / (1 - noise.share))

@@ -353,6 +353,32 @@ def test_doubt_that_is_unfounded_ends_with_the_former_rate() -> None:
     assert paced.rate.rate_per_s is None
 
 
+def test_suspicion_ends_with_the_throttles() -> None:
+    paced = Paced()
+    paced.answers("x.......", 0.5)
+    paced.rate.suspect_noise(paced.now)
+    paced.answers(".", 60)
+    paced.rate.suspect_noise(paced.now)
+    paced.answers(".", 600)
+    assert paced.rate.is_calm
+
+    paced.answers("x" + 199 * ".", 2)
+
+    assert not paced.rate.is_measuring
+
+
+def test_platform_that_throttles_all_during_a_trial_is_no_error() -> None:
+    paced = Paced(sent_per_s=20)
+    paced.answers("x........", 10)
+    paced.rate.suspect_noise(paced.now)
+    paced.answers(".", 0.1)
+
+    paced.answers("x", 60)
+    paced.answers(".", 300)
+
+    assert paced.rate.rate_per_s is None
+
+
 def test_noise_that_is_known_is_not_doubted() -> None:
     paced = Paced()
     paced.answers("x" + 9 * ".", 20)

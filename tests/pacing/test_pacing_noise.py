@@ -1,5 +1,6 @@
 """Throttles at random: what a trial finds, and what is known of them afterwards."""
 
+import itertools
 import random
 
 import pytest
@@ -49,7 +50,20 @@ def test_limit_is_found_sooner_than_noise() -> None:
 
 
 def test_burst_of_throttles_is_not_noise() -> None:
-    assert a_trial(400 * "." + 50 * "x" + 950 * ".").is_noise is False
+    trial = a_trial(120 * "." + 50 * "x" + 830 * ".")
+
+    assert trial.count.throttled == 50
+    assert trial.is_noise is False
+
+
+def test_trial_in_which_hardly_anything_gets_through_is_no_noise() -> None:
+    assert a_trial("xxxxxxxxx.", former_share=0.9).is_noise is False
+
+
+def test_answers_of_earlier_trials_alone_are_no_noise() -> None:
+    trial = a_trial(".", longest_s=4.0, earlier=Count(72, 30))
+
+    assert trial.is_noise is None
 
 
 def test_trial_ends_when_its_time_is_up() -> None:
@@ -72,13 +86,13 @@ def test_answers_of_earlier_trials_count_too() -> None:
 
 
 def test_throttles_that_are_seconds_apart_are_no_burst() -> None:
-    trial = NoiseTrial(0.0, 0.05, 12.0, Count(100, 6))
-    is_over = False
-    for n in range(1, 80):
-        now = 1.0 + n / 5
-        is_over = is_over or trial.record(now - 0.1, now, is_throttled=n % 10 == 0)
+    trial = NoiseTrial(0.0, 0.05, 12.0, Count(100, 5))
+    numbers = itertools.count(1)
+    while not trial.record(10.0, 1.0 + (n := next(numbers)) / 5, is_throttled=n % 20 == 0):
+        pass
 
-    assert is_over
+    # Two throttles in seven seconds and more: not one in every other second, and yet no burst.
+    assert trial.count.throttled == 7
     assert trial.is_noise
 
 
@@ -183,6 +197,25 @@ def test_trial_with_few_throttles_lowers_the_noise_and_does_not_end_it() -> None
     assert noise.share == pytest.approx(0.065)
 
 
+def test_burst_in_a_trial_tells_nothing_about_known_noise() -> None:
+    noise = a_noise()
+
+    assert not noise.learn(Count(500, 100), is_noise=False, before=NOTHING)
+
+    assert noise.share == pytest.approx(0.1)
+
+
+def test_many_trials_do_not_keep_noise_from_being_less_later() -> None:
+    noise = a_noise()
+    for _ in range(60):
+        noise.learn(Count(500, 50), is_noise=True, before=NOTHING)
+
+    for _ in range(10):
+        noise.learn(Count(500, 35), is_noise=True, before=NOTHING)
+
+    assert noise.share < 0.08
+
+
 def test_first_trial_that_finds_a_limit_finds_no_noise() -> None:
     noise = Noise()
 
@@ -203,8 +236,9 @@ def test_noise_that_was_taken_for_more_than_it_is_becomes_less() -> None:
     assert 0.025 < noise.share < 0.05
 
 
-def test_noise_that_is_over_is_none() -> None:
-    noise = a_noise()
+@pytest.mark.parametrize("known", [Count(1000, 100), Count(50, 5)])
+def test_noise_that_is_over_is_none(known: Count) -> None:
+    noise = a_noise(known.throttled, known.answered)
     for _ in range(10):
         noise.check(Count(100, 0))
 
