@@ -24,9 +24,7 @@ _LEAST_SHARE: Final = 0.005  # a former share below this is not worth a longer t
 _SAME: Final = 0.4
 _CLEAR: Final = 4
 _MOST: Final = 0.8  # share; if more requests are throttled at the lower rate, it is an outage
-_LIKELY: Final = (
-    3  # standard deviations; a number further from the expected one is not due to chance
-)
+_LIKELY: Final = 3  # standard deviations; more than this from the expected number is not chance
 
 
 class Noise:

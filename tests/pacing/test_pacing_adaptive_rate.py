@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import attrs
 import pytest
 from _pytest.mark import ParameterSet
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contactsdk.pacing.adaptive_rate import AdaptiveRate
 from tests.pacing.rows import (
@@ -406,3 +408,31 @@ def test_client_that_rarely_calls_finds_that_a_limit_is_gone() -> None:
         rate.record(10.0 + 5 * n, 10.01 + 5 * n, is_throttled=False)
 
     assert rate.rate_per_s is None
+
+
+PHASES = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 0.02, 0.1, 0.5, 0.9, 1.0]),  # the share that is throttled
+        st.sampled_from([0.2, 2.0, 20.0, 200.0]),  # requests a second
+        st.sampled_from([0.01, 1.0, 20.0]),  # seconds of latency
+        st.integers(1, 400),  # requests
+        st.booleans(),  # whether noise is suspected at the end
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(phases=PHASES, seed=st.integers(0, 1000))
+def test_rate_is_sound_whatever_is_answered(
+    phases: list[tuple[float, float, float, int, bool]], seed: int
+) -> None:
+    chance, rate, now = random.Random(seed), AdaptiveRate(0.1), 100.0
+    for throttled, per_s, latency_s, requests, is_suspected in phases:
+        for _ in range(requests):
+            now += 1 / per_s
+            rate.record(now - latency_s, now, is_throttled=chance.random() < throttled)
+            assert rate.rate_per_s is None or 0.1 <= rate.rate_per_s < math.inf
+            assert 0 <= rate.noise < 1
+        if is_suspected:
+            rate.suspect_noise(now)
