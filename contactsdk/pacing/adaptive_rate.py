@@ -276,5 +276,4 @@ class AdaptiveRate:
             self._sustained.restart(rate)
             return rate
         # Noise had lowered the rate for nothing.
-        self._sustained.restart(self._sustained.per_s)
-        return max(rate, self._sustained.per_s)
+        return max(rate, self._sustained.restore())

@@ -7,6 +7,7 @@ from contactsdk.pacing.answer_counts import Count, Recent
 from contactsdk.pacing.noise import Noise
 
 _BEGIN_S: Final = 2.5  # until then the first rate falls to what the limit lets through
+_FIRST: Final = 0.9  # share of it to return to after noise; a full bucket may be part of it
 _RISE: Final = 0.07  # share of the difference, per second; a full bucket lets more through at first
 _FALL: Final = 0.2  # the same, while throttles are tolerated
 _FALL_IN_NOISE: Final = 0.03  # the same, while there are more in known noise: from a limit
@@ -30,16 +31,28 @@ class SustainedRate:
         """The answers since the rate has been below it with more throttles than are tolerated."""
         self._below_s = 0.0
         self._since_begin_s = math.inf
+        self._first_per_s = 0.0
 
     def begin(self, per_s: float) -> None:
         """Start with this rate, the goodput of the second before."""
         self.per_s = per_s
         self._since_begin_s = 0.0
+        self._first_per_s = 0.0
 
     def restart(self, per_s: float) -> None:
         """Forget all earlier answers, and continue with this rate."""
         self.per_s = per_s
+        self._first_per_s = 0.0
         self._clear()
+
+    def restore(self) -> float:
+        """Forget the throttles, which were noise; returns the rate to continue with.
+
+        If throttles have gone on since the beginning, the first rate fell because of the noise.
+        """
+        rate = max(self.per_s, self._first_per_s)
+        self.restart(self.per_s)
+        return rate
 
     def shortfall(self, rate: float) -> float:
         """How far `rate` is below the sustained rate, as a share of it; 0 if it is not below."""
@@ -53,6 +66,8 @@ class SustainedRate:
         surplus = count.share - noise.tolerated
         if self._since_begin_s < _BEGIN_S:
             # What a full bucket or other clients let through is part of the first rate.
+            if not self._since_begin_s:
+                self._first_per_s = _FIRST * self.per_s * (1 - recent.count.share)
             self._since_begin_s += recent.second_s
             self.per_s = min(self.per_s, rate)
         if rate > self.per_s:
@@ -62,6 +77,8 @@ class SustainedRate:
             self.per_s += _FALL * (rate - self.per_s)
         else:
             self.per_s += (_FALL_IN_NOISE if noise.share else _FALL_IN_DOUBT) * (rate - self.per_s)
+        if surplus <= _CHANCE:
+            self._first_per_s = 0.0
         if surplus <= _CHANCE or rate > _NEARLY * self.per_s:
             self._clear()
 

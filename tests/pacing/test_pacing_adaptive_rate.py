@@ -51,6 +51,15 @@ def test_random_throttles_do_not_stop_a_run(row: Row) -> None:
     check(row, 65)
 
 
+@pytest.mark.parametrize("seed", [2, 31, 32, 39])
+def test_strong_noise_that_lowers_the_rate_deeply_at_first_is_soon_made_up_for(seed: int) -> None:
+    row = noise_rows()[3]
+    with untraced():
+        found = row.run(61, seed=seed)
+
+    assert found.good_per_s > 0.6, found
+
+
 def test_weak_noise_is_found_before_it_slows_a_run_down() -> None:
     check(noise_rows()[0], 240)
 

@@ -125,3 +125,36 @@ def test_first_rate_counts_only_as_far_as_the_rate_stays_up_at_first() -> None:
     keep(sustained, 150.0, 0.1, 1)
 
     assert sustained.per_s == pytest.approx(200.0, rel=0.01)
+
+
+def test_first_rate_returns_if_noise_lowered_it_from_the_beginning() -> None:
+    sustained = SustainedRate()
+    sustained.begin(400.0)
+    for rate in (400.0, 300.0, 200.0, 180.0, 150.0):
+        keep(sustained, rate, 0.25, 1)
+    assert sustained.per_s < 250
+
+    assert sustained.restore() == pytest.approx(0.9 * 300.0)
+    assert sustained.per_s < 250
+    assert sustained.below == Count()
+
+
+def test_first_rate_does_not_return_if_throttles_had_stopped_since() -> None:
+    sustained = SustainedRate()
+    sustained.begin(400.0)
+    keep(sustained, 400.0, 0.25, 1)
+    keep(sustained, 200.0, 0.25, 3)
+    keep(sustained, 200.0, 0.0, 2)
+
+    assert sustained.restore() == pytest.approx(sustained.per_s)
+    assert sustained.per_s < 250
+
+
+def test_limit_that_was_found_ends_the_first_rate() -> None:
+    sustained = SustainedRate()
+    sustained.begin(400.0)
+    keep(sustained, 200.0, 0.25, 1)
+
+    sustained.restart(100.0)
+
+    assert sustained.restore() == 100.0
