@@ -153,6 +153,7 @@ class AdaptiveRate:
     def _begin(self, now: float) -> None:
         # The first throttle is not counted: counting starts because of it, so it is no sample.
         self.is_calm = False
+        # What was suspected before the rate was calm has ended.
         self._next_trial_at = math.inf
         self._all_pause = False
         self._answered_at = now
@@ -254,7 +255,9 @@ class AdaptiveRate:
             # Otherwise a trial follows if throttles go on.
         else:
             self._undecided = Count()
-            is_confirmed = self._noise.learn(trial.count, is_noise, self._sustained.below)
+            is_confirmed = self._noise.learn(
+                trial.count, is_noise=is_noise, before=self._sustained.below
+            )
             if self.noise:
                 self._next_trial_at = now + (2 if is_confirmed else 1) * _AGAIN_S
             rate = self._rate_after_trial(rate)

@@ -23,7 +23,7 @@ _LEAST_SHARE: Final = 0.005  # a former share below this is not worth a longer t
 # trials.
 _SAME: Final = 0.4
 _CLEAR: Final = 4
-_MOST: Final = 0.8  # share; if more requests are throttled at the lower rate, it is an outage
+_MOST_NOISE: Final = 0.8  # share of all requests; if more are throttled, it is an outage
 _LIKELY: Final = 3  # standard deviations; more than this from the expected number is not chance
 
 
@@ -41,7 +41,7 @@ class Noise:
         """The share of throttles, from 0 to 1, up to which they do not lower the rate."""
         return self.share + _TOLERATED_IN_NOISE if self.share else _TOLERATED
 
-    def learn(self, found: Count, is_noise: bool, before: Count) -> bool:
+    def learn(self, found: Count, *, is_noise: bool, before: Count) -> bool:
         """Learn from the answers of a trial; returns whether it confirms the former estimate.
 
         `before` are the answers before the trial, while throttles went on although the rate fell.
@@ -139,17 +139,17 @@ class NoiseTrial:
         `None` if there were too few answers to tell.
         """
         throttled = self.count.throttled - self._earlier_throttled
-        if abs(self._shortfall) < _CLEAR or (self._shortfall < 0 and not throttled):
+        if abs(self._missing) < _CLEAR or (self._missing < 0 and not throttled):
             return None
         is_burst = len(self._throttled_seconds) < min(throttled, self._lasted_s) / 2
-        return self._shortfall < 0 and not is_burst and self.count.share < _MOST
+        return self._missing < 0 and not is_burst and self.count.share < _MOST_NOISE
 
     @property
-    def _shortfall(self) -> float:
+    def _missing(self) -> float:
         """How many throttles fewer came than noise brings at least; negative if more came."""
         return _SAME * self._former_share * self.count.answered - self.count.throttled
 
     def _is_clear(self) -> bool:
-        if self._shortfall >= _CLEAR:
+        if self._missing >= _CLEAR:
             return self._lasted_s >= _SHORTEST_S
-        return self._shortfall <= -_CLEAR and self._lasted_s >= _SHORTEST_OF_NOISE_S
+        return self._missing <= -_CLEAR and self._lasted_s >= _SHORTEST_OF_NOISE_S
