@@ -12,7 +12,9 @@ _TOLERATED_IN_NOISE: Final = 0.015  # the same, beyond known noise, whose estima
 _CHECKED: Final = 24  # this many expected throttles show the share to a fifth
 _BY_CHANCE: Final = 2  # this few throttles are no noise
 _BEFORE: Final = 16  # at most this many throttles before a trial count: some may be a limit's
-_IS_KNOWN: Final = 100  # this many throttles show the share to a tenth
+# The estimate is exact enough if it is known to a tenth, and to a hundredth of all requests.
+_EXACT: Final = 0.1
+_EXACT_OF_ALL: Final = 0.01
 
 _NEW_SECOND_S: Final = 1.0  # not counted: a limit by the second may throttle until that one ends
 _SHORTEST_S: Final = 2.0  # the shortest time that shows a limit
@@ -41,6 +43,11 @@ class Noise:
         """The share of throttles, from 0 to 1, up to which they do not lower the rate."""
         return self.share + _TOLERATED_IN_NOISE if self.share else _TOLERATED
 
+    @property
+    def _enough(self) -> int:
+        """From how many throttles on the estimate is exact enough."""
+        return round(max(1 / _EXACT, self.share / _EXACT_OF_ALL) ** 2)
+
     def learn(self, found: Count, *, is_noise: bool, before: Count) -> bool:
         """Learn from the answers of a trial; returns whether it confirms the former estimate.
 
@@ -50,7 +57,7 @@ class Noise:
             found += before.at_most(_BEFORE)
         is_confirmed = bool(self.share) and is_noise and _is_like(found, self._evidence)
         if is_confirmed:
-            self._evidence = self._evidence.at_most(_IS_KNOWN) + found
+            self._evidence = self._evidence.at_most(self._enough) + found
         elif not self.share:
             self._evidence = found if is_noise else Count()
         elif found.throttled <= _BY_CHANCE:
@@ -82,7 +89,7 @@ class Noise:
             self._evidence = Count()
         elif checked.throttled < expected - _LIKELY * spread:
             self._replace_half(checked)
-        elif self._evidence.throttled < _IS_KNOWN and checked.throttled < expected + 2 * spread:
+        elif self._evidence.throttled < self._enough and checked.throttled < expected + 2 * spread:
             self._evidence += checked
         self.share = self._evidence.share
 

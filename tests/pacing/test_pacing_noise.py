@@ -253,6 +253,14 @@ def test_noise_that_is_hardly_known_becomes_more_exact_with_time() -> None:
     assert noise.share == pytest.approx(0.1, abs=0.005)
 
 
+def test_strong_noise_takes_more_throttles_to_be_known_well() -> None:
+    noise = a_noise(110, 500)
+    for _ in range(40):
+        noise.check(Count(100, 25))
+
+    assert noise.share == pytest.approx(0.25, abs=0.01)
+
+
 def test_noise_that_is_known_well_stays_as_it_is() -> None:
     noise = a_noise(1000, 10_000)
     for _ in range(10):
