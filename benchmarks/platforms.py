@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import multiprocessing
 import time
+from collections import deque
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 from attrs import define, field, frozen
 
-from contactsdk.sandbox import Fault, RateLimit, Request, Sandbox, Write
+from contactsdk.sandbox import Answer, Fault, RateLimit, Request, Sandbox, Write
 
 
 @frozen
@@ -59,32 +61,34 @@ def sandbox(*settings: Setting) -> Iterator[Platform]:
 
 
 def _serve(pipe: Connection, settings: tuple[Setting, ...]) -> None:
+    # A full garbage collection among 300,000 contacts would stop the platform for a second.
+    gc.set_threshold(700, 10, 1_000_000)
     asyncio.run(_serve_until_told(pipe, settings))
 
 
 async def _serve_until_told(pipe: Connection, settings: tuple[Setting, ...]) -> None:
     platform = Sandbox()
-    answers: list[tuple[float, Request]] = []
-    platform.ledger.requests = _Counting(answers)  # keeps no bodies
+    requests = _Requests()
+    platform.ledger.requests = requests
     platform.ledger.writes = _Nothing()
     await platform.start()
     await _set(platform, settings[0], was_up=True)
     pipe.send((platform.url, platform.key, platform.secret))
-    changes = asyncio.create_task(_go_through(platform, settings, answers))
+    changes = asyncio.create_task(_go_through(platform, settings, requests))
     while not pipe.poll():
         await asyncio.sleep(0.05)
     pipe.recv()
     changes.cancel()
-    pipe.send([(at, entry.error_code) for at, entry in answers])
+    pipe.send(requests.answers())
     await platform.stop()
 
 
 async def _go_through(
-    platform: Sandbox, settings: tuple[Setting, ...], answers: list[tuple[float, Request]]
+    platform: Sandbox, settings: tuple[Setting, ...], requests: "_Requests"
 ) -> None:
-    while not answers:
+    while not requests:
         await asyncio.sleep(0.001)
-    started = answers[0][0]
+    started = time.time()
     for before, setting in itertools.pairwise(settings):
         await asyncio.sleep(max(0.0, started + setting.at_s - time.time()))
         await _set(platform, setting, was_up=before.is_up)
@@ -99,17 +103,30 @@ async def _set(platform: Sandbox, setting: Setting, *, was_up: bool) -> None:
         await (platform.start() if setting.is_up else platform.stop())
 
 
-class _Counting(list[Request]):
-    """In place of the ledger's requests: their times, and no bodies."""
+class _Requests(list[Request]):
+    """In place of the ledger's requests: the time and error code of each; no headers, no bodies."""
 
-    def __init__(self, answers: list[tuple[float, Request]]) -> None:
-        self._answers = answers
+    def __init__(self) -> None:
+        self._answered: list[tuple[float, int | None]] = []
+        self._pending: deque[tuple[float, Request]] = deque()
 
     def append(self, entry: Request) -> None:
-        self._answers.append((time.time(), entry))
+        self._pending.append((time.time(), entry))
+        while self._pending[0][1].answer is not Answer.PENDING:
+            self._forget_first()
+
+    def answers(self) -> list[tuple[float, int | None]]:
+        """The time and error code of each, in the order in which they came."""
+        while self._pending:
+            self._forget_first()
+        return self._answered
+
+    def _forget_first(self) -> None:
+        at, entry = self._pending.popleft()
+        self._answered.append((at, entry.error_code))
 
     def __len__(self) -> int:
-        return len(self._answers)
+        return len(self._answered) + len(self._pending)
 
 
 class _Nothing(list[Write]):
