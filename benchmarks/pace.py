@@ -13,8 +13,8 @@ followed). Time in which the platform had asked to wait is not taken out. "!" ma
 not what is wanted.
 
 Over real sockets, adds go through `stream` to a sandbox in another process, on loopback; each of
-several clients is a process of its own. There is no row with noise after the limit: a sandbox draws
-its faults first.
+several clients is a process of its own. There is no row with noise before the limit: a request that
+a sandbox throttles at random has counted for the limit.
 """
 
 import argparse
@@ -138,7 +138,7 @@ def main() -> None:
             continue
         if arguments.simulated:
             runs = [row.run(seconds, seed=seed) for seed in range(1, arguments.seeds + 1)]
-        elif row.noise_counts:
+        elif row.noise and row.limit_per_s is not None and not row.noise_counts:
             continue
         else:
             runs = [_measured(row, seconds, unlimited)]
