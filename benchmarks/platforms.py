@@ -61,7 +61,7 @@ def sandbox(*settings: Setting) -> Iterator[Platform]:
 
 
 def _serve(pipe: Connection, settings: tuple[Setting, ...]) -> None:
-    # A full garbage collection among 300,000 contacts would stop the platform for a second.
+    # A full garbage collection among 300,000 contacts would stop the platform for most of a second.
     gc.set_threshold(700, 10, 1_000_000)
     asyncio.run(_serve_until_told(pipe, settings))
 
@@ -113,15 +113,15 @@ class _Requests(list[Request]):
     def append(self, entry: Request) -> None:
         self._pending.append((time.time(), entry))
         while self._pending[0][1].answer is not Answer.PENDING:
-            self._forget_first()
+            self._record_first()
 
     def answers(self) -> list[tuple[float, int | None]]:
         """The time and error code of each, in the order in which they came."""
         while self._pending:
-            self._forget_first()
+            self._record_first()
         return self._answered
 
-    def _forget_first(self) -> None:
+    def _record_first(self) -> None:
         at, entry = self._pending.popleft()
         self._answered.append((at, entry.error_code))
 
